@@ -1,0 +1,86 @@
+// Package estimate holds the plain numerics of the estimators: constrained recursive least squares, and the statistics that
+// say how far a result can be trusted. It knows nothing of serving or of OpenTelemetry.
+package estimate // import "github.com/otelcol-inference/otelcol-inference/internal/estimate"
+
+import "math"
+
+// Regression is a linear least-squares problem y = x*theta with theta >= 0, kept in information form so that memory does not
+// grow with samples: A = sum w*x*x', q = sum w*x*y. Older samples fade by a forgetting factor.
+//
+// Solved by coordinate descent on the normal equations, which gives the same minimum as the batch problem.
+type Regression struct {
+	n      int
+	forget float64
+	a      []float64 // n*n, row by row
+	q      []float64
+	yy     float64 // sum w*y*y
+	fade   float64 // sum of the forgetting weights alone
+	fade2  float64 // sum of their squares
+	theta  []float64
+	scale  []float64
+}
+
+// NewRegression makes a problem of n unknowns. forget is the factor in (0, 1] by which a sample's weight falls with each
+// later sample; 1/(1-forget) samples are remembered.
+func NewRegression(n int, forget float64) *Regression {
+	return &Regression{
+		n: n, forget: forget,
+		a: make([]float64, n*n), q: make([]float64, n),
+		theta: make([]float64, n), scale: make([]float64, n),
+	}
+}
+
+// Add takes the sample (x, y) with the given variance of y.
+func (r *Regression) Add(x []float64, y, variance float64) {
+	w := 1 / variance
+	for i := range r.n {
+		for j := range r.n {
+			r.a[i*r.n+j] = r.forget*r.a[i*r.n+j] + w*x[i]*x[j]
+		}
+		r.q[i] = r.forget*r.q[i] + w*x[i]*y
+	}
+	r.yy = r.forget*r.yy + w*y*y
+	r.fade = r.forget*r.fade + 1
+	r.fade2 = r.forget*r.forget*r.fade2 + 1
+}
+
+// EffectiveSamples is (sum f)^2 / sum f^2 over the forgetting weights f: how many equally weighted samples the fit rests on.
+func (r *Regression) EffectiveSamples() float64 {
+	if r.fade2 == 0 {
+		return 0
+	}
+	return r.fade * r.fade / r.fade2
+}
+
+// maxSweeps bounds coordinate descent; with four scaled unknowns it converges far earlier.
+const maxSweeps = 200
+
+// Solve returns theta >= 0 that minimises the weighted squared residual. The slice is reused by the next call.
+func (r *Regression) Solve() []float64 {
+	for i := range r.n {
+		r.scale[i] = math.Sqrt(r.a[i*r.n+i])
+	}
+	for range maxSweeps {
+		var moved, size float64
+		for i := range r.n {
+			if r.scale[i] == 0 {
+				r.theta[i] = 0
+				continue
+			}
+			g := r.q[i]
+			for j := range r.n {
+				if j != i {
+					g -= r.a[i*r.n+j] * r.theta[j]
+				}
+			}
+			next := max(0, g/r.a[i*r.n+i])
+			moved = max(moved, math.Abs(next-r.theta[i])*r.scale[i])
+			size = max(size, next*r.scale[i])
+			r.theta[i] = next
+		}
+		if moved <= 1e-10*size {
+			break
+		}
+	}
+	return r.theta
+}

@@ -1,0 +1,126 @@
+// Package objectives is the one configuration schema for latency objectives, shared by every component that judges by them,
+// so that a chart, an estimate and an advice draw the same line.
+package objectives // import "github.com/otelcol-inference/otelcol-inference/internal/objectives"
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// Config lists objectives; the first whose match fits a worker applies to it.
+type Config []Objective
+
+// Objective is a pair of latency bounds for the workers that Match selects.
+type Objective struct {
+	Match Match `mapstructure:"match"`
+	// TTFT bounds the time to first token.
+	TTFT Bound `mapstructure:"ttft"`
+	// ITL bounds the time between tokens.
+	ITL Bound `mapstructure:"itl"`
+
+	_ struct{}
+}
+
+// Match selects workers by globs (* any text, ? one character); an empty glob matches everything.
+type Match struct {
+	Model string `mapstructure:"model"`
+	Fleet string `mapstructure:"fleet"`
+
+	_ struct{}
+}
+
+// Bound says that the quantile of a latency shall be at most Max.
+type Bound struct {
+	Quantile float64       `mapstructure:"quantile"`
+	Max      time.Duration `mapstructure:"max"`
+
+	_ struct{}
+}
+
+// InForce is the objective that applies to one worker. A latency without a configured bound has an implied one, marked so.
+type InForce struct {
+	TTFT, ITL               Bound
+	TTFTImplied, ITLImplied bool
+}
+
+// Implied bounds, for workers that no objective matches: what interactive chat is commonly held to (a first token within half
+// a second, then twenty tokens a second, for nine requests in ten).
+const (
+	impliedQuantile = 0.9
+	impliedTTFT     = 500 * time.Millisecond
+	impliedITL      = 50 * time.Millisecond
+)
+
+// Validate checks every bound and reports all faults at once.
+func (c Config) Validate() error {
+	var errs []error
+	for i, o := range c {
+		if o.TTFT == (Bound{}) && o.ITL == (Bound{}) {
+			errs = append(errs, fmt.Errorf("objectives[%d]: needs ttft or itl (got neither)", i))
+		}
+		for _, b := range []struct {
+			key   string
+			bound Bound
+		}{{"ttft", o.TTFT}, {"itl", o.ITL}} {
+			if err := b.bound.validate(); err != nil {
+				errs = append(errs, fmt.Errorf("objectives[%d].%s.%w", i, b.key, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (b Bound) validate() error {
+	if b == (Bound{}) {
+		return nil
+	}
+	if b.Quantile != 0 && (b.Quantile <= 0 || b.Quantile >= 1) {
+		return fmt.Errorf("quantile must be between 0 and 1 (got %v)", b.Quantile)
+	}
+	if b.Max <= 0 {
+		return fmt.Errorf("max must be positive (got %v)", b.Max)
+	}
+	return nil
+}
+
+// For returns the objective in force for a worker of the given model and fleet.
+func (c Config) For(model, fleet string) InForce {
+	f := InForce{
+		TTFT: Bound{Quantile: impliedQuantile, Max: impliedTTFT}, TTFTImplied: true,
+		ITL: Bound{Quantile: impliedQuantile, Max: impliedITL}, ITLImplied: true,
+	}
+	for _, o := range c {
+		if !glob(o.Match.Model, model) || !glob(o.Match.Fleet, fleet) {
+			continue
+		}
+		if o.TTFT != (Bound{}) {
+			f.TTFT, f.TTFTImplied = o.TTFT.withDefault(), false
+		}
+		if o.ITL != (Bound{}) {
+			f.ITL, f.ITLImplied = o.ITL.withDefault(), false
+		}
+		break
+	}
+	return f
+}
+
+func (b Bound) withDefault() Bound {
+	if b.Quantile == 0 {
+		b.Quantile = impliedQuantile
+	}
+	return b
+}
+
+// glob matches text against a pattern of * and ?. Model names contain slashes, which path globs would treat apart.
+func glob(pattern, text string) bool {
+	if pattern == "" {
+		return true
+	}
+	expr := regexp.QuoteMeta(pattern)
+	expr = strings.ReplaceAll(expr, `\*`, ".*")
+	expr = strings.ReplaceAll(expr, `\?`, ".")
+	return regexp.MustCompile("(?s)^" + expr + "$").MatchString(text)
+}

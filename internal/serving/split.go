@@ -1,0 +1,146 @@
+package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
+
+import (
+	"math"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
+)
+
+// MethodStepRegression names tier T3: regression of busy time on steps, prefill tokens and decode tokens.
+const MethodStepRegression = "t3_step_regression"
+
+// MethodPurePhase names tier T0: a window with one phase only needs no model.
+const MethodPurePhase = "t0_pure_phase"
+
+// Reasons for which a split is withheld.
+const (
+	WithheldWarmUp       = "warming_up"    // too few windows yet
+	WithheldConstantLoad = "constant_load" // prefill per step hardly varies, so the two costs cannot be told apart
+	WithheldUncertain    = "uncertain"     // the interval of the share is too wide to be of use
+	WithheldBusyUnknown  = "busy_unknown"  // no decoding request: busy time is not visible in the counters
+	WithheldNoData       = "no_data"       // part of the counters missing
+)
+
+// Split is how one window's time divides. The four parts add up to the window.
+type Split struct {
+	Prefill, Decode, Idle, Unattributed float64 // s
+	Method                              string
+	Confidence                          float64 // probability that the prefill share is right within 10 %; 0 when withheld
+	Withheld                            string  // reason, empty when the split is given
+}
+
+// Splitter divides a worker's windows between the phases by tier T3 (docs/estimators.md, "Step regression"). It learns the
+// cost of a step, of a prefill token and of a decoding sequence from the worker's own windows.
+type Splitter struct {
+	budget float64
+	fit    *estimate.Regression
+	perUse *estimate.Moments // prefill tokens per step: the excitation
+	length Buckets           // computed prompt lengths, faded
+}
+
+const (
+	// forgetting keeps about 200 windows: 17 minutes at 5 s.
+	forgetting = 0.995
+	// minSamples is the number of windows before a first split: enough to see the residuals of three unknowns.
+	minSamples = 12
+	// minExcitation is the least coefficient of variation of prefill tokens per step at which the cost of a token and that of
+	// a step can be told apart.
+	minExcitation = 0.1
+	// maxHalfWidth is the relative half-width of the share's 90 % interval beyond which it is withheld.
+	maxHalfWidth = 0.3
+	// methodError is the standard deviation of the share's relative error that more data cannot remove: the costs are not
+	// linear in the counters. Measured on simulated fleets, docs/estimators.md.
+	methodError = 0.05
+	// maxConfidence keeps the tier below HIGH (0.8): its known error is larger than HIGH promises.
+	maxConfidence = 0.79
+	// stepNoise is the relative scatter assumed of a window's busy time; only the ratio between windows matters.
+	stepNoise = 0.02
+)
+
+// NewSplitter makes a Splitter for an engine with the given token budget per step.
+func NewSplitter(budget float64) *Splitter {
+	return &Splitter{budget: budget, fit: estimate.NewRegression(3, forgetting), perUse: estimate.NewMoments(forgetting)}
+}
+
+// Split learns from a window and divides it. lengths are the computed prompt lengths of the requests finished in it.
+func (s *Splitter) Split(w Work, lengths Buckets) Split {
+	s.learnLengths(lengths)
+	busy, ok := w.Busy()
+	if !ok {
+		return Split{Unattributed: w.Elapsed, Withheld: WithheldBusyUnknown}
+	}
+	out := Split{Idle: w.Elapsed - busy}
+	if busy == 0 {
+		out.Method, out.Confidence = MethodPurePhase, maxConfidence
+		return out
+	}
+	x := []float64{w.Steps, w.PrefillTokens, w.DecodeTokens}
+	s.fit.Add(x, busy, square(stepNoise*w.Elapsed))
+	s.perUse.Add(w.PrefillTokens / w.Steps)
+	if w.PrefillTokens == 0 && w.FirstTokens == 0 {
+		out.Decode, out.Method, out.Confidence = busy, MethodPurePhase, maxConfidence
+		return out
+	}
+	share, confidence, withheld := s.share(w, x)
+	if withheld != "" {
+		out.Unattributed, out.Withheld = busy, withheld
+		return out
+	}
+	out.Prefill, out.Decode = share*busy, (1-share)*busy
+	out.Method, out.Confidence = MethodStepRegression, confidence
+	return out
+}
+
+// share is prefill's part of the window's busy time by the fitted costs, in the Shapley sense: what a mixed step costs because
+// both phases ride in it is split in half. That is the step's fixed cost, and the token price of the decoding sequences: alone
+// they are nearly free (the step waits for memory), in a step that prefill has made compute-bound each costs what any token
+// costs. The regression finds that extra time where there are prefill tokens, so half of it is taken off prefill here.
+func (s *Splitter) share(w Work, x []float64) (share, confidence float64, withheld string) {
+	if s.fit.EffectiveSamples() < minSamples {
+		return 0, 0, WithheldWarmUp
+	}
+	if s.perUse.CV() < minExcitation {
+		return 0, 0, WithheldConstantLoad
+	}
+	theta := s.fit.Solve()
+	steps := CountPrefillSteps(w, ChunksPerPrompt(s.length, s.budget-w.batch()), s.budget)
+	halves := (steps.All + steps.Only) / 2 // steps owed to prefill: half of a mixed one, all of a prefill-only one
+	perToken := w.PrefillTokens - steps.All*w.batch()/2
+	prefill := theta[0]*halves + theta[1]*perToken
+	total := theta[0]*x[0] + theta[1]*x[1] + theta[2]*x[2]
+	if total <= 0 || prefill <= 0 {
+		return 0, 0, WithheldUncertain
+	}
+	share = min(1, prefill/total)
+	// d(prefill/total)/d(theta), relative to the share
+	gradient := []float64{
+		halves/prefill - x[0]/total,
+		perToken/prefill - x[1]/total,
+		-x[2] / total,
+	}
+	variance, ok := s.fit.Variance(theta, gradient)
+	if !ok {
+		return 0, 0, WithheldUncertain
+	}
+	variance += square(theta[0] * steps.Spread / 2 / prefill)
+	if 1.645*math.Sqrt(variance) > maxHalfWidth {
+		return 0, 0, WithheldUncertain
+	}
+	return share, min(maxConfidence, estimate.Within(0.1, math.Sqrt(variance+square(methodError)))), ""
+}
+
+// learnLengths fades the remembered prompt lengths and adds new ones. Requests finish long after their prefill, so a window's
+// own finished requests are not those whose prefill it holds; the distribution over the last windows is what is needed.
+func (s *Splitter) learnLengths(b Buckets) {
+	if len(b.Counts) == 0 {
+		return
+	}
+	if len(s.length.Counts) != len(b.Counts) {
+		s.length = Buckets{Bounds: b.Bounds, Counts: make([]float64, len(b.Counts))}
+	}
+	for i, c := range b.Counts {
+		s.length.Counts[i] = forgetting*s.length.Counts[i] + c
+	}
+}
+
+func square(x float64) float64 { return x * x }

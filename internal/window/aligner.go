@@ -1,0 +1,119 @@
+package window // import "github.com/otelcol-inference/otelcol-inference/internal/window"
+
+import "time"
+
+// Config of an Aligner. All times are data time.
+type Config struct {
+	Width    time.Duration // boundaries are the multiples of Width since the epoch, so all workers share them
+	Lateness time.Duration // how long a lagging series may hold a window open once another has passed its end
+	MaxGap   time.Duration // longest silence of a series that interpolation bridges
+}
+
+// Window is the increase of every series over (From, To]. Windows of one Aligner follow each other without overlap.
+type Window struct {
+	From, To int64     // unix nanoseconds, multiples of the width
+	Totals   []Value   // by series key
+	Covered  []float64 // by series key: seconds of the window that observations span
+	Levels   []Level   // by gauge key
+}
+
+// Seconds is the length of the window.
+func (w Window) Seconds() float64 { return seconds(w.To - w.From) }
+
+// Aligner collects the series and gauges of one worker. It is not safe for concurrent use.
+type Aligner struct {
+	width, lateness, maxGap int64
+	series                  []series
+	gauges                  []gauge
+	closed                  int64 // end of the last window handed out
+	started                 bool
+}
+
+// NewAligner makes an Aligner for counters 0..counters-1 and gauges 0..gauges-1.
+func NewAligner(cfg Config, counters, gauges int) *Aligner {
+	return &Aligner{
+		width: int64(cfg.Width), lateness: int64(cfg.Lateness), maxGap: int64(cfg.MaxGap),
+		series: make([]series, counters), gauges: make([]gauge, gauges),
+	}
+}
+
+// Observe takes a cumulative value of a counter at time at; start is the counter's start time or 0.
+func (a *Aligner) Observe(key int, at, start int64, v Value) Outcome {
+	a.begin(at)
+	return a.series[key].observe(at, start, v, a.maxGap)
+}
+
+// ObserveDelta takes an increase of a counter over (from, at].
+func (a *Aligner) ObserveDelta(key int, from, at int64, v Value) Outcome {
+	a.begin(from)
+	return a.series[key].observeDelta(from, at, v)
+}
+
+// ObserveGauge takes the value of a gauge at time at.
+func (a *Aligner) ObserveGauge(key int, at int64, v float64) Outcome {
+	return a.gauges[key].observe(at, v)
+}
+
+// begin places the first boundary. Windows start there: what lies before it was not seen whole.
+func (a *Aligner) begin(at int64) {
+	if !a.started {
+		a.started = true
+		a.closed = at - mod(at, a.width)
+	}
+}
+
+// Watermark is the time of the newest observation, 0 before the first.
+func (a *Aligner) Watermark() int64 {
+	var w int64
+	for i := range a.series {
+		w = max(w, a.series[i].at)
+	}
+	return w
+}
+
+// Close hands out the windows that are complete, as one: several windows between two scrapes carry no more information than
+// their sum, and taken as separate samples they would make an estimate look better founded than it is. ok is false when no
+// window is complete yet.
+func (a *Aligner) Close() (w Window, ok bool) { return a.closeAt(a.boundary()) }
+
+// Flush hands out everything up to the newest boundary that any observation has passed, for a worker that fell silent.
+func (a *Aligner) Flush() (w Window, ok bool) {
+	mark := a.Watermark()
+	return a.closeAt(mark - mod(mark, a.width))
+}
+
+// boundary is the newest window end that every series has passed, or that one series passed more than the lateness ago.
+func (a *Aligner) boundary() int64 {
+	newest := a.Watermark()
+	oldest := newest
+	for i := range a.series {
+		if a.series[i].seen {
+			oldest = min(oldest, a.series[i].at)
+		}
+	}
+	at := max(oldest, newest-a.lateness)
+	return at - mod(at, a.width)
+}
+
+func (a *Aligner) closeAt(boundary int64) (Window, bool) {
+	if !a.started || boundary <= a.closed {
+		return Window{}, false
+	}
+	w := Window{
+		From: a.closed, To: boundary,
+		Totals:  make([]Value, len(a.series)),
+		Covered: make([]float64, len(a.series)),
+		Levels:  make([]Level, len(a.gauges)),
+	}
+	for i := range a.series {
+		w.Totals[i], w.Covered[i] = a.series[i].take(w.From, boundary)
+	}
+	for i := range a.gauges {
+		w.Levels[i] = a.gauges[i].take(boundary)
+	}
+	a.closed = boundary
+	return w, true
+}
+
+// mod is the remainder that is never negative.
+func mod(a, b int64) int64 { return ((a % b) + b) % b }

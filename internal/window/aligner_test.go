@@ -1,0 +1,193 @@
+package window
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const second = int64(time.Second)
+
+func newTestAligner(counters, gauges int) *Aligner {
+	return NewAligner(Config{Width: 5 * time.Second, Lateness: 5 * time.Second, MaxGap: time.Minute}, counters, gauges)
+}
+
+func TestBoundarySplitsAnIncreaseInProportion(t *testing.T) {
+	a := newTestAligner(1, 0)
+	assert.Equal(t, Baseline, a.Observe(0, 3*second, 1, Value{Sum: 100}))
+	assert.Equal(t, Counted, a.Observe(0, 8*second, 1, Value{Sum: 200}))
+	w, ok := a.Close()
+	require.True(t, ok)
+	assert.Equal(t, []int64{0, 5 * second}, []int64{w.From, w.To})
+	assert.InDelta(t, 40, w.Totals[0].Sum, 1e-9)
+	assert.InDelta(t, 2, w.Covered[0], 1e-9)
+
+	a.Observe(0, 13*second, 1, Value{Sum: 250})
+	w, ok = a.Close()
+	require.True(t, ok)
+	assert.InDelta(t, 60+50*2.0/5, w.Totals[0].Sum, 1e-9)
+	assert.InDelta(t, 5, w.Covered[0], 1e-9)
+}
+
+func TestWindowsBetweenTwoScrapesComeAsOne(t *testing.T) {
+	a := newTestAligner(1, 0)
+	a.Observe(0, 0, 1, Value{Sum: 0})
+	a.Observe(0, 17*second, 1, Value{Sum: 170})
+	w, ok := a.Close()
+	require.True(t, ok)
+	assert.InDelta(t, 15, w.Seconds(), 1e-9)
+	assert.InDelta(t, 150, w.Totals[0].Sum, 1e-9)
+	_, ok = a.Close()
+	assert.False(t, ok)
+}
+
+func TestResets(t *testing.T) {
+	for name, c := range map[string]struct {
+		start int64
+		value float64
+		want  float64
+	}{
+		"a new start time, more than before": {start: 6 * second, value: 500, want: 500},
+		"a decrease without a start time":    {start: 0, value: 30, want: 30},
+		"a decrease with the old start time": {start: 1, value: 30, want: 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := newTestAligner(1, 0)
+			a.Observe(0, 5*second, min(c.start, 1), Value{Sum: 100})
+			assert.Equal(t, Reset, a.Observe(0, 10*second, c.start, Value{Sum: c.value}))
+			w, ok := a.Close()
+			require.True(t, ok)
+			assert.InDelta(t, c.want, w.Totals[0].Sum, 1e-9)
+		})
+	}
+}
+
+func TestNewBucketsAreAReset(t *testing.T) {
+	a := newTestAligner(1, 0)
+	a.Observe(0, 0, 1, Value{Count: 5, Bounds: []float64{1}, Counts: []float64{2, 3}})
+	assert.Equal(t, Reset, a.Observe(0, 5*second, 1, Value{Count: 4, Bounds: []float64{1, 2}, Counts: []float64{1, 1, 2}}))
+	w, _ := a.Close()
+	assert.Equal(t, []float64{1, 1, 2}, w.Totals[0].Counts)
+}
+
+func TestAGapIsNotBridged(t *testing.T) {
+	a := newTestAligner(1, 0)
+	a.Observe(0, 0, 1, Value{Sum: 1})
+	assert.Equal(t, Baseline, a.Observe(0, 100*second, 1, Value{Sum: 1000}))
+	w, ok := a.Close()
+	require.True(t, ok)
+	assert.Zero(t, w.Totals[0].Sum)
+	assert.Zero(t, w.Covered[0])
+	assert.InDelta(t, 100, w.Seconds(), 1e-9)
+}
+
+func TestLateObservationsAreRefused(t *testing.T) {
+	a := newTestAligner(1, 1)
+	a.Observe(0, 10*second, 1, Value{Sum: 5})
+	assert.Equal(t, Late, a.Observe(0, 10*second, 1, Value{Sum: 6}))
+	assert.Equal(t, Late, a.ObserveDelta(0, 1*second, 9*second, Value{Sum: 6}))
+	a.ObserveGauge(0, 10*second, 1)
+	assert.Equal(t, Late, a.ObserveGauge(0, 9*second, 1))
+}
+
+func TestALaggingSeriesHoldsAWindowOnlyAsLongAsTheLateness(t *testing.T) {
+	a := newTestAligner(2, 0)
+	for key := range 2 {
+		a.Observe(key, 0, 1, Value{})
+	}
+	a.Observe(0, 6*second, 1, Value{Sum: 6})
+	_, ok := a.Close()
+	assert.False(t, ok, "the other series has not passed the end")
+	a.Observe(0, 11*second, 1, Value{Sum: 11})
+	w, ok := a.Close()
+	require.True(t, ok, "lateness ran out")
+	assert.Equal(t, 5*second, w.To)
+	assert.InDelta(t, 5, w.Totals[0].Sum, 1e-9)
+	assert.Zero(t, w.Covered[1])
+}
+
+func TestDeltasNeedNoBaseline(t *testing.T) {
+	a := newTestAligner(1, 0)
+	a.ObserveDelta(0, 0, 5*second, Value{Sum: 10})
+	a.ObserveDelta(0, 5*second, 10*second, Value{Sum: 20})
+	w, ok := a.Close()
+	require.True(t, ok)
+	assert.InDelta(t, 30, w.Totals[0].Sum, 1e-9)
+	assert.InDelta(t, 10, w.Covered[0], 1e-9)
+}
+
+func TestGaugesCoverTheLooksAroundTheWindow(t *testing.T) {
+	a := newTestAligner(1, 1)
+	for i, v := range []float64{4, 0, 2} {
+		at := int64(i)*4*second + second
+		a.Observe(0, at, 1, Value{Sum: float64(at)})
+		a.ObserveGauge(0, at, v)
+	}
+	w, ok := a.Close()
+	require.True(t, ok)
+	assert.Equal(t, Level{Seen: true, Min: 0, Mean: 2}, w.Levels[0], "looks at 1 s and 5 s")
+	a.Observe(0, 10*second, 1, Value{Sum: 1e12})
+	w, _ = a.Close()
+	assert.Equal(t, Level{Seen: true, Min: 0, Mean: 1}, w.Levels[0], "looks at 5 s and 9 s")
+}
+
+func TestAGaugeWithoutCountersIsBounded(t *testing.T) {
+	a := newTestAligner(1, 1)
+	for i := range int64(10_000) {
+		a.ObserveGauge(0, i*second, 1)
+	}
+	assert.LessOrEqual(t, len(a.gauges[0].samples), maxGaugeSamples)
+}
+
+// Whatever the scrape times and restarts, every increase is counted once: the windows add up to what the counter counted.
+func TestNothingIsLostOrCountedTwice(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		a := newTestAligner(1, 0)
+		at, start, value, counted := second, second, 0.0, 0.0
+		a.Observe(0, at, start, Value{})
+		var total, covered float64
+		take := func(w Window, ok bool) {
+			if ok {
+				total += w.Totals[0].Sum
+				covered += w.Covered[0]
+			}
+		}
+		for range 50 {
+			at += 1 + rng.Int64N(12*second)
+			if rng.Float64() < 0.1 { // a restart somewhere since the last look
+				start, value = at-rng.Int64N(second)/2-1, 0
+			}
+			more := rng.Float64() * 100
+			value += more
+			counted += more
+			a.Observe(0, at, start, Value{Sum: value})
+			take(a.Close())
+		}
+		a.Observe(0, at+30*second, start, Value{Sum: value})
+		take(a.Flush())
+		require.InDelta(t, counted, total, 1e-6, "seed %d", seed)
+		require.LessOrEqual(t, covered, float64(at+30*second)/1e9)
+	}
+}
+
+func BenchmarkObserveAndClose(b *testing.B) {
+	a := newTestAligner(1, 0)
+	bounds := make([]float64, 20)
+	counts := make([]float64, 21)
+	for i := range bounds {
+		bounds[i] = float64(i + 1)
+	}
+	b.ReportAllocs()
+	for i := range int64(b.N) {
+		counts[3]++
+		a.Observe(0, i*5*second, 1, Value{Count: float64(i), Sum: float64(i), Bounds: bounds, Counts: counts})
+		a.Close()
+	}
+}

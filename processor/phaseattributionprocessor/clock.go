@@ -1,0 +1,19 @@
+package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
+
+import "time"
+
+// clock is what the sweep for silent workers knows of wall time; tests drive it by hand.
+type clock interface {
+	Now() time.Time
+	// Ticks returns a channel that delivers every d, and a function that ends it.
+	Ticks(d time.Duration) (<-chan time.Time, func())
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) Ticks(d time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTicker(d)
+	return t.C, t.Stop
+}

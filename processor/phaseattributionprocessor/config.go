@@ -1,0 +1,65 @@
+package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
+)
+
+// Config of the processor. All durations but MaxStale are data time: they are measured on the points' timestamps.
+type Config struct {
+	// Window is the length of the windows on which estimates are made. Scrapes further apart than that lengthen it.
+	Window time.Duration `mapstructure:"window"`
+	// AllowedLateness is how long a series that lags behind the others of its worker may hold a window open.
+	AllowedLateness time.Duration `mapstructure:"allowed_lateness"`
+	// LatencyWindow is the trailing time over which latency quantiles are taken.
+	LatencyWindow time.Duration `mapstructure:"latency_window"`
+	// MaxStale is how long a silent worker is remembered, on the clock of this machine.
+	MaxStale time.Duration `mapstructure:"max_stale"`
+	// MaxWorkers bounds the workers tracked; further ones are passed through and not analysed.
+	MaxWorkers int `mapstructure:"max_workers"`
+	// MaxNumBatchedTokens is the engines' token budget per step, which they do not export.
+	MaxNumBatchedTokens int `mapstructure:"max_num_batched_tokens"`
+	// MaxNumSeqs is the engines' limit of requests per step; 0 when unknown.
+	MaxNumSeqs int `mapstructure:"max_num_seqs"`
+	// Objectives are the latency objectives by model and fleet.
+	Objectives objectives.Config `mapstructure:"objectives"`
+
+	_ struct{}
+}
+
+var _ confmap.Validator = (*Config)(nil)
+
+const (
+	minWindow = 100 * time.Millisecond
+	maxWindow = 10 * time.Minute
+)
+
+// Validate names key, bound and value of every fault.
+func (c *Config) Validate() error {
+	var errs []error
+	within := func(key string, got, low, high time.Duration) {
+		if got < low || got > high {
+			errs = append(errs, fmt.Errorf("%s must be between %v and %v (got %v)", key, low, high, got))
+		}
+	}
+	within("window", c.Window, minWindow, maxWindow)
+	within("allowed_lateness", c.AllowedLateness, 0, maxWindow)
+	within("latency_window", c.LatencyWindow, max(minWindow, c.Window), time.Hour)
+	within("max_stale", c.MaxStale, time.Second, 24*time.Hour)
+	if c.MaxWorkers < 1 || c.MaxWorkers > 1_000_000 {
+		errs = append(errs, fmt.Errorf("max_workers must be between 1 and 1000000 (got %d)", c.MaxWorkers))
+	}
+	if c.MaxNumBatchedTokens < 1 {
+		errs = append(errs, fmt.Errorf("max_num_batched_tokens must be at least 1 (got %d)", c.MaxNumBatchedTokens))
+	}
+	if c.MaxNumSeqs < 0 {
+		errs = append(errs, fmt.Errorf("max_num_seqs must not be negative (got %d)", c.MaxNumSeqs))
+	}
+	errs = append(errs, c.Objectives.Validate())
+	return errors.Join(errs...)
+}

@@ -1,0 +1,157 @@
+package phaseattributionprocessor
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+const second = int64(1e9)
+
+// engine plays the exposition of one busy worker with step costs that are linear, at the canonical names. It exists to give
+// the processor consistent input with a known answer; the simulator scores the estimate.
+type engine struct {
+	rng      *rand.Rand
+	instance string
+	start    int64 // ns
+	now      int64
+	prefill  float64 // truth, s
+	decode   float64
+
+	sums       map[string]float64
+	histograms map[string]*pageHistogram
+	running    int
+}
+
+type pageHistogram struct {
+	bounds []float64
+	counts []uint64
+	sum    float64
+}
+
+func (h *pageHistogram) add(v float64, n uint64) {
+	i := 0
+	for i < len(h.bounds) && v > h.bounds[i] {
+		i++
+	}
+	h.counts[i] += n
+	h.sum += v * float64(n)
+}
+
+func newEngine(instance string, start int64) *engine {
+	e := &engine{
+		rng: rand.New(rand.NewPCG(uint64(len(instance)), 11)), instance: instance, start: start, now: start,
+		sums: map[string]float64{}, histograms: map[string]*pageHistogram{},
+	}
+	seconds := []float64{0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5}
+	tokens := []float64{1, 8, 16, 32, 64, 128, 512, 2048, 8192}
+	for name, bounds := range map[string][]float64{
+		signal.TTFT: seconds, signal.ITL: seconds, signal.QueueTime: seconds, signal.PhasePrefill: seconds,
+		signal.PhaseDecode: seconds, signal.IterationTokens: tokens, signal.ComputedTokens: tokens,
+	} {
+		e.histograms[name] = &pageHistogram{bounds: bounds, counts: make([]uint64, len(bounds)+1)}
+	}
+	return e
+}
+
+// advance runs steps until the given time.
+func (e *engine) advance(to int64) {
+	rate := 0.2 + 0.1*math.Sin(float64(e.now)/60e9)
+	for e.now < to {
+		n := 30 + e.rng.IntN(10)
+		t, p := 0.02+1e-4*float64(n), 0.0
+		e.decode += t
+		if e.rng.Float64() < rate {
+			p = float64(200 + e.rng.IntN(1600))
+			e.prefill += 0.01 + 5e-5*p
+			e.decode -= 0.01
+			t += 5e-5 * p
+			e.histograms[signal.TTFT].add(t+0.02, 1)
+			e.histograms[signal.QueueTime].add(0.02, 1)
+			e.histograms[signal.PhasePrefill].add(t, 1)
+			e.histograms[signal.PhaseDecode].add(3, 1)
+			e.histograms[signal.ComputedTokens].add(p, 1)
+			e.sums[signal.TokensGenerated]++
+			e.sums[signal.TokensPrompt] += p
+		}
+		e.running = n
+		e.sums[signal.TokensGenerated] += float64(n)
+		e.histograms[signal.ITL].add(t, uint64(n))
+		e.histograms[signal.IterationTokens].add(p+float64(n), 1)
+		e.now += int64(t * 1e9)
+	}
+}
+
+// page is a scrape at the current time.
+func (e *engine) page() pmetric.Metrics {
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr(signal.AttrEngineName, "vllm")
+	rm.Resource().Attributes().PutStr(signal.AttrServiceInstanceID, e.instance)
+	rm.Resource().Attributes().PutStr(signal.AttrModel, "m")
+	ms := rm.ScopeMetrics().AppendEmpty().Metrics()
+	for name, h := range e.histograms {
+		m := ms.AppendEmpty()
+		m.SetName(name)
+		dp := m.SetEmptyHistogram().DataPoints().AppendEmpty()
+		m.Histogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		if name == signal.PhasePrefill || name == signal.PhaseDecode {
+			m.SetName(signal.PhaseTime)
+			dp.Attributes().PutStr(signal.AttrPhase, name)
+		}
+		e.stamp(dp)
+		dp.ExplicitBounds().FromRaw(h.bounds)
+		dp.BucketCounts().FromRaw(h.counts)
+		var n uint64
+		for _, c := range h.counts {
+			n += c
+		}
+		dp.SetCount(n)
+		dp.SetSum(h.sum)
+	}
+	for name, v := range e.sums {
+		m := ms.AppendEmpty()
+		m.SetName(name)
+		sum := m.SetEmptySum()
+		sum.SetIsMonotonic(true)
+		sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		dp := sum.DataPoints().AppendEmpty()
+		e.stamp(dp)
+		dp.SetDoubleValue(v)
+		if name == signal.TokensPrompt {
+			dp.Attributes().PutStr(signal.AttrTokenSource, signal.TokenSourceLocalCompute)
+		}
+	}
+	for name, v := range map[string]float64{signal.Running: float64(e.running), signal.KVUtilization: 0.3} {
+		m := ms.AppendEmpty()
+		m.SetName(name)
+		dp := m.SetEmptyGauge().DataPoints().AppendEmpty()
+		dp.SetTimestamp(pcommon.Timestamp(e.now))
+		dp.SetDoubleValue(v)
+	}
+	return md
+}
+
+func (e *engine) stamp(dp interface {
+	SetStartTimestamp(pcommon.Timestamp)
+	SetTimestamp(pcommon.Timestamp)
+}) {
+	dp.SetStartTimestamp(pcommon.Timestamp(e.start))
+	dp.SetTimestamp(pcommon.Timestamp(e.now))
+}
+
+// bump moves a metric's point to the given time.
+func bump(m pmetric.Metric, at int64) {
+	switch m.Type() {
+	case pmetric.MetricTypeSum:
+		m.Sum().DataPoints().At(0).SetTimestamp(pcommon.Timestamp(at))
+	case pmetric.MetricTypeGauge:
+		m.Gauge().DataPoints().At(0).SetTimestamp(pcommon.Timestamp(at))
+	case pmetric.MetricTypeHistogram:
+		m.Histogram().DataPoints().At(0).SetTimestamp(pcommon.Timestamp(at))
+	}
+}

@@ -1,0 +1,113 @@
+package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
+
+import (
+	"math"
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
+	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
+)
+
+// latencies keeps a worker's latency histograms over a trailing time, and its load.
+type latencies struct {
+	span    float64 // s
+	windows []latencyWindow
+	count   int // windows ever seen
+}
+
+// latencyWindow is one window's part of the trailing time.
+type latencyWindow struct {
+	seconds                   float64
+	ttft, itl, queue, prefill window.Value
+	running, kvUsage          window.Level
+}
+
+func newLatencies(span time.Duration) *latencies { return &latencies{span: span.Seconds()} }
+
+func (l *latencies) add(w window.Window) {
+	l.count++
+	l.windows = append(l.windows, latencyWindow{
+		seconds: w.Seconds(),
+		ttft:    w.Totals[inTTFT], itl: w.Totals[inITL], queue: w.Totals[inQueueTime], prefill: w.Totals[inPrefillTime],
+		running: w.Levels[inRunning], kvUsage: w.Levels[inKVUsage],
+	})
+	var kept float64
+	for i := len(l.windows) - 1; i >= 0; i-- {
+		kept += l.windows[i].seconds
+		if kept >= l.span {
+			l.windows = append(l.windows[:0], l.windows[i:]...)
+			return
+		}
+	}
+}
+
+// sum adds up one histogram over the trailing time.
+func (l *latencies) sum(of func(latencyWindow) window.Value) (total window.Value) {
+	for _, w := range l.windows {
+		addLatency(&total, of(w))
+	}
+	return total
+}
+
+// balance is the state of a worker against its objectives.
+type balance struct {
+	serving.Balance
+	withheld string
+}
+
+const (
+	withheldNoRequests = "no_requests"
+	// Windows until a confidence may be called MED and HIGH: with fewer, the load may not have shown itself yet.
+	windowsForMed  = 12
+	windowsForHigh = 120
+	justBelowMed   = 0.49
+	justBelowHigh  = 0.79
+)
+
+// balance compares the latencies of the trailing time with the objective.
+func (l *latencies) balance(target objectives.InForce, maxSeqs int) balance {
+	ttft := l.sum(func(w latencyWindow) window.Value { return w.ttft })
+	itl := l.sum(func(w latencyWindow) window.Value { return w.itl })
+	queue := l.sum(func(w latencyWindow) window.Value { return w.queue })
+	last := l.windows[len(l.windows)-1]
+	in := serving.Pressures{
+		TTFT:     quantile(ttft, target.TTFT.Quantile, target.TTFT.Max),
+		ITL:      quantile(itl, target.ITL.Quantile, target.ITL.Max),
+		Queue:    quantile(queue, target.TTFT.Quantile, target.TTFT.Max),
+		KVUsage:  last.kvUsage.Mean,
+		SeqUsage: 0,
+	}
+	if maxSeqs > 0 {
+		in.SeqUsage = last.running.Mean / float64(maxSeqs)
+	}
+	b, ok := in.Balance()
+	if !ok {
+		return balance{withheld: withheldNoRequests}
+	}
+	limit := 1.0
+	switch {
+	case l.count < windowsForMed:
+		limit = justBelowMed
+	case l.count < windowsForHigh || target.TTFTImplied || target.ITLImplied:
+		// An implied objective is a guess about what the users need: never HIGH.
+		limit = justBelowHigh
+	}
+	b.Confidence = math.Min(b.Confidence, limit)
+	return balance{Balance: b}
+}
+
+// quantile reads a latency quantile in units of its objective, with the interval that the sample size and the buckets leave.
+func quantile(h window.Value, q float64, objective time.Duration) serving.Ratio {
+	value, _, ok := estimate.Quantile(q, h.Bounds, h.Counts)
+	if !ok {
+		return serving.Ratio{}
+	}
+	// The rank of a sample quantile scatters by sqrt(q(1-q)/n): read the quantiles one such step either side.
+	step := math.Sqrt(q * (1 - q) / h.Count)
+	lo, _, _ := estimate.Quantile(math.Max(0, q-step), h.Bounds, h.Counts)
+	hi, _, _ := estimate.Quantile(math.Min(1, q+step), h.Bounds, h.Counts)
+	unit := objective.Seconds()
+	return serving.Ratio{Seen: true, Value: value / unit, Low: lo / unit, High: hi / unit}
+}

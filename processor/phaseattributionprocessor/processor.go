@@ -1,0 +1,158 @@
+package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
+
+import (
+	"context"
+	"sync"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
+)
+
+type phaseAttribution struct {
+	id        component.ID
+	cfg       *Config
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	next      consumer.Metrics
+	registry  *registry
+	clock     clock
+	units     map[string]string
+	workers   workers
+
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	counted int64 // workers last reported to telemetry; the sweep alone uses it
+	refused refusals
+}
+
+func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r *registry, c clock) (*phaseAttribution, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	units := map[string]string{}
+	for _, m := range signal.PhaseMetrics() {
+		units[m.Name] = m.Unit
+	}
+	return &phaseAttribution{
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, units: units,
+		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
+	}, nil
+}
+
+func (p *phaseAttribution) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: false}
+}
+
+// Start begins the sweep for silent workers.
+func (p *phaseAttribution) Start(context.Context, component.Host) error {
+	if err := p.registry.acquire(p.id); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	ticks, end := p.clock.Ticks(p.cfg.Window)
+	p.done.Go(func() {
+		defer end()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticks:
+				p.sweep(ctx)
+			}
+		}
+	})
+	return nil
+}
+
+// Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
+func (p *phaseAttribution) Shutdown(context.Context) error {
+	if p.stop != nil {
+		p.stop()
+		p.stop = nil
+		p.done.Wait()
+		p.registry.release(p.id)
+	}
+	p.telemetry.Shutdown()
+	return nil
+}
+
+// ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
+func (p *phaseAttribution) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	// Read before passing on: afterwards the data belongs to the next component.
+	derived := p.derive(ctx, md)
+	err := p.next.ConsumeMetrics(ctx, md)
+	// Also when md was refused and will be offered again: its windows are closed now, and the second offer is late.
+	p.send(ctx, derived)
+	return err
+}
+
+func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
+	derived := pmetric.NewMetrics()
+	now := p.clock.Now()
+	for _, rm := range md.ResourceMetrics().All() {
+		id, ok := identify(rm.Resource())
+		if !ok {
+			continue
+		}
+		w := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.units, rm.Resource()) })
+		if w == nil {
+			p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
+			continue
+		}
+		if late := w.consume(rm.ScopeMetrics(), now, derived); late > 0 {
+			p.telemetry.ProcessorPhaseAttributionLate.Add(ctx, int64(late))
+		}
+	}
+	return derived
+}
+
+// send passes derived metrics on. Their failure is counted and never fails the input.
+func (p *phaseAttribution) send(ctx context.Context, derived pmetric.Metrics) {
+	if derived.ResourceMetrics().Len() == 0 {
+		return
+	}
+	err := p.next.ConsumeMetrics(ctx, derived)
+	if err != nil {
+		p.telemetry.ProcessorPhaseAttributionDerivedFailed.Add(ctx, 1)
+	}
+	if p.refused.changed(err != nil) {
+		if err != nil {
+			p.logger.Warn("derived metrics are refused downstream", zap.Error(err))
+		} else {
+			p.logger.Info("derived metrics are accepted again")
+		}
+	}
+}
+
+// sweep finishes the windows of silent workers and forgets the long silent.
+func (p *phaseAttribution) sweep(ctx context.Context) {
+	derived := pmetric.NewMetrics()
+	now := p.clock.Now()
+	p.workers.each(func(w *worker) bool { return w.sweep(now, derived) })
+	n := int64(p.workers.len())
+	p.telemetry.ProcessorPhaseAttributionWorkers.Add(ctx, n-p.counted)
+	p.counted = n
+	p.send(ctx, derived)
+}
+
+// refusals remembers whether the last batch was refused, so that a log line is written on change only.
+type refusals struct {
+	mu  sync.Mutex
+	now bool
+}
+
+func (r *refusals) changed(refused bool) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	was := r.now
+	r.now = refused
+	return was != refused
+}

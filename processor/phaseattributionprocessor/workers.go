@@ -1,0 +1,85 @@
+package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
+
+import (
+	"sync"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// workers holds the state of every worker, up to a limit. When full, new workers are turned away and old ones stay: evicting
+// under pressure would lose everybody's fit in turn.
+type workers struct {
+	mu    sync.RWMutex
+	limit int
+	byID  map[workerID]*worker
+}
+
+// workerID tells workers apart.
+type workerID struct{ engine, service, namespace, instance, host, model string }
+
+// identify reads a resource's worker. ok is false when it is no worker: it names no engine.
+func identify(resource pcommon.Resource) (id workerID, ok bool) {
+	for key, v := range resource.Attributes().All() {
+		switch key {
+		case signal.AttrEngineName:
+			id.engine = v.Str()
+		case signal.AttrServiceName:
+			id.service = v.Str()
+		case "service.namespace":
+			id.namespace = v.Str()
+		case signal.AttrServiceInstanceID:
+			id.instance = v.Str()
+		case signal.AttrHostName:
+			id.host = v.Str()
+		case signal.AttrModel:
+			id.model = v.Str()
+		}
+	}
+	return id, id.engine != ""
+}
+
+// get returns the worker, made by create at first sight. It returns nil when there is no room.
+func (w *workers) get(id workerID, create func() *worker) *worker {
+	w.mu.RLock()
+	found := w.byID[id]
+	w.mu.RUnlock()
+	if found != nil {
+		return found
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if found := w.byID[id]; found != nil {
+		return found
+	}
+	if len(w.byID) >= w.limit {
+		return nil
+	}
+	made := create()
+	w.byID[id] = made
+	return made
+}
+
+// each calls visit for every worker and forgets those for which it returns true.
+func (w *workers) each(visit func(*worker) (forget bool)) {
+	w.mu.RLock()
+	all := make(map[workerID]*worker, len(w.byID))
+	for id, one := range w.byID {
+		all[id] = one
+	}
+	w.mu.RUnlock()
+	for id, one := range all {
+		if visit(one) {
+			w.mu.Lock()
+			delete(w.byID, id)
+			w.mu.Unlock()
+		}
+	}
+}
+
+func (w *workers) len() int {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return len(w.byID)
+}
