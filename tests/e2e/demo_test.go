@@ -1,0 +1,125 @@
+package e2e
+
+import (
+	"encoding/json"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// addresses is what fleetsim announces.
+type addresses struct {
+	Workers []string `json:"workers"`
+	Control string   `json:"control"`
+}
+
+// startFleet runs fleetsim on free ports.
+func startFleet(t *testing.T, args ...string) (*process, addresses) {
+	t.Helper()
+	args = append([]string{"--workers", "4", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, args...)
+	fleet := start(t, nil, built(t, "fleetsim"), args...)
+	var at addresses
+	require.Eventually(t, func() bool {
+		line, _, whole := strings.Cut(fleet.output.String(), "\n")
+		return whole && json.Unmarshal([]byte(line), &at) == nil
+	}, patience, 50*time.Millisecond)
+	require.Len(t, at.Workers, 4)
+	return fleet, at
+}
+
+// startDemo runs the collector with the demo's configuration on the fleet and returns the page's URL.
+func startDemo(t *testing.T, at addresses) (*process, string) {
+	t.Helper()
+	page := freeAddress(t)
+	env := []string{"DEMO_PAGE=" + page}
+	for i, worker := range at.Workers {
+		env = append(env, "DEMO_WORKER_"+string(rune('1'+i))+"="+strings.TrimPrefix(worker, "http://"))
+	}
+	p := start(t, env, collector(t), "--config", filepath.Join("distributions", "otelcol-inference", "demo.yaml"))
+	return p, "http://" + page
+}
+
+type verdicts struct {
+	Fleets []struct {
+		Verdict struct {
+			Code       string   `json:"code"`
+			Standing   string   `json:"standing"`
+			Title      string   `json:"title"`
+			Confidence *float64 `json:"confidence"`
+		} `json:"verdict"`
+		Phase struct {
+			Prefill, Decode, Idle, Unattributed *float64
+		} `json:"phase"`
+	} `json:"fleets"`
+}
+
+func verdict(url string) (v verdicts, ok bool) {
+	body, ok := fetch(url+"/api/v1/verdict", "application/json")
+	return v, ok && json.Unmarshal([]byte(body), &v) == nil
+}
+
+// A demo fleet is observed end to end: the first word is preliminary, the phases get their shares, everything stops cleanly.
+func TestDemoEndToEnd(t *testing.T) {
+	fleet, at := startFleet(t)
+	demo, url := startDemo(t, at)
+
+	var first verdicts
+	require.Eventually(t, func() bool {
+		v, ok := verdict(url)
+		first = v
+		return ok && len(v.Fleets) == 1 && v.Fleets[0].Verdict.Confidence != nil
+	}, patience, 200*time.Millisecond)
+	assert.Equal(t, "preliminary", first.Fleets[0].Verdict.Standing, first.Fleets[0].Verdict.Title)
+	assert.Less(t, *first.Fleets[0].Verdict.Confidence, 0.5)
+
+	require.Eventually(t, func() bool {
+		v, ok := verdict(url)
+		return ok && len(v.Fleets) == 1 && v.Fleets[0].Phase.Prefill != nil && *v.Fleets[0].Phase.Prefill > 0 &&
+			v.Fleets[0].Phase.Decode != nil && *v.Fleets[0].Phase.Decode > 0
+	}, patience, 500*time.Millisecond, "the phases get their shares of the time")
+
+	var list struct {
+		Workers []struct {
+			ID string `json:"id"`
+		} `json:"workers"`
+	}
+	body, ok := fetch(url+"/api/v1/workers", "application/json")
+	require.True(t, ok)
+	require.NoError(t, json.Unmarshal([]byte(body), &list))
+	assert.Len(t, list.Workers, 4)
+
+	page, ok := fetch(url+"/", "text/html")
+	require.True(t, ok)
+	assert.Contains(t, page, "<html")
+
+	assert.Zero(t, demo.stop(t), "the collector stops cleanly")
+	assert.Zero(t, fleet.stop(t), "so does the fleet")
+}
+
+// A worker that dies costs its own row only, is named, and comes back without a restart.
+func TestAWorkerThatDies(t *testing.T) {
+	_, at := startFleet(t)
+	demo, url := startDemo(t, addresses{Workers: append(at.Workers[:3:3], "127.0.0.1:1")})
+	require.Eventually(t, func() bool {
+		v, ok := verdict(url)
+		return ok && len(v.Fleets) >= 1 && strings.Contains(v.Fleets[0].Verdict.Code+v.Fleets[0].Verdict.Title, "down")
+	}, patience, 500*time.Millisecond, "the verdict names the worker that is down")
+	assert.Zero(t, demo.stop(t))
+}
+
+// Without an engine the zero-configuration collector runs and says so.
+func TestZeroConfigurationWithoutEngines(t *testing.T) {
+	p := start(t, nil, collector(t), "--config", filepath.Join("distributions", "otelcol-inference", "config.yaml"))
+	var said string
+	require.Eventually(t, func() bool {
+		body, ok := fetch("http://localhost:8899/api/v1/verdict", "text/plain")
+		said = body
+		return ok
+	}, patience, 200*time.Millisecond)
+	assert.Contains(t, strings.ToLower(said), "no engine")
+	assert.Zero(t, p.stop(t))
+}
