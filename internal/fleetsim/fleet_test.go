@@ -1,0 +1,188 @@
+package fleetsim
+
+import (
+	"bytes"
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+// busyFleet is three workers under a load that uses every part of the simulation.
+func busyFleet(seed uint64) Config {
+	cfg := DefaultConfig()
+	cfg.Seed, cfg.Workers, cfg.Router = seed, 3, LeastLoaded
+	cfg.MaxModelTokens, cfg.KVBlocks = 16384, 1500
+	cfg.Workload = Synthetic{Shape: "azure-conversation", Load: 3, SharedPrefixShare: 0.3, SharedPrefixes: 4, SharedPrefixTokens: 300}
+	return cfg
+}
+
+// everything is all a run says: pages of all workers and the ledger.
+func everything(t *testing.T, cfg Config, stops ...time.Duration) []byte {
+	t.Helper()
+	f := start(t, cfg)
+	for _, s := range stops {
+		advance(t, f, s)
+	}
+	var b bytes.Buffer
+	for i := range f.Workers() {
+		b.Write(pageOf(t, f, i))
+	}
+	if err := json.NewEncoder(&b).Encode(f.Ledger()); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func TestSameSeedSameBytes(t *testing.T) {
+	first := everything(t, busyFleet(5), time.Minute)
+	if !bytes.Equal(first, everything(t, busyFleet(5), time.Minute)) {
+		t.Error("two runs with one seed differ")
+	}
+	if !bytes.Equal(first, everything(t, busyFleet(5), time.Second, 1500*time.Millisecond, 40*time.Second, time.Minute)) {
+		t.Error("the result depends on how the run is cut into pieces")
+	}
+	if bytes.Equal(first, everything(t, busyFleet(6), time.Minute)) {
+		t.Error("two seeds give the same run")
+	}
+}
+
+func TestTruthAddsUp(t *testing.T) {
+	f := start(t, busyFleet(1))
+	var before Truth
+	for range 40 {
+		advance(t, f, f.Now()+3*time.Second)
+		truth := f.Truth()
+		var parts float64
+		for i := range f.Workers() {
+			w := f.WorkerTruth(i)
+			parts += w.BusySeconds
+			if elapsed := w.BusySeconds + w.IdleSeconds + w.InFlightSeconds; math.Abs(elapsed-w.SimulatedSeconds) > 1e-6 {
+				t.Fatalf("worker %d: busy + idle + in flight = %g of %g s", i, elapsed, w.SimulatedSeconds)
+			}
+		}
+		if math.Abs(parts-truth.BusySeconds) > 1e-6 || math.Abs(truth.PrefillSeconds+truth.DecodeSeconds-truth.BusySeconds) > 1e-6 {
+			t.Fatalf("shares %g + %g, workers %g, fleet %g s", truth.PrefillSeconds, truth.DecodeSeconds, parts, truth.BusySeconds)
+		}
+		if truth.PrefillLowSeconds > truth.PrefillSeconds || truth.PrefillSeconds > truth.PrefillHighSeconds {
+			t.Fatalf("bounds [%g, %g] do not hold %g", truth.PrefillLowSeconds, truth.PrefillHighSeconds, truth.PrefillSeconds)
+		}
+		if truth.Steps != truth.PrefillOnlySteps+truth.DecodeOnlySteps+truth.MixedSteps || truth.Steps < before.Steps {
+			t.Fatalf("steps: %+v", truth)
+		}
+		before = truth
+	}
+	if before.MixedSteps == 0 || before.DecodeOnlySteps == 0 || before.CachedTokens == 0 || before.DecodeDelaySequenceSeconds <= 0 {
+		t.Errorf("the run did not exercise everything: %+v", before)
+	}
+}
+
+// Counters of the pages and the ledger agree where they count the same thing.
+func TestPagesAgreeWithTruth(t *testing.T) {
+	f := start(t, busyFleet(2))
+	advance(t, f, 2*time.Minute)
+	for i := range f.Workers() {
+		s, truth := &f.workers[i].stats, f.WorkerTruth(i)
+		if s.promptTokens != truth.PromptTokens || s.cachedTokens != truth.CachedTokens || s.generationTokens != truth.OutputTokens {
+			t.Errorf("worker %d: prompt %d/%d cached %d/%d generated %d/%d", i, s.promptTokens, truth.PromptTokens,
+				s.cachedTokens, truth.CachedTokens, s.generationTokens, truth.OutputTokens)
+		}
+		if int64(s.iterationTokens.total) != truth.OutputSteps || s.computedTokens != s.promptTokens-s.cachedTokens {
+			t.Errorf("worker %d: iterations %d of %d steps with output", i, s.iterationTokens.total, truth.OutputSteps)
+		}
+		if s.itl.total != truth.ITL.Count || math.Abs(s.itl.sum-truth.ITL.Sum) > 1e-9 || s.ttft.total != truth.TTFT.Count {
+			t.Errorf("worker %d: latencies differ", i)
+		}
+		if want := float64(s.computedTokens + s.generationTokens); s.iterationTokens.sum != want {
+			t.Errorf("worker %d: iteration tokens %g, want %g", i, s.iterationTokens.sum, want)
+		}
+	}
+}
+
+func TestRouters(t *testing.T) {
+	var requests Script
+	for i := range 40 {
+		requests = append(requests, Request{At: time.Duration(i), PromptTokens: 10, OutputTokens: 1 + 60*(i%2)})
+	}
+	cfg := small(requests...)
+	cfg.Workers = 4
+	for router, want := range map[Router][]int64{RoundRobin: {10, 10, 10, 10}, LeastLoaded: {10, 10, 10, 10}} {
+		cfg.Router = router
+		f := start(t, cfg)
+		advance(t, f, time.Microsecond)
+		for i, n := range want {
+			if got := f.WorkerTruth(i).ArrivedRequests; got != n {
+				t.Errorf("%s: worker %d got %d requests, want %d", router, i, got, n)
+			}
+		}
+	}
+	// A worker stuck with a long answer gets no more while the other is free.
+	cfg.Workers, cfg.Router = 2, LeastLoaded
+	cfg.Workload = Script{{PromptTokens: 10, OutputTokens: 100}, {At: 1, PromptTokens: 10, OutputTokens: 1},
+		{At: 200 * time.Millisecond, PromptTokens: 10, OutputTokens: 1}}
+	f := start(t, cfg)
+	finish(t, f)
+	if got := f.WorkerTruth(1).ArrivedRequests; got != 2 {
+		t.Errorf("least loaded: worker 1 got %d requests, want 2", got)
+	}
+}
+
+func TestTooLongPromptsAreRejectedAndAnswersCut(t *testing.T) {
+	f := start(t, small(Request{PromptTokens: 128, OutputTokens: 5}, Request{PromptTokens: 100, OutputTokens: 50}))
+	finish(t, f)
+	truth, s := f.Truth(), &f.workers[0].stats
+	if truth.RejectedRequests != 1 || truth.FinishedRequests != 1 || truth.OutputTokens != 28 || s.lengthLimited != 1 || s.stopped != 0 {
+		t.Errorf("rejected %d finished %d output %d, length %d stop %d", truth.RejectedRequests, truth.FinishedRequests, truth.OutputTokens, s.lengthLimited, s.stopped)
+	}
+}
+
+func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
+	for want, change := range map[string]func(*Config){
+		"workers: must be at least 1, is 0":                                          func(c *Config) { c.Workers = 0 },
+		"max_num_batched_tokens: must be at least 256, is 100":                       func(c *Config) { c.MaxBatchedTokens = 100 },
+		"tensor_parallel: must be 1, 2, 4 or 8, is 3":                                func(c *Config) { c.TensorParallel = 3 },
+		"step_noise: must be from 0 to 1, is -1":                                     func(c *Config) { c.StepNoise = -1 },
+		`router: must be round_robin or least_loaded, is "x"`:                        func(c *Config) { c.Router = "x" },
+		"workload: must be set":                                                      func(c *Config) { c.Workload = nil },
+		`gpu: unknown value "b900"; known: a100, h100, h200`:                         func(c *Config) { c.GPU = "b900" },
+		`model: unknown value "x"; known: llama-3-70b, llama-3-8b`:                   func(c *Config) { c.Model = "x" },
+		`stack: unknown value "x"; known: eager-2023, vllm`:                          func(c *Config) { c.Stack = "x" },
+		`precision: unknown value "fp4"; known: bf16, fp8`:                           func(c *Config) { c.Precision = "fp4" },
+		"kv_blocks: must be at least 8193 for max_model_tokens 131072, is 9":         func(c *Config) { c.KVBlocks = 9 },
+		"kv_blocks: llama-3-70b bf16 on 1 x h200 leaves memory for 0 blocks":         func(c *Config) { c.TensorParallel = 1 },
+		"max_model_tokens: must be at most 131072 with model llama-3-70b, is 200000": func(c *Config) { c.MaxModelTokens = 200000 },
+		"workload.load: must be above 0, is 0":                                       func(c *Config) { c.Workload = Synthetic{Shape: "azure-code"} },
+		`workload.shape: unknown value "x"`:                                          func(c *Config) { c.Workload = Synthetic{Shape: "x", Load: 1} },
+		"workload.script[0]: prompt_tokens":                                          func(c *Config) { c.Workload = Script{{}} },
+		"workload.concurrency":                                                       func(c *Config) { c.Workload = ClosedLoop{} },
+	} {
+		cfg := DefaultConfig()
+		change(&cfg)
+		if _, err := New(cfg); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %q", err, want)
+		}
+	}
+}
+
+func BenchmarkConversationHour(b *testing.B) {
+	var steps int64
+	for b.Loop() {
+		f := start(b, DefaultConfig())
+		advance(b, f, time.Hour)
+		steps += f.Truth().Steps
+	}
+	b.ReportMetric(float64(steps)/b.Elapsed().Seconds(), "steps/s")
+}
+
+func BenchmarkWriteMetrics(b *testing.B) {
+	f := start(b, DefaultConfig())
+	advance(b, f, time.Minute)
+	var page bytes.Buffer
+	for b.Loop() {
+		page.Reset()
+		if err := f.WriteMetrics(0, &page); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package fleetsim
+
+import (
+	"bytes"
+	"testing"
+	"time"
+)
+
+// start builds a fleet that is closed with the test.
+func start(t testing.TB, cfg Config) *Fleet {
+	t.Helper()
+	f, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := f.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return f
+}
+
+// advance runs to simulated time t.
+func advance(t testing.TB, f *Fleet, to time.Duration) {
+	t.Helper()
+	if err := f.Advance(to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// finish runs until all requests of a workload that ends are answered.
+func finish(t testing.TB, f *Fleet) {
+	t.Helper()
+	for !f.Done() {
+		advance(t, f, f.Now()+time.Second)
+	}
+}
+
+// pageOf is the metrics page of a worker.
+func pageOf(t testing.TB, f *Fleet, worker int) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := f.WriteMetrics(worker, &b); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// small is a worker whose counts can be followed by hand: 64 tokens a step, no noise.
+func small(requests ...Request) Config {
+	cfg := DefaultConfig()
+	cfg.MaxBatchedTokens, cfg.MaxNumSeqs, cfg.MaxModelTokens = 64, 4, 128
+	cfg.StepNoise = 0
+	cfg.Workload = Script(requests)
+	return cfg
+}

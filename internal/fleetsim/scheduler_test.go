@@ -1,0 +1,216 @@
+package fleetsim
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// checkBlocks holds the pool to its books: every block is either free or held, references equal holders, the free list is whole.
+func checkBlocks(t *testing.T, w *worker) {
+	t.Helper()
+	p := w.sched.pool
+	refs := make([]int32, len(p.blocks))
+	for _, r := range w.sched.running {
+		for _, id := range r.blocks {
+			refs[id]++
+		}
+	}
+	held := 0
+	for id := range p.blocks {
+		if p.blocks[id].refs != refs[id] {
+			t.Fatalf("block %d: %d references, %d holders", id, p.blocks[id].refs, refs[id])
+		}
+		if refs[id] > 0 {
+			held++
+		}
+	}
+	listed := 0
+	for id, prev := p.head, none; id != none; prev, id = id, p.blocks[id].next {
+		if p.blocks[id].prev != prev || refs[id] != 0 {
+			t.Fatalf("free list is broken at block %d", id)
+		}
+		listed++
+	}
+	if listed != p.free || held+listed != len(p.blocks) {
+		t.Fatalf("%d held + %d free (list: %d) of %d blocks", held, p.free, listed, len(p.blocks))
+	}
+	cached := 0
+	for i := range p.blocks {
+		if p.blocks[i].cached {
+			cached++
+		}
+	}
+	indexed := 0
+	for hash, id := range p.byHash {
+		for ; id != none; id = p.blocks[id].duplicate {
+			if p.blocks[id].hash != hash || !p.blocks[id].cached {
+				t.Fatalf("block %d is indexed under a hash it does not hold", id)
+			}
+			indexed++
+		}
+	}
+	if cached != indexed {
+		t.Fatalf("%d cached blocks, %d in the index", cached, indexed)
+	}
+}
+
+// randomRequests are n arrivals with three shared prefixes, and their prompt and output tokens together.
+func randomRequests(seed uint64, n int) (requests Script, prompt, output int64) {
+	random := rand.New(rand.NewPCG(seed, 1))
+	for i := range n {
+		r := Request{
+			At: time.Duration(i) * 30 * time.Millisecond, PromptTokens: 1 + random.IntN(300), OutputTokens: 1 + random.IntN(80),
+			PrefixID: uint64(1 + random.IntN(3)),
+		}
+		r.PrefixTokens = min(r.PromptTokens, 100)
+		prompt, output = prompt+int64(r.PromptTokens), output+int64(r.OutputTokens)
+		requests = append(requests, r)
+	}
+	return requests, prompt, output
+}
+
+// Random traffic through a worker short of everything: blocks, budget, sequences.
+func TestSchedulerInvariants(t *testing.T) {
+	var preemptions int64
+	defer func() {
+		if preemptions == 0 {
+			t.Error("no run preempted anything")
+		}
+	}()
+	for seed := range uint64(6) {
+		requests, prompt, output := randomRequests(seed, 150)
+		cfg := small()
+		cfg.Seed, cfg.Workload = seed, requests
+		cfg.MaxBatchedTokens, cfg.MaxNumSeqs, cfg.MaxModelTokens, cfg.KVBlocks = 96, 12, 400, 27+int(seed)*8
+		cfg.StepNoise = 0.02
+		var f *Fleet
+		cfg.OnStep = func(s StepTruth) {
+			if n := s.PrefillTokens + s.DecodeSequences; n > cfg.MaxBatchedTokens || n == 0 {
+				t.Fatalf("%d tokens in a step, budget %d", n, cfg.MaxBatchedTokens)
+			}
+			w := f.workers[0]
+			if len(w.sched.chunks) > cfg.MaxNumSeqs || len(w.sched.running) > cfg.MaxNumSeqs {
+				t.Fatalf("%d sequences in a step, limit %d", len(w.sched.chunks), cfg.MaxNumSeqs)
+			}
+			for _, c := range w.sched.chunks {
+				if c.req.computed > c.req.tokens() {
+					t.Fatalf("computed %d of %d tokens", c.req.computed, c.req.tokens())
+				}
+			}
+			checkBlocks(t, w)
+		}
+		f = start(t, cfg)
+		finish(t, f)
+		truth := f.Truth()
+		if truth.FinishedRequests != 150 || truth.PromptTokens != prompt || truth.OutputTokens != output {
+			t.Errorf("seed %d: %d requests, %d prompt and %d output tokens; want 150, %d, %d", seed,
+				truth.FinishedRequests, truth.PromptTokens, truth.OutputTokens, prompt, output)
+		}
+		// Every prompt token is found in the cache or computed, once plus recomputation; every recomputation also computes at most
+		// one token that was sampled last.
+		if d := truth.PrefillTokens - (prompt - truth.CachedTokens + truth.RecomputedTokens); d < 0 || d > truth.Preemptions {
+			t.Errorf("seed %d: computed %d prompt tokens of %d with %d cached, %d again in %d preemptions", seed,
+				truth.PrefillTokens, prompt, truth.CachedTokens, truth.RecomputedTokens, truth.Preemptions)
+		}
+		preemptions += truth.Preemptions
+		// Each token but the first of a request is a decode, or the end of a recomputation.
+		if d := output - 150 - truth.DecodeTokens; d < 0 || d > truth.Preemptions {
+			t.Errorf("seed %d: %d decodes for %d tokens, %d preemptions", seed, truth.DecodeTokens, output, truth.Preemptions)
+		}
+		if truth.CachedTokens == 0 {
+			t.Errorf("seed %d: shared prefixes were never found", seed)
+		}
+		if f.workers[0].sched.pool.free != cfg.KVBlocks-1 {
+			t.Errorf("seed %d: blocks still held after the last request", seed)
+		}
+	}
+}
+
+func TestFullHitComputesTheLastBlock(t *testing.T) {
+	same := Request{PromptTokens: 64, OutputTokens: 1, PrefixID: 7, PrefixTokens: 64}
+	again := same
+	again.At = time.Second
+	f := start(t, small(same, again))
+	finish(t, f)
+	truth := f.Truth()
+	if truth.CachedTokens != 48 || truth.PrefillTokens != 64+16 {
+		t.Errorf("cached %d, computed %d; want 48 and 80", truth.CachedTokens, truth.PrefillTokens)
+	}
+	s := &f.workers[0].stats
+	if s.prefixQueries != 128 || s.prefixHits != 48 || s.computedTokens != 80 || s.cachedTokens != 48 {
+		t.Errorf("queries %d hits %d computed %d cached %d; want 128, 48, 80, 48", s.prefixQueries, s.prefixHits, s.computedTokens, s.cachedTokens)
+	}
+}
+
+func TestEvictionTakesTheOldestLeafFirst(t *testing.T) {
+	p := newBlockPool(4, true)
+	hold := func(hashes ...uint64) []int32 {
+		var ids []int32
+		for _, h := range hashes {
+			id := p.take()
+			p.store(id, h)
+			ids = append(ids, id)
+		}
+		return ids
+	}
+	old, young := hold(1, 2), hold(3, 4)
+	p.release(old)
+	p.release(young)
+	for _, want := range []uint64{2, 1, 4, 3} {
+		if p.lookup(want) == none {
+			t.Fatalf("hash %d was evicted too early", want)
+		}
+		p.take()
+		if p.lookup(want) != none {
+			t.Fatalf("hash %d was not the next to be evicted", want)
+		}
+	}
+}
+
+func TestBlocksWithoutContentAreReusedFirst(t *testing.T) {
+	p := newBlockPool(3, true)
+	cached := p.take()
+	p.store(cached, 1)
+	empty := p.take()
+	p.release([]int32{cached, empty})
+	if got := p.take(); got != empty {
+		t.Errorf("took block %d, want the empty block %d", got, empty)
+	}
+}
+
+func TestDuplicateHashesLiveSideBySide(t *testing.T) {
+	p := newBlockPool(3, true)
+	a, b := p.take(), p.take()
+	p.store(a, 9)
+	p.store(b, 9)
+	p.release([]int32{a})
+	p.take() // the third block
+	p.take() // evicts a
+	if got := p.lookup(9); got != b {
+		t.Errorf("lookup: got block %d, want the duplicate %d", got, b)
+	}
+}
+
+func TestQueueKeepsOrder(t *testing.T) {
+	var q queue
+	next, front := 0, -1
+	for i := range 500 {
+		q.push(&request{limit: i})
+		if i%3 != 0 {
+			if got := q.front().limit; got != next {
+				t.Fatalf("front is %d, want %d", got, next)
+			}
+			r := q.front()
+			q.popFront()
+			next++
+			if i%7 == 0 {
+				q.pushFront(r)
+				next, front = next-1, r.limit
+			}
+		}
+	}
+	if q.len() != 500-next || front < 0 {
+		t.Errorf("length %d, want %d", q.len(), 500-next)
+	}
+}

@@ -1,0 +1,192 @@
+package fleetsim
+
+import "time"
+
+// Truth is what really happened up to a point of simulated time, on one worker or summed over a fleet. All figures are cumulative,
+// so the truth of a window is the difference of two snapshots (quantiles excepted). Work of a step counts when the step ends;
+// until then its elapsed part is InFlightSeconds, and busy + idle + in flight = workers x simulated seconds.
+type Truth struct {
+	SimulatedSeconds float64 `json:"simulated_seconds"`
+	Workers          int     `json:"workers"`
+
+	BusySeconds     float64 `json:"busy_seconds"`
+	IdleSeconds     float64 `json:"idle_seconds"`
+	InFlightSeconds float64 `json:"in_flight_seconds"`
+
+	// Shapley shares of the busy time; they add up to it.
+	PrefillSeconds float64 `json:"prefill_seconds"`
+	DecodeSeconds  float64 `json:"decode_seconds"`
+	// Bounds of the prefill share: sums over steps of the smaller and the larger of marginal and stand-alone cost. Those of the
+	// decode share are busy minus these.
+	PrefillLowSeconds  float64 `json:"prefill_low_seconds"`
+	PrefillHighSeconds float64 `json:"prefill_high_seconds"`
+
+	Steps            int64 `json:"steps"`
+	PrefillOnlySteps int64 `json:"prefill_only_steps"`
+	DecodeOnlySteps  int64 `json:"decode_only_steps"`
+	MixedSteps       int64 `json:"mixed_steps"`
+	OutputSteps      int64 `json:"output_steps"` // steps that produced at least one token
+
+	PrefillTokens       int64   `json:"prefill_tokens"`        // computed, recomputation after preemption included
+	RecomputedTokens    int64   `json:"recomputed_tokens"`     // the part of PrefillTokens done again after a preemption
+	PrefillContext      float64 `json:"prefill_context"`       // sum of the context lengths of these tokens, tokens^2
+	DecodeTokens        int64   `json:"decode_tokens"`         // sum of n over steps
+	DecodeContextTokens float64 `json:"decode_context_tokens"` // sum of c over steps
+
+	// Waiting of decodes: sum of step time x n, and the part that co-scheduled prefill causes, sum of (t(p,n,c) - t(0,n,c)) x n.
+	DecodeSequenceSeconds      float64 `json:"decode_sequence_seconds"`
+	DecodeDelaySequenceSeconds float64 `json:"decode_delay_sequence_seconds"`
+	StallSteps                 int64   `json:"stall_steps"` // mixed steps longer than three times their prefill-free counterfactual
+
+	ArrivedRequests  int64 `json:"arrived_requests"`
+	RejectedRequests int64 `json:"rejected_requests"` // prompt longer than the model allows
+	FinishedRequests int64 `json:"finished_requests"`
+	Preemptions      int64 `json:"preemptions"`
+	PromptTokens     int64 `json:"prompt_tokens"` // of requests whose first token has appeared
+	CachedTokens     int64 `json:"cached_tokens"` // the part of PromptTokens found in the prefix cache
+	OutputTokens     int64 `json:"output_tokens"`
+
+	TTFT  Latency `json:"ttft_seconds"`
+	ITL   Latency `json:"itl_seconds"`
+	E2E   Latency `json:"e2e_seconds"`
+	Queue Latency `json:"queue_seconds"` // arrival to first scheduled
+}
+
+// Latency summarises all values since the start, in seconds; quantiles are exact to 0.25 %.
+type Latency struct {
+	Count uint64  `json:"count"`
+	Sum   float64 `json:"sum"`
+	P50   float64 `json:"p50"`
+	P90   float64 `json:"p90"`
+	P95   float64 `json:"p95"`
+	P99   float64 `json:"p99"`
+	Max   float64 `json:"max"`
+}
+
+// PrefillShare is the prefill's Shapley share of the busy time; 0 without busy time.
+func (t Truth) PrefillShare() float64 {
+	if t.BusySeconds == 0 {
+		return 0
+	}
+	return t.PrefillSeconds / t.BusySeconds
+}
+
+// Utilisation is the busy share of the elapsed worker time, a step in progress included.
+func (t Truth) Utilisation() float64 {
+	if t.SimulatedSeconds == 0 {
+		return 0
+	}
+	return (t.BusySeconds + t.InFlightSeconds) / (t.SimulatedSeconds * float64(t.Workers))
+}
+
+// StepTruth is one finished step.
+type StepTruth struct {
+	Worker             int     `json:"worker"`
+	StartSeconds       float64 `json:"start_seconds"`
+	Seconds            float64 `json:"seconds"`
+	PrefillSeconds     float64 `json:"prefill_seconds"`
+	PrefillLowSeconds  float64 `json:"prefill_low_seconds"`
+	PrefillHighSeconds float64 `json:"prefill_high_seconds"`
+	PrefillTokens      int     `json:"prefill_tokens"`
+	PrefillContext     float64 `json:"prefill_context"`
+	DecodeSequences    int     `json:"decode_sequences"`
+	DecodeContext      float64 `json:"decode_context_tokens"`
+}
+
+// ledger accumulates the truth of one worker.
+type ledger struct {
+	sums                  Truth // without the derived and the latency fields
+	ttft, itl, e2e, queue fineHistogram
+}
+
+func newLedger() ledger {
+	return ledger{ttft: newFineHistogram(), itl: newFineHistogram(), e2e: newFineHistogram(), queue: newFineHistogram()}
+}
+
+// step books a finished step and returns its truth.
+func (l *ledger) step(w stepWork, s shapley, start, length time.Duration) StepTruth {
+	t, seconds := &l.sums, length.Seconds()
+	t.Steps++
+	t.BusySeconds += seconds
+	t.PrefillSeconds += s.prefill
+	t.DecodeSeconds += s.decode
+	t.PrefillLowSeconds += s.low
+	t.PrefillHighSeconds += s.high
+	t.PrefillTokens += int64(w.prefillTokens)
+	t.PrefillContext += w.prefillContext
+	t.DecodeTokens += int64(w.decodeSequences)
+	t.DecodeContextTokens += w.decodeContext
+	n := float64(w.decodeSequences)
+	t.DecodeSequenceSeconds += seconds * n
+	switch {
+	case w.decodeSequences == 0:
+		t.PrefillOnlySteps++
+	case w.prefillTokens == 0:
+		t.DecodeOnlySteps++
+	default:
+		t.MixedSteps++
+		t.DecodeDelaySequenceSeconds += (seconds - s.decodeAlone) * n
+		if seconds > 3*s.decodeAlone {
+			t.StallSteps++
+		}
+	}
+	if w.decodeSequences+w.prefillOutputs > 0 {
+		t.OutputSteps++
+	}
+	return StepTruth{
+		StartSeconds: start.Seconds(), Seconds: seconds,
+		PrefillSeconds: s.prefill, PrefillLowSeconds: s.low, PrefillHighSeconds: s.high,
+		PrefillTokens: w.prefillTokens, PrefillContext: w.prefillContext,
+		DecodeSequences: w.decodeSequences, DecodeContext: w.decodeContext,
+	}
+}
+
+// merge adds another worker's sums and latencies.
+func (l *ledger) merge(o *ledger) {
+	t, u := &l.sums, &o.sums
+	t.BusySeconds += u.BusySeconds
+	t.PrefillSeconds += u.PrefillSeconds
+	t.DecodeSeconds += u.DecodeSeconds
+	t.PrefillLowSeconds += u.PrefillLowSeconds
+	t.PrefillHighSeconds += u.PrefillHighSeconds
+	t.Steps += u.Steps
+	t.PrefillOnlySteps += u.PrefillOnlySteps
+	t.DecodeOnlySteps += u.DecodeOnlySteps
+	t.MixedSteps += u.MixedSteps
+	t.OutputSteps += u.OutputSteps
+	t.PrefillTokens += u.PrefillTokens
+	t.RecomputedTokens += u.RecomputedTokens
+	t.PrefillContext += u.PrefillContext
+	t.DecodeTokens += u.DecodeTokens
+	t.DecodeContextTokens += u.DecodeContextTokens
+	t.DecodeSequenceSeconds += u.DecodeSequenceSeconds
+	t.DecodeDelaySequenceSeconds += u.DecodeDelaySequenceSeconds
+	t.StallSteps += u.StallSteps
+	t.ArrivedRequests += u.ArrivedRequests
+	t.RejectedRequests += u.RejectedRequests
+	t.FinishedRequests += u.FinishedRequests
+	t.Preemptions += u.Preemptions
+	t.PromptTokens += u.PromptTokens
+	t.CachedTokens += u.CachedTokens
+	t.OutputTokens += u.OutputTokens
+	l.ttft.add(&o.ttft)
+	l.itl.add(&o.itl)
+	l.e2e.add(&o.e2e)
+	l.queue.add(&o.queue)
+}
+
+// snapshot completes the sums with time and latencies.
+func (l *ledger) snapshot(now time.Duration, workers int, inFlight float64) Truth {
+	t := l.sums
+	t.SimulatedSeconds, t.Workers, t.InFlightSeconds = now.Seconds(), workers, inFlight
+	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-inFlight)
+	t.TTFT, t.ITL, t.E2E, t.Queue = l.ttft.summary(), l.itl.summary(), l.e2e.summary(), l.queue.summary()
+	return t
+}
+
+func (h *fineHistogram) summary() Latency {
+	return Latency{
+		Count: h.total, Sum: h.sum, Max: h.max,
+		P50: h.quantile(0.50), P90: h.quantile(0.90), P95: h.quantile(0.95), P99: h.quantile(0.99),
+	}
+}

@@ -1,0 +1,158 @@
+package fleetsim
+
+import (
+	"math"
+	"math/rand/v2"
+	"time"
+)
+
+// idle is the end of the current step of a worker that has none.
+const idle = time.Duration(math.MaxInt64)
+
+// worker is one engine core: a scheduler, its KV pool, and a GPU group that takes time.
+type worker struct {
+	index     int
+	cost      *costModel
+	sched     scheduler
+	stats     engineStats
+	truth     ledger
+	noise     float64 // standard deviation of log step time
+	random    *rand.Rand
+	maxTokens int
+	onStep    func(StepTruth)
+	onRequest func(RequestTruth)
+
+	inbox []*request // arrived; the engine core looks between steps only
+
+	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
+	stepWork           stepWork
+	stepClean          float64 // step time without noise, s
+}
+
+// submit hands the worker a request that arrives now. A prompt that leaves no room for an answer is refused, as by the API server.
+func (w *worker) submit(r *request) {
+	w.truth.sums.ArrivedRequests++
+	if r.PromptTokens >= w.maxTokens {
+		w.truth.sums.RejectedRequests++
+		return
+	}
+	r.limit = min(r.OutputTokens, w.maxTokens-r.PromptTokens)
+	w.inbox = append(w.inbox, r)
+	if w.stepEnd == idle {
+		w.begin(r.At)
+	}
+}
+
+// load is the number of requests the worker has not finished.
+func (w *worker) load() int { return len(w.inbox) + w.sched.waiting.len() + len(w.sched.running) }
+
+// begin starts a step at the given time, or goes idle if there is nothing to do.
+func (w *worker) begin(now time.Duration) {
+	for _, r := range w.inbox {
+		r.queued = now
+		w.sched.waiting.push(r)
+	}
+	clear(w.inbox)
+	w.inbox = w.inbox[:0]
+
+	w.stepEnd = idle
+	w.sched.plan(now)
+	w.stats.prefixQueries += int64(w.sched.lookups.queries)
+	w.stats.prefixHits += int64(w.sched.lookups.hits)
+	w.truth.sums.Preemptions += int64(w.sched.preemptions)
+	if len(w.sched.chunks) == 0 {
+		return
+	}
+	w.stepWork = w.sched.work()
+	w.stepClean = w.cost.seconds(w.stepWork)
+	// Mean 1, so that noise does not shift the load.
+	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
+	w.stepStart = now
+	w.stepEnd = now + max(time.Duration(w.stepClean*factor*float64(time.Second)), 1)
+}
+
+// end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
+func (w *worker) end() {
+	now, length := w.stepEnd, w.stepEnd-w.stepStart
+	step := w.truth.step(w.stepWork, w.cost.split(w.stepWork, w.stepClean, length.Seconds()), w.stepStart, length)
+	outputs, credited := w.emit(now)
+	w.stats.iteration(outputs, credited)
+	w.sched.finish(func(r *request) bool { return r.generated == r.limit })
+	w.stats.running, w.stats.waiting = len(w.sched.running), w.sched.waiting.len()
+	w.stats.kvUsage = w.sched.pool.usage()
+	if w.onStep != nil {
+		step.Worker = w.index
+		w.onStep(step)
+	}
+	w.begin(now)
+}
+
+// emit advances every request of the step; it returns the tokens produced and the computed prompt tokens of the requests among
+// them that got their first one.
+func (w *worker) emit(now time.Duration) (outputs, credited int) {
+	regular := 0 // sequences whose previous token came with the previous step: one common interval
+	for _, c := range w.sched.chunks {
+		r := c.req
+		w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+c.tokens)-r.computed))
+		r.computed += c.tokens
+		r.reached = max(r.reached, r.computed)
+		if r.computed < r.tokens() {
+			continue
+		}
+		outputs++
+		r.decoding = true
+		r.generated++
+		switch {
+		case r.generated == 1:
+			r.firstToken = now
+			credited += r.PromptTokens - r.cachedTokens
+			w.bookFirstToken(r)
+		case r.lastToken == w.stepStart:
+			regular++
+		default:
+			w.bookInterval(now-r.lastToken, 1)
+		}
+		r.lastToken = now
+		w.stats.preemptions += int64(r.unreported)
+		r.unreported = 0
+		if r.generated == r.limit {
+			w.bookFinish(r)
+		}
+	}
+	if regular > 0 {
+		w.bookInterval(now-w.stepStart, regular)
+	}
+	w.truth.sums.OutputTokens += int64(outputs)
+	return outputs, credited
+}
+
+func (w *worker) bookInterval(d time.Duration, n int) {
+	w.stats.itl.observeN(d.Seconds(), n)
+	w.truth.itl.observeN(d.Seconds(), n)
+}
+
+func (w *worker) bookFirstToken(r *request) {
+	w.stats.firstToken(r)
+	t := &w.truth.sums
+	t.PromptTokens += int64(r.PromptTokens)
+	t.CachedTokens += int64(r.cachedTokens)
+	w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+}
+
+func (w *worker) bookFinish(r *request) {
+	w.stats.finished(r, w.maxTokens)
+	w.truth.sums.FinishedRequests++
+	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
+	w.truth.queue.observeN((r.firstScheduled - r.At).Seconds(), 1)
+	if w.onRequest != nil {
+		w.onRequest(r.truth(w.index))
+	}
+}
+
+// inFlight is the elapsed part of the step in progress, s.
+func (w *worker) inFlight(now time.Duration) float64 {
+	if w.stepEnd == idle {
+		return 0
+	}
+	return (now - w.stepStart).Seconds()
+}
