@@ -78,7 +78,7 @@ accept: ## Checks on public traces and real expositions (DATA=dir, required)
 	@test -n "$(DATA)" || { echo "accept: DATA=dir is required" >&2; exit 2; }
 	@test -d "$(DATA)" || { echo "accept: DATA=$(DATA) is not a directory" >&2; exit 2; }
 	$(GO) -C tests run ./accuracy -data "$(abspath $(DATA))"
-	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 ./receiver/...
+	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 -run PublicPages -v ./internal/exposition
 
 .PHONY: accuracy
 accuracy: ## Estimators against the simulator's truth (ONLY=A1 QUICK=1 DATA=dir)

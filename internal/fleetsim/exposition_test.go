@@ -72,11 +72,11 @@ func structure(t *testing.T, page []byte) (order []string, families map[string]*
 // seriesShape names a series without what differs between deployments: model, engine, and the settings of the cache.
 func seriesShape(l labels.Labels) string {
 	var b strings.Builder
-	b.WriteString(l.Get(labels.MetricName))
-	info := l.Get(labels.MetricName) == "vllm:cache_config_info"
+	b.WriteString(l.Get("__name__"))
+	info := l.Get("__name__") == "vllm:cache_config_info"
 	l.Range(func(x labels.Label) {
 		switch {
-		case x.Name == labels.MetricName:
+		case x.Name == "__name__":
 		case info || x.Name == "model_name" || x.Name == "engine":
 			fmt.Fprintf(&b, " %s", x.Name)
 		default:
@@ -99,11 +99,11 @@ func TestPageHasTheStructureOfRecordedOnes(t *testing.T) {
 			t.Fatalf("no pages in %s (%v)", dir, err)
 		}
 		for _, path := range pages {
-			real, err := os.ReadFile(path)
+			recorded, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			comparePages(t, path, real)
+			comparePages(t, path, recorded)
 		}
 	}
 }
@@ -123,9 +123,9 @@ func longestContext(families map[string]*family) int {
 	return limit
 }
 
-func comparePages(t *testing.T, path string, real []byte) {
+func comparePages(t *testing.T, path string, recorded []byte) {
 	t.Helper()
-	wantOrder, want := structure(t, real)
+	wantOrder, want := structure(t, recorded)
 	cfg := small(Request{PromptTokens: 20, OutputTokens: 4})
 	cfg.MaxModelTokens = longestContext(want)
 	f := start(t, cfg)

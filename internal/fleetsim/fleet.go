@@ -4,6 +4,7 @@
 package fleetsim
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -64,8 +65,7 @@ func New(cfg Config) (*Fleet, error) {
 		f.workers = append(f.workers, newWorker(i, cfg, cost))
 	}
 	if err := f.pull(); err != nil {
-		f.source.close()
-		return nil, err
+		return nil, errors.Join(err, f.source.close())
 	}
 	return f, nil
 }

@@ -58,6 +58,7 @@ func replay(s scenario, workload fleetsim.Workload) (outcome, error) {
 		if err := fleet.WriteMetrics(0, &page); err != nil {
 			return outcome{}, err
 		}
+		page.Grow(1) // the decoder writes behind the end
 		md, err := decode(page.Bytes(), cfg.StartTime.Add(now))
 		if err != nil {
 			return outcome{}, err

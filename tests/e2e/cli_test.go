@@ -29,8 +29,7 @@ func TestVersion(t *testing.T) {
 }
 
 func TestPrintConfig(t *testing.T) {
-	got, stderr, code := run(t, collector(t), "print-config", "--feature-gates", "otelcol.printInitialConfig",
-		"--config", "distributions/otelcol-inference/demo.yaml")
+	got, stderr, code := run(t, collector(t), "print-config", "--config", "distributions/otelcol-inference/demo.yaml")
 	assert.Zero(t, code, stderr)
 	assert.Contains(t, got, "phase_attribution:")
 	assert.Contains(t, got, "127.0.0.1:18003", "defaults of environment variables are filled in")
@@ -53,6 +52,14 @@ service:
 		"unknown key": {
 			"receivers: {llm_engine: {endpoints: [http://localhost:8000], colection_interval: 5s}}",
 			[]string{"colection_interval"},
+		},
+		"unknown key of the page": {
+			"receivers: {llm_engine: {endpoints: [http://localhost:8000]}}\nexporters: {inference_dashboard: {endpont: 'localhost:1'}}",
+			[]string{"endpont"},
+		},
+		"unknown key of the processor": {
+			"receivers: {llm_engine: {endpoints: [http://localhost:8000]}}\nprocessors: {phase_attribution: {windw: 5s}}",
+			[]string{"windw"},
 		},
 		"wrong URL": {
 			"receivers: {llm_engine: {endpoints: ['ftp://localhost:8000']}}",

@@ -1,0 +1,192 @@
+package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
+
+import (
+	"math"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// sweepEvery is after how many pages a series that none of them had is forgotten, and how often that is looked for.
+const sweepEvery = 60
+
+// Settings of a Book.
+type Settings struct {
+	Dialects  *dialect.Set
+	Identity  Identity
+	MaxSeries int    // series remembered; further ones are rejected
+	Scope     string // name of the instrumentation scope
+	Version   string // of the collector, for the scope
+}
+
+// Report says what became of a page.
+type Report struct {
+	BrokenLines      int
+	RejectedLimit    int // series beyond MaxSeries
+	RejectedLong     int
+	RejectedBad      int // buckets without a bound
+	NotNumbers       int // points not made because the value is NaN or infinite
+	BadHistograms    int
+	Drift            []string // families that were found unknown on this page
+	Restarted        bool     // the engine began anew since the page before
+	SeriesRemembered int
+	Points           int
+}
+
+// Book remembers the series of one target. It is not safe for concurrent use.
+type Book struct {
+	set    Settings
+	scrape uint64
+	now    moment
+	began  pcommon.Timestamp // of the first page
+	report Report
+
+	known   map[string]*cell    // by the raw bytes of the series
+	foreign map[string]struct{} // family names that are not mapped
+	drift   map[string]struct{}
+	groups  map[groupKey]*group
+	process cell // process_start_time_seconds
+
+	dialect  *dialect.Dialect // nil until the first page that shows an engine
+	declared declaration
+	evidence dialect.Evidence
+	variant  string
+
+	workers []*worker
+	shared  *worker // the target itself: what belongs to no worker
+	changed bool    // groups differ from what workers was made of
+	several bool    // the target has shown several ranks
+	scratch reading
+	metrics own
+}
+
+// own are the metrics that no engine tells.
+type own struct{ up, info, drift signal.Metric }
+
+// declaration is the TYPE line that the series below it belong to.
+type declaration struct {
+	family   []byte
+	declared string
+}
+
+// NewBook makes an empty book.
+func NewBook(set Settings) *Book {
+	table := signal.Index(signal.EngineMetrics())
+	b := &Book{
+		set:     set,
+		known:   make(map[string]*cell),
+		foreign: make(map[string]struct{}),
+		drift:   make(map[string]struct{}),
+		groups:  make(map[groupKey]*group),
+		changed: true,
+		metrics: own{table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift]},
+	}
+	b.evidence.Has = b.has
+	return b
+}
+
+// Engine returns the engine that was found on the target's pages, or "".
+func (b *Book) Engine() string {
+	if b.dialect == nil {
+		return ""
+	}
+	return b.dialect.Engine()
+}
+
+// Scrape reads a page and returns its data points, up included. version is the engine's version, or "" while it is not known. An
+// error means that the body is no metrics page; the book is as before. The byte after body's end is overwritten.
+func (b *Book) Scrape(body []byte, openMetrics bool, at time.Time, version string) (pmetric.Metrics, Report, error) {
+	b.scrape++
+	b.report = Report{}
+	b.declared = declaration{}
+	b.now.at = pcommon.NewTimestampFromTime(at)
+	if b.began == 0 {
+		b.began = b.now.at
+	}
+	broken, err := parse(body, openMetrics, b)
+	b.report.BrokenLines = broken
+	if err != nil {
+		return pmetric.Metrics{}, b.report, err
+	}
+	b.noteVariant()
+	b.noteProcess()
+	metrics := b.render(version)
+	b.now.previous = 0
+	if broken == 0 && b.report.RejectedLimit == 0 {
+		b.now.previous = b.now.at
+	}
+	if b.report.Restarted {
+		b.variant, b.evidence = "", dialect.Evidence{Has: b.has}
+		b.forget(b.scrape)
+	} else if b.scrape%sweepEvery == 0 {
+		b.forget(b.scrape - sweepEvery + 1)
+	}
+	b.report.SeriesRemembered = len(b.known)
+	return metrics, b.report, nil
+}
+
+// noteVariant asks the dialect for the engine's variant until it knows.
+func (b *Book) noteVariant() {
+	if b.variant != "" || b.dialect == nil {
+		return
+	}
+	for key := range b.groups {
+		b.evidence.Ranked = b.evidence.Ranked || key.rank != ""
+	}
+	b.variant = b.dialect.Variant(b.evidence)
+}
+
+// noteProcess takes over the start of the process from the page, and notices a restart.
+func (b *Book) noteProcess() {
+	var start pcommon.Timestamp
+	if b.process.seen == b.scrape {
+		start = timestamp(b.process.value)
+	}
+	if b.now.process != 0 && start > b.now.process {
+		b.report.Restarted = true
+	}
+	b.now.process = start
+}
+
+// forget drops what was last seen before a scrape.
+func (b *Book) forget(before uint64) {
+	for raw, c := range b.known {
+		if c.seen < before {
+			delete(b.known, raw)
+		}
+	}
+	for key, g := range b.groups {
+		if !g.sweep(before) {
+			delete(b.groups, key)
+			b.changed = true
+		}
+	}
+	clear(b.foreign)
+}
+
+// has reports whether a family is on the target's pages.
+func (b *Book) has(family string) bool {
+	if b.dialect == nil {
+		return false
+	}
+	m := b.dialect.Resolve(family, "")
+	for _, g := range b.groups {
+		if m.Family != nil && g.shows(m.Family.Index) {
+			return true
+		}
+	}
+	return false
+}
+
+// number reports whether v can be a point, and counts it when not.
+func (b *Book) number(v float64) bool {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		b.report.NotNumbers++
+		return false
+	}
+	return true
+}

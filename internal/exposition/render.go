@@ -1,0 +1,144 @@
+package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// Down returns the points of a scrape that failed: up is 0 for each worker that the target has shown, or for the target itself.
+func (b *Book) Down(at time.Time) pmetric.Metrics {
+	b.now.at = pcommon.NewTimestampFromTime(at)
+	if b.changed {
+		b.arrange()
+	}
+	md := pmetric.NewMetrics()
+	for _, w := range b.upHolders() {
+		out := b.begin(md, w)
+		out.number(b.metrics.up).SetDoubleValue(0)
+	}
+	return md
+}
+
+// upHolders are the resources that have up.
+func (b *Book) upHolders() []*worker {
+	if len(b.workers) == 0 {
+		return []*worker{b.shared}
+	}
+	return b.workers
+}
+
+// render makes the points of the page that was just read.
+func (b *Book) render(version string) pmetric.Metrics {
+	if b.changed {
+		b.arrange()
+	}
+	md := pmetric.NewMetrics()
+	md.ResourceMetrics().EnsureCapacity(len(b.workers) + 1)
+	for _, w := range b.upHolders() {
+		out := b.begin(md, w)
+		out.number(b.metrics.up).SetDoubleValue(1)
+		if len(b.workers) > 0 {
+			out.info(w, version)
+		}
+		if len(b.workers) == 1 {
+			out.drift()
+		}
+		out.groups(w.groups)
+	}
+	if len(b.workers) > 1 {
+		out := b.begin(md, b.shared)
+		out.drift()
+		out.groups(b.shared.groups)
+	}
+	b.report.Points = md.DataPointCount()
+	return md
+}
+
+// output writes the points of one resource.
+type output struct {
+	book    *Book
+	metrics pmetric.MetricSlice
+	several bool // more than one group writes here, so a metric may have been begun before the last one
+}
+
+func (b *Book) begin(md pmetric.Metrics, w *worker) *output {
+	rm := md.ResourceMetrics().AppendEmpty()
+	w.resource.CopyTo(rm.Resource())
+	sm := rm.ScopeMetrics().AppendEmpty()
+	sm.Scope().SetName(b.set.Scope)
+	sm.Scope().SetVersion(b.set.Version)
+	n := 4
+	for _, g := range w.groups {
+		n += len(g.streams)
+	}
+	sm.Metrics().EnsureCapacity(n)
+	return &output{book: b, metrics: sm.Metrics(), several: len(w.groups) > 1}
+}
+
+func (o *output) metric(m signal.Metric) pmetric.Metric {
+	out := o.metrics.AppendEmpty()
+	out.SetName(m.Name)
+	out.SetUnit(m.Unit)
+	out.SetDescription(m.Description)
+	return out
+}
+
+// begun returns the metric of this name, if it was begun, so that its points stay together.
+func (o *output) begun(name string) (pmetric.Metric, bool) {
+	for i := o.metrics.Len() - 1; i >= 0; i-- {
+		if m := o.metrics.At(i); m.Name() == name {
+			return m, true
+		}
+		if !o.several { // the streams of one group are in the order of their metrics
+			break
+		}
+	}
+	return pmetric.Metric{}, false
+}
+
+// number begins a point of a gauge or sum.
+func (o *output) number(m signal.Metric) pmetric.NumberDataPoint {
+	out, ok := o.begun(m.Name)
+	if !ok {
+		out = o.metric(m)
+		switch m.Instrument {
+		case signal.Sum, signal.UpDownCounter:
+			sum := out.SetEmptySum()
+			sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+			sum.SetIsMonotonic(m.Instrument == signal.Sum)
+		default:
+			out.SetEmptyGauge()
+		}
+	}
+	var p pmetric.NumberDataPoint
+	if out.Type() == pmetric.MetricTypeSum {
+		p = out.Sum().DataPoints().AppendEmpty()
+	} else {
+		p = out.Gauge().DataPoints().AppendEmpty()
+	}
+	p.SetTimestamp(o.book.now.at)
+	return p
+}
+
+func (o *output) histogram(m signal.Metric) pmetric.HistogramDataPoint {
+	out, ok := o.begun(m.Name)
+	if !ok {
+		out = o.metric(m)
+		out.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	}
+	p := out.Histogram().DataPoints().AppendEmpty()
+	p.SetTimestamp(o.book.now.at)
+	return p
+}
+
+func putAll(m pcommon.Map, attributes []dialect.Attribute) {
+	m.EnsureCapacity(len(attributes))
+	for _, a := range attributes {
+		m.PutStr(a.Key, a.Value)
+	}
+}

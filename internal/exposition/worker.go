@@ -1,0 +1,139 @@
+package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// Identity is what is known of a target without asking it.
+type Identity struct {
+	Address string // host name or address
+	Port    int64
+	Service string // service.name; empty: the engine's name
+	Fleet   string // empty: the model
+	Role    string // empty: not configured
+	Host    string // host.name; empty where the target is another host
+}
+
+// unknownService is the service.name of a target that has not shown an engine, as the semantic conventions want it.
+const unknownService = "unknown_service"
+
+// worker is one engine core: a data-parallel rank that serves a model.
+type worker struct {
+	resource pcommon.Resource
+	groups   []*group
+}
+
+// arrange makes workers of groups. A group that tells rank and model is a worker (where none tells a rank, one that tells the
+// model, and the other way round). A group that tells less joins the worker it fits, and the target itself where it fits several:
+// such series belong to the server in front of the ranks.
+func (b *Book) arrange() {
+	keys := b.workerKeys()
+	ranks := make(map[string]bool)
+	for _, k := range keys {
+		ranks[k.rank] = true
+	}
+	b.several = b.several || len(ranks) > 1
+	b.shared = &worker{resource: b.resource(groupKey{}, false)}
+	b.workers = make([]*worker, 0, len(keys))
+	for _, k := range keys {
+		b.workers = append(b.workers, &worker{resource: b.resource(k, true), groups: []*group{b.groups[k]}})
+	}
+	for _, key := range b.sortedKeys() {
+		if slices.Contains(keys, key) {
+			continue
+		}
+		home := b.shared
+		if fits := fitting(keys, key); len(fits) == 1 || len(fits) > 1 && key.rank != "" {
+			home = b.workers[fits[0]]
+		}
+		home.groups = append(home.groups, b.groups[key])
+	}
+	b.changed = false
+}
+
+// workerKeys returns the keys that are workers, in order.
+func (b *Book) workerKeys() []groupKey {
+	for _, full := range []func(groupKey) bool{
+		func(k groupKey) bool { return k.rank != "" && k.model != "" },
+		func(k groupKey) bool { return k.model != "" },
+		func(k groupKey) bool { return k.rank != "" },
+	} {
+		keys := slices.DeleteFunc(b.sortedKeys(), func(k groupKey) bool { return !full(k) })
+		if len(keys) > 0 {
+			return keys
+		}
+	}
+	if len(b.groups) > 0 {
+		return []groupKey{{}} // an engine that tells neither
+	}
+	return nil
+}
+
+func (b *Book) sortedKeys() []groupKey {
+	keys := make([]groupKey, 0, len(b.groups))
+	for k := range b.groups {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b groupKey) int {
+		return cmp.Or(cmp.Compare(len(a.rank), len(b.rank)), cmp.Compare(a.rank, b.rank), cmp.Compare(a.model, b.model))
+	})
+	return keys
+}
+
+// fitting returns the indexes of the keys that agree with all that key tells.
+func fitting(keys []groupKey, key groupKey) []int {
+	var fits []int
+	for i, k := range keys {
+		if (key.rank == "" || key.rank == k.rank) && (key.model == "" || key.model == k.model) {
+			fits = append(fits, i)
+		}
+	}
+	return fits
+}
+
+// resource builds the resource of a worker, or of the target itself. The latter names no engine where the target has workers, so
+// that nobody takes it for one.
+func (b *Book) resource(key groupKey, isWorker bool) pcommon.Resource {
+	r := pcommon.NewResource()
+	id, a := b.set.Identity, r.Attributes()
+	instance := id.Instance()
+	if isWorker && b.several && key.rank != "" {
+		instance += "/dp" + key.rank
+	}
+	service := cmp.Or(id.Service, unknownService)
+	if len(b.groups) > 0 {
+		service = cmp.Or(id.Service, b.Engine())
+	}
+	a.PutStr(signal.AttrServiceName, service)
+	a.PutStr(signal.AttrServiceInstanceID, instance)
+	put := func(name, value string) {
+		if value != "" {
+			a.PutStr(name, value)
+		}
+	}
+	if isWorker {
+		put(signal.AttrEngineName, b.Engine())
+		put(signal.AttrRole, id.Role)
+	}
+	put(signal.AttrModel, key.model)
+	put(signal.AttrFleetName, cmp.Or(id.Fleet, key.model))
+	put(signal.AttrHostName, id.Host)
+	put(signal.AttrServerAddress, id.Address)
+	a.PutInt(signal.AttrServerPort, id.Port)
+	return r
+}
+
+// Instance returns host:port.
+func (id Identity) Instance() string {
+	address := id.Address
+	if slices.Contains([]byte(address), ':') {
+		address = "[" + address + "]"
+	}
+	return address + ":" + strconv.FormatInt(id.Port, 10)
+}

@@ -1,0 +1,172 @@
+package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// Bounds of the configuration.
+const (
+	minInterval  = 100 * time.Millisecond
+	maxTimeout   = 4 * time.Second // of the default
+	minBodyBytes = 1 << 10
+	minSeries    = 100
+)
+
+// Config of the receiver. The keys of confighttp's client (tls, headers, auth, proxy_url, ...) hold for all endpoints; its
+// endpoint key is one more endpoint, which is how receiver_creator starts an instance.
+type Config struct {
+	ClientConfig confighttp.ClientConfig `mapstructure:",squash"` // timeout: 0 is the smaller of collection_interval and 4 s
+	Scrape       ScrapeConfig            `mapstructure:",squash"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// ScrapeConfig is what the receiver itself knows.
+type ScrapeConfig struct {
+	Endpoints          []EndpointConfig `mapstructure:"endpoints"`
+	CollectionInterval time.Duration    `mapstructure:"collection_interval"`
+	InitialDelay       time.Duration    `mapstructure:"initial_delay"` // before the first scrape of the first endpoint
+	MaxBodyBytes       int64            `mapstructure:"max_body_bytes"`
+	MaxSeries          int              `mapstructure:"max_series"` // per endpoint
+
+	// Defaults for the endpoints that do not say.
+	ServiceName string `mapstructure:"service_name"`
+	Fleet       string `mapstructure:"fleet"`
+	Role        string `mapstructure:"role"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// EndpointConfig is one endpoint. In YAML it is either a string, the endpoint, or a map.
+type EndpointConfig struct {
+	Endpoint    string `mapstructure:"endpoint"` // host:port or URL; without a path: /metrics
+	ServiceName string `mapstructure:"service_name"`
+	Fleet       string `mapstructure:"fleet"`
+	Role        string `mapstructure:"role"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+var (
+	_ component.Config    = (*Config)(nil)
+	_ confmap.Validator   = (*Config)(nil)
+	_ confmap.Unmarshaler = (*Config)(nil)
+)
+
+// strictClient is confighttp's client without its methods.
+type strictClient confighttp.ClientConfig
+
+// Unmarshal refuses unknown keys. confighttp's client lets them pass, in its own blocks and beside them, because it takes them for
+// those of the component; its type without methods does not.
+func (c *Config) Unmarshal(conf *confmap.Conf) error {
+	var strict struct {
+		Client strictClient `mapstructure:",squash"`
+		Scrape ScrapeConfig `mapstructure:",squash"`
+	}
+	if err := conf.Unmarshal(&strict); err != nil {
+		return err
+	}
+	return conf.Unmarshal(c)
+}
+
+// UnmarshalText reads an endpoint that is given as a string.
+func (e *EndpointConfig) UnmarshalText(text []byte) error {
+	e.Endpoint = string(text)
+	return nil
+}
+
+// Validate names the key, the bound and the value of each error. Credentials in a URL are left out.
+func (c *Config) Validate() error {
+	var errs []error
+	if c.Scrape.CollectionInterval < minInterval {
+		errs = append(errs, fmt.Errorf("collection_interval must be at least %s (got %s)", minInterval, c.Scrape.CollectionInterval))
+	}
+	if c.Scrape.InitialDelay < 0 {
+		errs = append(errs, fmt.Errorf("initial_delay must be at least 0s (got %s)", c.Scrape.InitialDelay))
+	}
+	if c.ClientConfig.Timeout < 0 {
+		errs = append(errs, fmt.Errorf("timeout must be at least 0s (got %s)", c.ClientConfig.Timeout))
+	}
+	if c.Scrape.MaxBodyBytes < minBodyBytes {
+		errs = append(errs, fmt.Errorf("max_body_bytes must be at least %d (got %d)", minBodyBytes, c.Scrape.MaxBodyBytes))
+	}
+	if c.Scrape.MaxSeries < minSeries {
+		errs = append(errs, fmt.Errorf("max_series must be at least %d (got %d)", minSeries, c.Scrape.MaxSeries))
+	}
+	if err := checkRole(c.Scrape.Role); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, c.validateEndpoints()...)...)
+}
+
+func (c *Config) validateEndpoints() (errs []error) {
+	if c.ClientConfig.Endpoint == "" && len(c.Scrape.Endpoints) == 0 {
+		return []error{errors.New("endpoint or endpoints must name at least one engine (got none)")}
+	}
+	seen := make(map[string]string)
+	check := func(key string, e EndpointConfig) {
+		u, err := parseEndpoint(e.Endpoint)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s %w", key, err))
+		} else if other, twice := seen[u.String()]; twice {
+			errs = append(errs, fmt.Errorf("%s must be there once (got %s, as in %s)", key, u.Host, other))
+		} else {
+			seen[u.String()] = key
+		}
+		if err := checkRole(e.Role); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	if c.ClientConfig.Endpoint != "" {
+		check("endpoint", EndpointConfig{Endpoint: c.ClientConfig.Endpoint})
+	}
+	for i, e := range c.Scrape.Endpoints {
+		check(fmt.Sprintf("endpoints[%d]", i), e)
+	}
+	return errs
+}
+
+func checkRole(role string) error {
+	roles := []string{signal.RolePrefill, signal.RoleDecode, signal.RoleAggregated, signal.RoleEncode, signal.RoleRouter}
+	if role != "" && !slices.Contains(roles, role) {
+		return fmt.Errorf("role must be one of %s (got %q)", strings.Join(roles, ", "), role)
+	}
+	return nil
+}
+
+// all returns every endpoint, with the defaults filled in.
+func (c *Config) all() []EndpointConfig {
+	var all []EndpointConfig
+	if c.ClientConfig.Endpoint != "" {
+		all = append(all, EndpointConfig{Endpoint: c.ClientConfig.Endpoint})
+	}
+	all = append(all, c.Scrape.Endpoints...)
+	for i := range all {
+		all[i].ServiceName = cmp.Or(all[i].ServiceName, c.Scrape.ServiceName)
+		all[i].Fleet = cmp.Or(all[i].Fleet, c.Scrape.Fleet)
+		all[i].Role = cmp.Or(all[i].Role, c.Scrape.Role)
+	}
+	return all
+}
+
+// timeout bounds one scrape.
+func (c *Config) timeout() time.Duration {
+	if c.ClientConfig.Timeout > 0 {
+		return c.ClientConfig.Timeout
+	}
+	return min(c.Scrape.CollectionInterval, maxTimeout)
+}

@@ -1,0 +1,73 @@
+package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
+
+import (
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+const defaultPath = "/metrics"
+
+// parseEndpoint reads host:port or a URL. Without a scheme it is http, without a path /metrics, and a URL without a port has the
+// scheme's. The error says what the endpoint must be and shows it without credentials and query, which may hold secrets.
+func parseEndpoint(endpoint string) (*url.URL, error) {
+	text := endpoint
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Hostname() == "" {
+		return nil, fmt.Errorf("must be host:port or a URL (got %q)", redact(endpoint))
+	}
+	if u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("must have the scheme http or https (got %q)", u.Scheme)
+	}
+	if u.Port() == "" {
+		if text != endpoint {
+			return nil, fmt.Errorf("must have a port when it is no URL (got %q)", redact(endpoint))
+		}
+		u.Host = net.JoinHostPort(u.Hostname(), map[string]string{"http": "80", "https": "443"}[u.Scheme])
+	}
+	if port, err := strconv.ParseUint(u.Port(), 10, 16); err != nil || port == 0 {
+		return nil, fmt.Errorf("must have a port from 1 to 65535 (got %q)", u.Port())
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = defaultPath
+	}
+	u.Fragment = ""
+	return u, nil
+}
+
+// versionURL returns the address of an engine's version beside its metrics.
+func versionURL(metrics *url.URL) *url.URL {
+	u := *metrics
+	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), defaultPath) + "/version"
+	u.RawPath, u.RawQuery = "", ""
+	return &u
+}
+
+// redact cuts what may be a secret from an endpoint that is no valid URL.
+func redact(endpoint string) string {
+	endpoint, _, _ = strings.Cut(endpoint, "?")
+	scheme, rest, ok := strings.Cut(endpoint, "://")
+	if !ok {
+		scheme, rest = "", endpoint
+	}
+	if i := strings.LastIndexByte(rest, '@'); i >= 0 {
+		rest = rest[i+1:]
+	}
+	if scheme != "" {
+		return scheme + "://" + rest
+	}
+	return rest
+}
+
+// isLocal reports whether a host is the machine that the collector runs on, as far as its name tells.
+func isLocal(host, hostname string) bool {
+	if ip := net.ParseIP(host); ip != nil {
+		return ip.IsLoopback()
+	}
+	return strings.EqualFold(host, "localhost") || hostname != "" && strings.EqualFold(host, hostname)
+}

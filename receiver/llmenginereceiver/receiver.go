@@ -1,0 +1,144 @@
+package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/receiver"
+	"go.opentelemetry.io/collector/receiver/receiverhelper"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
+	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
+	"github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver/internal/metadata"
+)
+
+// pooledBuffers is enough for the pages that are in memory at once: the targets scrape at different times.
+const pooledBuffers = 8
+
+// engineReceiver runs one loop per target.
+type engineReceiver struct {
+	cfg       *Config
+	set       receiver.Settings
+	next      consumer.Metrics
+	clock     clock
+	dialects  *dialect.Set
+	telemetry *metadata.TelemetryBuilder
+	obsreport *receiverhelper.ObsReport
+	hostname  string
+
+	cancel context.CancelFunc // nil before Start
+	client *http.Client
+	loops  sync.WaitGroup
+}
+
+func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c clock) (*engineReceiver, error) {
+	dialects, err := dialect.Load()
+	if err != nil {
+		return nil, err
+	}
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	obsreport, err := receiverhelper.NewObsReport(receiverhelper.ObsReportSettings{
+		ReceiverID: set.ID, Transport: "http", LongLivedCtx: true, ReceiverCreateSettings: set,
+	})
+	if err != nil {
+		return nil, err
+	}
+	hostname, err := os.Hostname()
+	if err != nil {
+		set.Logger.Debug("The host has no name, so host.name is left out", zap.Error(err))
+	}
+	return &engineReceiver{
+		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
+	}, nil
+}
+
+// Start begins to scrape. An endpoint that does not answer is no error of Start.
+func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
+	clientConfig := r.cfg.ClientConfig
+	clientConfig.Timeout = 0 // each request has its own deadline
+	client, err := clientConfig.ToClient(ctx, host.GetExtensions(), r.set.TelemetrySettings)
+	if err != nil {
+		return err
+	}
+	client.CheckRedirect = sameHost
+	endpoints := r.cfg.all()
+	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, len(endpoints))
+	pool := newBuffers(pooledBuffers)
+	targets := make([]*target, len(endpoints))
+	for i, e := range endpoints {
+		if targets[i], err = r.newTarget(e, client, tell, pool); err != nil {
+			return err
+		}
+	}
+	r.client = client
+	running, cancel := context.WithCancel(context.Background())
+	r.cancel = cancel
+	for i, t := range targets {
+		delay := r.cfg.Scrape.InitialDelay + phase(i, len(targets), r.cfg.Scrape.CollectionInterval)
+		r.loops.Go(func() { t.run(running, delay, r.cfg.Scrape.CollectionInterval, r.deliver) })
+	}
+	return nil
+}
+
+// phase spreads n targets evenly over the interval, the same way at each start.
+func phase(i, n int, interval time.Duration) time.Duration {
+	return time.Duration(int64(interval) / int64(n) * int64(i))
+}
+
+func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *reporter, pool *buffers) (*target, error) {
+	u, err := parseEndpoint(e.Endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint %w", err)
+	}
+	port, err := strconv.ParseInt(u.Port(), 10, 64)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint must have a port (got %q)", u.Port())
+	}
+	id := exposition.Identity{Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role}
+	if isLocal(u.Hostname(), r.hostname) {
+		id.Host = r.hostname
+	}
+	return &target{
+		url: u, name: id.Instance(), client: client, clock: r.clock, timeout: r.cfg.timeout(), maxBytes: r.cfg.Scrape.MaxBodyBytes,
+		buffers: pool, tell: tell, version: newVersionReader(r.loops.Go),
+		book: exposition.NewBook(exposition.Settings{
+			Dialects: r.dialects, Identity: id, MaxSeries: r.cfg.Scrape.MaxSeries,
+			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version,
+		}),
+	}, nil
+}
+
+// deliver hands points to the pipeline. What it refuses is dropped and counted: the next scrape has the totals again.
+func (r *engineReceiver) deliver(ctx context.Context, t *target, metrics pmetric.Metrics) {
+	n := metrics.DataPointCount()
+	ctx = r.obsreport.StartMetricsOp(ctx)
+	err := r.next.ConsumeMetrics(ctx, metrics)
+	r.obsreport.EndMetricsOp(ctx, metadata.Type.String(), n, err)
+	if err != nil && !t.refused {
+		r.set.Logger.Warn("The pipeline refuses the points of an engine", zap.String("endpoint", t.name), zap.Error(err))
+	}
+	t.refused = err != nil
+}
+
+// Shutdown ends the scrapes and waits for them.
+func (r *engineReceiver) Shutdown(context.Context) error {
+	if r.cancel != nil {
+		r.cancel()
+		r.loops.Wait()
+		r.client.CloseIdleConnections()
+	}
+	r.telemetry.Shutdown()
+	return nil
+}

@@ -1,0 +1,160 @@
+package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
+
+import (
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
+	"github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver/internal/metadata"
+)
+
+// quiet is how long a target's changes are not logged after one was: one that goes up and down all the time must not fill the
+// log. The counters have every change.
+const quiet = 30 * time.Second
+
+// reporter says how the scrapes go: counters for each, the log and the component status on change. It is safe for concurrent
+// use.
+type reporter struct {
+	telemetry *metadata.TelemetryBuilder
+	logger    *zap.Logger
+	clock     clock
+	host      component.Host
+
+	mu      sync.Mutex
+	last    map[*target]*standing
+	targets int
+	failing int
+	failed  bool // the status that was reported last
+}
+
+// standing is what was last said of a target.
+type standing struct {
+	outcome    outcome // of the last scrape
+	logged     outcome // that the log knows
+	loggedAt   time.Time
+	broken     bool
+	overLimit  bool
+	suppressed int
+}
+
+func newReporter(telemetry *metadata.TelemetryBuilder, logger *zap.Logger, c clock, host component.Host, targets int) *reporter {
+	return &reporter{
+		telemetry: telemetry, logger: logger, clock: c, host: host, targets: targets, last: make(map[*target]*standing, targets),
+	}
+}
+
+// body counts the bytes of a page.
+func (r *reporter) body(ctx context.Context, n int) {
+	r.telemetry.ReceiverLlmEngineBodySize.Add(ctx, int64(n))
+}
+
+// scrape takes how a scrape ended; why is nil after success.
+func (r *reporter) scrape(ctx context.Context, t *target, why *failure, took time.Duration) {
+	how := outcomeSuccess
+	if why != nil {
+		how = why.outcome
+	}
+	r.telemetry.ReceiverLlmEngineScrapes.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", string(how))))
+	r.telemetry.ReceiverLlmEngineScrapeDuration.Record(ctx, took.Seconds())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.standing(t)
+	was := s.outcome
+	s.outcome = how
+	r.log(t, s, why)
+	if failedBefore, failsNow := was != "" && was != outcomeSuccess, how != outcomeSuccess; failedBefore != failsNow {
+		if failsNow {
+			r.failing++
+		} else {
+			r.failing--
+		}
+		r.status(t, why)
+	}
+}
+
+func (r *reporter) standing(t *target) *standing {
+	s := r.last[t]
+	if s == nil {
+		s = &standing{logged: outcomeSuccess}
+		r.last[t] = s
+	}
+	return s
+}
+
+// log writes a line when a target's outcome is not the one that the log knows, at most one per target and quiet time.
+func (r *reporter) log(t *target, s *standing, why *failure) {
+	if s.outcome == s.logged {
+		return
+	}
+	now := r.clock.Now()
+	if !s.loggedAt.IsZero() && now.Sub(s.loggedAt) < quiet {
+		s.suppressed++
+		return
+	}
+	fields := []zap.Field{zap.String("endpoint", t.name)}
+	if s.suppressed > 0 {
+		fields = append(fields, zap.Int("scrapes_not_logged", s.suppressed))
+	}
+	if why == nil {
+		r.logger.Info("The engine answers again", fields...)
+	} else {
+		r.logger.Warn("The engine cannot be scraped", append(fields, zap.String("reason", string(why.outcome)), zap.Error(why.err))...)
+	}
+	s.logged, s.loggedAt, s.suppressed = s.outcome, now, 0
+}
+
+// status reports that all targets fail, and that one answers again.
+func (r *reporter) status(t *target, why *failure) {
+	failed := r.failing == r.targets
+	if failed == r.failed {
+		return
+	}
+	r.failed = failed
+	if failed {
+		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
+			fail(why.outcome, "none of %s endpoints can be scraped, the last failed: %s: %w", strconv.Itoa(r.targets), t.name, why)))
+		return
+	}
+	componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
+}
+
+// page takes what became of a page.
+func (r *reporter) page(ctx context.Context, t *target, p exposition.Report) {
+	reason := func(s string) metric.AddOption { return metric.WithAttributes(attribute.String("reason", s)) }
+	add := func(c metric.Int64Counter, n int, opts ...metric.AddOption) {
+		if n > 0 {
+			c.Add(ctx, int64(n), opts...)
+		}
+	}
+	add(r.telemetry.ReceiverLlmEngineBrokenLines, p.BrokenLines)
+	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLimit, reason("limit"))
+	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLong, reason("too_long"))
+	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedBad, reason("malformed"))
+	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.NotNumbers, reason("not_a_number"))
+	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.BadHistograms, reason("histogram"))
+	r.telemetry.ReceiverLlmEngineSeries.Add(ctx, int64(p.SeriesRemembered-t.series))
+	t.series = p.SeriesRemembered
+
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.standing(t)
+	if len(p.Drift) > 0 {
+		r.logger.Warn("The engine has metrics that this version does not know", zap.String("endpoint", t.name), zap.Strings("families", p.Drift))
+	}
+	if broken := p.BrokenLines > 0; broken && !s.broken {
+		r.logger.Warn("Lines of the page cannot be parsed", zap.String("endpoint", t.name), zap.Int("lines", p.BrokenLines))
+		s.broken = true
+	}
+	if over := p.RejectedLimit > 0; over && !s.overLimit {
+		r.logger.Warn("The page has more series than max_series", zap.String("endpoint", t.name), zap.Int("rejected", p.RejectedLimit))
+		s.overLimit = true
+	}
+}

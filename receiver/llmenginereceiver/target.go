@@ -1,0 +1,122 @@
+package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
+)
+
+// target is one endpoint. Its loop owns it.
+type target struct {
+	url      *url.URL
+	name     string // for logs: host:port, without credentials
+	client   *http.Client
+	clock    clock
+	timeout  time.Duration
+	maxBytes int64
+	buffers  *buffers
+	book     *exposition.Book
+	version  versionReader
+	tell     *reporter
+	up       bool
+	refused  bool // the pipeline refused the last points
+	series   int  // told to the telemetry
+}
+
+// scrape gets the page and returns its points, or those that say that the target is down.
+func (t *target) scrape(ctx context.Context) pmetric.Metrics {
+	began := t.clock.Now()
+	metrics, report, err := t.read(ctx, began)
+	if err != nil {
+		metrics = t.book.Down(began)
+		t.up = false
+	} else {
+		if !t.up || report.Restarted {
+			t.version.want()
+		}
+		t.up = true
+		t.tell.page(ctx, t, report)
+	}
+	t.tell.scrape(ctx, t, err, t.clock.Now().Sub(began))
+	return metrics
+}
+
+func (t *target) read(ctx context.Context, at time.Time) (pmetric.Metrics, exposition.Report, *failure) {
+	ctx, cancel := context.WithTimeout(ctx, t.timeout)
+	defer cancel()
+	buf := t.buffers.get()
+	defer t.buffers.put(buf)
+	got, failed := fetch(ctx, t.client, t.url, t.maxBytes, buf)
+	if failed != nil {
+		return pmetric.Metrics{}, exposition.Report{}, failed
+	}
+	t.tell.body(ctx, len(got.body))
+	metrics, report, err := t.book.Scrape(got.body, got.openMetrics, at, t.version.get())
+	if err != nil {
+		return metrics, report, &failure{outcomeMalformed, err}
+	}
+	return metrics, report, nil
+}
+
+// run scrapes every interval until ctx ends. Each target has its own loop, so that one that is slow delays nobody.
+func (t *target) run(ctx context.Context, delay, interval time.Duration, deliver func(context.Context, *target, pmetric.Metrics)) {
+	first, stop := t.clock.After(delay)
+	defer stop()
+	select {
+	case <-ctx.Done():
+		return
+	case <-first:
+	}
+	ticks, stop := t.clock.Ticks(interval)
+	defer stop()
+	for {
+		metrics := t.scrape(ctx)
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return // the scrape was cut short: its failure says nothing of the target
+		}
+		deliver(ctx, t, metrics)
+		if t.up {
+			t.version.ask(ctx, t.client, versionURL(t.url), t.timeout)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks:
+		}
+	}
+}
+
+// maxPooledBytes keeps a rare large page from staying in memory.
+const maxPooledBytes = 1 << 20
+
+// buffers lends body buffers to the targets, which need them for a few milliseconds of each interval.
+type buffers struct{ free chan *bytes.Buffer }
+
+// newBuffers keeps at most n buffers.
+func newBuffers(n int) *buffers { return &buffers{make(chan *bytes.Buffer, n)} }
+
+func (b *buffers) get() *bytes.Buffer {
+	select {
+	case buf := <-b.free:
+		return buf
+	default:
+		return new(bytes.Buffer)
+	}
+}
+
+func (b *buffers) put(buf *bytes.Buffer) {
+	if buf.Cap() > maxPooledBytes {
+		return
+	}
+	select {
+	case b.free <- buf:
+	default:
+	}
+}
