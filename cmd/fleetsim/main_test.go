@@ -77,7 +77,7 @@ func launch(t *testing.T, args ...string) *program {
 	if err := json.NewDecoder(out).Decode(&p.ready); err != nil {
 		t.Fatalf("no ready line: %v", err)
 	}
-	go io.Copy(io.Discard, out)
+	go func() { _, _ = io.Copy(io.Discard, out) }()
 	return p
 }
 

@@ -18,6 +18,7 @@ func newDecoder() (func(page []byte, at time.Time) (pmetric.Metrics, error), err
 	}
 	book := exposition.NewBook(exposition.Settings{
 		Dialects:  dialects,
+		Scope:     "accuracy",
 		Identity:  exposition.Identity{Address: "worker", Port: 8000},
 		MaxSeries: 20_000,
 	})
