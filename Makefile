@@ -11,8 +11,8 @@ BIN      := bin/$(NAME)
 FLEETSIM := bin/fleetsim
 TOOLS    := bin/tools
 SOURCES  := $(shell find receiver processor exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
-PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f)
-VENDOR   := exporter/inferencedashboardexporter/assets/vendor/uPlot.esm.js
+PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
+VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 
 # The collector needs cgo for NVML later on; without -buildvcs the same sources give the same binary in any checkout.
 export CGO_ENABLED := 1

@@ -3,7 +3,7 @@
 #
 #   DEMO_SECONDS=n   stop by itself after n seconds (default: run until Ctrl-C)
 #   DEMO_EVERY=n     seconds between two verdict lines (default 5)
-#   DEMO_LOAD=x      load of the fleet (default: fleetsim's own)
+#   DEMO_LOAD=x      load of the fleet, 1 being comfortable (default 1.3)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/lib.sh
@@ -13,7 +13,7 @@ trap 'stop_started; rm -rf "$logs"' EXIT
 trap 'exit 0' INT TERM
 
 # Programs get their own process group by setsid, so that Ctrl-C reaches this script only and they are ended in order.
-setsid bin/fleetsim --workers 4 ${DEMO_LOAD:+--load "$DEMO_LOAD"} >"$logs/fleetsim" 2>&1 &
+setsid bin/fleetsim --workers 4 --load "${DEMO_LOAD:-1.3}" >"$logs/fleetsim" 2>&1 &
 started+=($!)
 for ((i = 0; i < 100; i++)); do
   [ -s "$logs/fleetsim" ] && break

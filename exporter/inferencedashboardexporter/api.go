@@ -1,0 +1,208 @@
+package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// writeTimeout is how long one message may take to a page.
+const writeTimeout = 10 * time.Second
+
+// api serves the page, the JSON API and the stream.
+type api struct {
+	board  *board
+	hub    *hub
+	assets map[string]asset
+	step   time.Duration
+}
+
+func (a *api) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/healthz", func(w http.ResponseWriter, _ *http.Request) { send(w, map[string]string{"status": "ok"}) })
+	mux.HandleFunc("/api/v1/verdict", a.verdict)
+	mux.HandleFunc("/api/v1/workers", a.workers)
+	mux.HandleFunc("/api/v1/history", a.history)
+	mux.HandleFunc("/api/v1/stream", a.stream)
+	mux.HandleFunc("/", a.page)
+	return mux
+}
+
+func (a *api) page(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.Path, "/")
+	if name == "" {
+		name = "index.html"
+	}
+	file, ok := a.assets[name]
+	if !ok {
+		fail(w, http.StatusNotFound, "no such page")
+		return
+	}
+	file.serve(w, r)
+}
+
+// verdict answers with the fleets, or with the one of ?fleet=; in plain words to a client that accepts text/plain and not JSON.
+func (a *api) verdict(w http.ResponseWriter, r *http.Request) {
+	s := a.board.latest.Load()
+	fleets := s.Fleets
+	if id := r.URL.Query().Get("fleet"); id != "" {
+		fleets = []fleetView{}
+		for _, f := range s.Fleets {
+			if f.ID == id {
+				fleets = append(fleets, f)
+			}
+		}
+		if len(fleets) == 0 {
+			fail(w, http.StatusNotFound, "no such fleet")
+			return
+		}
+	}
+	if wantsText(r) {
+		sayVerdict(w, fleets)
+		return
+	}
+	send(w, struct {
+		At     int64       `json:"at"`
+		Fleets []fleetView `json:"fleets"`
+	}{s.At, fleets})
+}
+
+// workers answers with the workers, or with those of ?fleet=.
+func (a *api) workers(w http.ResponseWriter, r *http.Request) {
+	s := a.board.latest.Load()
+	workers := s.Workers
+	if id := r.URL.Query().Get("fleet"); id != "" {
+		workers = []workerView{}
+		for _, v := range s.Workers {
+			if v.Identity.FleetID == id {
+				workers = append(workers, v)
+			}
+		}
+	}
+	send(w, struct {
+		At      int64        `json:"at"`
+		Workers []workerView `json:"workers"`
+	}{s.At, workers})
+}
+
+// history answers with the series ?metric= (a list, separated by commas) of ?worker= or ?fleet=.
+func (a *api) history(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	ms, err := parseMetrics(q.Get("metric"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	worker, fleet := q.Get("worker"), q.Get("fleet")
+	if (worker == "") == (fleet == "") {
+		fail(w, http.StatusBadRequest, "give either worker or fleet, as an id of /api/v1/workers or /api/v1/verdict")
+		return
+	}
+	start, values, ok := a.board.series(worker, fleet, ms)
+	if !ok {
+		fail(w, http.StatusNotFound, "no such worker or fleet")
+		return
+	}
+	type series struct {
+		Unit   string   `json:"unit"`
+		Values []number `json:"values"`
+	}
+	table, out := historyTable(), map[string]series{}
+	for i, m := range ms {
+		out[table[m].name] = series{table[m].unit, values[i]}
+	}
+	send(w, struct {
+		Start  int64             `json:"start"` // of the first value, Unix milliseconds
+		Step   int64             `json:"step"`  // milliseconds
+		Series map[string]series `json:"series"`
+	}{start, a.step.Milliseconds(), out})
+}
+
+// parseMetrics reads a list of history names.
+func parseMetrics(list string) ([]historyMetric, error) {
+	var ms []historyMetric
+	table := historyTable()
+	var names []string
+	for _, info := range table {
+		names = append(names, info.name)
+	}
+	for _, name := range strings.Split(list, ",") {
+		found := false
+		for m, info := range table {
+			if info.name == name {
+				ms, found = append(ms, historyMetric(m)), true
+			}
+		}
+		if !found || len(ms) > len(table) {
+			return nil, fmt.Errorf("metric: must be a list of %s", strings.Join(names, ", "))
+		}
+	}
+	return ms, nil
+}
+
+// stream sends everything and then what changes, until the page leaves, is too slow, or the exporter shuts down.
+func (a *api) stream(w http.ResponseWriter, r *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream")
+	h.Set("Cache-Control", "no-store")
+	h.Set("X-Accel-Buffering", "no") // proxies must not hold messages back
+	if r.Method == http.MethodHead {
+		return
+	}
+	frames, err := a.hub.subscribe()
+	if err != nil {
+		code := http.StatusInternalServerError
+		if errors.Is(err, errTooManySubscribers) || errors.Is(err, errClosed) {
+			code = http.StatusServiceUnavailable
+			h.Set("Retry-After", "10")
+		}
+		fail(w, code, err.Error())
+		return
+	}
+	defer a.hub.unsubscribe(frames)
+	control := http.NewResponseController(w)
+	for {
+		select {
+		case <-r.Context().Done():
+			return
+		case frame, open := <-frames:
+			if !open {
+				return
+			}
+			// Each message has its own deadline: the server's write timeout is for whole responses.
+			if err := control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+				return
+			}
+			if _, err := w.Write(frame); err != nil {
+				return
+			}
+			if err := control.Flush(); err != nil {
+				return
+			}
+		}
+	}
+}
+
+// send writes v as JSON.
+func send(w http.ResponseWriter, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		fail(w, http.StatusInternalServerError, "cannot encode the answer")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	_, _ = w.Write(append(body, '\n')) // the client went away
+}
+
+// fail writes an error as JSON. Nothing of the request is repeated in it.
+func fail(w http.ResponseWriter, code int, message string) {
+	body, _ := json.Marshal(map[string]string{"error": message}) // a map of strings always encodes
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(code)
+	_, _ = w.Write(append(body, '\n')) // the client went away
+}

@@ -1,0 +1,92 @@
+package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
+
+import (
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/percentile"
+)
+
+// assessment is one worker at one moment: its view, the facts for the verdict, and its distributions for the fleet.
+type assessment struct {
+	view      workerView
+	facts     workerFacts
+	fleet     string
+	fleetID   string
+	ttft, itl percentile.Distribution
+	born      time.Time
+}
+
+// assess looks at a worker, and writes what it sees into the worker's history.
+func assess(w *worker, now time.Time) assessment {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := assessment{
+		fleet: w.identity.Fleet, fleetID: w.identity.FleetID, born: w.born,
+		ttft: w.ttft.distribution(now), itl: w.itl.distribution(now),
+	}
+	identity := w.identity
+	load := loadView{Running: w.running.number, Waiting: w.waiting.number, KV: w.kv.rounded()}
+	estimate := estimateView{
+		Imbalance: w.fresh(w.imbalance, now), Confidence: w.fresh(w.imbalanceConfident, now),
+		PressurePrefill: w.fresh(w.pressurePrefill, now), PressureDecode: w.fresh(w.pressureDecode, now),
+		Withheld: w.withheldReason(now),
+	}
+	shares := w.shares(now)
+	ttft, itl := percentile.Merge([]percentile.Distribution{a.ttft}), percentile.Merge([]percentile.Distribution{a.itl})
+	state := w.state(now)
+	phase, ttftView, itlView := viewPhase(shares), viewLatency(ttft), viewLatency(itl)
+	if state.State == stateOK {
+		w.history.put(now, historyRow(ttftView, itlView, shares, estimate, load))
+	}
+	a.facts = workerFacts{
+		state: state.State, role: identity.Role, load: w.meanLoad(), waiting: w.history.mean(historyWaiting, trailingLength),
+		kv: load.KV, samples: samples(a.ttft.Counts), tokens: w.generated.increase(now),
+		imbalance: estimate.Imbalance, confidence: estimate.Confidence,
+		prefill: estimate.PressurePrefill, decode: estimate.PressureDecode, withheld: estimate.Withheld,
+		ttft: w.limit(ttft, 0, now), itl: w.limit(itl, 1, now), seconds: w.seconds(now),
+	}
+	rounded := estimateView{
+		estimate.Imbalance.rounded(), estimate.Confidence.rounded(),
+		estimate.PressurePrefill.rounded(), estimate.PressureDecode.rounded(), estimate.Withheld,
+	}
+	a.view = workerView{
+		ID: w.id, Identity: &identity, State: &state, Load: &load, Phase: &phase,
+		TTFT: &ttftView, ITL: &itlView, Estimate: &rounded,
+	}
+	return a
+}
+
+// state says whether the worker counts now. Down is what the last scrape said; a worker that nobody speaks of is stale.
+func (w *worker) state(now time.Time) stateView {
+	switch {
+	case w.engine.stale(now):
+		return stateView{State: stateStale, LastHeard: w.engine.last.UnixMilli()}
+	case w.up.ok && w.up.value == 0:
+		return stateView{State: stateDown}
+	}
+	return stateView{State: stateOK}
+}
+
+// meanLoad is the mean of requests running and waiting over the trailing minute, absent where the engine tells neither.
+func (w *worker) meanLoad() number {
+	running, waiting := w.history.mean(historyRunning, trailingLength), w.history.mean(historyWaiting, trailingLength)
+	if !running.ok && !waiting.ok {
+		return number{}
+	}
+	return some(running.or(0) + waiting.or(0))
+}
+
+func (w *worker) limit(m percentile.Merged, i int, now time.Time) limit {
+	o := w.objectives[i]
+	return limitOf(m, w.fresh(o.gauge, now), o.quantile, o.implied)
+}
+
+func historyRow(ttft, itl latencyView, shares [4]number, e estimateView, l loadView) (r row) {
+	r[historyTTFTP50], r[historyTTFTP90], r[historyTTFTP99] = ttft.P50.Value, ttft.P90.Value, ttft.P99.Value
+	r[historyITLP50], r[historyITLP90], r[historyITLP99] = itl.P50.Value, itl.P90.Value, itl.P99.Value
+	r[historyPrefill], r[historyDecode], r[historyIdle], r[historyUnattributed] = shares[0], shares[1], shares[2], shares[3]
+	r[historyImbalance] = e.Imbalance
+	r[historyPressurePrefill], r[historyPressureDecode] = e.PressurePrefill, e.PressureDecode
+	r[historyRunning], r[historyWaiting], r[historyKV] = l.Running, l.Waiting, l.KV
+	return r
+}

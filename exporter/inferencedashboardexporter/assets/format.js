@@ -1,0 +1,61 @@
+// Figures in words: at most three significant digits and a unit. Unknown is an en dash.
+
+export const unknown = '–';
+
+/** Writes a number with at most `digits` significant digits and no exponent. */
+export function figure(v, digits = 3) {
+  if (v === null || v === undefined) return unknown;
+  if (v === 0) return '0';
+  const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(v))));
+  return v.toLocaleString('en', { maximumFractionDigits: Math.min(decimals, 12), maximumSignificantDigits: digits, useGrouping: false });
+}
+
+/** Seconds in the unit that reads best. */
+export function seconds(s) {
+  if (s === null || s === undefined) return unknown;
+  if (s === 0) return '0 ms';
+  if (s < 1e-3) return figure(s * 1e6) + ' µs';
+  if (s < 0.9995) return figure(s * 1e3) + ' ms';
+  return figure(s) + ' s';
+}
+
+/** A share of 0..1 in percent. */
+export function percent(v) {
+  if (v === null || v === undefined) return unknown;
+  const p = v * 100;
+  return (p > 0 && p < 1 ? figure(p, 1) : Math.round(p)) + ' %';
+}
+
+/** A number with its sign, for the imbalance. */
+export function signed(v) {
+  if (v === null || v === undefined) return unknown;
+  const text = Math.abs(v) < 0.005 ? '0' : Math.abs(v).toFixed(2);
+  return (text === '0' ? '' : v > 0 ? '+' : '−') + text;
+}
+
+/** A percentile of the API: "812 ms", or "> 10 s" where it lies above the last bound of its histogram. */
+export function quantile(q) {
+  if (!q || q.value === null) return unknown;
+  return (q.over ? '> ' : '') + seconds(q.value);
+}
+
+/** Where the true percentile lies, for a tooltip. */
+export function bucket(q) {
+  if (!q || q.value === null) return 'No samples in the last minute';
+  if (q.over) return `Above the last bound of the histogram, ${seconds(q.value)}`;
+  return `Between ${seconds(q.low)} and ${seconds(q.high)}: the bucket it was interpolated in`;
+}
+
+/** A span of milliseconds: "23 s", "4 min". */
+export function age(ms) {
+  const s = Math.max(0, Math.round(ms / 1000));
+  if (s < 100) return `${s} s`;
+  const min = Math.round(s / 60);
+  return min < 100 ? `${min} min` : `${Math.round(min / 60)} h`;
+}
+
+/** A percentile's name: 0.9 is p90. */
+export const quantileName = (q) => 'p' + +(q * 100).toFixed(2);
+
+/** Keeps a figure and its unit, and a percentile and its figure, on one line. */
+export const unbroken = (text) => text.replace(/(\d) (?=(?:ms|s|µs)\b)/g, '$1\u00a0').replace(/\b(p[\d.]+) /g, '$1\u00a0');

@@ -1,0 +1,157 @@
+// The page: takes messages from the stream, shows them, and keeps the reader's choices in the address.
+import { advance, prepare, rebuild, showRange, showSeries } from './charts.js';
+import { $, h, setAttr, setText, shorten } from './dom.js';
+import { closeMetric } from './metric.js';
+import { state, workersOf, worstFleet } from './state.js';
+import { connect } from './stream.js';
+import { readChoice, writeChoice } from './url.js';
+import { showConnecting, showEmpty, showVerdict } from './verdict.js';
+import { clearWorkers, focusRow, moveFocus, showWorkers, workerIn } from './workers.js';
+
+const choice = readChoice();
+let fleetID = '';
+let paused = false;
+let queued = false;
+
+/** The fleet that the address names, else the one shown so far, else the one that is worst off. */
+function currentFleet() {
+  const named = [...state.fleets.values()].find((f) => choice.fleet && (f.name === choice.fleet || f.id === choice.fleet));
+  return named ?? state.fleets.get(fleetID) ?? worstFleet();
+}
+
+function render() {
+  queued = false;
+  showLink();
+  const fleet = currentFleet();
+  $('phases').hidden = $('workers').hidden = !fleet;
+  $('empty').hidden = Boolean(fleet) || !state.connected;
+  if (!state.connected) return showConnecting();
+  if (!fleet) return showEmpty();
+  if (fleet.id !== fleetID) {
+    fleetID = fleet.id;
+    clearWorkers();
+  }
+  showFleets(fleet);
+  showVerdict(fleet);
+  const selected = workerIn(choice.worker, fleetID);
+  showScope(selected);
+  showWorkers(fleet, workersOf(fleetID), choice.filter, selected?.id);
+  prepare();
+  showSeries(selected ? 'worker' : 'fleet', selected?.id ?? fleetID);
+}
+
+function queue() {
+  if (queued || paused) return;
+  queued = true;
+  requestAnimationFrame(render);
+}
+
+function showFleets(fleet) {
+  const fleets = [...state.fleets.values()].sort((a, b) => a.name.localeCompare(b.name));
+  const name = (f) => shorten(f.name || 'unnamed fleet', 60);
+  $('fleet-pick').hidden = fleets.length < 2;
+  $('fleet-name').hidden = fleets.length >= 2;
+  setText($('fleet-name'), name(fleet));
+  setAttr($('fleet-name'), 'title', fleet.name);
+  const labels = fleets.map((f) => `${name(f)} · ${f.verdict.title.replace(/\.$/, '').toLowerCase()}`);
+  const select = $('fleet');
+  if (select.dataset.labels !== labels.join('\n')) {
+    select.dataset.labels = labels.join('\n');
+    select.replaceChildren(...fleets.map((f, i) => h('option', { value: f.id }, labels[i])));
+  }
+  select.value = fleet.id;
+}
+
+function showScope(worker) {
+  setText($('scope'), worker ? shorten(worker.identity.instance) : '');
+  setAttr($('scope'), 'title', worker?.identity.instance);
+  $('scope-back').hidden = !worker;
+}
+
+/** Shows whether the figures are live. */
+function showLink() {
+  const lost = state.link === 'lost';
+  document.body.classList.toggle('lost', lost);
+  const what = paused ? 'paused' : state.link;
+  setAttr($('live'), 'data-state', what);
+  setAttr($('live'), 'aria-pressed', String(paused));
+  setText($('live-word'), { paused: 'Paused', live: 'Live', lost: 'Lost', connecting: 'Connecting' }[what]);
+  $('banner').hidden = !lost;
+  if (lost) setText($('banner'), `The connection to the collector is lost. These figures are from ${new Date(state.heard).toLocaleTimeString()}. Trying again.`);
+}
+
+function choose(changes) {
+  Object.assign(choice, changes);
+  writeChoice(choice);
+  render();
+}
+
+function setTheme(theme) {
+  choice.theme = theme;
+  setAttr(document.documentElement, 'data-theme', theme === 'auto' ? '' : theme);
+  setText($('theme'), `Theme: ${theme}`);
+  rebuild();
+}
+
+function pause(on = !paused) {
+  paused = on;
+  if (on) showLink();
+  else { render(); advance(true); }
+}
+
+function select(row) {
+  if (row) choose({ worker: row.dataset.id === choice.worker ? '' : row.dataset.id });
+}
+
+function onKey(e) {
+  const typing = e.target.matches('input, select, textarea');
+  if (e.metaKey || e.ctrlKey || e.altKey || $('help').open) return;
+  if (e.key === 'Escape') {
+    if (closeMetric()) return;
+    if (e.target === $('filter')) { e.target.value = ''; e.target.blur(); choose({ filter: '' }); } else if (choice.worker) choose({ worker: '' });
+    return;
+  }
+  if (typing) return;
+  const row = e.target.closest?.('#rows tr');
+  if (e.key === '/' && !$('workers').hidden) { $('filter').hidden = false; $('filter').focus(); } else if (e.key === '?') $('help').showModal();
+  else if (e.key === ' ' && !e.target.matches('button, a, pre')) pause();
+  else if (row && e.key === 'Enter') select(row);
+  else if (row && e.key === 'ArrowDown') moveFocus(1);
+  else if (row && e.key === 'ArrowUp') moveFocus(-1);
+  else return;
+  e.preventDefault();
+}
+
+$('filter').value = choice.filter;
+$('range').value = choice.range;
+$('filter').addEventListener('input', (e) => choose({ filter: e.target.value }));
+$('range').addEventListener('change', (e) => { showRange(e.target.value); choose({ range: e.target.value }); });
+$('fleet').addEventListener('change', (e) => {
+  const f = state.fleets.get(e.target.value);
+  const unique = [...state.fleets.values()].filter((x) => x.name === f.name).length === 1 && f.name.length <= 100;
+  choose({ fleet: unique && f.name ? f.name : f.id, worker: '' });
+});
+$('theme').addEventListener('click', () => {
+  setTheme({ auto: 'light', light: 'dark', dark: 'auto' }[choice.theme]);
+  writeChoice(choice);
+});
+$('live').addEventListener('click', () => pause());
+$('help-open').addEventListener('click', () => $('help').showModal());
+$('help-close').addEventListener('click', () => $('help').close());
+$('scope-back').addEventListener('click', () => choose({ worker: '' }));
+$('rows').addEventListener('click', (e) => {
+  const row = e.target.closest('tr');
+  if (!getSelection().isCollapsed || !row) return;
+  focusRow(row);
+  select(row);
+});
+document.addEventListener('keydown', onKey);
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', rebuild);
+
+setTheme(choice.theme);
+showRange(choice.range);
+setInterval(queue, 1000); // ages move on without messages
+connect((fresh) => {
+  queue();
+  if (!paused && state.connected) advance(fresh);
+});

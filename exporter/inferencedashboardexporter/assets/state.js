@@ -1,0 +1,55 @@
+// What the page knows: fleets and workers as the stream tells them. Messages carry only the groups that changed.
+
+export const state = {
+  connected: false, // whether the first message has arrived
+  link: 'connecting', // connecting, live, lost
+  heard: 0, // local time of the last message, ms
+  since: Date.now(),
+  at: 0, // server time of the last message, ms
+  meta: { started: 0, step: 5000, history: 3600000, window: 60000, heartbeat: 5000, charts: false },
+  fleets: new Map(),
+  workers: new Map(),
+};
+
+/** Takes the first message: everything, and what the page has to know of the exporter. */
+export function begin(m) {
+  state.fleets = new Map((m.fleets ?? []).map((f) => [f.id, f]));
+  state.workers = new Map((m.workers ?? []).map((w) => [w.id, w]));
+  const { started, step, history, window, heartbeat, charts } = m;
+  state.meta = { started, step, history, window, heartbeat, charts };
+  state.connected = true;
+  state.at = m.at;
+}
+
+/** Takes a later message. */
+export function apply(m) {
+  state.at = m.at;
+  for (const f of m.fleets ?? []) merge(state.fleets, f);
+  for (const w of m.workers ?? []) merge(state.workers, w);
+  for (const id of m.gone ?? []) {
+    state.fleets.delete(id);
+    state.workers.delete(id);
+  }
+}
+
+function merge(map, patch) {
+  map.set(patch.id, { ...map.get(patch.id), ...patch });
+}
+
+const roles = ['prefill', 'decode', 'aggregated', 'encode', 'router'];
+const collator = new Intl.Collator('en', { numeric: true });
+
+/** Workers of a fleet in their fixed order: by role, then by name with numbers in order. */
+export function workersOf(fleetID) {
+  const rank = (w) => (roles.indexOf(w.identity.role) + roles.length + 1) % (roles.length + 1);
+  return [...state.workers.values()]
+    .filter((w) => w.identity.fleet_id === fleetID)
+    .sort((a, b) => rank(a) - rank(b) || collator.compare(a.identity.instance, b.identity.instance) || (a.id < b.id ? -1 : 1));
+}
+
+const loss = (f) => f.verdict.loss * (f.verdict.confidence ?? 0);
+
+/** The fleet that is worst off, where the reader has not chosen one. One without a name holds endpoints that never answered. */
+export function worstFleet() {
+  return [...state.fleets.values()].sort((a, b) => !a.name - !b.name || loss(b) - loss(a) || collator.compare(a.name, b.name))[0];
+}

@@ -1,0 +1,35 @@
+// The one connection of the page: server-sent events, taken up again when it breaks.
+import { apply, begin, state } from './state.js';
+
+const waits = [1000, 2000, 5000, 10000];
+
+/** Connects and calls `changed` after every message and every change of the connection. */
+export function connect(changed) {
+  let failures = 0;
+  let source;
+
+  const open = () => {
+    source = new EventSource('api/v1/stream');
+    source.addEventListener('snapshot', (e) => take(begin, e));
+    source.addEventListener('update', (e) => take(apply, e));
+    source.onerror = retry;
+  };
+  const take = (how, e) => {
+    failures = 0;
+    state.heard = Date.now();
+    state.link = 'live';
+    how(JSON.parse(e.data));
+    changed(how === begin);
+  };
+  const retry = () => {
+    source.close();
+    state.link = state.connected ? 'lost' : 'connecting';
+    changed(false);
+    setTimeout(open, waits[Math.min(failures++, waits.length - 1)]);
+  };
+  // A connection that died without a word is only noticed by its silence.
+  setInterval(() => {
+    if (state.link === 'live' && Date.now() - state.heard > 3 * state.meta.heartbeat) retry();
+  }, 1000);
+  open();
+}

@@ -1,0 +1,167 @@
+// One row per worker, in a fixed order. Rows are made once and then only their changed cells are written.
+import { $, h, setAttr, setText, shorten } from './dom.js';
+import { age, bucket, figure, percent, quantile, quantileName, seconds, unknown } from './format.js';
+import { metricButton } from './metric.js';
+import { state } from './state.js';
+
+const maxRows = 300;
+const phases = ['prefill', 'decode', 'idle', 'unattributed'];
+const percentiles = ['p50', 'p90', 'p99'];
+const rows = new Map();
+let shown = '';
+
+/** Shows the workers of a fleet that match the filter. */
+export function showWorkers(fleet, workers, filter, selected) {
+  showHead(fleet);
+  const wanted = workers.filter((w) => matches(w, filter));
+  const visible = wanted.slice(0, maxRows);
+  setText($('count'), counting(fleet, workers.length, wanted.length, filter));
+  setText($('more'), wanted.length > maxRows ? `${maxRows} of ${wanted.length} are shown. Filter to see the others.` : wanted.length ? '' : 'No worker matches the filter.');
+  $('filter').hidden = workers.length < 8 && !filter;
+
+  const order = visible.map((w) => w.id).join();
+  if (order !== shown) place(visible, order);
+  for (const w of visible) showRow(rows.get(w.id), w, fleet, w.id === selected);
+}
+
+function place(visible, order) {
+  shown = order;
+  const keep = new Set(visible.map((w) => w.id));
+  for (const [id, row] of rows) if (!keep.has(id)) { row.tr.remove(); rows.delete(id); }
+  for (const w of visible) if (!rows.has(w.id)) rows.set(w.id, makeRow(w.id));
+  $('rows').append(...visible.map((w) => rows.get(w.id).tr));
+  if (!document.querySelector('#rows tr[tabindex="0"]')) document.querySelector('#rows tr')?.setAttribute('tabindex', '0');
+}
+
+function counting(fleet, all, wanted, filter) {
+  const noun = all === 1 ? 'worker' : 'workers';
+  if (filter) return `${wanted} of ${all} ${noun} match`;
+  const { stale, down } = fleet.workers;
+  return `${all} ${noun}` + (down ? `, ${down} down` : '') + (stale ? `, ${stale} silent` : '');
+}
+
+function matches(w, filter) {
+  if (!filter) return true;
+  const i = w.identity;
+  const text = [i.instance, i.host, i.model, i.engine, i.version, i.role, w.state.state].join(' ').toLowerCase();
+  return filter.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+let headFor = '';
+
+function showHead(fleet) {
+  const o = fleet.objectives;
+  const title = (x) => x.max === null ? 'No objective is known' : `Objective: ${quantileName(x.quantile)} at most ${seconds(x.max)}${x.implied ? ', implied: none was configured' : ''}`;
+  const limit = (x) => x.max === null ? '' : ` ${quantileName(x.quantile)} ≤ ${seconds(x.max)}`;
+  const text = title(o.ttft) + title(o.itl);
+  if (headFor === text && $('table-head').childElementCount) return;
+  headFor = text;
+  const th = (cls, ...c) => h('th', { scope: 'col', class: cls, rowspan: '2' }, ...c);
+  $('table-head').replaceChildren(
+    h('tr', null,
+      th('c-worker left', 'Worker'), th('c-role left', 'Role'), th('c-count', 'Running'), th('c-count', 'Waiting'),
+      th('c-time left', 'Worker time ', metricButton('worker time', 'llm.phase.worker.time{llm.phase}')),
+      h('th', { scope: 'colgroup', colspan: '3', title: title(o.ttft) }, 'TTFT', h('small', null, limit(o.ttft)), metricButton('TTFT', 'gen_ai.server.time_to_first_token')),
+      h('th', { scope: 'colgroup', colspan: '3', title: title(o.itl) }, 'ITL', h('small', null, limit(o.itl)), metricButton('ITL', 'llm.engine.inter_token.latency')),
+      th('c-kv', 'KV usage ', metricButton('KV usage', 'llm.engine.kv_cache.utilization'))),
+    h('tr', null, ...[...percentiles, ...percentiles].map((p) => h('th', { scope: 'col', class: 'c-q' }, p))));
+}
+
+function makeRow(id) {
+  const cell = (cls, label) => h('td', { class: cls, 'data-label': label, role: 'cell' });
+  const r = { who: h('span', { class: 'who' }), sub: h('span', { class: 'sub' }), role: cell('left role') };
+  r.running = cell('count', 'Running');
+  r.waiting = cell('count', 'Waiting');
+  r.segments = phases.map((p) => h('i', { class: 'k-' + p }));
+  r.bar = h('div', { class: 'bar', role: 'img' }, ...r.segments);
+  r.split = h('span', { class: 'split', 'aria-hidden': 'true' });
+  r.q = {};
+  for (const kind of ['ttft', 'itl']) for (const p of percentiles) {
+    const span = h('span');
+    r.q[kind + p] = { td: cell('q', `${kind.toUpperCase()} ${p}`), span };
+    r.q[kind + p].td.append(span);
+  }
+  r.fill = h('i');
+  r.kvText = h('span');
+  r.kv = cell('kv', 'KV usage');
+  r.kv.append(h('span', { class: 'meter', 'aria-hidden': 'true' }, r.fill), r.kvText);
+  const time = cell('left time');
+  time.append(r.bar, r.split);
+  r.tr = h('tr', { 'data-id': id, tabindex: '-1', role: 'row' }, h('th', { scope: 'row', role: 'rowheader' }, r.who, r.sub), r.role, r.running, r.waiting, time,
+    ...Object.values(r.q).map((x) => x.td), r.kv);
+  return r;
+}
+
+function showRow(r, w, fleet, selected) {
+  const quiet = w.state.state !== 'ok';
+  r.tr.classList.toggle('quiet', quiet);
+  setAttr(r.tr, 'aria-current', selected ? 'true' : '');
+  showIdentity(r, w);
+  setText(r.running, figure(w.load.running));
+  setText(r.waiting, figure(w.load.waiting));
+  showBar(r, w.phase, quiet);
+  for (const kind of ['ttft', 'itl']) for (const p of percentiles) showQuantile(r.q[kind + p].span, w[kind][p], fleet.objectives[kind], p);
+  r.fill.style.width = percent(w.load.kv ?? 0).replace(' ', '');
+  setText(r.kvText, percent(w.load.kv) + (w.load.kv >= 0.9 ? ' !' : ''));
+  r.kv.classList.toggle('full', w.load.kv >= 0.9);
+}
+
+function showIdentity(r, w) {
+  const i = w.identity;
+  setText(r.who, shorten(i.instance));
+  setAttr(r.who, 'title', i.instance);
+  const facts = [i.engine ? `${i.engine} ${i.version}`.trim() : w.state.state === 'down' ? 'has not answered yet' : 'engine not recognised', i.host, i.model !== i.fleet && i.model].filter(Boolean);
+  const tag = { stale: `silent ${age(Date.now() - w.state.last_heard)}`, down: '✕ down' }[w.state.state];
+  const text = (tag ?? '') + facts.join(' · ');
+  if (r.sub.dataset.text !== text) {
+    r.sub.dataset.text = text;
+    r.sub.replaceChildren(...(tag ? [h('span', { class: `tag ${w.state.state}` }, tag), facts.length ? ' · ' : ''] : []), facts.map((f) => shorten(f, 40)).join(' · '));
+    r.sub.title = facts.join('\n');
+  }
+  setText(r.role, shorten(i.role || unknown, 16));
+  setAttr(r.role, 'title', i.role_source && `${i.role}, by ${i.role_source}`);
+}
+
+function showBar(r, phase, quiet) {
+  const none = quiet ? unknown : 'no estimate yet';
+  const known = phase.prefill !== null;
+  r.bar.classList.toggle('none', !known);
+  phases.forEach((p, k) => { r.segments[k].style.width = `${(phase[p] ?? 0) * 100}%`; });
+  setText(r.split, !known ? none : phase.idle > 0.995 ? 'idle' : `${percent(phase.prefill)} prefill · ${percent(phase.decode)} decode`);
+  setAttr(r.bar, 'aria-label', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join(', ') : none);
+  setAttr(r.bar, 'title', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join('\n') : '');
+}
+
+function showQuantile(span, q, objective, p) {
+  const over = p === quantileName(objective.quantile) && objective.max !== null && q.value !== null && q.value > objective.max;
+  span.classList.toggle('over', over);
+  setText(span, quantile(q));
+  setAttr(span, 'title', bucket(q) + (over ? `\nAbove the objective of ${seconds(objective.max)}` : ''));
+}
+
+/** Moves the focus by `step` rows from the one that has it. */
+export function moveFocus(step) {
+  const all = [...document.querySelectorAll('#rows tr')];
+  const next = all[Math.max(0, Math.min(all.length - 1, all.indexOf(document.activeElement) + step))];
+  focusRow(next);
+}
+
+/** Gives a row the focus and the one place in the tab order. */
+export function focusRow(tr) {
+  document.querySelector('#rows tr[tabindex="0"]')?.setAttribute('tabindex', '-1');
+  tr?.setAttribute('tabindex', '0');
+  tr?.focus();
+}
+
+/** Drops all rows, for another fleet. */
+export function clearWorkers() {
+  rows.clear();
+  shown = '';
+  $('rows').replaceChildren();
+}
+
+/** The worker with an id, where it is of the fleet. */
+export const workerIn = (id, fleetID) => {
+  const w = state.workers.get(id);
+  return w && w.identity.fleet_id === fleetID ? w : undefined;
+};

@@ -1,0 +1,92 @@
+package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/config/confighttp"
+	"go.opentelemetry.io/collector/config/confignet"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+const (
+	minResolution     = time.Second
+	maxResolution     = time.Minute
+	minUpdateInterval = 100 * time.Millisecond
+	maxHistory        = 24 * time.Hour
+	maxWorkersLimit   = 10_000
+	// maxCells bounds workers times history slots. A cell is 64 bytes, so that the history never takes more than 256 MiB for
+	// workers and as much again in the extreme case of one fleet per worker.
+	maxCells = 4_000_000
+)
+
+// Config is the user's configuration of the exporter.
+type Config struct {
+	// ServerConfig is the HTTP server: endpoint, TLS, authentication and so on. Default endpoint: localhost:8899.
+	ServerConfig confighttp.ServerConfig `mapstructure:",squash"`
+
+	// History is how far back the charts reach. Default: 1h.
+	History time.Duration `mapstructure:"history"`
+	// Resolution is the distance of two points in the history. Default: 5s.
+	Resolution time.Duration `mapstructure:"resolution"`
+	// UpdateInterval is how often the fleet is judged and pages are told what changed. Default: 1s.
+	UpdateInterval time.Duration `mapstructure:"update_interval"`
+	// MaxWorkers bounds the workers tracked. When it is reached, new ones are refused and counted. Default: 1000.
+	MaxWorkers int `mapstructure:"max_workers"`
+}
+
+var (
+	_ component.Config  = (*Config)(nil)
+	_ confmap.Validator = (*Config)(nil)
+)
+
+// Validate reports every setting out of bounds, each with its key, its bound and the value it has.
+func (c *Config) Validate() error {
+	err := errors.Join(
+		validateEndpoint(c.ServerConfig.NetAddr),
+		validateDuration("resolution", c.Resolution, minResolution, maxResolution),
+		validateDuration("history", c.History, 2*c.Resolution, maxHistory),
+		validateDuration("update_interval", c.UpdateInterval, minUpdateInterval, c.Resolution),
+	)
+	if c.MaxWorkers < 1 || c.MaxWorkers > maxWorkersLimit {
+		err = errors.Join(err, fmt.Errorf("max_workers: must be 1..%d (got %d)", maxWorkersLimit, c.MaxWorkers))
+	}
+	if err != nil {
+		return err
+	}
+	if cells := c.slots() * c.MaxWorkers; cells > maxCells {
+		return fmt.Errorf("history / resolution x max_workers: must be at most %d (got %d)", maxCells, cells)
+	}
+	return nil
+}
+
+// slots is the length of the history in points.
+func (c *Config) slots() int { return int(c.History / c.Resolution) }
+
+func validateDuration(key string, got, low, high time.Duration) error {
+	if got < low || got > high {
+		return fmt.Errorf("%s: must be %s..%s (got %s)", key, low, high, got)
+	}
+	return nil
+}
+
+// validateEndpoint refuses an endpoint that nobody could open in a browser. Port 0 would be a different page address after
+// each start.
+func validateEndpoint(addr confignet.AddrConfig) error {
+	if addr.Transport == confignet.TransportTypeUnix {
+		return nil
+	}
+	_, port, err := net.SplitHostPort(addr.Endpoint)
+	if err != nil {
+		return fmt.Errorf("endpoint: must be host:port (got %q)", addr.Endpoint)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("endpoint: port must be 1..65535 (got %s)", port)
+	}
+	return nil
+}

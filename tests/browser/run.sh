@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The page in a real browser: a simulated fleet, the real collector, headless Chromium.
+#
+#   run.sh                  run the tests
+#   run.sh --shots DIR      also write screenshots (light, dark, phone) to DIR
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+source scripts/lib.sh
+page_url="http://localhost:8897"
+logs=$(mktemp -d)
+trap 'stop_started; rm -rf "$logs"' EXIT
+trap 'exit 130' INT TERM
+
+(cd tests/browser && npm ci --silent --no-audit --no-fund)
+
+setsid bin/fleetsim --workers 4 --load 1.3 --listen 127.0.0.1:18100 --control 127.0.0.1:18099 >"$logs/fleetsim" 2>&1 &
+started+=($!)
+DEMO_PAGE=localhost:8897 DEMO_WORKER_1=127.0.0.1:18100 DEMO_WORKER_2=127.0.0.1:18101 DEMO_WORKER_3=127.0.0.1:18102 \
+  DEMO_WORKER_4=127.0.0.1:18103 \
+  setsid bin/otelcol-inference --config distributions/otelcol-inference/demo.yaml >"$logs/collector" 2>&1 &
+started+=($!)
+wait_for_page "$page_url" "${started[1]}" || { cat "$logs"/* >&2; exit 1; }
+
+# The charts need a few points before there is something to draw.
+for ((i = 0; i < 120; i++)); do
+  case "$(verdict_line "$page_url")" in "" | "No engine"*) sleep 0.5 ;; *) break ;; esac
+done
+sleep "${SETTLE_SECONDS:-15}"
+
+(cd tests/browser && DASHBOARD_URL="$page_url/" WORKERS=4 npm test --silent)
+
+if [ "${1:-}" = --shots ]; then
+  mkdir -p "$2"
+  shots=$(cd "$2" && pwd)
+  cd tests/browser
+  node screenshot.mjs "$page_url/" "$shots/page.png"
+  node screenshot.mjs "$page_url/" "$shots/page-dark.png" --dark
+  node screenshot.mjs "$page_url/" "$shots/page-phone.png" --width=360
+fi
