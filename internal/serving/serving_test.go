@@ -15,7 +15,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 func TestBusyTimeLeavesIdleTimeOut(t *testing.T) {
 	// 100 steps of 20 ms with a batch of 4, then 3 s of nothing: 2 s busy in 5 s.
 	w := Work{Elapsed: 5, Steps: 100, DecodeTokens: 400, ITLSum: 400 * 0.02, Running: Running{Seen: true, Min: 0}}
-	busy, ok := w.Busy()
+	busy, ok := w.Busy(0)
 	require.True(t, ok)
 	assert.InDelta(t, 2, busy, 1e-9)
 	// What a batch averaged over all of the window would give: by Little's law always the elapsed time.
@@ -41,11 +41,21 @@ func TestBusyTime(t *testing.T) {
 		"prefill only":                  {Work{Elapsed: 5, Steps: 10, FirstTokens: 10, PrefillTokens: 5000}, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, ok := c.work.Busy()
+			got, ok := c.work.Busy(0)
 			assert.Equal(t, c.ok, ok)
 			assert.InDelta(t, c.want, got, 1e-9)
 		})
 	}
+}
+
+// Ten prompts of 100 ms while nobody decodes, then 90 steps of 10 ms with one request each, in 10 s.
+func TestBusyTimeCountsPrefillThatNobodyDecodesBeside(t *testing.T) {
+	w := Work{Elapsed: 1e4, Steps: 100, FirstTokens: 10, DecodeTokens: 90, ITLSum: 0.9}
+	busy, ok := w.Busy(0.1)
+	require.True(t, ok)
+	assert.InDelta(t, 10*0.1+90*0.01, busy, 1e-3)
+	busy, _ = w.Busy(0)
+	assert.InDelta(t, 1, busy, 1e-9, "without the prefill time its steps look like decode steps")
 }
 
 func TestChunksPerPrompt(t *testing.T) {

@@ -36,6 +36,8 @@ type Splitter struct {
 	fit    *estimate.Regression
 	perUse *estimate.Moments // prefill tokens per step: the excitation
 	length Buckets           // computed prompt lengths, faded
+
+	prefillTime, finished float64 // schedule to first token: sum (s) and requests, faded
 }
 
 const (
@@ -65,7 +67,9 @@ func NewSplitter(budget float64) *Splitter {
 // Split learns from a window and divides it. lengths are the computed prompt lengths of the requests finished in it.
 func (s *Splitter) Split(w Work, lengths Buckets) Split {
 	s.learnLengths(lengths)
-	busy, ok := w.Busy()
+	s.prefillTime = forgetting*s.prefillTime + w.PrefillTime
+	s.finished = forgetting*s.finished + w.Finished
+	busy, ok := w.Busy(s.meanPrefillTime(w))
 	if !ok {
 		return Split{Unattributed: w.Elapsed, Withheld: WithheldBusyUnknown}
 	}
@@ -141,6 +145,18 @@ func (s *Splitter) learnLengths(b Buckets) {
 	for i, c := range b.Counts {
 		s.length.Counts[i] = forgetting*s.length.Counts[i] + c
 	}
+}
+
+// meanPrefillTime is the mean time from schedule to first token, in seconds, 0 when unknown: of the window's own requests where
+// there are some, because prompts of one window are longer than those of another, else of the last windows.
+func (s *Splitter) meanPrefillTime(w Work) float64 {
+	switch {
+	case w.Finished >= 1:
+		return w.PrefillTime / w.Finished
+	case s.finished > 0:
+		return s.prefillTime / s.finished
+	}
+	return 0
 }
 
 func square(x float64) float64 { return x * x }

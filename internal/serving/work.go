@@ -20,6 +20,8 @@ type Work struct {
 	DecodeTokens  float64 // tokens after the first: one per running request and step
 	ITLSum        float64 // sum of the inter-token latencies of DecodeTokens, s
 	StepTokens    Buckets // tokens credited per step
+	PrefillTime   float64 // sum over the requests finished in the window of schedule to first token, s
+	Finished      float64 // those requests
 	Running       Running // requests in the running batch at the scrapes around the window
 }
 
@@ -44,11 +46,14 @@ const saturationTolerance = 0.1
 // uncorrelated within the window. The step average counts busy time only. A batch averaged over time would include idle time,
 // and by Little's law the quotient would then be the elapsed time whatever the load.
 //
+// A request that is prefilled while nobody decodes leaves no inter-token latency; its step is taken out of the count and its time
+// is the mean time from schedule to first token, prefillTime. Such requests are aloneShare of all.
+//
 // Where requests were running at every look and the reading is within tolerance of the elapsed time, the worker was busy
 // throughout, and the exact figure is the elapsed time.
 //
-// ok is false when no request decoded: steps of prefill alone leave no trace in these counters.
-func (w Work) Busy() (s float64, ok bool) {
+// ok is false when no request decoded: a batch cannot be told from these counters then.
+func (w Work) Busy(prefillTime float64) (s float64, ok bool) {
 	if w.Steps <= 0 {
 		if w.Running.Seen && w.Running.Min == 0 {
 			return 0, true
@@ -58,12 +63,21 @@ func (w Work) Busy() (s float64, ok bool) {
 	if w.DecodeTokens <= 0 || w.ITLSum <= 0 {
 		return 0, false
 	}
-	s = w.ITLSum / w.batch()
+	alone := 0.0
+	if prefillTime > 0 {
+		alone = min(w.FirstTokens*w.aloneShare(), w.Steps/2)
+	}
+	s = w.ITLSum*(w.Steps-alone)/w.DecodeTokens + alone*prefillTime
 	if w.Running.Seen && w.Running.Min > 0 && s >= (1-saturationTolerance)*w.Elapsed {
 		return w.Elapsed, true
 	}
 	return min(s, w.Elapsed), true
 }
+
+// aloneShare is the share of requests whose prefill finds no decoding request. Arrivals find none with probability exp(-L), L the
+// mean number of them (Poisson arrivals see time averages, and the batch of a lightly loaded worker is Poisson); by Little's law
+// L = ITLSum / Elapsed.
+func (w Work) aloneShare() float64 { return math.Exp(-w.ITLSum / w.Elapsed) }
 
 // PrefillSteps is a count of the steps that carried prefill tokens.
 type PrefillSteps struct {
@@ -94,9 +108,7 @@ func CountPrefillSteps(w Work, chunksPerPrompt, budget float64) PrefillSteps {
 	if room := budget - w.batch(); room > 0 {
 		p.All = max(p.All, w.PrefillTokens/room) // no step carries more than the budget
 	}
-	// Arrivals find no decoding request with probability exp(-L), L the mean number of them (Poisson arrivals see time
-	// averages, and the batch of a lightly loaded worker is Poisson); by Little's law L = ITLSum / Elapsed.
-	p.Only = p.All * math.Exp(-w.ITLSum/w.Elapsed)
+	p.Only = p.All * w.aloneShare()
 	return p
 }
 

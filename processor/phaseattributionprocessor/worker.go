@@ -135,6 +135,8 @@ func workOf(win window.Window, elapsed float64) serving.Work {
 		FirstTokens:  win.Totals[inTTFT].Count,
 		DecodeTokens: win.Totals[inITL].Count,
 		ITLSum:       win.Totals[inITL].Sum,
+		PrefillTime:  win.Totals[inPrefillTime].Sum,
+		Finished:     win.Totals[inPrefillTime].Count,
 		StepTokens:   serving.Buckets{Bounds: steps.Bounds, Counts: steps.Counts},
 		Running:      serving.Running{Seen: win.Levels[inRunning].Seen, Min: win.Levels[inRunning].Min},
 	}

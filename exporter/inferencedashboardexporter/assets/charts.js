@@ -210,9 +210,11 @@ function build(def) {
 
 const clock = (t) => new Date(t * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
 
+// While there is less history than asked for, the axis begins with it, in whole minutes so that it does not crawl.
 function span() {
   const end = state.at / 1000;
-  return [end - 60 * minutes, end];
+  const past = Math.max(2, Math.ceil((end - (series?.first() ?? end)) / 60));
+  return [end - 60 * Math.min(minutes, past), end];
 }
 
 function draw() {

@@ -46,6 +46,11 @@ export class Series {
     return true;
   }
 
+  /** The time of the first value, in seconds; undefined while there is none. */
+  first() {
+    return this.times.find((_, i) => names.some((n) => this.columns[n][i] != null));
+  }
+
   push(t) {
     this.times.push(t);
     for (const n of names) this.columns[n].push(null);
