@@ -1,6 +1,6 @@
 // Four charts on one time axis with one crosshair: the imbalance, where worker time goes, and both latencies with their objectives.
 import { $, h, setText } from './dom.js';
-import { percent, quantileName, seconds, signed, unknown } from './format.js';
+import { percent, quantileName, seconds, shares as shareText, signed, unknown } from './format.js';
 import { metricButton } from './metric.js';
 import { Series } from './series.js';
 import { state } from './state.js';
@@ -145,7 +145,7 @@ function shares() {
       }
       return tops.reverse();
     },
-    read: (_, c, i) => c.prefill[i] == null ? unknown : `prefill ${percent(c.prefill[i])}, decode ${percent(c.decode[i])}`,
+    read: (_, c, i) => c.prefill[i] == null ? unknown : shareText(Object.fromEntries(order.map((p) => [p, c[p][i]]))),
   };
 }
 

@@ -1,6 +1,6 @@
 // One row per worker, in a fixed order. Rows are made once and then only their changed cells are written.
 import { $, h, setAttr, setText, shorten } from './dom.js';
-import { age, bucket, figure, percent, quantile, quantileName, seconds, unknown } from './format.js';
+import { age, bucket, figure, percent, quantile, quantileName, seconds, shares, unknown } from './format.js';
 import { metricButton } from './metric.js';
 import { state } from './state.js';
 
@@ -127,7 +127,7 @@ function showBar(r, phase, quiet) {
   const known = phase.prefill !== null;
   r.bar.classList.toggle('none', !known);
   phases.forEach((p, k) => { r.segments[k].style.width = `${(phase[p] ?? 0) * 100}%`; });
-  setText(r.split, !known ? none : phase.idle > 0.995 ? 'idle' : `${percent(phase.prefill)} prefill · ${percent(phase.decode)} decode`);
+  setText(r.split, !known ? none : shares(phase));
   setAttr(r.bar, 'aria-label', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join(', ') : none);
   setAttr(r.bar, 'title', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join('\n') : '');
 }
