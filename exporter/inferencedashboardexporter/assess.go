@@ -39,7 +39,7 @@ func assess(w *worker, now time.Time) assessment {
 		w.history.put(now, historyRow(ttftView, itlView, shares, estimate, load))
 	}
 	a.facts = workerFacts{
-		state: state.State, role: identity.Role, load: w.meanLoad(), waiting: w.history.mean(historyWaiting, trailingLength),
+		state: state.State, role: identity.Role, load: w.meanLoad(), waiting: w.history.mean(historyWaiting),
 		kv: load.KV, samples: samples(a.ttft.Counts), tokens: w.generated.increase(now),
 		imbalance: estimate.Imbalance, confidence: estimate.Confidence,
 		prefill: estimate.PressurePrefill, decode: estimate.PressureDecode, withheld: estimate.Withheld,
@@ -69,11 +69,11 @@ func (w *worker) state(now time.Time) stateView {
 
 // meanLoad is the mean of requests running and waiting over the trailing minute, absent where the engine tells neither.
 func (w *worker) meanLoad() number {
-	running, waiting := w.history.mean(historyRunning, trailingLength), w.history.mean(historyWaiting, trailingLength)
+	running, waiting := w.history.mean(historyRunning), w.history.mean(historyWaiting)
 	if !running.ok && !waiting.ok {
 		return number{}
 	}
-	return some(running.or(0) + waiting.or(0))
+	return some(running.orZero() + waiting.orZero())
 }
 
 func (w *worker) limit(m percentile.Merged, i int, now time.Time) limit {

@@ -34,7 +34,7 @@ func workersBalance(ws []workerFacts, parts []float64) balance {
 		if w.imbalance.ok {
 			sum += parts[i] * w.imbalance.value
 			covered += parts[i]
-			confidence += parts[i] * w.confidence.or(0)
+			confidence += parts[i] * w.confidence.orZero()
 		}
 	}
 	if covered <= 0 {
@@ -47,7 +47,7 @@ func workersBalance(ws []workerFacts, parts []float64) balance {
 func pools(ws []workerFacts, parts []float64) balance {
 	var prefill, decode, prefillWeight, decodeWeight, confidence float64
 	for i, w := range ws {
-		confidence += parts[i] * w.confidence.or(0)
+		confidence += parts[i] * w.confidence.orZero()
 		switch {
 		case w.role == "prefill" && w.prefill.ok:
 			prefill += parts[i] * w.prefill.value
@@ -77,8 +77,8 @@ func early(f fleetFacts, ws []workerFacts) balance {
 	}
 	kv, waiting := 0.0, 0.0
 	for _, w := range ws {
-		kv = max(kv, w.kv.or(0))
-		waiting += w.waiting.or(0)
+		kv = max(kv, w.kv.orZero())
+		waiting += w.waiting.orZero()
 	}
 	prefill, decode := f.ttft.ratio(), f.itl.ratio()
 	if prefill.ok && decode.ok {

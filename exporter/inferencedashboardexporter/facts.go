@@ -96,7 +96,7 @@ func weights(ws []workerFacts) []float64 {
 	parts := make([]float64, len(ws))
 	total := 0.0
 	for i, w := range ws {
-		parts[i] = max(0, w.load.or(0))
+		parts[i] = max(0, w.load.orZero())
 		total += parts[i]
 	}
 	for i := range parts {
@@ -118,7 +118,7 @@ func (f fleetFacts) comfortable() bool {
 		}
 	}
 	for _, w := range f.counted() {
-		if w.kv.or(0)/kvLimit > comfort {
+		if w.kv.orZero()/kvLimit > comfort {
 			return false
 		}
 	}

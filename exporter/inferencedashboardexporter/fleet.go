@@ -36,7 +36,7 @@ func (f *fleet) add(a assessment) {
 	f.running = plus(f.running, a.view.Load.Running)
 	f.waiting = plus(f.waiting, a.view.Load.Waiting)
 	if kv := a.view.Load.KV; kv.ok {
-		f.kv = some(max(kv.value, f.kv.or(0)))
+		f.kv = some(max(kv.value, f.kv.orZero()))
 	}
 	f.facts.ttft.strictest(a.facts.ttft)
 	f.facts.itl.strictest(a.facts.itl)
@@ -46,7 +46,7 @@ func plus(a, b number) number {
 	if !b.ok {
 		return a
 	}
-	return some(a.or(0) + b.value)
+	return some(a.orZero() + b.value)
 }
 
 // strictest keeps the smaller objective. Workers of one fleet normally share one.

@@ -105,13 +105,13 @@ func (h *history) read(m historyMetric) (start int64, values []number) {
 	return h.first * h.step.Milliseconds(), values
 }
 
-// mean returns the mean of a series over the trailing window that ends at the last slot.
-func (h *history) mean(m historyMetric, window time.Duration) number {
+// mean returns the mean of a series over the trailing minute that ends at the last slot.
+func (h *history) mean(m historyMetric) number {
 	if !h.begun {
 		return number{}
 	}
 	sum, n := 0.0, 0
-	for slot := max(h.first, h.last-int64(window/h.step)+1); slot <= h.last; slot++ {
+	for slot := max(h.first, h.last-int64(trailingLength/h.step)+1); slot <= h.last; slot++ {
 		v := float64(h.cells[(slot%h.slots)*int64(historyMetrics)+int64(m)])
 		if !math.IsNaN(v) {
 			sum += v

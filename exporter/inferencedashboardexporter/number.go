@@ -13,12 +13,12 @@ type number struct {
 
 func some(v float64) number { return number{value: v, ok: true} }
 
-// or returns the figure, or otherwise where it is absent.
-func (n number) or(otherwise float64) float64 {
+// orZero returns the figure, or 0 where it is absent.
+func (n number) orZero() float64 {
 	if n.ok {
 		return n.value
 	}
-	return otherwise
+	return 0
 }
 
 // rounded keeps four significant digits: one more than the page shows, and few enough that noise changes no view.

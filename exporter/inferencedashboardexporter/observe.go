@@ -125,7 +125,7 @@ func (o *observation) level(g *gauge, m pmetric.Metric) {
 			whole = some(value(p))
 			return
 		}
-		sum = some(sum.or(0) + value(p))
+		sum = some(sum.orZero() + value(p))
 	})
 	if points == 0 {
 		return

@@ -47,5 +47,3 @@ func (t *trailing) sum(now time.Time, n int) []float64 {
 	}
 	return total
 }
-
-func (t *trailing) clear() { *t = trailing{} }

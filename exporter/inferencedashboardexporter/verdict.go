@@ -101,9 +101,9 @@ func judge(f fleetFacts) ([]candidate, balance) {
 	case b.imbalance.ok && f.comfortable():
 		cs = append(cs, candidate{codeBalanced, 0, b.confidence})
 	case b.imbalance.ok && b.imbalance.value > band:
-		cs = append(cs, candidate{codePrefillBound, f.ttft.above.or(0), b.confidence})
+		cs = append(cs, candidate{codePrefillBound, f.ttft.above.orZero(), b.confidence})
 	case b.imbalance.ok && b.imbalance.value < -band:
-		cs = append(cs, candidate{codeDecodeBound, f.itl.above.or(0), b.confidence})
+		cs = append(cs, candidate{codeDecodeBound, f.itl.above.orZero(), b.confidence})
 	case b.imbalance.ok:
 		cs = append(cs, candidate{codeBalanced, 0, b.confidence})
 	case b.lean != "":
@@ -121,7 +121,7 @@ func judge(f fleetFacts) ([]candidate, balance) {
 // isIdle reports whether no worker had anything to do. It takes a report to say so: silence is not idleness.
 func isIdle(ws []workerFacts) bool {
 	for _, w := range ws {
-		if !w.load.ok || w.load.value > 0 || w.samples.or(0) > 0 || w.tokens.or(0) > 0 {
+		if !w.load.ok || w.load.value > 0 || w.samples.orZero() > 0 || w.tokens.orZero() > 0 {
 			return false
 		}
 	}

@@ -110,10 +110,10 @@ func bothDetail(f fleetFacts) string {
 		return "Both phases are under the same pressure."
 	}
 	lead := "Objectives are met: "
-	switch {
-	case misses == 2:
+	switch misses {
+	case 2:
 		lead = "Both objectives are missed: "
-	case misses == 1:
+	case 1:
 		lead = "One objective is missed: "
 	}
 	return lead + strings.Join(parts, ", ") + "."

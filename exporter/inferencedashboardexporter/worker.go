@@ -125,13 +125,13 @@ func (w *worker) fresh(g gauge, now time.Time) number {
 func (w *worker) shares(now time.Time) (shares [4]number) {
 	total := 0.0
 	for i := range w.phases {
-		total += w.phases[i].increase(now).or(0)
+		total += w.phases[i].increase(now).orZero()
 	}
 	if total <= 0 {
 		return shares
 	}
 	for i := range w.phases {
-		shares[i] = some(w.phases[i].increase(now).or(0) / total)
+		shares[i] = some(w.phases[i].increase(now).orZero() / total)
 	}
 	return shares
 }
@@ -139,7 +139,7 @@ func (w *worker) shares(now time.Time) (shares [4]number) {
 // seconds returns the worker time by phase over the trailing window.
 func (w *worker) seconds(now time.Time) (s [4]float64) {
 	for i := range w.phases {
-		s[i] = w.phases[i].increase(now).or(0)
+		s[i] = w.phases[i].increase(now).orZero()
 	}
 	return s
 }
@@ -148,7 +148,7 @@ func (w *worker) seconds(now time.Time) (s [4]float64) {
 func (w *worker) withheldReason(now time.Time) string {
 	reason, most := "", 0.0
 	for r, f := range w.withheld {
-		n := f.increase(now).or(0)
+		n := f.increase(now).orZero()
 		if n > most || (n == most && n > 0 && r < reason) {
 			reason, most = r, n
 		}

@@ -25,7 +25,7 @@ func TestComponentsAreTheGoldenList(t *testing.T) {
 func TestVersion(t *testing.T) {
 	got, _, code := run(t, collector(t), "--version")
 	assert.Zero(t, code)
-	assert.Regexp(t, regexp.MustCompile(`^otelcol-inference version \d+\.\d+\.\d+`), got)
+	assert.Regexp(t, `^otelcol-inference version \d+\.\d+\.\d+`, got)
 }
 
 func TestPrintConfig(t *testing.T) {

@@ -198,7 +198,7 @@ function build(def) {
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'time' }, points: { size: 7 } },
     scales: { x: { range: () => span() }, y: c.spec.scale },
     axes: [
-      { ...axis, size: 26, space: 72, values: (u, ticks) => ticks.map(clock), grid: { show: false } },
+      { ...axis, size: 26, space: 72, values: (u, ticks) => ticks.map((t) => clock(t, ticks[1] - ticks[0] < 60)), grid: { show: false } },
       { ...axis, size: 58, space: 34, values: c.spec.values },
     ],
     series: [{}, ...c.spec.series.map((s) => ({ spanGaps: false, points: { show: false }, ...s }))],
@@ -208,7 +208,7 @@ function build(def) {
   return c;
 }
 
-const clock = (t) => new Date(t * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit' });
+const clock = (t, fine) => new Date(t * 1000).toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', ...(fine && { second: '2-digit' }) });
 
 // While there is less history than asked for, the axis begins with it, in whole minutes so that it does not crawl.
 function span() {
