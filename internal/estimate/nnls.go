@@ -30,8 +30,21 @@ func NewRegression(n int, forget float64) *Regression {
 	}
 }
 
-// Add takes the sample (x, y) with the given variance of y.
-func (r *Regression) Add(x []float64, y, variance float64) {
+// maxSize bounds what is taken as a sample. Squares of larger numbers would drown all others for as long as they are remembered,
+// or overflow for good.
+const maxSize = 1e12
+
+// Add takes the sample (x, y) with the given variance of y. It returns false and takes nothing when a number is not finite or
+// absurdly large.
+func (r *Regression) Add(x []float64, y, variance float64) bool {
+	if !(math.Abs(y) <= maxSize) || !(variance > 0 && variance <= maxSize) {
+		return false
+	}
+	for _, v := range x {
+		if !(math.Abs(v) <= maxSize) {
+			return false
+		}
+	}
 	w := 1 / variance
 	for i := range r.n {
 		for j := range r.n {
@@ -42,6 +55,7 @@ func (r *Regression) Add(x []float64, y, variance float64) {
 	r.yy = r.forget*r.yy + w*y*y
 	r.fade = r.forget*r.fade + 1
 	r.fade2 = r.forget*r.forget*r.fade2 + 1
+	return true
 }
 
 // EffectiveSamples is (sum f)^2 / sum f^2 over the forgetting weights f: how many equally weighted samples the fit rests on.

@@ -172,6 +172,23 @@ func TestSplitIsWithheldWhenItCannotBeKnown(t *testing.T) {
 	assert.InDelta(t, 5, only.Unattributed, 1e-9)
 }
 
+func TestOneAbsurdNumberDoesNotPoisonTheFit(t *testing.T) {
+	e, s := newEngine(1), NewSplitter(2048)
+	for i := range 100 {
+		w, lengths := e.window(0.2 + 0.1*math.Sin(float64(i)/20))
+		if i == 50 {
+			w.PrefillTokens = 1e200
+			assert.Equal(t, WithheldBadInput, s.Split(w, lengths).Withheld)
+			continue
+		}
+		got := s.Split(w, lengths)
+		if i > 60 {
+			require.Empty(t, got.Withheld)
+			require.Greater(t, got.Confidence, 0.5)
+		}
+	}
+}
+
 func TestPurePhasesNeedNoFit(t *testing.T) {
 	s := NewSplitter(2048)
 	decode := s.Split(Work{Elapsed: 5, Steps: 100, DecodeTokens: 400, ITLSum: 8}, Buckets{})

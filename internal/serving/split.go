@@ -18,6 +18,7 @@ const (
 	WithheldConstantLoad = "constant_load" // prefill per step hardly varies, so the two costs cannot be told apart
 	WithheldUncertain    = "uncertain"     // the interval of the share is too wide to be of use
 	WithheldBusyUnknown  = "busy_unknown"  // no decoding request: busy time is not visible in the counters
+	WithheldBadInput     = "bad_input"     // a counter is not finite or absurdly large
 	WithheldNoData       = "no_data"       // part of the counters missing
 )
 
@@ -61,7 +62,7 @@ const (
 
 // NewSplitter makes a Splitter for an engine with the given token budget per step.
 func NewSplitter(budget float64) *Splitter {
-	return &Splitter{budget: budget, fit: estimate.NewRegression(3, forgetting), perUse: estimate.NewMoments(forgetting)}
+	return &Splitter{budget: budget, fit: estimate.NewRegression(4, forgetting), perUse: estimate.NewMoments(forgetting)}
 }
 
 // Split learns from a window and divides it. lengths are the computed prompt lengths of the requests finished in it.
@@ -78,14 +79,18 @@ func (s *Splitter) Split(w Work, lengths Buckets) Split {
 		out.Method, out.Confidence = MethodPurePhase, maxConfidence
 		return out
 	}
-	x := []float64{w.Steps, w.PrefillTokens, w.DecodeTokens}
-	s.fit.Add(x, busy, square(stepNoise*w.Elapsed))
+	steps := CountPrefillSteps(w, ChunksPerPrompt(s.length, s.budget-w.batch()), s.budget)
+	x := []float64{max(0, w.Steps-steps.All), min(steps.All, w.Steps), w.PrefillTokens, w.DecodeTokens}
+	if !s.fit.Add(x, busy, square(stepNoise*w.Elapsed)) {
+		out.Unattributed, out.Withheld = busy, WithheldBadInput
+		return out
+	}
 	s.perUse.Add(w.PrefillTokens / w.Steps)
 	if w.PrefillTokens == 0 && w.FirstTokens == 0 {
 		out.Decode, out.Method, out.Confidence = busy, MethodPurePhase, maxConfidence
 		return out
 	}
-	share, confidence, withheld := s.share(w, x)
+	share, confidence, withheld := s.share(w, x, steps)
 	if withheld != "" {
 		out.Unattributed, out.Withheld = busy, withheld
 		return out
@@ -95,11 +100,16 @@ func (s *Splitter) Split(w Work, lengths Buckets) Split {
 	return out
 }
 
-// share is prefill's part of the window's busy time by the fitted costs, in the Shapley sense: what a mixed step costs because
-// both phases ride in it is split in half. That is the step's fixed cost, and the token price of the decoding sequences: alone
-// they are nearly free (the step waits for memory), in a step that prefill has made compute-bound each costs what any token
-// costs. The regression finds that extra time where there are prefill tokens, so half of it is taken off prefill here.
-func (s *Splitter) share(w Work, x []float64) (share, confidence float64, withheld string) {
+// share is prefill's part of the window's busy time by the fitted costs, in the Shapley sense. With theta the costs of a step
+// without prefill, of a step with prefill, of a prefill token and of a decoding sequence, a mixed step of p tokens and n sequences
+// is the game
+//
+//	v(De) = theta0 + theta3 n      v(Pf, De) = theta1 + theta2 p + theta3 n      v(Pf) = theta1 + theta2 (p - n)
+//
+// The two kinds of step have costs of their own because a step that prefill has made compute-bound hides the streaming of the
+// weights that a decode step waits for. And its decoding sequences, nearly free alone, cost what any token costs there; theta1
+// contains that, so it is taken off prefill's stand-alone step.
+func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share, confidence float64, withheld string) {
 	if s.fit.EffectiveSamples() < minSamples {
 		return 0, 0, WithheldWarmUp
 	}
@@ -107,27 +117,30 @@ func (s *Splitter) share(w Work, x []float64) (share, confidence float64, withhe
 		return 0, 0, WithheldConstantLoad
 	}
 	theta := s.fit.Solve()
-	steps := CountPrefillSteps(w, ChunksPerPrompt(s.length, s.budget-w.batch()), s.budget)
-	halves := (steps.All + steps.Only) / 2 // steps owed to prefill: half of a mixed one, all of a prefill-only one
-	perToken := w.PrefillTokens - steps.All*w.batch()/2
-	prefill := theta[0]*halves + theta[1]*perToken
-	total := theta[0]*x[0] + theta[1]*x[1] + theta[2]*x[2]
-	if total <= 0 || prefill <= 0 {
+	mixed := x[1] - min(steps.Only, x[1])
+	perToken := w.PrefillTokens - mixed*w.batch()/2
+	prefill := theta[1]*x[1] - theta[0]*mixed/2 + theta[2]*perToken
+	var total float64
+	for i := range x {
+		total += theta[i] * x[i]
+	}
+	if !(total > 0) || !(prefill > 0) {
 		return 0, 0, WithheldUncertain
 	}
 	share = min(1, prefill/total)
 	// d(prefill/total)/d(theta), relative to the share
 	gradient := []float64{
-		halves/prefill - x[0]/total,
-		perToken/prefill - x[1]/total,
-		-x[2] / total,
+		-mixed/2/prefill - x[0]/total,
+		x[1]/prefill - x[1]/total,
+		perToken/prefill - x[2]/total,
+		-x[3] / total,
 	}
 	variance, ok := s.fit.Variance(theta, gradient)
 	if !ok {
 		return 0, 0, WithheldUncertain
 	}
-	variance += square(theta[0] * steps.Spread / 2 / prefill)
-	if 1.645*math.Sqrt(variance) > maxHalfWidth {
+	variance += square((theta[1] - theta[0]/2) * steps.Spread / prefill)
+	if !(1.645*math.Sqrt(variance) <= maxHalfWidth) { // not a number is no small one
 		return 0, 0, WithheldUncertain
 	}
 	return share, min(maxConfidence, estimate.Within(0.1, math.Sqrt(variance+square(methodError)))), ""

@@ -28,6 +28,7 @@ type outcome struct {
 func replay(s scenario, workload fleetsim.Workload) (outcome, error) {
 	cfg := fleetsim.DefaultConfig()
 	cfg.Seed, cfg.MaxBatchedTokens, cfg.Workload = s.seed, s.budget, workload
+	cfg.Model, cfg.GPU, cfg.Precision, cfg.TensorParallel = s.model, s.gpu, s.precision, s.tensorParallel
 	fleet, err := fleetsim.New(cfg)
 	if err != nil {
 		return outcome{}, err
