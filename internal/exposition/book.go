@@ -31,6 +31,7 @@ type Report struct {
 	RejectedBad      int // buckets without a bound
 	NotNumbers       int // points not made because the value is NaN or infinite
 	BadHistograms    int
+	ShortPoints      int      // points not made because a broken or rejected line may hold a part of them
 	Drift            []string // families that were found unknown on this page
 	Restarted        bool     // the engine began anew since the page before
 	SeriesRemembered int
@@ -127,6 +128,12 @@ func (b *Book) Scrape(body []byte, openMetrics bool, at time.Time, version strin
 	}
 	b.report.SeriesRemembered = len(b.known)
 	return metrics, b.report, nil
+}
+
+// damaged reports whether the page had lines that could not be taken. A number that is made of several series, a histogram above
+// all, may then lack one of them, and what is left would look like a restart or like other buckets.
+func (b *Book) damaged() bool {
+	return b.report.BrokenLines > 0 || b.report.RejectedLimit > 0 || b.report.RejectedLong > 0
 }
 
 // noteVariant asks the dialect for the engine's variant until it knows.

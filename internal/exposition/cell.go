@@ -45,6 +45,19 @@ func (p *parts) value(scrape uint64) (v float64, ok bool) {
 	return v, ok
 }
 
+// short reports whether a part that is remembered was not on the page of a scrape.
+func (p *parts) short(scrape uint64) bool {
+	if p.first != nil && p.first.seen != scrape {
+		return true
+	}
+	for _, c := range p.more {
+		if c.seen != scrape {
+			return true
+		}
+	}
+	return false
+}
+
 // sweep drops the parts that were last seen before a scrape. It reports whether any are left.
 func (p *parts) sweep(before uint64) bool {
 	all := p.more

@@ -112,6 +112,16 @@ func (g *group) sweep(before uint64) bool {
 	return len(g.streams)+len(g.infos) > 0
 }
 
+// seen reports whether the stream was on the page of a scrape.
+func (s *stream) seen(scrape uint64) bool {
+	if s.histogram != nil {
+		_, ok := s.histogram.count.value(scrape)
+		return ok
+	}
+	_, ok := s.value.value(scrape)
+	return ok
+}
+
 func (s *stream) sweep(before uint64) bool {
 	s.created.sweep(before)
 	if s.histogram != nil {

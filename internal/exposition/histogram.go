@@ -63,6 +63,19 @@ const (
 	present
 )
 
+// short reports whether a series of the histogram that is remembered was not on the page of a scrape.
+func (h *histogram) short(scrape uint64) bool {
+	if h.sum.short(scrape) || h.count.short(scrape) {
+		return true
+	}
+	for i := range h.buckets {
+		if h.buckets[i].parts.short(scrape) {
+			return true
+		}
+	}
+	return false
+}
+
 // read reads the histogram as of a scrape. Without a +Inf bucket the count takes its place; without a count +Inf gives it. What
 // falls from bucket to bucket or has neither is inconsistent.
 func (h *histogram) read(scrape uint64, scale dialect.Scale, into *reading) presence {

@@ -32,6 +32,10 @@ func (o *output) stream(s *stream) {
 	if !ok || !b.number(v) {
 		return
 	}
+	if b.damaged() && s.value.short(b.scrape) {
+		b.report.ShortPoints++
+		return
+	}
 	p := o.number(s.family.Metric)
 	switch s.family.Metric.Instrument {
 	case signal.Sum:
@@ -52,6 +56,10 @@ func (o *output) histogramStream(s *stream) {
 		return
 	case inconsistent:
 		b.report.BadHistograms++
+		return
+	}
+	if b.damaged() && s.histogram.short(b.scrape) {
+		b.report.ShortPoints++
 		return
 	}
 	o.track(s, float64(r.count))

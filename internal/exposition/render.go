@@ -41,7 +41,11 @@ func (b *Book) render(version string) pmetric.Metrics {
 	md.ResourceMetrics().EnsureCapacity(len(b.workers) + 1)
 	for _, w := range b.upHolders() {
 		out := b.begin(md, w)
-		out.number(b.metrics.up).SetDoubleValue(1)
+		up := 1.0
+		if len(b.workers) > 0 && !w.seen(b.scrape) {
+			up = 0 // the page came, and this rank is no longer on it
+		}
+		out.number(b.metrics.up).SetDoubleValue(up)
 		if len(b.workers) > 0 {
 			out.info(w, version)
 		}
@@ -57,6 +61,18 @@ func (b *Book) render(version string) pmetric.Metrics {
 	}
 	b.report.Points = md.DataPointCount()
 	return md
+}
+
+// seen reports whether a series of the worker was on the page of a scrape.
+func (w *worker) seen(scrape uint64) bool {
+	for _, g := range w.groups {
+		for _, s := range g.streams {
+			if s.seen(scrape) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // output writes the points of one resource.

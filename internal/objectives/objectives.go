@@ -77,7 +77,7 @@ func (b Bound) validate() error {
 	if b == (Bound{}) {
 		return nil
 	}
-	if b.Quantile != 0 && (b.Quantile <= 0 || b.Quantile >= 1) {
+	if b.Quantile != 0 && !(b.Quantile > 0 && b.Quantile < 1) {
 		return fmt.Errorf("quantile must be between 0 and 1 (got %v)", b.Quantile)
 	}
 	if b.Max <= 0 {

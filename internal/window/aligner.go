@@ -39,13 +39,24 @@ func NewAligner(cfg Config, counters, gauges int) *Aligner {
 
 // Observe takes a cumulative value of a counter at time at; start is the counter's start time or 0.
 func (a *Aligner) Observe(key int, at, start int64, v Value) Outcome {
+	if at <= 0 {
+		return Late
+	}
 	a.begin(at)
 	return a.series[key].observe(at, start, v, a.maxGap)
 }
 
 // ObserveDelta takes an increase of a counter over (from, at].
 func (a *Aligner) ObserveDelta(key int, from, at int64, v Value) Outcome {
-	a.begin(from)
+	if at <= 0 {
+		return Late
+	}
+	if from <= 0 || at-from > a.maxGap {
+		from = 0 // unknown, or too long ago to be spread evenly
+		a.begin(at)
+	} else {
+		a.begin(from)
+	}
 	return a.series[key].observeDelta(from, at, v)
 }
 
@@ -54,12 +65,19 @@ func (a *Aligner) ObserveGauge(key int, at int64, v float64) Outcome {
 	return a.gauges[key].observe(at, v)
 }
 
-// begin places the first boundary. Windows start there: what lies before it was not seen whole.
+// begin places the first boundary. Windows start there: what lies before it was not seen whole. After a silence longer than
+// MaxGap it is placed anew, so that the silence is in no window.
 func (a *Aligner) begin(at int64) {
-	if !a.started {
-		a.started = true
-		a.closed = at - mod(at, a.width)
+	if a.started && at-a.Watermark() <= a.maxGap {
+		return
 	}
+	if a.started {
+		for i := range a.series {
+			a.series[i].open = a.series[i].open[:0]
+		}
+	}
+	a.started = true
+	a.closed = at - mod(at, a.width)
 }
 
 // Watermark is the time of the newest observation, 0 before the first.

@@ -37,8 +37,8 @@ func TestBoundarySplitsAnIncreaseInProportion(t *testing.T) {
 
 func TestWindowsBetweenTwoScrapesComeAsOne(t *testing.T) {
 	a := newTestAligner(1, 0)
-	a.Observe(0, 0, 1, Value{Sum: 0})
-	a.Observe(0, 17*second, 1, Value{Sum: 170})
+	a.Observe(0, 5*second, 1, Value{Sum: 0})
+	a.Observe(0, 22*second, 1, Value{Sum: 170})
 	w, ok := a.Close()
 	require.True(t, ok)
 	assert.InDelta(t, 15, w.Seconds(), 1e-9)
@@ -68,23 +68,39 @@ func TestResets(t *testing.T) {
 	}
 }
 
-func TestNewBucketsAreAReset(t *testing.T) {
+func TestOtherBucketsWithoutARestartAreABaseline(t *testing.T) {
 	a := newTestAligner(1, 0)
-	a.Observe(0, 0, 1, Value{Count: 5, Bounds: []float64{1}, Counts: []float64{2, 3}})
-	assert.Equal(t, Reset, a.Observe(0, 5*second, 1, Value{Count: 4, Bounds: []float64{1, 2}, Counts: []float64{1, 1, 2}}))
-	w, _ := a.Close()
-	assert.Equal(t, []float64{1, 1, 2}, w.Totals[0].Counts)
+	a.Observe(0, second, 1, Value{Count: 5, Bounds: []float64{1}, Counts: []float64{2, 3}})
+	other := Value{Count: 4, Bounds: []float64{1, 2}, Counts: []float64{1, 1, 2}}
+	assert.Equal(t, Baseline, a.Observe(0, 6*second, 1, other))
+	assert.Equal(t, Reset, a.Observe(0, 11*second, 10*second, Value{Count: 1, Bounds: []float64{3}, Counts: []float64{1, 0}}),
+		"a new start time is a restart, whatever the buckets")
 }
 
-func TestAGapIsNotBridged(t *testing.T) {
+func TestAGapIsNotBridgedAndInNoWindow(t *testing.T) {
 	a := newTestAligner(1, 0)
-	a.Observe(0, 0, 1, Value{Sum: 1})
+	a.Observe(0, second, 1, Value{Sum: 1})
 	assert.Equal(t, Baseline, a.Observe(0, 100*second, 1, Value{Sum: 1000}))
+	_, ok := a.Close()
+	assert.False(t, ok)
+	a.Observe(0, 106*second, 1, Value{Sum: 1006})
 	w, ok := a.Close()
 	require.True(t, ok)
-	assert.Zero(t, w.Totals[0].Sum)
-	assert.Zero(t, w.Covered[0])
-	assert.InDelta(t, 100, w.Seconds(), 1e-9)
+	assert.Equal(t, []int64{100 * second, 105 * second}, []int64{w.From, w.To})
+	assert.InDelta(t, 5, w.Totals[0].Sum, 1e-9)
+}
+
+func TestTimesThatCannotBe(t *testing.T) {
+	a := newTestAligner(1, 0)
+	assert.Equal(t, Late, a.Observe(0, 0, 0, Value{Sum: 1}))
+	assert.Equal(t, Late, a.ObserveDelta(0, 0, -5, Value{Sum: 1}))
+	assert.Equal(t, Baseline, a.ObserveDelta(0, 0, 3*second, Value{Sum: 7}), "a first delta that does not say since when")
+	assert.Equal(t, Counted, a.ObserveDelta(0, 0, 8*second, Value{Sum: 10}))
+	w, ok := a.Close()
+	require.True(t, ok)
+	assert.InDelta(t, 4, w.Totals[0].Sum, 1e-9)
+	assert.Equal(t, Baseline, a.Observe(0, 9*second, 1, Value{Sum: 1e9, Count: 1e9, Bounds: []float64{1}, Counts: []float64{0, 1e9}}),
+		"from delta to cumulative")
 }
 
 func TestLateObservationsAreRefused(t *testing.T) {
@@ -99,23 +115,23 @@ func TestLateObservationsAreRefused(t *testing.T) {
 func TestALaggingSeriesHoldsAWindowOnlyAsLongAsTheLateness(t *testing.T) {
 	a := newTestAligner(2, 0)
 	for key := range 2 {
-		a.Observe(key, 0, 1, Value{})
+		a.Observe(key, 5*second, 1, Value{})
 	}
-	a.Observe(0, 6*second, 1, Value{Sum: 6})
+	a.Observe(0, 11*second, 1, Value{Sum: 6})
 	_, ok := a.Close()
 	assert.False(t, ok, "the other series has not passed the end")
-	a.Observe(0, 11*second, 1, Value{Sum: 11})
+	a.Observe(0, 16*second, 1, Value{Sum: 11})
 	w, ok := a.Close()
 	require.True(t, ok, "lateness ran out")
-	assert.Equal(t, 5*second, w.To)
+	assert.Equal(t, 10*second, w.To)
 	assert.InDelta(t, 5, w.Totals[0].Sum, 1e-9)
 	assert.Zero(t, w.Covered[1])
 }
 
 func TestDeltasNeedNoBaseline(t *testing.T) {
 	a := newTestAligner(1, 0)
-	a.ObserveDelta(0, 0, 5*second, Value{Sum: 10})
-	a.ObserveDelta(0, 5*second, 10*second, Value{Sum: 20})
+	a.ObserveDelta(0, 5*second, 10*second, Value{Sum: 10})
+	a.ObserveDelta(0, 10*second, 15*second, Value{Sum: 20})
 	w, ok := a.Close()
 	require.True(t, ok)
 	assert.InDelta(t, 30, w.Totals[0].Sum, 1e-9)

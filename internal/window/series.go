@@ -40,7 +40,10 @@ func (s *series) observe(at, start int64, v Value, maxGap int64) Outcome {
 		return Baseline
 	}
 	restarted := start != 0 && previous.start != 0 && start > previous.start
-	if !restarted && sameBuckets(v, previous.last) {
+	if !restarted && !sameBuckets(v, previous.last) {
+		return Baseline // other bounds and no word of a restart: what was counted since the last look cannot be told
+	}
+	if !restarted {
 		if increase, ok := v.minus(previous.last); ok {
 			s.open = append(s.open, segment{previous.at, at, increase})
 			return Counted
@@ -51,13 +54,17 @@ func (s *series) observe(at, start int64, v Value, maxGap int64) Outcome {
 	return Reset
 }
 
-// observeDelta takes an increase over (from, at].
+// observeDelta takes an increase over (from, at]; from 0 means since the observation before.
 func (s *series) observeDelta(from, at int64, v Value) Outcome {
 	if at <= from || (s.seen && at <= s.at) {
 		return Late
 	}
+	first := !s.seen
 	from = max(from, s.at)
-	s.seen, s.at = true, at
+	s.seen, s.at, s.start, s.last = true, at, 0, Value{}
+	if first && from == 0 {
+		return Baseline
+	}
 	s.open = append(s.open, segment{from, at, v.Clone()})
 	return Counted
 }

@@ -37,6 +37,8 @@ var _ confmap.Validator = (*Config)(nil)
 const (
 	minWindow = 100 * time.Millisecond
 	maxWindow = 10 * time.Minute
+	// maxLatencyWindows bounds a worker's memory: each window of the trailing time keeps four histograms.
+	maxLatencyWindows = 720
 )
 
 // Validate names key, bound and value of every fault.
@@ -50,7 +52,11 @@ func (c *Config) Validate() error {
 	within("window", c.Window, minWindow, maxWindow)
 	within("allowed_lateness", c.AllowedLateness, 0, maxWindow)
 	within("latency_window", c.LatencyWindow, max(minWindow, c.Window), time.Hour)
-	within("max_stale", c.MaxStale, time.Second, 24*time.Hour)
+	within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour)
+	if c.Window >= minWindow && c.LatencyWindow/c.Window > maxLatencyWindows {
+		errs = append(errs, fmt.Errorf("latency_window must be at most %d windows, which are %v (got %v)",
+			maxLatencyWindows, maxLatencyWindows*c.Window, c.LatencyWindow))
+	}
 	if c.MaxWorkers < 1 || c.MaxWorkers > 1_000_000 {
 		errs = append(errs, fmt.Errorf("max_workers must be between 1 and 1000000 (got %d)", c.MaxWorkers))
 	}

@@ -2,6 +2,7 @@ package phaseattributionprocessor // import "github.com/otelcol-inference/otelco
 
 import (
 	"math"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -76,29 +77,58 @@ func gaugeOf(metric string) int {
 	return -1
 }
 
-// read takes the metric's points into the aligner and returns how many were late.
-func read(m pmetric.Metric, into *window.Aligner) (late int) {
-	switch m.Type() {
-	case pmetric.MetricTypeHistogram:
-		return readHistogram(m, into)
-	case pmetric.MetricTypeSum:
-		if g := gaugeOf(m.Name()); g >= 0 {
-			return readGauge(g, m.Sum().DataPoints(), into)
-		}
-		return readSum(m, into)
-	case pmetric.MetricTypeGauge:
-		if g := gaugeOf(m.Name()); g >= 0 {
-			return readGauge(g, m.Gauge().DataPoints(), into)
-		}
-	}
-	return 0
+// reader takes a metric's points into an aligner.
+type reader struct {
+	into   *window.Aligner
+	latest pcommon.Timestamp // points after it are refused
+	late   int               // points refused for their time
 }
 
-func readHistogram(m pmetric.Metric, into *window.Aligner) (late int) {
-	delta := m.Histogram().AggregationTemporality() == pmetric.AggregationTemporalityDelta
+// read takes the metric's points into the aligner and returns how many were refused for their time: older than one seen before,
+// without a time, or after latest.
+func read(m pmetric.Metric, latest time.Time, into *window.Aligner) (late int) {
+	r := reader{into: into, latest: pcommon.NewTimestampFromTime(latest)}
+	switch m.Type() {
+	case pmetric.MetricTypeHistogram:
+		r.histogram(m)
+	case pmetric.MetricTypeSum:
+		if g := gaugeOf(m.Name()); g >= 0 {
+			r.gauge(g, m.Sum().DataPoints())
+		} else {
+			r.sum(m)
+		}
+	case pmetric.MetricTypeGauge:
+		if g := gaugeOf(m.Name()); g >= 0 {
+			r.gauge(g, m.Gauge().DataPoints())
+		}
+	}
+	return r.late
+}
+
+// total is what the points of one input add up to at one time. Points that differ only in attributes that the estimators do not
+// know are parts of one counter.
+type total struct {
+	seen      bool
+	start, at pcommon.Timestamp
+	value     window.Value
+}
+
+func (t *total) add(start, at pcommon.Timestamp, v window.Value) {
+	if !t.seen || at > t.at {
+		*t = total{seen: true, start: start, at: at, value: v}
+		return
+	}
+	if at == t.at {
+		t.start = max(t.start, start)
+		t.value.AddScaled(v, 1)
+	}
+}
+
+func (r *reader) histogram(m pmetric.Metric) {
+	var totals [inputCounters]total
 	for _, dp := range m.Histogram().DataPoints().All() {
 		key := counterOf(m.Name(), dp.Attributes())
-		if key < 0 || dp.Flags().NoRecordedValue() || dp.BucketCounts().Len() != dp.ExplicitBounds().Len()+1 {
+		if key < 0 || dp.Flags().NoRecordedValue() || !dp.HasSum() || dp.BucketCounts().Len() != dp.ExplicitBounds().Len()+1 {
 			continue
 		}
 		v := window.Value{Sum: dp.Sum(), Count: float64(dp.Count()), Bounds: dp.ExplicitBounds().AsRaw()}
@@ -106,48 +136,53 @@ func readHistogram(m pmetric.Metric, into *window.Aligner) (late int) {
 		for i := range v.Counts {
 			v.Counts[i] = float64(dp.BucketCounts().At(i))
 		}
-		late += observe(into, key, delta, dp.StartTimestamp(), dp.Timestamp(), v)
+		totals[key].add(dp.StartTimestamp(), dp.Timestamp(), v)
 	}
-	return late
+	r.observe(&totals, m.Histogram().AggregationTemporality())
 }
 
-func readSum(m pmetric.Metric, into *window.Aligner) (late int) {
-	delta := m.Sum().AggregationTemporality() == pmetric.AggregationTemporalityDelta
+func (r *reader) sum(m pmetric.Metric) {
+	var totals [inputCounters]total
 	for _, dp := range m.Sum().DataPoints().All() {
-		key := counterOf(m.Name(), dp.Attributes())
-		if key < 0 || dp.Flags().NoRecordedValue() {
-			continue
+		if key := counterOf(m.Name(), dp.Attributes()); key >= 0 && !dp.Flags().NoRecordedValue() {
+			totals[key].add(dp.StartTimestamp(), dp.Timestamp(), window.Value{Sum: number(dp)})
 		}
-		late += observe(into, key, delta, dp.StartTimestamp(), dp.Timestamp(), window.Value{Sum: number(dp)})
 	}
-	return late
+	r.observe(&totals, m.Sum().AggregationTemporality())
 }
 
-func readGauge(key int, points pmetric.NumberDataPointSlice, into *window.Aligner) (late int) {
+func (r *reader) gauge(key int, points pmetric.NumberDataPointSlice) {
+	var t total
 	for _, dp := range points.All() {
 		if v := number(dp); !dp.Flags().NoRecordedValue() && !math.IsNaN(v) {
-			if into.ObserveGauge(key, int64(dp.Timestamp()), v) == window.Late {
-				late++
-			}
+			t.add(0, dp.Timestamp(), window.Value{Sum: v})
 		}
 	}
-	return late
+	if t.seen {
+		r.count(t.at, func() window.Outcome { return r.into.ObserveGauge(key, int64(t.at), t.value.Sum) })
+	}
 }
 
-func observe(into *window.Aligner, key int, delta bool, start, at pcommon.Timestamp, v window.Value) (late int) {
-	var outcome window.Outcome
-	if math.IsNaN(v.Sum) || math.IsInf(v.Sum, 0) {
-		return 0
+func (r *reader) observe(totals *[inputCounters]total, temporality pmetric.AggregationTemporality) {
+	for key := range totals {
+		t := &totals[key]
+		if !t.seen || math.IsNaN(t.value.Sum) || math.IsInf(t.value.Sum, 0) {
+			continue
+		}
+		r.count(t.at, func() window.Outcome {
+			if temporality == pmetric.AggregationTemporalityDelta {
+				return r.into.ObserveDelta(key, int64(t.start), int64(t.at), t.value)
+			}
+			return r.into.Observe(key, int64(t.at), int64(t.start), t.value)
+		})
 	}
-	if delta {
-		outcome = into.ObserveDelta(key, int64(start), int64(at), v)
-	} else {
-		outcome = into.Observe(key, int64(at), int64(start), v)
+}
+
+// count makes an observation unless its time cannot be, and counts what was refused.
+func (r *reader) count(at pcommon.Timestamp, observe func() window.Outcome) {
+	if at == 0 || at > r.latest || observe() == window.Late {
+		r.late++
 	}
-	if outcome == window.Late {
-		return 1
-	}
-	return 0
 }
 
 func number(dp pmetric.NumberDataPoint) float64 {

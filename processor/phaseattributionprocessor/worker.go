@@ -24,6 +24,7 @@ type worker struct {
 	latency  *latencies
 	target   objectives.InForce
 
+	ended    int64           // data time of the last window's end
 	started  int64           // data time at which the cumulative sums below begin
 	time     [4]float64      // s by phaseOrder
 	phases   [3]window.Value // latency by latencyOrder
@@ -34,6 +35,14 @@ type worker struct {
 	silent   bool
 }
 
+const (
+	// bridgedWindows is over how many windows a gap between scrapes is bridged at least.
+	bridgedWindows = 12
+	// maxAhead is how far a point's time may lie ahead of this machine's clock. A point from the far future would make every later
+	// one look late.
+	maxAhead = 10 * time.Minute
+)
+
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
 
@@ -43,7 +52,7 @@ func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) 
 		units:    units,
 		resource: pcommon.NewResource(),
 		aligner: window.NewAligner(window.Config{
-			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: cfg.MaxStale,
+			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window),
 		}, inputCounters, inputGauges),
 		splitter: serving.NewSplitter(float64(cfg.MaxNumBatchedTokens)),
 		latency:  newLatencies(cfg.LatencyWindow),
@@ -61,7 +70,7 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 	defer w.mu.Unlock()
 	for _, sm := range sms.All() {
 		for _, m := range sm.Metrics().All() {
-			late += read(m, w.aligner)
+			late += read(m, now.Add(maxAhead), w.aligner)
 		}
 	}
 	if !w.seen.IsZero() {
@@ -92,9 +101,11 @@ func (w *worker) sweep(now time.Time, out pmetric.Metrics) (forget bool) {
 
 // estimate derives everything from one window and appends it to out.
 func (w *worker) estimate(win window.Window, out pmetric.Metrics) {
-	if w.started == 0 {
-		w.started = win.From
+	if w.started == 0 || win.From != w.ended {
+		// After a silence that no window bridges the sums begin anew: they would no longer add up to elapsed time.
+		w.started, w.time, w.phases, w.withheld = win.From, [4]float64{}, [3]window.Value{}, map[withholding]int64{}
 	}
+	w.ended = win.To
 	split := w.split(win)
 	for i, s := range []float64{split.Prefill, split.Decode, split.Idle, split.Unattributed} {
 		w.time[i] += s

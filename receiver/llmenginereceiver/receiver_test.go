@@ -25,26 +25,28 @@ func failing() *http.HandlerFunc {
 	return handler(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) })
 }
 
-// TestStatusOnChange: one bad endpoint of two is no error of the component, two are, once, until one answers.
+// TestStatusOnChange: the status changes when the number of failing endpoints does, and at no other time.
 func TestStatusOnChange(t *testing.T) {
+	const bad, ok = componentstatus.StatusRecoverableError, componentstatus.StatusOK
 	a, b := newEngine(t), newEngine(t)
 	r := startRig(t, nil, nil, a.URL, b.URL)
 	r.waitUp(a, 1)
 	r.waitUp(b, 1)
+	assert.Empty(t, r.host.all())
 	a.metrics.Store(failing())
 	r.waitUp(a, 0)
-	assert.Empty(t, r.host.all())
-	b.metrics.Store(failing())
-	r.waitUp(b, 0)
+	assert.Equal(t, []componentstatus.Status{bad}, r.host.all(), "one of two")
 	before := r.scrapes(outcomeHTTPStatus)
 	r.until(func() bool { return r.scrapes(outcomeHTTPStatus) > before+5 }, "more failures")
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError}, r.host.all())
+	assert.Equal(t, []componentstatus.Status{bad}, r.host.all(), "said once")
+	b.metrics.Store(failing())
+	r.waitUp(b, 0)
+	assert.Equal(t, []componentstatus.Status{bad, bad}, r.host.all(), "two of two")
 	a.metrics.Store(answer(healthyPage))
 	r.waitUp(a, 1)
-	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.host.all())
 	b.metrics.Store(answer(healthyPage))
 	r.waitUp(b, 1)
-	assert.Len(t, r.host.all(), 2)
+	assert.Equal(t, []componentstatus.Status{bad, bad, bad, ok}, r.host.all())
 }
 
 // TestLogsOnChange: a target that goes up and down writes one line per quiet time, and no secret is in any.

@@ -2,7 +2,7 @@ package llmenginereceiver // import "github.com/otelcol-inference/otelcol-infere
 
 import (
 	"context"
-	"strconv"
+	"fmt"
 	"sync"
 	"time"
 
@@ -32,7 +32,6 @@ type reporter struct {
 	last    map[*target]*standing
 	targets int
 	failing int
-	failed  bool // the status that was reported last
 }
 
 // standing is what was last said of a target.
@@ -111,19 +110,34 @@ func (r *reporter) log(t *target, s *standing, why *failure) {
 	s.logged, s.loggedAt, s.suppressed = s.outcome, now, 0
 }
 
-// status reports that all targets fail, and that one answers again.
+// status reports when the number of failing targets changes: a recoverable error while there is one, and OK when there is none.
 func (r *reporter) status(t *target, why *failure) {
-	failed := r.failing == r.targets
-	if failed == r.failed {
-		return
-	}
-	r.failed = failed
-	if failed {
+	switch {
+	case r.failing == 0:
+		componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
+	case why != nil:
 		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
-			fail(why.outcome, "none of %s endpoints can be scraped, the last failed: %s: %w", strconv.Itoa(r.targets), t.name, why)))
-		return
+			fail(why.outcome, "%d of %d endpoints cannot be scraped, the last to fail: %s: %w", r.failing, r.targets, t.name, why)))
+	default:
+		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
+			fmt.Errorf("%d of %d endpoints cannot be scraped; %s answers again", r.failing, r.targets, t.name)))
 	}
-	componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
+}
+
+// Bounds of what one log line repeats of a page.
+const (
+	maxLogged      = 20
+	maxLoggedBytes = 120
+)
+
+// shortList bounds names that come from a page for the log.
+func shortList(names []string) []string {
+	names = names[:min(len(names), maxLogged)]
+	short := make([]string, len(names))
+	for i, name := range names {
+		short[i] = name[:min(len(name), maxLoggedBytes)]
+	}
+	return short
 }
 
 // page takes what became of a page.
@@ -140,6 +154,7 @@ func (r *reporter) page(ctx context.Context, t *target, p exposition.Report) {
 	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedBad, reason("malformed"))
 	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.NotNumbers, reason("not_a_number"))
 	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.BadHistograms, reason("histogram"))
+	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.ShortPoints, reason("damaged_page"))
 	r.telemetry.ReceiverLlmEngineSeries.Add(ctx, int64(p.SeriesRemembered-t.series))
 	t.series = p.SeriesRemembered
 
@@ -147,7 +162,8 @@ func (r *reporter) page(ctx context.Context, t *target, p exposition.Report) {
 	defer r.mu.Unlock()
 	s := r.standing(t)
 	if len(p.Drift) > 0 {
-		r.logger.Warn("The engine has metrics that this version does not know", zap.String("endpoint", t.name), zap.Strings("families", p.Drift))
+		r.logger.Warn("The engine has metrics that this version does not know", zap.String("endpoint", t.name),
+			zap.Int("count", len(p.Drift)), zap.Strings("families", shortList(p.Drift)))
 	}
 	if broken := p.BrokenLines > 0; broken && !s.broken {
 		r.logger.Warn("Lines of the page cannot be parsed", zap.String("endpoint", t.name), zap.Int("lines", p.BrokenLines))

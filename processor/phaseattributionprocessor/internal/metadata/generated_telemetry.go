@@ -69,7 +69,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ProcessorPhaseAttributionLate, err = builder.meter.Int64Counter(
 		"otelcol_processor_phase_attribution_late",
-		metric.WithDescription("Data points ignored because a newer one of the same series had been seen. [Development]"),
+		metric.WithDescription("Data points ignored for their time, which is older than one of the same series seen before, missing, or far ahead of the clock. [Development]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)

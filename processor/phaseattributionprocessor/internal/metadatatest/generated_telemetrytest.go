@@ -40,7 +40,7 @@ func AssertEqualProcessorPhaseAttributionDerivedFailed(t *testing.T, tt *compone
 func AssertEqualProcessorPhaseAttributionLate(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_processor_phase_attribution_late",
-		Description: "Data points ignored because a newer one of the same series had been seen. [Development]",
+		Description: "Data points ignored for their time, which is older than one of the same series seen before, missing, or far ahead of the clock. [Development]",
 		Unit:        "{datapoint}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
