@@ -55,7 +55,7 @@ $(TOOLS)/%: internal/tools/go.mod
 .PHONY: test
 test: build ## Everything that must hold: unit, race, lifecycle, golden, end to end, YAML, README commands
 	$(GO) test -race ./...
-	$(GO) -C tests test -count=1 ./accuracy ./e2e
+	$(GO) -C tests test -race -count=1 ./accuracy ./e2e
 
 .PHONY: test-browser
 test-browser: build ## The page in a real browser against the real binary
@@ -66,6 +66,7 @@ lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(TOOLS)/golangci-lint run
+	cd tests && $(GO) vet ./... && $(abspath $(TOOLS))/golangci-lint run --config ../.golangci.yml
 
 .PHONY: generate
 generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, docs/vocabulary.md and the distribution's go.mod

@@ -190,3 +190,40 @@ func TestTwoModelsOnOneRank(t *testing.T) {
 	assert.Equal(t, 1, strings.Count(got, "llm.engine.kv_cache.block_size"))
 	assert.NotContains(t, got, "/dp0")
 }
+
+// TestADamagedHistogramIsLeftOut: a page that lost one line of a histogram says nothing of that histogram. What is left would look
+// like one with other buckets or without a sum, and a consumer would take it for a restart.
+func TestADamagedHistogramIsLeftOut(t *testing.T) {
+	const page = "# TYPE vllm:inter_token_latency_seconds histogram\n" +
+		"vllm:inter_token_latency_seconds_bucket{engine=\"0\",le=\"0.1\",model_name=\"m\"} 4.0\n" +
+		"vllm:inter_token_latency_seconds_bucket{engine=\"0\",le=\"1.0\",model_name=\"m\"} 6.0\n" +
+		"vllm:inter_token_latency_seconds_bucket{engine=\"0\",le=\"+Inf\",model_name=\"m\"} 7.0\n" +
+		"vllm:inter_token_latency_seconds_count{engine=\"0\",model_name=\"m\"} 7.0\n" +
+		"vllm:inter_token_latency_seconds_sum{engine=\"0\",model_name=\"m\"} 3.5\n"
+	for name, line := range map[string]string{"bucket": `le="1.0"`, "sum": "_sum{", "count": "_count{"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBook(t)
+			got, _ := play(t, b, tokens(5)+page)
+			require.Contains(t, got, "llm.engine.inter_token.latency")
+			broken := strings.Replace(page, line, "\x00"+line, 1)
+			got, report := play(t, b, tokens(6)+broken)
+			assert.Equal(t, 1, report.BrokenLines)
+			assert.Equal(t, 1, report.ShortPoints)
+			assert.NotContains(t, got, "llm.engine.inter_token.latency")
+			assert.Contains(t, got, "llm.engine.tokens.generated", "the rest goes on")
+			got, report = play(t, b, tokens(7)+page)
+			assert.False(t, report.Restarted)
+			assert.Contains(t, got, "llm.engine.inter_token.latency")
+		})
+	}
+}
+
+func TestARankThatIsNoLongerOnThePageIsNotUp(t *testing.T) {
+	b := newBook(t)
+	both := tokens(5) + strings.ReplaceAll(tokens(6), `engine="0"`, `engine="1"`)
+	got, _ := play(t, b, both)
+	assert.Equal(t, 2, strings.Count(got, "up gauge 1 {} 1"))
+	got, _ = play(t, b, tokens(7))
+	assert.Equal(t, 1, strings.Count(got, "up gauge 1 {} 1"))
+	assert.Equal(t, 1, strings.Count(got, "up gauge 1 {} 0"))
+}

@@ -6,10 +6,29 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
 )
 
-// Ratio is a latency quantile over its objective, with one standard error either side.
+// Ratio is a latency quantile over its objective.
 type Ratio struct {
-	Seen             bool
-	Value, Low, High float64
+	Seen      bool
+	Value     float64
+	Low, High float64 // one standard error of the sample quantile either side
+	// Width is that of the histogram bucket that holds the quantile: it is known no better. +Inf above the last bound.
+	Width float64
+}
+
+// logError is the standard deviation of the ratio's logarithm: sampling error, and a value that may be anywhere in its bucket
+// (uniform: width / sqrt(12)).
+func (r Ratio) logError() float64 {
+	if !r.Seen || r.Value <= 0 {
+		return 0
+	}
+	if math.IsInf(r.Width, 1) {
+		return math.Inf(1)
+	}
+	sampling := 0.0
+	if r.Low > 0 && r.High > 0 {
+		sampling = math.Log(r.High/r.Low) / 2
+	}
+	return math.Hypot(sampling, r.Width/math.Sqrt(12)/r.Value)
 }
 
 // Pressures is what presses on a worker.
@@ -46,26 +65,33 @@ const (
 // While decode's resources (KV blocks, batch slots) keep requests from being admitted, the wait for admission is decode's
 // doing although it shows in TTFT: the queue's share then counts for decode and not for prefill.
 //
-// ok is false when no request got a token.
+// The confidence counts the errors of the latencies that the pressures rest on; KV usage and slots are read exactly. Above the last
+// bound of a histogram a latency may be anything, and the confidence is 0.
+//
+// ok is false unless requests got first tokens and later ones: with one phase unseen there is nothing to compare.
 func (p Pressures) Balance() (b Balance, ok bool) {
-	if !p.TTFT.Seen && !p.ITL.Seen {
+	if !p.TTFT.Seen || !p.ITL.Seen {
 		return Balance{}, false
 	}
-	b.Prefill, b.Decode = p.pressures(p.TTFT.Value, p.ITL.Value, p.Queue.Value)
+	b.Prefill, b.Decode = p.pressures()
 	b.Imbalance = imbalance(b.Prefill, b.Decode)
-	highP, lowD := p.pressures(p.TTFT.High, p.ITL.Low, p.Queue.Value)
-	lowP, highD := p.pressures(p.TTFT.Low, p.ITL.High, p.Queue.Value)
-	// The two errors are independent: their logarithms add in quadrature.
-	sd := math.Hypot(logHalf(highP, lowP), logHalf(highD, lowD))
-	b.Confidence = sameSide(b.Imbalance, sd)
+	decodeError := 0.0
+	switch b.Decode {
+	case p.ITL.Value:
+		decodeError = p.ITL.logError()
+	case p.TTFT.Value: // the wait for admission counts for decode
+		decodeError = p.TTFT.logError()
+	}
+	// The errors are independent: their logarithms add in quadrature.
+	b.Confidence = sameSide(b.Imbalance, math.Hypot(p.TTFT.logError(), decodeError))
 	return b, true
 }
 
-func (p Pressures) pressures(ttft, itl, queue float64) (prefill, decode float64) {
-	prefill, decode = ttft, max(itl, p.KVUsage/kvLimit, p.SeqUsage)
+func (p Pressures) pressures() (prefill, decode float64) {
+	prefill, decode = p.TTFT.Value, max(p.ITL.Value, p.KVUsage/kvLimit, p.SeqUsage)
 	if p.KVUsage >= kvLimit || p.SeqUsage >= 1 {
-		decode = max(decode, ttft)
-		prefill = max(0, ttft-queue)
+		decode = max(decode, p.TTFT.Value)
+		prefill = max(0, p.TTFT.Value-p.Queue.Value)
 	}
 	return max(prefill, minPressure), max(decode, minPressure)
 }
@@ -74,14 +100,14 @@ func imbalance(prefill, decode float64) float64 {
 	return max(-maxImbalance, min(maxImbalance, math.Log(prefill/decode)))
 }
 
-// logHalf is half the distance of the logarithms.
-func logHalf(high, low float64) float64 { return math.Abs(math.Log(high/low)) / 2 }
-
 // sameSide is the probability that the true imbalance is in the same class (prefill, balanced, decode) as x, for an error of
 // the given standard deviation.
 func sameSide(x, sd float64) float64 {
-	if sd <= 0 {
+	switch {
+	case sd <= 0:
 		return 1
+	case math.IsInf(sd, 1) || math.IsNaN(sd):
+		return 0
 	}
 	above := func(edge float64) float64 { return estimate.Below((x - edge) / sd) }
 	switch {

@@ -223,7 +223,6 @@ func TestBalance(t *testing.T) {
 		"a queue behind a full KV cache":  {Pressures{TTFT: seen(8), ITL: seen(0.5), Queue: seen(7), KVUsage: 0.99}, -math.Log(8)},
 		"a queue behind free KV is plain": {Pressures{TTFT: seen(8), ITL: seen(1), Queue: seen(7), KVUsage: 0.5}, math.Log(8)},
 		"bounded":                         {Pressures{TTFT: seen(1e6), ITL: seen(1)}, 3},
-		"no decode seen":                  {Pressures{TTFT: seen(1)}, 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b, ok := c.in.Balance()
@@ -231,8 +230,10 @@ func TestBalance(t *testing.T) {
 			assert.InDelta(t, c.want, b.Imbalance, 1e-9)
 		})
 	}
-	_, ok := Pressures{KVUsage: 1}.Balance()
-	assert.False(t, ok, "no request got a token")
+	for _, p := range []Pressures{{KVUsage: 1}, {TTFT: seen(1)}, {ITL: seen(1)}} {
+		_, ok := p.Balance()
+		assert.False(t, ok, "there is nothing to compare")
+	}
 }
 
 func TestBalanceConfidenceIsTheChanceToBeOnTheRightSide(t *testing.T) {
@@ -240,6 +241,22 @@ func TestBalanceConfidenceIsTheChanceToBeOnTheRightSide(t *testing.T) {
 	near, _ := Pressures{TTFT: seen(1.23), ITL: seen(1)}.Balance()
 	assert.Greater(t, far.Confidence, 0.99)
 	assert.InDelta(t, 0.5, near.Confidence, 0.15, "at the edge of the band either side is as likely")
+}
+
+func TestBalanceIsNoSurerThanItsBuckets(t *testing.T) {
+	// All TTFT in (0.25, 0.5] of an objective of 0.5, all ITL in (0.01, 0.025] of 0.025: anything from -0.69 to +0.92 fits.
+	wide := Pressures{
+		TTFT: Ratio{Seen: true, Value: 0.95, Low: 0.95, High: 0.95, Width: 0.5},
+		ITL:  Ratio{Seen: true, Value: 0.94, Low: 0.94, High: 0.94, Width: 0.6},
+	}
+	b, ok := wide.Balance()
+	require.True(t, ok)
+	assert.Less(t, b.Confidence, 0.7)
+
+	above := Ratio{Seen: true, Value: 5, Low: 5, High: 5, Width: math.Inf(1)}
+	b, ok = Pressures{TTFT: above, ITL: above}.Balance()
+	require.True(t, ok)
+	assert.Zero(t, b.Confidence, "above the last bound")
 }
 
 func BenchmarkSplit(b *testing.B) {

@@ -94,14 +94,24 @@ func emit(w *worker, win window.Window, split serving.Split, bal balance, out pm
 		b.point(times, signal.AttrPhase, phase).SetDoubleValue(w.time[i])
 	}
 	emitLatency(b, w)
-	if bal.withheld == "" {
-		pressure := b.gauge(signal.PhasePressure)
-		pressure(bal.Prefill, signal.AttrPhase, signal.PhasePrefill)
-		pressure(bal.Decode, signal.AttrPhase, signal.PhaseDecode)
-		b.gauge(signal.PhaseImbalance)(bal.Imbalance)
-	}
+	emitBalance(b, bal)
 	emitObjective(b, w.target)
 	emitTrust(b, w, split, bal)
+}
+
+// emitBalance appends the pressures of the phases that were seen, and the imbalance where both were.
+func emitBalance(b *builder, bal balance) {
+	if bal.Prefill > 0 || bal.Decode > 0 {
+		pressure := b.gauge(signal.PhasePressure)
+		for i, v := range []float64{bal.Prefill, bal.Decode} {
+			if v > 0 {
+				pressure(v, signal.AttrPhase, phaseOrder()[i])
+			}
+		}
+	}
+	if bal.withheld == "" {
+		b.gauge(signal.PhaseImbalance)(bal.Imbalance)
+	}
 }
 
 // emitLatency appends the cumulative latency histograms. Window boundaries split counts; each bucket is rounded on its own,

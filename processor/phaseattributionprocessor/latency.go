@@ -59,6 +59,7 @@ type balance struct {
 
 const (
 	withheldNoRequests = "no_requests"
+	withheldOnePhase   = "one_phase_only"
 	// Windows until a confidence may be called MED and HIGH: with fewer, the load may not have shown itself yet.
 	windowsForMed  = 12
 	windowsForHigh = 120
@@ -83,6 +84,9 @@ func (l *latencies) balance(target objectives.InForce, maxSeqs int) balance {
 		in.SeqUsage = last.running.Mean / float64(maxSeqs)
 	}
 	b, ok := in.Balance()
+	if !ok && (in.TTFT.Seen || in.ITL.Seen) {
+		return balance{withheld: withheldOnePhase, Balance: serving.Balance{Prefill: in.TTFT.Value, Decode: in.ITL.Value}}
+	}
 	if !ok {
 		return balance{withheld: withheldNoRequests}
 	}
@@ -100,7 +104,7 @@ func (l *latencies) balance(target objectives.InForce, maxSeqs int) balance {
 
 // quantile reads a latency quantile in units of its objective, with the interval that the sample size and the buckets leave.
 func quantile(h window.Value, q float64, objective time.Duration) serving.Ratio {
-	value, _, ok := estimate.Quantile(q, h.Bounds, h.Counts)
+	value, width, ok := estimate.Quantile(q, h.Bounds, h.Counts)
 	if !ok {
 		return serving.Ratio{}
 	}
@@ -109,5 +113,5 @@ func quantile(h window.Value, q float64, objective time.Duration) serving.Ratio 
 	lo, _, _ := estimate.Quantile(math.Max(0, q-step), h.Bounds, h.Counts)
 	hi, _, _ := estimate.Quantile(math.Min(1, q+step), h.Bounds, h.Counts)
 	unit := objective.Seconds()
-	return serving.Ratio{Seen: true, Value: value / unit, Low: lo / unit, High: hi / unit}
+	return serving.Ratio{Seen: true, Value: value / unit, Low: lo / unit, High: hi / unit, Width: width / unit}
 }

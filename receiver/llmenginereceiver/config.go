@@ -20,6 +20,7 @@ const (
 	minInterval  = 100 * time.Millisecond
 	maxTimeout   = 4 * time.Second // of the default
 	minBodyBytes = 1 << 10
+	maxBodyBytes = 1 << 30
 	minSeries    = 100
 )
 
@@ -101,8 +102,13 @@ func (c *Config) Validate() error {
 	if c.ClientConfig.Timeout < 0 {
 		errs = append(errs, fmt.Errorf("timeout must be at least 0s (got %s)", c.ClientConfig.Timeout))
 	}
-	if c.Scrape.MaxBodyBytes < minBodyBytes {
-		errs = append(errs, fmt.Errorf("max_body_bytes must be at least %d (got %d)", minBodyBytes, c.Scrape.MaxBodyBytes))
+	if c.ClientConfig.Timeout > c.Scrape.CollectionInterval && c.Scrape.CollectionInterval >= minInterval {
+		errs = append(errs, fmt.Errorf("timeout must be at most collection_interval, which is %s (got %s)",
+			c.Scrape.CollectionInterval, c.ClientConfig.Timeout))
+	}
+	if c.Scrape.MaxBodyBytes < minBodyBytes || c.Scrape.MaxBodyBytes > maxBodyBytes {
+		errs = append(errs, fmt.Errorf("max_body_bytes must be between %d and %d (got %d)",
+			minBodyBytes, maxBodyBytes, c.Scrape.MaxBodyBytes))
 	}
 	if c.Scrape.MaxSeries < minSeries {
 		errs = append(errs, fmt.Errorf("max_series must be at least %d (got %d)", minSeries, c.Scrape.MaxSeries))

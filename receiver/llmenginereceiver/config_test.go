@@ -49,7 +49,7 @@ func TestDefaults(t *testing.T) {
 	cfg, err = load(t, map[string]any{"endpoint": "localhost:8000", "collection_interval": "1s"})
 	require.NoError(t, err)
 	assert.Equal(t, time.Second, cfg.timeout())
-	cfg, err = load(t, map[string]any{"endpoint": "localhost:8000", "timeout": "9s"})
+	cfg, err = load(t, map[string]any{"endpoint": "localhost:8000", "timeout": "9s", "collection_interval": "10s"})
 	require.NoError(t, err)
 	assert.Equal(t, 9*time.Second, cfg.timeout())
 }
@@ -83,19 +83,23 @@ func TestInvalidConfigs(t *testing.T) {
 		"negative interval": {map[string]any{"endpoint": endpoint, "collection_interval": "-5s"}, "collection_interval must be at least 100ms (got -5s)"},
 		"no interval":       {map[string]any{"endpoint": endpoint, "collection_interval": "0s"}, "collection_interval must be at least 100ms (got 0s)"},
 		"negative delay":    {map[string]any{"endpoint": endpoint, "initial_delay": "-1s"}, "initial_delay must be at least 0s (got -1s)"},
-		"negative timeout":  {map[string]any{"endpoint": endpoint, "timeout": "-1s"}, "timeout must be at least 0s (got -1s)"},
-		"small body":        {map[string]any{"endpoint": endpoint, "max_body_bytes": 10}, "max_body_bytes must be at least 1024 (got 10)"},
-		"few series":        {map[string]any{"endpoint": endpoint, "max_series": 0}, "max_series must be at least 100 (got 0)"},
-		"port 0":            {map[string]any{"endpoint": "localhost:0"}, `endpoint must have a port from 1 to 65535 (got "0")`},
-		"large port":        {map[string]any{"endpoint": "localhost:70000"}, `endpoint must have a port from 1 to 65535 (got "70000")`},
-		"no port":           {map[string]any{"endpoints": []any{"localhost"}}, `endpoints[0] must have a port when it is no URL (got "localhost")`},
-		"no host":           {map[string]any{"endpoints": []any{":8000"}}, `endpoints[0] must be host:port or a URL (got ":8000")`},
-		"empty endpoint":    {map[string]any{"endpoints": []any{""}}, `endpoints[0] must be host:port or a URL (got "")`},
-		"scheme":            {map[string]any{"endpoint": "ftp://h:1"}, `endpoint must have the scheme http or https (got "ftp")`},
-		"no URL":            {map[string]any{"endpoint": "http://user:secret@a b:1/?token=secret"}, `endpoint must be host:port or a URL (got "http://a b:1/")`},
-		"twice":             {map[string]any{"endpoint": endpoint, "endpoints": []any{"http://localhost:8000/metrics"}}, "endpoints[0] must be there once (got localhost:8000, as in endpoint)"},
-		"role":              {map[string]any{"endpoint": endpoint, "role": "boss"}, `role must be one of prefill, decode, aggregated, encode, router (got "boss")`},
-		"role of one":       {map[string]any{"endpoints": []any{map[string]any{"endpoint": endpoint, "role": "x"}}}, `endpoints[0]: role must be one of prefill, decode, aggregated, encode, router (got "x")`},
+		"timeout over the interval": {
+			map[string]any{"endpoint": endpoint, "timeout": "1h", "collection_interval": "1s"},
+			"timeout must be at most collection_interval, which is 1s (got 1h0m0s)",
+		},
+		"negative timeout": {map[string]any{"endpoint": endpoint, "timeout": "-1s"}, "timeout must be at least 0s (got -1s)"},
+		"small body":       {map[string]any{"endpoint": endpoint, "max_body_bytes": 10}, "max_body_bytes must be between 1024 and 1073741824 (got 10)"},
+		"few series":       {map[string]any{"endpoint": endpoint, "max_series": 0}, "max_series must be at least 100 (got 0)"},
+		"port 0":           {map[string]any{"endpoint": "localhost:0"}, `endpoint must have a port from 1 to 65535 (got "0")`},
+		"large port":       {map[string]any{"endpoint": "localhost:70000"}, `endpoint must have a port from 1 to 65535 (got "70000")`},
+		"no port":          {map[string]any{"endpoints": []any{"localhost"}}, `endpoints[0] must have a port when it is no URL (got "localhost")`},
+		"no host":          {map[string]any{"endpoints": []any{":8000"}}, `endpoints[0] must be host:port or a URL (got ":8000")`},
+		"empty endpoint":   {map[string]any{"endpoints": []any{""}}, `endpoints[0] must be host:port or a URL (got "")`},
+		"scheme":           {map[string]any{"endpoint": "ftp://h:1"}, `endpoint must have the scheme http or https (got "ftp")`},
+		"no URL":           {map[string]any{"endpoint": "http://user:secret@a b:1/?token=secret"}, `endpoint must be host:port or a URL (got "http://a b:1/")`},
+		"twice":            {map[string]any{"endpoint": endpoint, "endpoints": []any{"http://localhost:8000/metrics"}}, "endpoints[0] must be there once (got localhost:8000, as in endpoint)"},
+		"role":             {map[string]any{"endpoint": endpoint, "role": "boss"}, `role must be one of prefill, decode, aggregated, encode, router (got "boss")`},
+		"role of one":      {map[string]any{"endpoints": []any{map[string]any{"endpoint": endpoint, "role": "x"}}}, `endpoints[0]: role must be one of prefill, decode, aggregated, encode, router (got "x")`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, tt.values)

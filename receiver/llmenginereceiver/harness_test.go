@@ -140,6 +140,8 @@ func startRig(t *testing.T, next consumer.Metrics, change func(*Config), endpoin
 	if change != nil {
 		change(cfg)
 	}
+	// The hand ticks; the interval only has to be no shorter than a timeout that slow machines do not reach.
+	cfg.Scrape.CollectionInterval = max(cfg.Scrape.CollectionInterval, cfg.ClientConfig.Timeout)
 	require.NoError(t, cfg.Validate())
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = r.telemetry.NewTelemetrySettings()

@@ -51,6 +51,10 @@ type verdicts struct {
 			Title      string   `json:"title"`
 			Confidence *float64 `json:"confidence"`
 		} `json:"verdict"`
+		Workers struct {
+			OK   int `json:"ok"`
+			Down int `json:"down"`
+		} `json:"workers"`
 		Phase struct {
 			Prefill, Decode, Idle, Unattributed *float64
 		} `json:"phase"`
@@ -100,14 +104,28 @@ func TestDemoEndToEnd(t *testing.T) {
 	assert.Zero(t, fleet.stop(t), "so does the fleet")
 }
 
-// A worker that dies costs its own row only, is named, and comes back without a restart.
-func TestAWorkerThatDies(t *testing.T) {
+// A worker that dies costs its own row only, is named, and counts again when it comes back, without a restart of the collector.
+func TestAWorkerThatDiesAndComesBack(t *testing.T) {
 	_, at := startFleet(t)
-	demo, url := startDemo(t, addresses{Workers: append(at.Workers[:3:3], "127.0.0.1:1")})
-	require.Eventually(t, func() bool {
-		v, ok := verdict(url)
-		return ok && len(v.Fleets) >= 1 && strings.Contains(v.Fleets[0].Verdict.Code+v.Fleets[0].Verdict.Title, "down")
-	}, patience, 500*time.Millisecond, "the verdict names the worker that is down")
+	address := strings.Replace(freeAddress(t), "localhost", "127.0.0.1", 1)
+	single := func() *process {
+		return start(t, nil, built(t, "fleetsim"), "--workers", "1", "--listen", address, "--control", "127.0.0.1:0")
+	}
+	mortal := single()
+	demo, url := startDemo(t, addresses{Workers: append(at.Workers[:3:3], address)})
+	ok := func(up, down int) func() bool {
+		return func() bool {
+			v, there := verdict(url)
+			return there && len(v.Fleets) == 1 && v.Fleets[0].Workers.OK == up && v.Fleets[0].Workers.Down == down
+		}
+	}
+	require.Eventually(t, ok(4, 0), patience, 200*time.Millisecond, "all four are up")
+	mortal.stop(t)
+	require.Eventually(t, ok(3, 1), patience, 200*time.Millisecond, "one is down and the others are not")
+	said, _ := fetch(url+"/api/v1/verdict", "text/plain")
+	assert.Contains(t, said, "1 of 4 workers is down")
+	single()
+	require.Eventually(t, ok(4, 0), patience, 200*time.Millisecond, "it is back")
 	assert.Zero(t, demo.stop(t))
 }
 
