@@ -95,6 +95,7 @@ func emit(w *worker, win window.Window, split serving.Split, bal balance, out pm
 	}
 	emitLatency(b, w)
 	emitBalance(b, bal)
+	emitGone(b, w, split, bal)
 	emitObjective(b, w.target)
 	emitTrust(b, w, split, bal)
 }
@@ -177,20 +178,43 @@ func emitTrust(b *builder, w *worker, split serving.Split, bal balance) {
 	}
 }
 
-// emitStale marks the gauges of a silent worker as not recorded, so that no backend carries the last value on.
+// given is which gauges a worker's last window had.
+type given struct {
+	split   string // method, empty when withheld
+	balance bool
+}
+
+// emitGone marks gauges that the window before had and this one has not, so that no backend carries the last value on.
+func emitGone(b *builder, w *worker, split serving.Split, bal balance) {
+	now := given{balance: bal.withheld == ""}
+	if split.Withheld == "" {
+		now.split = split.Method
+	}
+	before := w.given
+	w.given = now
+	if before.balance && !now.balance {
+		notRecorded(b.gauge(signal.PhaseImbalance)(0))
+		notRecorded(b.gauge(signal.EstimateConfidence)(0,
+			signal.AttrEstimate, signal.EstimateImbalance, signal.AttrEstimateMethod, methodObjective))
+	}
+	if before.split != "" && before.split != now.split {
+		notRecorded(b.gauge(signal.EstimateConfidence)(0,
+			signal.AttrEstimate, signal.EstimatePhaseTime, signal.AttrEstimateMethod, before.split))
+	}
+}
+
+func notRecorded(dp pmetric.NumberDataPoint) {
+	dp.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
+}
+
+// emitStale marks the gauges of a silent worker as not recorded.
 func emitStale(w *worker, at pcommon.Timestamp, out pmetric.Metrics) {
 	if w.started == 0 {
 		return
 	}
 	b := newBuilder(w, at, out)
-	none := pmetric.DefaultDataPointFlags.WithNoRecordedValue(true)
-	b.gauge(signal.PhaseImbalance)(0).SetFlags(none)
 	pressure := b.gauge(signal.PhasePressure)
-	pressure(0, signal.AttrPhase, signal.PhasePrefill).SetFlags(none)
-	pressure(0, signal.AttrPhase, signal.PhaseDecode).SetFlags(none)
-	confidence := b.gauge(signal.EstimateConfidence)
-	for _, method := range []string{serving.MethodStepRegression, serving.MethodPurePhase} {
-		confidence(0, signal.AttrEstimate, signal.EstimatePhaseTime, signal.AttrEstimateMethod, method).SetFlags(none)
-	}
-	confidence(0, signal.AttrEstimate, signal.EstimateImbalance, signal.AttrEstimateMethod, methodObjective).SetFlags(none)
+	notRecorded(pressure(0, signal.AttrPhase, signal.PhasePrefill))
+	notRecorded(pressure(0, signal.AttrPhase, signal.PhaseDecode))
+	emitGone(b, w, serving.Split{Withheld: serving.WithheldNoData}, balance{withheld: withheldNoRequests})
 }

@@ -144,3 +144,23 @@ func TestPointsThatDifferInUnknownAttributesAddUp(t *testing.T) {
 	}
 	assert.InEpsilon(t, seconds(t, whole, signal.PhasePrefill), seconds(t, sink, signal.PhasePrefill), 1e-6)
 }
+
+// A gauge that is withheld after it was given is marked as not recorded, once.
+func TestAnEstimateThatIsWithheldIsMarkedGone(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
+	e := newEngine("a", 1_799_999_000*second)
+	play(t, p, c, 20, 5*time.Second, e)
+	dp, ok := last(sink, signal.PhaseImbalance, "", "")
+	require.True(t, ok)
+	require.False(t, dp.Flags().NoRecordedValue())
+	for range 20 { // the same page again and again: no request in the trailing minute
+		c.add(5 * time.Second)
+		e.now += 5 * second
+		require.NoError(t, p.ConsumeMetrics(context.Background(), e.page()))
+	}
+	dp, _ = last(sink, signal.PhaseImbalance, "", "")
+	assert.True(t, dp.Flags().NoRecordedValue())
+	confidence, _ := last(sink, signal.EstimateConfidence, signal.AttrEstimate, signal.EstimateImbalance)
+	assert.True(t, confidence.Flags().NoRecordedValue())
+}

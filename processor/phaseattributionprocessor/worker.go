@@ -30,6 +30,7 @@ type worker struct {
 	phases   [3]window.Value // latency by latencyOrder
 	withheld map[withholding]int64
 
+	given    given         // what the last window had
 	seen     time.Time     // last input, wall clock
 	interval time.Duration // between the last two inputs
 	silent   bool

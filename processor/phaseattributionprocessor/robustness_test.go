@@ -1,0 +1,135 @@
+package phaseattributionprocessor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
+)
+
+func TestASilentWorkerIsFinishedMarkedAndForgotten(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	cfg := createDefaultConfig().(*Config)
+	p, c := newTestProcessor(t, cfg, sink)
+	play(t, p, c, 10, 5*time.Second, newEngine("a:8000", 1_700_000_000*second))
+	c.add(10 * time.Second)
+	c.ticks <- c.Now()
+	c.ticks <- c.Now() // the first sweep is over when the second is taken
+	dp, _ := last(sink, signal.PhaseImbalance, "", "")
+	assert.False(t, dp.Flags().NoRecordedValue(), "two windows of silence are not yet silence")
+	c.add(6 * time.Second)
+	c.ticks <- c.Now()
+	c.ticks <- c.Now()
+	dp, _ = last(sink, signal.PhaseImbalance, "", "")
+	assert.True(t, dp.Flags().NoRecordedValue())
+	assert.Equal(t, 1, p.workers.len())
+	c.add(cfg.MaxStale)
+	c.ticks <- c.Now()
+	c.ticks <- c.Now()
+	assert.Zero(t, p.workers.len())
+}
+
+func TestNewWorkersAreTurnedAwayWhenFull(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	cfg := createDefaultConfig().(*Config)
+	cfg.MaxWorkers = 2
+	p, c := newTestProcessor(t, cfg, sink)
+	start := 1_700_000_000 * second
+	play(t, p, c, 4, 5*time.Second, newEngine("a", start), newEngine("b", start), newEngine("c", start))
+	assert.Equal(t, 2, p.workers.len())
+	instances := map[string]int{}
+	for _, md := range sink.AllMetrics() {
+		v, _ := md.ResourceMetrics().At(0).Resource().Attributes().Get(signal.AttrServiceInstanceID)
+		instances[v.Str()]++
+	}
+	assert.Equal(t, 4, instances["c"], "passed through all the same")
+	assert.Greater(t, instances["a"], 4)
+}
+
+func TestAFailureOfTheDerivedBatchDoesNotFailTheInput(t *testing.T) {
+	var inputs int
+	next, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error {
+		if md.ResourceMetrics().At(0).ScopeMetrics().At(0).Scope().Name() == metadata.ScopeName {
+			return errors.New("no")
+		}
+		inputs++
+		return nil
+	})
+	require.NoError(t, err)
+	p, c := newTestProcessor(t, createDefaultConfig().(*Config), next)
+	play(t, p, c, 10, 5*time.Second, newEngine("a", 1_700_000_000*second))
+	assert.Equal(t, 10, inputs)
+}
+
+func TestOneProcessorInTwoPipelinesIsRefused(t *testing.T) {
+	f := NewFactory()
+	set := processortest.NewNopSettings(metadata.Type)
+	set.ID = component.MustNewIDWithName("phase_attribution", "x")
+	first, err := f.CreateMetrics(context.Background(), set, f.CreateDefaultConfig(), consumertest.NewNop())
+	require.NoError(t, err)
+	second, err := f.CreateMetrics(context.Background(), set, f.CreateDefaultConfig(), consumertest.NewNop())
+	require.NoError(t, err)
+	require.NoError(t, first.Start(context.Background(), componenttest.NewNopHost()))
+	err = second.Start(context.Background(), componenttest.NewNopHost())
+	assert.ErrorContains(t, err, `processor "phase_attribution/x" is in two metrics pipelines`)
+	require.NoError(t, second.Shutdown(context.Background()))
+	require.NoError(t, first.Shutdown(context.Background()))
+	require.NoError(t, second.Start(context.Background(), componenttest.NewNopHost()), "free again after shutdown")
+	require.NoError(t, second.Shutdown(context.Background()))
+}
+
+func TestConcurrentPipelinesAreSafe(t *testing.T) {
+	p, _ := newTestProcessor(t, createDefaultConfig().(*Config), consumertest.NewNop())
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			e := newEngine(fmt.Sprint(i%2), 1_700_000_000*second)
+			for range 50 {
+				e.advance(e.now + second)
+				assert.NoError(t, p.ConsumeMetrics(context.Background(), e.page()))
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestHostileValuesDoNoHarm(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
+	e := newEngine("a", 1_700_000_000*second)
+	for i := range 20 {
+		c.add(5 * time.Second)
+		e.advance(e.now + 5*second)
+		md := e.page()
+		for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+			switch {
+			case i%3 == 0 && m.Type() == pmetric.MetricTypeSum:
+				m.Sum().DataPoints().At(0).SetDoubleValue(math.NaN())
+			case i%4 == 0 && m.Type() == pmetric.MetricTypeHistogram:
+				m.Histogram().DataPoints().At(0).BucketCounts().FromRaw([]uint64{1})
+			case i%5 == 0 && m.Type() == pmetric.MetricTypeGauge:
+				m.Gauge().DataPoints().At(0).SetDoubleValue(math.Inf(1))
+			}
+		}
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	}
+	for _, phase := range phaseOrder() {
+		v := seconds(t, sink, phase)
+		assert.False(t, math.IsNaN(v) || math.IsInf(v, 0) || v < 0, "%s = %v", phase, v)
+	}
+}
