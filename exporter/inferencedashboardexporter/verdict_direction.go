@@ -12,6 +12,9 @@ const mixingShare = 0.25
 func direction(c code, b balance, f fleetFacts) string {
 	switch c {
 	case codeWorkersDown:
+		if f.in(stateDown) == len(f.workers) {
+			return "The last scrape failed. Does the engine run, and is the address right?"
+		}
 		return "The last scrape failed. The figures below are those of the other workers."
 	case codeUnknown:
 		if withheldReason(f.counted()) != "" {

@@ -246,3 +246,8 @@ func TestDirectionDoesNotSendTheReaderToTheWrongSide(t *testing.T) {
 	f.itl = latencyLimit(0.04, 0.05)
 	assert.Contains(t, direction(codeDecodeBound, b, f), "decode side", "no objective is missed, so mixing costs none")
 }
+
+func TestDirectionWhenNobodyAnswers(t *testing.T) {
+	assert.Contains(t, direction(codeWorkersDown, balance{}, of(served(), served(down))), "those of the other workers")
+	assert.Contains(t, direction(codeWorkersDown, balance{}, of(served(down), served(down))), "Does the engine run")
+}
