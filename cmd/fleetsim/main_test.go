@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -112,13 +113,13 @@ func TestWorkersAnswerLikeVLLM(t *testing.T) {
 	p.clock.move(30 * time.Second)
 	base := "http://" + p.ready.Workers[1]
 	page, header := fetch(t, base+"/metrics")
-	if header.Get("Content-Type") != fleetsim.VLLMContentType {
+	if header.Get("Content-Type") != engine.VLLMContentType {
 		t.Errorf("content type %q", header.Get("Content-Type"))
 	}
 	if !strings.Contains(page, "process_start_time_seconds 1.8e+09\n") || strings.Contains(page, "vllm:generation_tokens_total{engine=\"0\",model_name=\""+p.ready.Model+"\"} 0.0\n") {
 		t.Error("the page does not show 30 s of work since the clock's start")
 	}
-	if version, _ := fetch(t, base+"/version"); version != `{"version":"`+fleetsim.VLLMVersion+`"}` {
+	if version, _ := fetch(t, base+"/version"); version != `{"version":"`+engine.VLLMVersion+`"}` {
 		t.Errorf("version: %s", version)
 	}
 	if models, _ := fetch(t, base+"/v1/models"); !strings.Contains(models, `"id":"`+p.ready.Model+`"`) || !strings.Contains(models, `"max_model_len":131072`) {

@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 // workerHandler is what a vLLM server answers.
@@ -13,11 +13,11 @@ func workerHandler(d *driver, worker int) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
 		body, err := d.metrics(worker)
-		respond(w, fleetsim.VLLMContentType, body, err)
+		respond(w, engine.VLLMContentType, body, err)
 	})
 	mux.HandleFunc("GET /health", func(http.ResponseWriter, *http.Request) {})
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
-		respondJSON(w, map[string]string{"version": fleetsim.VLLMVersion})
+		respondJSON(w, map[string]string{"version": engine.VLLMVersion})
 	})
 	model := modelCard(d)
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {

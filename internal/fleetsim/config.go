@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
 )
 
 // Router decides which worker gets an arrival.
@@ -97,15 +99,15 @@ func (c Config) validate() error {
 }
 
 // memoryBlocks is how many KV blocks the group's memory holds beside the weights.
-func memoryBlocks(c Config, gpu gpuFigures, model modelFigures) int {
+func memoryBlocks(c Config, gpu physics.GPU, model physics.Model) int {
 	tp := float64(c.TensorParallel)
-	left := gpu.Memory*gpuMemoryUtilization*tp - model.weightBytes(c.Precision) - runtimeBytes*tp
-	return int(left / (model.kvBytesPerToken() * float64(c.BlockSize)))
+	left := gpu.Memory*gpuMemoryUtilization*tp - model.WeightBytes(c.Precision) - runtimeBytes*tp
+	return int(left / (model.KVBytesPerToken() * float64(c.BlockSize)))
 }
 
 // sizeKV settles the KV blocks and checks that the longest context fits, as the engine does at start: otherwise a single request
 // could wait for ever.
-func sizeKV(c *Config, gpu gpuFigures, model modelFigures) error {
+func sizeKV(c *Config, gpu physics.GPU, model physics.Model) error {
 	if c.MaxModelTokens == 0 {
 		c.MaxModelTokens = model.MaxTokens
 	}

@@ -6,21 +6,24 @@ package fleetsim
 import (
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
 )
 
 // Fleet is a simulated fleet. It is not safe for concurrent use.
 type Fleet struct {
 	cfg     Config
-	model   modelFigures
+	model   physics.Model
 	workers []*worker
 	source  source
 	next    *Request // next arrival; nil when the workload is exhausted
 	unique  uint64   // requests so far, the identity of the next one
 	now     time.Duration
 	err     error
-	page    pageHeader
 }
 
 // Streams of random numbers drawn from one seed.
@@ -38,31 +41,31 @@ func New(cfg Config) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	gpu, err := pick("gpu", cfg.GPU, fig.GPUs)
+	gpu, err := physics.Pick("gpu", cfg.GPU, fig.GPUs)
 	if err != nil {
 		return nil, err
 	}
-	model, err := pick("model", cfg.Model, fig.Models)
+	model, err := physics.Pick("model", cfg.Model, fig.Models)
 	if err != nil {
 		return nil, err
 	}
-	stack, err := pick("stack", cfg.Stack, fig.Stacks)
+	stack, err := physics.Pick("stack", cfg.Stack, fig.Stacks)
 	if err != nil {
 		return nil, err
 	}
-	cost, err := newCostModel(fig, gpu, model, stack, cfg.Precision, cfg.TensorParallel)
+	cost, err := physics.NewCost(&fig.Figures, gpu, model, stack, cfg.Precision, cfg.TensorParallel)
 	if err != nil {
 		return nil, err
 	}
 	if err := sizeKV(&cfg, gpu, model); err != nil {
 		return nil, err
 	}
-	f := &Fleet{cfg: cfg, model: model, page: newPageHeader(cfg, model)}
+	f := &Fleet{cfg: cfg, model: model}
 	if f.source, err = cfg.Workload.open(fig, rand.New(rand.NewPCG(cfg.Seed, workloadStream))); err != nil {
 		return nil, err
 	}
 	for i := range cfg.Workers {
-		f.workers = append(f.workers, newWorker(i, cfg, cost))
+		f.workers = append(f.workers, newWorker(i, cfg, cost, engine.NewVLLM(engineFacts(cfg, model))))
 	}
 	if err := f.pull(); err != nil {
 		return nil, errors.Join(err, f.source.close())
@@ -70,18 +73,32 @@ func New(cfg Config) (*Fleet, error) {
 	return f, nil
 }
 
-func newWorker(i int, cfg Config, cost *costModel) *worker {
+func newWorker(i int, cfg Config, cost *physics.Cost, book engine.Book) *worker {
 	return &worker{
 		index: i, cost: cost,
 		sched: scheduler{
 			budget: cfg.MaxBatchedTokens, maxSeqs: cfg.MaxNumSeqs, blockSize: cfg.BlockSize,
 			pool: newBlockPool(cfg.KVBlocks-1, cfg.PrefixCaching),
 		},
-		stats: newEngineStats(cfg.MaxModelTokens), truth: newLedger(),
+		book: book, truth: newLedger(),
 		noise: cfg.StepNoise, random: rand.New(rand.NewPCG(cfg.Seed, uint64(i))),
 		maxTokens: cfg.MaxModelTokens, onStep: cfg.OnStep, onRequest: cfg.OnRequest,
 		stepEnd: idle,
 	}
+}
+
+func engineFacts(cfg Config, model physics.Model) engine.Facts {
+	return engine.Facts{
+		Start: cfg.StartTime, ServedModel: model.ServedName, Role: "aggregated",
+		BlockSize: cfg.BlockSize, Blocks: cfg.KVBlocks, MaxModelTokens: cfg.MaxModelTokens,
+		MaxBatchedTokens: cfg.MaxBatchedTokens, MaxNumSeqs: cfg.MaxNumSeqs, TensorParallel: cfg.TensorParallel,
+		MemoryShare: gpuMemoryUtilization, PrefixCaching: cfg.PrefixCaching,
+	}
+}
+
+// WriteMetrics writes a worker's page at the simulated time reached, as its engine does.
+func (f *Fleet) WriteMetrics(worker int, w io.Writer) error {
+	return f.workers[worker].book.WritePage(w)
 }
 
 // Close releases the workload's file. Truth and metrics stay readable.

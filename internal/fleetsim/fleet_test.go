@@ -3,6 +3,7 @@ package fleetsim
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -83,19 +84,21 @@ func TestPagesAgreeWithTruth(t *testing.T) {
 	f := start(t, busyFleet(2))
 	advance(t, f, 2*time.Minute)
 	for i := range f.Workers() {
-		s, truth := &f.workers[i].stats, f.WorkerTruth(i)
-		if s.promptTokens != truth.PromptTokens || s.cachedTokens != truth.CachedTokens || s.generationTokens != truth.OutputTokens {
-			t.Errorf("worker %d: prompt %d/%d cached %d/%d generated %d/%d", i, s.promptTokens, truth.PromptTokens,
-				s.cachedTokens, truth.CachedTokens, s.generationTokens, truth.OutputTokens)
+		p, truth := readPage(t, f, i), f.WorkerTruth(i)
+		prompt, cached, generated := p("prompt_tokens_total"), p("prompt_tokens_cached_total"), p("generation_tokens_total")
+		if prompt != float64(truth.PromptTokens) || cached != float64(truth.CachedTokens) || generated != float64(truth.OutputTokens) {
+			t.Errorf("worker %d: prompt %g/%d cached %g/%d generated %g/%d", i, prompt, truth.PromptTokens,
+				cached, truth.CachedTokens, generated, truth.OutputTokens)
 		}
-		if int64(s.iterationTokens.total) != truth.OutputSteps || s.computedTokens != s.promptTokens-s.cachedTokens {
-			t.Errorf("worker %d: iterations %d of %d steps with output", i, s.iterationTokens.total, truth.OutputSteps)
+		if n := p("iteration_tokens_total_count"); n != float64(truth.OutputSteps) {
+			t.Errorf("worker %d: iterations %g of %d steps with output", i, n, truth.OutputSteps)
 		}
-		if s.itl.total != truth.ITL.Count || math.Abs(s.itl.sum-truth.ITL.Sum) > 1e-9 || s.ttft.total != truth.TTFT.Count {
+		itl, ttft := p("inter_token_latency_seconds_count"), p("time_to_first_token_seconds_count")
+		if itl != float64(truth.ITL.Count) || math.Abs(p("inter_token_latency_seconds_sum")-truth.ITL.Sum) > 1e-9 || ttft != float64(truth.TTFT.Count) {
 			t.Errorf("worker %d: latencies differ", i)
 		}
-		if want := float64(s.computedTokens + s.generationTokens); s.iterationTokens.sum != want {
-			t.Errorf("worker %d: iteration tokens %g, want %g", i, s.iterationTokens.sum, want)
+		if got, want := p("iteration_tokens_total_sum"), prompt-cached+generated; got != want {
+			t.Errorf("worker %d: iteration tokens %g, want %g", i, got, want)
 		}
 	}
 }
@@ -131,9 +134,14 @@ func TestRouters(t *testing.T) {
 func TestTooLongPromptsAreRejectedAndAnswersCut(t *testing.T) {
 	f := start(t, small(Request{PromptTokens: 128, OutputTokens: 5}, Request{PromptTokens: 100, OutputTokens: 50}))
 	finish(t, f)
-	truth, s := f.Truth(), &f.workers[0].stats
-	if truth.RejectedRequests != 1 || truth.FinishedRequests != 1 || truth.OutputTokens != 28 || s.lengthLimited != 1 || s.stopped != 0 {
-		t.Errorf("rejected %d finished %d output %d, length %d stop %d", truth.RejectedRequests, truth.FinishedRequests, truth.OutputTokens, s.lengthLimited, s.stopped)
+	truth, page := f.Truth(), string(pageOf(t, f, 0))
+	if truth.RejectedRequests != 1 || truth.FinishedRequests != 1 || truth.OutputTokens != 28 {
+		t.Errorf("rejected %d finished %d output %d", truth.RejectedRequests, truth.FinishedRequests, truth.OutputTokens)
+	}
+	for reason, want := range map[string]string{"length": "1.0", "stop": "0.0"} {
+		if line := fmt.Sprintf("finished_reason=%q,model_name=%q} %s\n", reason, f.ServedModel(), want); !strings.Contains(page, line) {
+			t.Errorf("the page lacks %q", line)
+		}
 	}
 }
 

@@ -1,6 +1,10 @@
 package fleetsim
 
-import "time"
+import (
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
+)
 
 // Request is one arrival: what a client sends and how much the model will answer.
 type Request struct {
@@ -78,6 +82,15 @@ func mix(a, b uint64) uint64 {
 	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9
 	x = (x ^ (x >> 27)) * 0x94d049bb133111eb
 	return x ^ (x >> 31)
+}
+
+// told is what the engine knows of the request now.
+func (r *request) told() *engine.Request {
+	return &engine.Request{
+		Arrival: r.At, Queued: r.queued, FirstScheduled: r.firstScheduled, FirstToken: r.firstToken, LastToken: r.lastToken,
+		PromptTokens: r.PromptTokens, CachedTokens: r.cachedTokens, GeneratedTokens: r.generated, NaturalTokens: r.OutputTokens,
+		Preemptions: r.preemptions,
+	}
 }
 
 func (r *request) truth(worker int) RequestTruth {

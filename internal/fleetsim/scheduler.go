@@ -1,6 +1,10 @@
 package fleetsim
 
-import "time"
+import (
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
+)
 
 // chunk is the work of one request in one step.
 type chunk struct {
@@ -163,21 +167,21 @@ func (s *scheduler) finish(done func(*request) bool) {
 func (s *scheduler) blocksFor(tokens int) int { return (tokens + s.blockSize - 1) / s.blockSize }
 
 // work sums up what the planned step costs.
-func (s *scheduler) work() stepWork {
-	var w stepWork
+func (s *scheduler) work() physics.Work {
+	var w physics.Work
 	for _, c := range s.chunks {
 		r := c.req
 		if c.decode {
-			w.decodeSequences++
-			w.decodeContext += float64(r.computed + 1)
+			w.DecodeSequences++
+			w.DecodeContext += float64(r.computed + 1)
 			continue
 		}
 		n, before := float64(c.tokens), float64(r.computed)
-		w.prefillTokens += c.tokens
-		w.prefillSequences++
-		w.prefillContext += n*before + n*(n+1)/2
+		w.PrefillTokens += c.tokens
+		w.PrefillSequences++
+		w.PrefillContext += n*before + n*(n+1)/2
 		if r.computed+c.tokens == r.tokens() {
-			w.prefillOutputs++
+			w.PrefillOutputs++
 		}
 	}
 	return w

@@ -137,9 +137,10 @@ func TestFullHitComputesTheLastBlock(t *testing.T) {
 	if truth.CachedTokens != 48 || truth.PrefillTokens != 64+16 {
 		t.Errorf("cached %d, computed %d; want 48 and 80", truth.CachedTokens, truth.PrefillTokens)
 	}
-	s := &f.workers[0].stats
-	if s.prefixQueries != 128 || s.prefixHits != 48 || s.computedTokens != 80 || s.cachedTokens != 48 {
-		t.Errorf("queries %d hits %d computed %d cached %d; want 128, 48, 80, 48", s.prefixQueries, s.prefixHits, s.computedTokens, s.cachedTokens)
+	p := readPage(t, f, 0)
+	queries, hits := p("prefix_cache_queries_total"), p("prefix_cache_hits_total")
+	if cached := p("prompt_tokens_cached_total"); queries != 128 || hits != 48 || cached != 48 {
+		t.Errorf("queries %g hits %g cached %g; want 128, 48, 48", queries, hits, cached)
 	}
 }
 

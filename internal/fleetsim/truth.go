@@ -1,6 +1,10 @@
 package fleetsim
 
-import "time"
+import (
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
+)
 
 // Truth is what really happened up to a point of simulated time, on one worker or summed over a fleet. All figures are cumulative,
 // so the truth of a window is the difference of two snapshots (quantiles excepted). Work of a step counts when the step ends;
@@ -104,40 +108,40 @@ func newLedger() ledger {
 }
 
 // step books a finished step and returns its truth.
-func (l *ledger) step(w stepWork, s shapley, start, length time.Duration) StepTruth {
+func (l *ledger) step(w physics.Work, s physics.Shares, start, length time.Duration) StepTruth {
 	t, seconds := &l.sums, length.Seconds()
 	t.Steps++
 	t.BusySeconds += seconds
-	t.PrefillSeconds += s.prefill
-	t.DecodeSeconds += s.decode
-	t.PrefillLowSeconds += s.low
-	t.PrefillHighSeconds += s.high
-	t.PrefillTokens += int64(w.prefillTokens)
-	t.PrefillContext += w.prefillContext
-	t.DecodeTokens += int64(w.decodeSequences)
-	t.DecodeContextTokens += w.decodeContext
-	n := float64(w.decodeSequences)
+	t.PrefillSeconds += s.Prefill
+	t.DecodeSeconds += s.Decode
+	t.PrefillLowSeconds += s.Low
+	t.PrefillHighSeconds += s.High
+	t.PrefillTokens += int64(w.PrefillTokens)
+	t.PrefillContext += w.PrefillContext
+	t.DecodeTokens += int64(w.DecodeSequences)
+	t.DecodeContextTokens += w.DecodeContext
+	n := float64(w.DecodeSequences)
 	t.DecodeSequenceSeconds += seconds * n
 	switch {
-	case w.decodeSequences == 0:
+	case w.DecodeSequences == 0:
 		t.PrefillOnlySteps++
-	case w.prefillTokens == 0:
+	case w.PrefillTokens == 0:
 		t.DecodeOnlySteps++
 	default:
 		t.MixedSteps++
-		t.DecodeDelaySequenceSeconds += (seconds - s.decodeAlone) * n
-		if seconds > 3*s.decodeAlone {
+		t.DecodeDelaySequenceSeconds += (seconds - s.DecodeAlone) * n
+		if seconds > 3*s.DecodeAlone {
 			t.StallSteps++
 		}
 	}
-	if w.decodeSequences+w.prefillOutputs > 0 {
+	if w.DecodeSequences+w.PrefillOutputs > 0 {
 		t.OutputSteps++
 	}
 	return StepTruth{
 		StartSeconds: start.Seconds(), Seconds: seconds,
-		PrefillSeconds: s.prefill, PrefillLowSeconds: s.low, PrefillHighSeconds: s.high,
-		PrefillTokens: w.prefillTokens, PrefillContext: w.prefillContext,
-		DecodeSequences: w.decodeSequences, DecodeContext: w.decodeContext,
+		PrefillSeconds: s.Prefill, PrefillLowSeconds: s.Low, PrefillHighSeconds: s.High,
+		PrefillTokens: w.PrefillTokens, PrefillContext: w.PrefillContext,
+		DecodeSequences: w.DecodeSequences, DecodeContext: w.DecodeContext,
 	}
 }
 

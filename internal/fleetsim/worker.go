@@ -4,6 +4,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
 )
 
 // idle is the end of the current step of a worker that has none.
@@ -12,9 +15,9 @@ const idle = time.Duration(math.MaxInt64)
 // worker is one engine core: a scheduler, its KV pool, and a GPU group that takes time.
 type worker struct {
 	index     int
-	cost      *costModel
+	cost      *physics.Cost
 	sched     scheduler
-	stats     engineStats
+	book      engine.Book
 	truth     ledger
 	noise     float64 // standard deviation of log step time
 	random    *rand.Rand
@@ -25,7 +28,7 @@ type worker struct {
 	inbox []*request // arrived; the engine core looks between steps only
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
-	stepWork           stepWork
+	stepWork           physics.Work
 	stepClean          float64 // step time without noise, s
 }
 
@@ -57,14 +60,13 @@ func (w *worker) begin(now time.Duration) {
 
 	w.stepEnd = idle
 	w.sched.plan(now)
-	w.stats.prefixQueries += int64(w.sched.lookups.queries)
-	w.stats.prefixHits += int64(w.sched.lookups.hits)
+	w.book.Planned(engine.Lookup{Queries: w.sched.lookups.queries, Hits: w.sched.lookups.hits})
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
 	if len(w.sched.chunks) == 0 {
 		return
 	}
 	w.stepWork = w.sched.work()
-	w.stepClean = w.cost.seconds(w.stepWork)
+	w.stepClean = w.cost.Seconds(w.stepWork)
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
@@ -74,12 +76,15 @@ func (w *worker) begin(now time.Duration) {
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
 func (w *worker) end() {
 	now, length := w.stepEnd, w.stepEnd-w.stepStart
-	step := w.truth.step(w.stepWork, w.cost.split(w.stepWork, w.stepClean, length.Seconds()), w.stepStart, length)
-	outputs, credited := w.emit(now)
-	w.stats.iteration(outputs, credited)
+	step := w.truth.step(w.stepWork, w.cost.Split(w.stepWork, w.stepClean, length.Seconds()), w.stepStart, length)
+	told := engine.Step{
+		End: now, Seconds: length.Seconds(),
+		PrefillTokens: w.stepWork.PrefillTokens, DecodeSequences: w.stepWork.DecodeSequences,
+	}
+	w.emit(now, &told)
 	w.sched.finish(func(r *request) bool { return r.generated == r.limit })
-	w.stats.running, w.stats.waiting = len(w.sched.running), w.sched.waiting.len()
-	w.stats.kvUsage = w.sched.pool.usage()
+	told.State = w.state()
+	w.book.Step(&told)
 	if w.onStep != nil {
 		step.Worker = w.index
 		w.onStep(step)
@@ -87,9 +92,17 @@ func (w *worker) end() {
 	w.begin(now)
 }
 
-// emit advances every request of the step; it returns the tokens produced and the computed prompt tokens of the requests among
-// them that got their first one.
-func (w *worker) emit(now time.Duration) (outputs, credited int) {
+// state is the scheduler's state between two steps.
+func (w *worker) state() engine.State {
+	pool := w.sched.pool
+	return engine.State{
+		Running: len(w.sched.running), Waiting: w.sched.waiting.len(),
+		UsedBlocks: len(pool.blocks) - pool.free, FreeBlocks: pool.free,
+	}
+}
+
+// emit advances every request of the step and adds to what the engine is told of it.
+func (w *worker) emit(now time.Duration, told *engine.Step) {
 	regular := 0 // sequences whose previous token came with the previous step: one common interval
 	for _, c := range w.sched.chunks {
 		r := c.req
@@ -99,13 +112,13 @@ func (w *worker) emit(now time.Duration) (outputs, credited int) {
 		if r.computed < r.tokens() {
 			continue
 		}
-		outputs++
+		told.Outputs++
 		r.decoding = true
 		r.generated++
 		switch {
 		case r.generated == 1:
 			r.firstToken = now
-			credited += r.PromptTokens - r.cachedTokens
+			told.CreditedPrompt += r.PromptTokens - r.cachedTokens
 			w.bookFirstToken(r)
 		case r.lastToken == w.stepStart:
 			regular++
@@ -113,7 +126,7 @@ func (w *worker) emit(now time.Duration) (outputs, credited int) {
 			w.bookInterval(now-r.lastToken, 1)
 		}
 		r.lastToken = now
-		w.stats.preemptions += int64(r.unreported)
+		told.Preemptions += r.unreported
 		r.unreported = 0
 		if r.generated == r.limit {
 			w.bookFinish(r)
@@ -122,17 +135,16 @@ func (w *worker) emit(now time.Duration) (outputs, credited int) {
 	if regular > 0 {
 		w.bookInterval(now-w.stepStart, regular)
 	}
-	w.truth.sums.OutputTokens += int64(outputs)
-	return outputs, credited
+	w.truth.sums.OutputTokens += int64(told.Outputs)
 }
 
 func (w *worker) bookInterval(d time.Duration, n int) {
-	w.stats.itl.observeN(d.Seconds(), n)
+	w.book.Intervals(d, n)
 	w.truth.itl.observeN(d.Seconds(), n)
 }
 
 func (w *worker) bookFirstToken(r *request) {
-	w.stats.firstToken(r)
+	w.book.FirstToken(r.told())
 	t := &w.truth.sums
 	t.PromptTokens += int64(r.PromptTokens)
 	t.CachedTokens += int64(r.cachedTokens)
@@ -140,7 +152,7 @@ func (w *worker) bookFirstToken(r *request) {
 }
 
 func (w *worker) bookFinish(r *request) {
-	w.stats.finished(r, w.maxTokens)
+	w.book.Finished(r.told())
 	w.truth.sums.FinishedRequests++
 	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
 	w.truth.queue.observeN((r.firstScheduled - r.At).Seconds(), 1)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
 )
 
 // Workload is a stream of arrivals: Synthetic, Trace, ClosedLoop or Script.
@@ -40,7 +42,7 @@ type Synthetic struct {
 }
 
 func (s Synthetic) open(f *figures, random *rand.Rand) (source, error) {
-	row, err := pick("workload.shape", s.Shape, f.Workloads)
+	row, err := physics.Pick("workload.shape", s.Shape, f.Workloads)
 	if err != nil {
 		return nil, err
 	}

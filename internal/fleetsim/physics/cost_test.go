@@ -1,17 +1,17 @@
-package fleetsim
+package physics
 
 import (
 	"math"
 	"testing"
 )
 
-func costOf(t *testing.T, gpu, model, stack, precision string, tp int) *costModel {
+func costOf(t *testing.T, gpu, model, stack, precision string, tp int) *Cost {
 	t.Helper()
-	fig, err := loadFigures()
+	fig, err := figures()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := newCostModel(fig, fig.GPUs[gpu], fig.Models[model], fig.Stacks[stack], precision, tp)
+	m, err := NewCost(fig, fig.GPUs[gpu], fig.Models[model], fig.Stacks[stack], precision, tp)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,16 +19,16 @@ func costOf(t *testing.T, gpu, model, stack, precision string, tp int) *costMode
 }
 
 // onePrompt is the step of a single prompt of n tokens; decodes is a step of n sequences of the given context.
-func onePrompt(n float64) stepWork {
-	return stepWork{prefillTokens: int(n), prefillSequences: 1, prefillOutputs: 1, prefillContext: n * (n + 1) / 2}
+func onePrompt(n float64) Work {
+	return Work{PrefillTokens: int(n), PrefillSequences: 1, PrefillOutputs: 1, PrefillContext: n * (n + 1) / 2}
 }
 
-func decodes(n int, context float64) stepWork {
-	return stepWork{decodeSequences: n, decodeContext: float64(n) * context}
+func decodes(n int, context float64) Work {
+	return Work{DecodeSequences: n, DecodeContext: float64(n) * context}
 }
 
 func TestFiguresAreComplete(t *testing.T) {
-	fig, err := loadFigures()
+	fig, err := figures()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func TestFiguresAreComplete(t *testing.T) {
 			for model := range fig.Models {
 				for _, tp := range []int{1, 2, 4, 8} {
 					m := costOf(t, name, model, "vllm", precision, tp)
-					if s := m.seconds(onePrompt(1000)); !(s > 0 && s < 10) {
+					if s := m.Seconds(onePrompt(1000)); !(s > 0 && s < 10) {
 						t.Errorf("%s %s %s TP%d: 1000 tokens take %g s", name, model, precision, tp, s)
 					}
 				}
@@ -51,15 +51,15 @@ func TestFiguresAreComplete(t *testing.T) {
 
 func TestStepTimeShape(t *testing.T) {
 	m := costOf(t, "h200", "llama-3-70b", "vllm", "bf16", 4)
-	if got := m.seconds(stepWork{}); got != 0 {
+	if got := m.Seconds(Work{}); got != 0 {
 		t.Errorf("no work takes %g s", got)
 	}
 	// GEMM rows are nearly free up to the knee, then cost in proportion.
-	flat := m.seconds(stepWork{prefillTokens: 64, prefillSequences: 1}) / m.seconds(stepWork{prefillTokens: 8, prefillSequences: 1})
+	flat := m.Seconds(Work{PrefillTokens: 64, PrefillSequences: 1}) / m.Seconds(Work{PrefillTokens: 8, PrefillSequences: 1})
 	if flat > 1.25 {
 		t.Errorf("64 rows take %.2f times as long as 8", flat)
 	}
-	double := m.seconds(onePrompt(4096)) / m.seconds(onePrompt(2048))
+	double := m.Seconds(onePrompt(4096)) / m.Seconds(onePrompt(2048))
 	if double < 1.9 || double > 2.15 {
 		t.Errorf("4096 tokens take %.2f times as long as 2048", double)
 	}
@@ -67,14 +67,14 @@ func TestStepTimeShape(t *testing.T) {
 	last := 0.0
 	for n := 1; n <= 8192; n += 1 + n/7 {
 		w := onePrompt(float64(n))
-		w.decodeSequences, w.decodeContext = 32, 32*1000
-		if s := m.seconds(w); s < last*0.999 {
+		w.DecodeSequences, w.DecodeContext = 32, 32*1000
+		if s := m.Seconds(w); s < last*0.999 {
 			t.Errorf("%d tokens take %g s, fewer took %g s", n, s, last)
 		} else {
 			last = s
 		}
 	}
-	if a, b := m.seconds(decodes(32, 500)), m.seconds(decodes(32, 4000)); b <= a {
+	if a, b := m.Seconds(decodes(32, 500)), m.Seconds(decodes(32, 4000)); b <= a {
 		t.Errorf("longer contexts are not slower: %g, %g", a, b)
 	}
 }
@@ -83,28 +83,28 @@ func TestShapleySharesAddUp(t *testing.T) {
 	m := costOf(t, "h200", "llama-3-70b", "vllm", "bf16", 4)
 	for _, p := range []float64{0, 1, 16, 200, 2000} {
 		for _, n := range []int{0, 1, 30, 250} {
-			w := stepWork{}
+			w := Work{}
 			if p > 0 {
 				w = onePrompt(p)
 			}
-			w.decodeSequences, w.decodeContext = n, float64(n)*900
-			clean := m.seconds(w)
+			w.DecodeSequences, w.DecodeContext = n, float64(n)*900
+			clean := m.Seconds(w)
 			if clean == 0 {
 				continue
 			}
 			const noise = 1.03
-			s := m.split(w, clean, clean*noise)
-			if math.Abs(s.prefill+s.decode-clean*noise) > 1e-12 {
-				t.Errorf("p=%g n=%d: shares add up to %g of %g", p, n, s.prefill+s.decode, clean*noise)
+			s := m.Split(w, clean, clean*noise)
+			if math.Abs(s.Prefill+s.Decode-clean*noise) > 1e-12 {
+				t.Errorf("p=%g n=%d: shares add up to %g of %g", p, n, s.Prefill+s.Decode, clean*noise)
 			}
-			if s.low > s.prefill+1e-12 || s.prefill > s.high+1e-12 || s.prefill < 0 || s.decode < 0 {
+			if s.Low > s.Prefill+1e-12 || s.Prefill > s.High+1e-12 || s.Prefill < 0 || s.Decode < 0 {
 				t.Errorf("p=%g n=%d: %+v", p, n, s)
 			}
 			// phi_P from its definition.
 			if p > 0 && n > 0 {
-				want := (m.seconds(w.prefillOnly()) + clean - m.seconds(w.decodeOnly())) / 2 * noise
-				if math.Abs(s.prefill-want) > 1e-12 {
-					t.Errorf("p=%g n=%d: phi_P %g, want %g", p, n, s.prefill, want)
+				want := (m.Seconds(w.PrefillOnly()) + clean - m.Seconds(w.DecodeOnly())) / 2 * noise
+				if math.Abs(s.Prefill-want) > 1e-12 {
+					t.Errorf("p=%g n=%d: phi_P %g, want %g", p, n, s.Prefill, want)
 				}
 			}
 		}

@@ -1,4 +1,4 @@
-package fleetsim
+package physics
 
 import (
 	"fmt"
@@ -9,30 +9,30 @@ import (
 // flat part, as measured (design value "about 4 to 6"); a hard maximum would be the estimators' model, not ours.
 const rooflineNorm = 5
 
-// stepWork is what one engine step has to do; the zero value is no work.
-type stepWork struct {
-	prefillTokens    int     // p: prompt tokens computed in this step
-	prefillSequences int     // requests these belong to
-	prefillOutputs   int     // of these, requests that produce their first token now
-	prefillContext   float64 // a: sum over those tokens of their own context length, tokens^2
-	decodeSequences  int     // n: sequences that produce one further token
-	decodeContext    float64 // c: tokens those sequences attend to, this one included
+// Work is what one engine step has to do; the zero value is no work.
+type Work struct {
+	PrefillTokens    int     // p: prompt tokens computed in this step
+	PrefillSequences int     // requests these belong to
+	PrefillOutputs   int     // of these, requests that produce their first token now
+	PrefillContext   float64 // a: sum over those tokens of their own context length, tokens^2
+	DecodeSequences  int     // n: sequences that produce one further token
+	DecodeContext    float64 // c: tokens those sequences attend to, this one included
 }
 
-// prefillOnly is the same step without its decodes: the player Pf of the Shapley game.
-func (w stepWork) prefillOnly() stepWork {
-	w.decodeSequences, w.decodeContext = 0, 0
+// PrefillOnly is the same step without its decodes: the player Pf of the Shapley game.
+func (w Work) PrefillOnly() Work {
+	w.DecodeSequences, w.DecodeContext = 0, 0
 	return w
 }
 
-// decodeOnly is the same step without its prefill: the player De.
-func (w stepWork) decodeOnly() stepWork {
-	return stepWork{decodeSequences: w.decodeSequences, decodeContext: w.decodeContext}
+// DecodeOnly is the same step without its prefill: the player De.
+func (w Work) DecodeOnly() Work {
+	return Work{DecodeSequences: w.DecodeSequences, DecodeContext: w.DecodeContext}
 }
 
-// costModel turns the work of a step into seconds for one model on one group of GPUs.
-type costModel struct {
-	stack stackFigures
+// Cost turns the work of a step into seconds for one model on one group of GPUs.
+type Cost struct {
+	stack Stack
 	tp    float64
 
 	flopsPerRow    float64 // layer GEMMs, FLOP per token over the group
@@ -56,12 +56,13 @@ type costModel struct {
 // copies of this size measure 0.7 to 0.8.
 const elementwiseEfficiency = 0.75
 
-func newCostModel(f *figures, gpu gpuFigures, model modelFigures, stack stackFigures, precision string, tp int) (*costModel, error) {
-	peak, err := pick("precision", precision, gpu.PeakFLOPS)
+// NewCost prepares the cost of steps on tp GPUs; precision is that of the layer weights.
+func NewCost(f *Figures, gpu GPU, model Model, stack Stack, precision string, tp int) (*Cost, error) {
+	peak, err := Pick("precision", precision, gpu.PeakFLOPS)
 	if err != nil {
 		return nil, err
 	}
-	m := &costModel{stack: stack, tp: float64(tp), peakFLOPS: peak, bandwidth: gpu.Bandwidth, layers: float64(model.Layers)}
+	m := &Cost{stack: stack, tp: float64(tp), peakFLOPS: peak, bandwidth: gpu.Bandwidth, layers: float64(model.Layers)}
 	if m.gemmEfficiency, err = newCurve("gemm_efficiency", gpu.GEMMEfficiency[precision]); err != nil {
 		return nil, err
 	}
@@ -85,11 +86,11 @@ func newCostModel(f *figures, gpu gpuFigures, model modelFigures, stack stackFig
 }
 
 // setModel derives the per-token and per-step amounts of work from the model's shape.
-func (m *costModel) setModel(model modelFigures, precision string, stream curve) {
-	m.flopsPerRow = 2 * model.layerParameters()
-	m.headFLOPs = 2 * model.headParameters()
-	layerBytes := model.layerParameters() * bytesPerParameter(precision) / m.layers / m.tp
-	m.streamSeconds = (layerBytes*m.layers + model.headParameters()*2/m.tp) / (m.bandwidth * stream.at(layerBytes))
+func (m *Cost) setModel(model Model, precision string, stream curve) {
+	m.flopsPerRow = 2 * model.LayerParameters()
+	m.headFLOPs = 2 * model.HeadParameters()
+	layerBytes := model.LayerParameters() * bytesPerParameter(precision) / m.layers / m.tp
+	m.streamSeconds = (layerBytes*m.layers + model.HeadParameters()*2/m.tp) / (m.bandwidth * stream.at(layerBytes))
 
 	// Per layer and token: two norms with residual read and write the hidden state (8 passes, not sharded); activation reads two
 	// and writes one feed-forward row, rotary and cache write pass queries, keys and values twice (sharded). 2 bytes each.
@@ -98,30 +99,30 @@ func (m *costModel) setModel(model modelFigures, precision string, stream curve)
 	m.messageRow = 2 * float64(model.Hidden)
 	m.attnFLOPs = 4 * float64(model.Heads*model.HeadDimension) / m.tp
 	// A GPU holds at least one KV head: beyond TP = KV heads they are replicated.
-	m.kvLayerByte = model.kvBytesPerToken() / m.layers / math.Min(m.tp, float64(model.KVHeads))
+	m.kvLayerByte = model.KVBytesPerToken() / m.layers / math.Min(m.tp, float64(model.KVHeads))
 }
 
-// seconds is t(p, n, c, a) without noise.
-func (m *costModel) seconds(w stepWork) float64 {
-	rows := float64(w.prefillTokens + w.decodeSequences)
+// Seconds is t(p, n, c, a) without noise.
+func (m *Cost) Seconds(w Work) float64 {
+	rows := float64(w.PrefillTokens + w.DecodeSequences)
 	if rows == 0 {
 		return 0
 	}
-	outputs := float64(w.decodeSequences + w.prefillOutputs)
+	outputs := float64(w.DecodeSequences + w.PrefillOutputs)
 	rate := m.peakFLOPS * m.stack.KernelEfficiency
 	compute := (rows*m.flopsPerRow + outputs*m.headFLOPs) / (m.tp * rate * m.gemmEfficiency.at(rows))
 	device := norm(compute, m.streamSeconds) + rows*m.rowBytes/(m.bandwidth*elementwiseEfficiency)
 	if m.tp > 1 {
 		device += 2 * m.layers * m.allReduce.timeAt(rows*m.messageRow)
 	}
-	if w.prefillContext > 0 {
-		work := w.prefillContext * m.attnFLOPs
+	if w.PrefillContext > 0 {
+		work := w.PrefillContext * m.attnFLOPs
 		device += m.layers * work / (m.attnRate.at(work) * m.stack.KernelEfficiency)
 	}
-	if w.decodeContext > 0 {
-		device += m.layers * m.attnDecode.timeAt(w.decodeContext*m.kvLayerByte)
+	if w.DecodeContext > 0 {
+		device += m.layers * m.attnDecode.timeAt(w.DecodeContext*m.kvLayerByte)
 	}
-	host := m.stack.StepOverhead + float64(w.decodeSequences+w.prefillSequences)*m.stack.Sequence
+	host := m.stack.StepOverhead + float64(w.DecodeSequences+w.PrefillSequences)*m.stack.Sequence
 	if m.tp > 1 {
 		host += m.stack.TensorParallel
 	}
@@ -140,29 +141,29 @@ func norm(a, b float64) float64 {
 	return a * math.Pow(1+r*r*r*r*r, 1.0/rooflineNorm)
 }
 
-// shapley splits a step of the given length (noise included) between prefill and decode, in seconds.
-type shapley struct {
-	prefill, decode float64 // phi_P, phi_D: add up to the step
-	low, high       float64 // marginal and stand-alone cost of the prefill, in rising order
-	decodeAlone     float64 // counterfactual step t(0, n, c)
+// Shares divides a step of the given length (noise included) between prefill and decode, in seconds.
+type Shares struct {
+	Prefill, Decode float64 // phi_P, phi_D: add up to the step
+	Low, High       float64 // marginal and stand-alone cost of the prefill, in rising order
+	DecodeAlone     float64 // counterfactual step t(0, n, c)
 }
 
-// split plays the two-player game {prefill, decode} of the step; all values carry the step's own noise.
-func (m *costModel) split(w stepWork, clean, actual float64) shapley {
+// Split plays the two-player game {prefill, decode} of the step; all values carry the step's own noise.
+func (m *Cost) Split(w Work, clean, actual float64) Shares {
 	scale := actual / clean
 	switch {
-	case w.decodeSequences == 0:
-		return shapley{prefill: actual, low: actual, high: actual}
-	case w.prefillTokens == 0:
-		return shapley{decode: actual, decodeAlone: actual}
+	case w.DecodeSequences == 0:
+		return Shares{Prefill: actual, Low: actual, High: actual}
+	case w.PrefillTokens == 0:
+		return Shares{Decode: actual, DecodeAlone: actual}
 	}
-	alone := m.seconds(w.prefillOnly()) * scale
-	decodeAlone := m.seconds(w.decodeOnly()) * scale
+	alone := m.Seconds(w.PrefillOnly()) * scale
+	decodeAlone := m.Seconds(w.DecodeOnly()) * scale
 	marginal := actual - decodeAlone
 	phi := (alone + marginal) / 2
-	return shapley{
-		prefill: phi, decode: actual - phi,
-		low: math.Min(marginal, alone), high: math.Max(marginal, alone),
-		decodeAlone: decodeAlone,
+	return Shares{
+		Prefill: phi, Decode: actual - phi,
+		Low: math.Min(marginal, alone), High: math.Max(marginal, alone),
+		DecodeAlone: decodeAlone,
 	}
 }
