@@ -14,16 +14,24 @@ const idle = time.Duration(math.MaxInt64)
 
 // worker is one engine core: a scheduler, its KV pool, and a GPU group that takes time.
 type worker struct {
-	index     int
-	cost      *physics.Cost
-	sched     scheduler
-	book      engine.Book
-	truth     ledger
-	noise     float64 // standard deviation of log step time
-	random    *rand.Rand
-	maxTokens int
-	onStep    func(StepTruth)
-	onRequest func(RequestTruth)
+	index      int
+	pool       int // its pool's place in the configuration
+	role       Role
+	facts      engine.Facts
+	place      int // in the agenda's heap
+	answered   int // requests over since the fleet last looked
+	cost       *physics.Cost
+	sched      scheduler
+	book       engine.Book
+	truth      ledger
+	noise      float64 // standard deviation of log step time
+	random     *rand.Rand
+	speed      float64
+	hashSeed   uint64
+	maxTokens  int
+	objectives Objectives
+	onStep     func(StepTruth)
+	onRequest  func(RequestTruth)
 
 	inbox []*request // arrived; the engine core looks between steps only
 
@@ -33,17 +41,18 @@ type worker struct {
 }
 
 // submit hands the worker a request that arrives now. A prompt that leaves no room for an answer is refused, as by the API server.
-func (w *worker) submit(r *request) {
+func (w *worker) submit(r *request, now time.Duration) bool {
 	w.truth.sums.ArrivedRequests++
 	if r.PromptTokens >= w.maxTokens {
 		w.truth.sums.RejectedRequests++
-		return
+		return false
 	}
 	r.limit = min(r.OutputTokens, w.maxTokens-r.PromptTokens)
 	w.inbox = append(w.inbox, r)
 	if w.stepEnd == idle {
-		w.begin(r.At)
+		w.begin(now)
 	}
+	return true
 }
 
 // load is the number of requests the worker has not finished.
@@ -70,7 +79,7 @@ func (w *worker) begin(now time.Duration) {
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
-	w.stepEnd = now + max(time.Duration(w.stepClean*factor*float64(time.Second)), 1)
+	w.stepEnd = now + max(time.Duration(w.stepClean*factor/w.speed*float64(time.Second)), 1)
 }
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
@@ -156,6 +165,8 @@ func (w *worker) bookFinish(r *request) {
 	w.truth.sums.FinishedRequests++
 	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
 	w.truth.queue.observeN((r.firstScheduled - r.At).Seconds(), 1)
+	w.truth.sums.Goodput.observe(w.objectives, r.firstToken-r.At, r.lastToken-r.firstToken, r.generated)
+	w.answered++
 	if w.onRequest != nil {
 		w.onRequest(r.truth(w.index))
 	}
