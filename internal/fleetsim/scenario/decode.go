@@ -28,8 +28,10 @@ func parseTree(text []byte) (map[string]any, error) {
 // decodeTree fills target, a pointer to a struct, from a tree. Unknown keys are errors. Every error names path and value.
 func decodeTree(tree map[string]any, target any) error {
 	decoder, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{
-		Result:      target,
-		ErrorUnused: true,
+		Result:          target,
+		TagName:         "yaml",
+		SquashTagOption: "inline",
+		ErrorUnused:     true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
 			onlyTextIsDuration,
 			mapstructure.StringToTimeDurationHookFunc(),

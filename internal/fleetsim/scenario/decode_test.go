@@ -7,12 +7,12 @@ import (
 )
 
 type sample struct {
-	Name  string        `mapstructure:"name"`
-	Wait  time.Duration `mapstructure:"wait"`
+	Name  string        `yaml:"name"`
+	Wait  time.Duration `yaml:"wait"`
 	Pools []struct {
-		Workers int     `mapstructure:"workers"`
-		Speed   float64 `mapstructure:"speed"`
-	} `mapstructure:"pools"`
+		Workers int     `yaml:"workers"`
+		Speed   float64 `yaml:"speed"`
+	} `yaml:"pools"`
 }
 
 func TestDecodeErrorsNamePathAndValue(t *testing.T) {
