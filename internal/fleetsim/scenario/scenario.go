@@ -23,6 +23,7 @@ type Scenario struct {
 	Fleet       fleetsim.Config
 	Protocols   Protocols
 	Faults      []Fault // in order of time
+	Improves    string  // the figure of the truth that the remedy betters; "" without one
 }
 
 // Override replaces one value of a file before it is read.
@@ -55,7 +56,8 @@ type file struct {
 	Workload     workload            `yaml:"workload"`
 	Protocols    Protocols           `yaml:"protocols"`
 	Faults       []Fault             `yaml:"faults"`
-	Remedy       map[string]any      `yaml:"remedy"`
+	Remedy       map[string]any      `yaml:"remedy"` // paths and values: the advice that helps
+	Improves     string              `yaml:"improves"`
 }
 
 // Load reads a scenario: a file's path, or the name of a ready one. Errors name the file, the path inside it and the value.
@@ -169,6 +171,7 @@ func (f *file) scenario(base fleetsim.Config, dir string) (Scenario, error) {
 	slices.SortStableFunc(f.Faults, func(a, b Fault) int { return int(a.At - b.At) })
 	return Scenario{
 		Name: f.Name, Description: f.Description, Duration: f.Duration, Fleet: cfg, Protocols: f.Protocols, Faults: f.Faults,
+		Improves: f.Improves,
 	}, errors.Join(errs...)
 }
 
