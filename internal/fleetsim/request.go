@@ -22,23 +22,14 @@ type Request struct {
 	HashTokens int
 }
 
-// RequestTruth is what really happened to one finished request, times since the start of the simulation.
-type RequestTruth struct {
-	Worker                int     `json:"worker"`
-	ArrivalSeconds        float64 `json:"arrival_seconds"`
-	FirstScheduledSeconds float64 `json:"first_scheduled_seconds"`
-	FirstTokenSeconds     float64 `json:"first_token_seconds"`
-	LastTokenSeconds      float64 `json:"last_token_seconds"`
-	PromptTokens          int     `json:"prompt_tokens"`
-	CachedTokens          int     `json:"cached_tokens"`
-	OutputTokens          int     `json:"output_tokens"`
-	Preemptions           int     `json:"preemptions"`
-}
-
 // request is an arrival inside a worker.
 type request struct {
 	Request
-	unique uint64 // identity of everything that is not shared
+	number  uint64 // in order of arrival, from 0
+	attempt int    // times it was sent before
+	unique  uint64 // identity of everything that is not shared
+	seed    uint64 // of the worker's block hashes
+	hand    *handoff
 
 	blocks    []int32
 	stored    int // leading blocks already in the prefix cache
@@ -49,20 +40,38 @@ type request struct {
 	limit     int // most tokens it may generate
 
 	cachedTokens int // prefix hit when first scheduled
+	remoteTokens int // prompt tokens whose KV comes from another worker
 	preemptions  int
 	unreported   int // preemptions the engine has not counted yet: their events travel with the next token
 
+	arrived        time.Duration // at this worker's API server
 	queued         time.Duration // seen by the engine core
 	firstScheduled time.Duration
 	firstToken     time.Duration
 	lastToken      time.Duration
 }
 
+// again is the request as its client sent it.
+func (r *request) again() *request {
+	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique}
+}
+
+// computedPrompt is how many of its prompt tokens are computed on this worker until its first token.
+func (r *request) computedPrompt() int { return max(r.PromptTokens-r.cachedTokens-r.remoteTokens, 1) }
+
 // tokens is the length of prompt and answer so far: what must be in the cache before the next token can be sampled.
 func (r *request) tokens() int { return r.PromptTokens + r.generated }
 
-// blockHash identifies the content of the i-th block together with everything before it.
+// blockHash identifies the content of the i-th block together with everything before it, in the hashes of the worker.
 func (r *request) blockHash(i, blockSize int) uint64 {
+	h := r.contentHash(i, blockSize)
+	if r.seed != 0 {
+		return mix(h, r.seed)
+	}
+	return h
+}
+
+func (r *request) contentHash(i, blockSize int) uint64 {
 	end := (i + 1) * blockSize
 	if end <= r.PrefixTokens {
 		return mix(r.PrefixID, uint64(i))
@@ -87,22 +96,8 @@ func mix(a, b uint64) uint64 {
 // told is what the engine knows of the request now.
 func (r *request) told() *engine.Request {
 	return &engine.Request{
-		Arrival: r.At, Queued: r.queued, FirstScheduled: r.firstScheduled, FirstToken: r.firstToken, LastToken: r.lastToken,
-		PromptTokens: r.PromptTokens, CachedTokens: r.cachedTokens, GeneratedTokens: r.generated, NaturalTokens: r.OutputTokens,
+		Arrival: r.arrived, Queued: r.queued, FirstScheduled: r.firstScheduled, FirstToken: r.firstToken, LastToken: r.lastToken,
+		PromptTokens: r.PromptTokens, CachedTokens: r.cachedTokens, RemoteTokens: r.remoteTokens, GeneratedTokens: r.generated, NaturalTokens: r.OutputTokens,
 		Preemptions: r.preemptions,
-	}
-}
-
-func (r *request) truth(worker int) RequestTruth {
-	return RequestTruth{
-		Worker:                worker,
-		ArrivalSeconds:        r.At.Seconds(),
-		FirstScheduledSeconds: r.firstScheduled.Seconds(),
-		FirstTokenSeconds:     r.firstToken.Seconds(),
-		LastTokenSeconds:      r.lastToken.Seconds(),
-		PromptTokens:          r.PromptTokens,
-		CachedTokens:          r.cachedTokens,
-		OutputTokens:          r.generated,
-		Preemptions:           r.preemptions,
 	}
 }

@@ -15,6 +15,7 @@ import (
 const (
 	workloadStream = 1 << 32
 	identityStream = 2 << 32
+	routerStream   = 3 << 32
 )
 
 // New validates the configuration and sets the fleet up at simulated time 0. Close it when done.
@@ -33,11 +34,14 @@ func New(cfg Config) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{cfg: cfg}
+	f := &Fleet{cfg: cfg, pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream))}
 	for i := range cfg.Pools {
 		if err := f.addPool(fig, i); err != nil {
 			return nil, fmt.Errorf("pools[%d].%w", i, err)
 		}
+	}
+	if err := f.checkContexts(); err != nil {
+		return nil, err
 	}
 	f.agenda.steps = newStepHeap(f.workers)
 	if f.source, err = cfg.Workload.open(fig, rand.New(rand.NewPCG(cfg.Seed, workloadStream))); err != nil {
@@ -76,6 +80,27 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 			return err
 		}
 		f.workers = append(f.workers, w)
+		if p.Role == Decode {
+			f.decode = append(f.decode, w)
+		} else {
+			f.front = append(f.front, w)
+		}
+	}
+	return nil
+}
+
+// checkContexts makes sure that a decode worker can take whatever a prefill worker computes.
+func (f *Fleet) checkContexts() error {
+	longest := 0
+	for _, p := range f.cfg.Pools {
+		if p.Role == Prefill {
+			longest = max(longest, p.MaxModelTokens)
+		}
+	}
+	for i, p := range f.cfg.Pools {
+		if p.Role == Decode && p.MaxModelTokens < longest {
+			return fmt.Errorf("pools[%d].max_model_tokens: must be at least the %d of the prefill pools, is %d", i, longest, p.MaxModelTokens)
+		}
 	}
 	return nil
 }
@@ -92,6 +117,8 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, er
 		facts:   engineFacts(p, f.model, f.cfg.StartTime),
 	}
 	w.sched = newScheduler(p)
+	w.style = styleOf(p.Engine)
+	f.setLink(w, f.cfg.Link)
 	var err error
 	w.book, err = f.cfg.newBook(p.Engine, w.facts)
 	return w, err

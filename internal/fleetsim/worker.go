@@ -33,6 +33,9 @@ type worker struct {
 	onStep     func(StepTruth)
 	onRequest  func(RequestTruth)
 
+	kvTraffic
+	down bool
+
 	inbox []*request // arrived; the engine core looks between steps only
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
@@ -40,23 +43,24 @@ type worker struct {
 	stepClean          float64 // step time without noise, s
 }
 
-// submit hands the worker a request that arrives now. A prompt that leaves no room for an answer is refused, as by the API server.
-func (w *worker) submit(r *request, now time.Duration) bool {
-	w.truth.sums.ArrivedRequests++
-	if r.PromptTokens >= w.maxTokens {
-		w.truth.sums.RejectedRequests++
-		return false
-	}
+// submit hands the worker a request that reaches its API server now.
+func (w *worker) submit(r *request, now time.Duration) {
+	r.arrived, r.seed = now, w.hashSeed
 	r.limit = min(r.OutputTokens, w.maxTokens-r.PromptTokens)
+	if w.role == Prefill {
+		r.limit = 1
+	}
 	w.inbox = append(w.inbox, r)
 	if w.stepEnd == idle {
 		w.begin(now)
 	}
-	return true
 }
 
 // load is the number of requests the worker has not finished.
-func (w *worker) load() int { return len(w.inbox) + w.sched.waiting.len() + len(w.sched.running) }
+func (w *worker) load() int {
+	n := len(w.inbox) + w.sched.waiting.len() + len(w.sched.running)
+	return n + w.bootstrapping + w.arriving.len() + len(w.awaiting) + w.landing.len()
+}
 
 // begin starts a step at the given time, or goes idle if there is nothing to do.
 func (w *worker) begin(now time.Duration) {
@@ -68,8 +72,10 @@ func (w *worker) begin(now time.Duration) {
 	w.inbox = w.inbox[:0]
 
 	w.stepEnd = idle
+	w.admit(now)
 	w.sched.plan(now)
-	w.book.Planned(engine.Lookup{Queries: w.sched.lookups.queries, Hits: w.sched.lookups.hits})
+	w.reserve()
+	w.tellLookups()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
 	if len(w.sched.chunks) == 0 {
 		return
@@ -101,15 +107,6 @@ func (w *worker) end() {
 	w.begin(now)
 }
 
-// state is the scheduler's state between two steps.
-func (w *worker) state() engine.State {
-	pool := w.sched.pool
-	return engine.State{
-		Running: len(w.sched.running), Waiting: w.sched.waiting.len(),
-		UsedBlocks: len(pool.blocks) - pool.free, FreeBlocks: pool.free,
-	}
-}
-
 // emit advances every request of the step and adds to what the engine is told of it.
 func (w *worker) emit(now time.Duration, told *engine.Step) {
 	regular := 0 // sequences whose previous token came with the previous step: one common interval
@@ -127,7 +124,7 @@ func (w *worker) emit(now time.Duration, told *engine.Step) {
 		switch {
 		case r.generated == 1:
 			r.firstToken = now
-			told.CreditedPrompt += r.PromptTokens - r.cachedTokens
+			told.CreditedPrompt += r.computedPrompt()
 			w.bookFirstToken(r)
 		case r.lastToken == w.stepStart:
 			regular++
@@ -152,19 +149,28 @@ func (w *worker) bookInterval(d time.Duration, n int) {
 	w.truth.itl.observeN(d.Seconds(), n)
 }
 
+// bookFirstToken books a first token: the prompt where it was computed, the latency where the client is answered.
 func (w *worker) bookFirstToken(r *request) {
 	w.book.FirstToken(r.told())
 	t := &w.truth.sums
-	t.PromptTokens += int64(r.PromptTokens)
-	t.CachedTokens += int64(r.cachedTokens)
-	w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+	if r == r.prefillSide() {
+		t.PromptTokens += int64(r.PromptTokens)
+		t.CachedTokens += int64(r.cachedTokens)
+	}
+	if w.role != Prefill {
+		w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+	}
 }
 
 func (w *worker) bookFinish(r *request) {
 	w.book.Finished(r.told())
+	if w.role == Prefill {
+		w.pin(r)
+		return
+	}
 	w.truth.sums.FinishedRequests++
 	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
-	w.truth.queue.observeN((r.firstScheduled - r.At).Seconds(), 1)
+	w.truth.queue.observeN((r.prefillSide().firstScheduled - r.At).Seconds(), 1)
 	w.truth.sums.Goodput.observe(w.objectives, r.firstToken-r.At, r.lastToken-r.firstToken, r.generated)
 	w.answered++
 	if w.onRequest != nil {
