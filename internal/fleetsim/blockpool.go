@@ -21,6 +21,7 @@ type blockPool struct {
 	tail    int32
 	free    int
 	caching bool
+	events  *kvRecorder // nil unless somebody listens
 }
 
 func newBlockPool(n int, caching bool) *blockPool {
@@ -107,6 +108,7 @@ func (p *blockPool) release(ids []int32) {
 // forget removes a block from the cache index.
 func (p *blockPool) forget(id int32) {
 	b := &p.blocks[id]
+	p.events.removed(b.hash)
 	first := p.byHash[b.hash]
 	if first == id {
 		if b.duplicate == none {

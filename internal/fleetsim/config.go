@@ -45,6 +45,10 @@ type Config struct {
 	// OnStep and OnRequest, when set, see every finished step and request, from inside Advance.
 	OnStep    func(StepTruth)
 	OnRequest func(RequestTruth)
+
+	// OnKV and OnPass, when set, see what each worker's prefix cache publishes and each step's forward-pass record.
+	OnKV   func(KVBatch)
+	OnPass func(Pass)
 }
 
 // gpuMemoryUtilization is the share of GPU memory the engine takes (vLLM's default).

@@ -74,7 +74,7 @@ func New(cfg Config) (*Fleet, error) {
 }
 
 func newWorker(i int, cfg Config, cost *physics.Cost, book engine.Book) *worker {
-	return &worker{
+	w := &worker{
 		index: i, cost: cost,
 		sched: scheduler{
 			budget: cfg.MaxBatchedTokens, maxSeqs: cfg.MaxNumSeqs, blockSize: cfg.BlockSize,
@@ -85,6 +85,8 @@ func newWorker(i int, cfg Config, cost *physics.Cost, book engine.Book) *worker 
 		maxTokens: cfg.MaxModelTokens, onStep: cfg.OnStep, onRequest: cfg.OnRequest,
 		stepEnd: idle,
 	}
+	w.observe(cfg)
+	return w
 }
 
 func engineFacts(cfg Config, model physics.Model) engine.Facts {
@@ -142,7 +144,7 @@ func (f *Fleet) Advance(t time.Duration) error {
 			break
 		}
 		before := w.truth.sums.FinishedRequests
-		w.end()
+		w.fire()
 		if f.source.completed(end, int(w.truth.sums.FinishedRequests-before)) && f.next == nil {
 			f.setError(f.pull())
 		}
@@ -155,11 +157,11 @@ func (f *Fleet) Advance(t time.Duration) error {
 func (f *Fleet) earliest() (*worker, time.Duration) {
 	first := f.workers[0]
 	for _, w := range f.workers[1:] {
-		if w.stepEnd < first.stepEnd {
+		if w.next() < first.next() {
 			first = w
 		}
 	}
-	return first, first.stepEnd
+	return first, first.next()
 }
 
 // arrive routes the next request and fetches the one after it.

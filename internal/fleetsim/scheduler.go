@@ -144,8 +144,12 @@ func (s *scheduler) schedule(r *request, tokens int) {
 	for end := s.blocksFor(r.computed + tokens); len(r.blocks) < end; {
 		r.blocks = append(r.blocks, s.pool.take())
 	}
-	for full := (r.computed + tokens) / s.blockSize; r.stored < full; r.stored++ {
+	from, full := r.stored, (r.computed+tokens)/s.blockSize
+	for ; r.stored < full; r.stored++ {
 		s.pool.store(r.blocks[r.stored], r.blockHash(r.stored, s.blockSize))
+	}
+	if s.pool.caching {
+		s.pool.events.stored(r, from, full)
 	}
 	s.chunks = append(s.chunks, chunk{req: r, tokens: tokens, decode: r.decoding})
 }

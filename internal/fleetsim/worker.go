@@ -24,12 +24,52 @@ type worker struct {
 	maxTokens int
 	onStep    func(StepTruth)
 	onRequest func(RequestTruth)
+	onKV      func(KVBatch)
+	passes    *passRecorder // nil unless somebody listens
 
 	inbox []*request // arrived; the engine core looks between steps only
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
 	stepClean          float64 // step time without noise, s
+
+	gpuSums GPUTruth // of finished steps
+}
+
+// observe connects the hooks of the configuration.
+func (w *worker) observe(cfg Config) {
+	if cfg.OnKV != nil {
+		w.onKV = cfg.OnKV
+		w.sched.pool.events = &kvRecorder{blockSize: cfg.BlockSize}
+	}
+	if cfg.OnPass != nil {
+		w.passes = &passRecorder{worker: w.index, emit: cfg.OnPass, beat: heartbeat}
+	}
+}
+
+// next is when something happens on the worker: the end of its step, or a heartbeat.
+func (w *worker) next() time.Duration {
+	if w.passes == nil {
+		return w.stepEnd
+	}
+	return min(w.stepEnd, w.passes.beat)
+}
+
+// fire makes it happen.
+func (w *worker) fire() {
+	if w.stepEnd == idle {
+		w.passes.pulse()
+		return
+	}
+	w.end()
+}
+
+// publish hands out the events and the record of the step that ends.
+func (w *worker) publish(now, length time.Duration) {
+	if events := w.sched.pool.events.take(); len(events) > 0 {
+		w.onKV(KVBatch{Worker: w.index, At: now, Events: events})
+	}
+	w.passes.finished(now, length.Seconds(), &w.sched)
 }
 
 // submit hands the worker a request that arrives now. A prompt that leaves no room for an answer is refused, as by the API server.
@@ -63,8 +103,10 @@ func (w *worker) begin(now time.Duration) {
 	w.book.Planned(engine.Lookup{Queries: w.sched.lookups.queries, Hits: w.sched.lookups.hits})
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
 	if len(w.sched.chunks) == 0 {
+		w.passes.rest(now)
 		return
 	}
+	w.passes.planned(&w.sched)
 	w.stepWork = w.sched.work()
 	w.stepClean = w.cost.Seconds(w.stepWork)
 	// Mean 1, so that noise does not shift the load.
@@ -77,6 +119,7 @@ func (w *worker) begin(now time.Duration) {
 func (w *worker) end() {
 	now, length := w.stepEnd, w.stepEnd-w.stepStart
 	step := w.truth.step(w.stepWork, w.cost.Split(w.stepWork, w.stepClean, length.Seconds()), w.stepStart, length)
+	w.gpuSums.BusySeconds += length.Seconds()
 	told := engine.Step{
 		End: now, Seconds: length.Seconds(),
 		PrefillTokens: w.stepWork.PrefillTokens, DecodeSequences: w.stepWork.DecodeSequences,
@@ -85,6 +128,7 @@ func (w *worker) end() {
 	w.sched.finish(func(r *request) bool { return r.generated == r.limit })
 	told.State = w.state()
 	w.book.Step(&told)
+	w.publish(now, length)
 	if w.onStep != nil {
 		step.Worker = w.index
 		w.onStep(step)
