@@ -77,14 +77,19 @@ func (p *passRecorder) planned(s *scheduler) {
 	}
 	var prompts, contexts moments
 	p.scheduled = PassScheduled{}
-	for _, c := range s.chunks {
-		if c.req.generated > 0 {
-			contexts.add(c.req.computed)
-			continue
+	for i := range s.running {
+		q := &s.running[i]
+		switch {
+		case q.tokens == 0:
+		case q.left > 0:
+			contexts.add(q.context())
+		case q.req.generated > 0:
+			contexts.add(q.req.computed)
+		default:
+			prompts.add(q.req.PromptTokens)
+			p.scheduled.PrefillTokens += int(q.tokens)
+			p.scheduled.PrefillKVTokens += q.req.computed
 		}
-		prompts.add(c.req.PromptTokens)
-		p.scheduled.PrefillTokens += c.tokens
-		p.scheduled.PrefillKVTokens += c.req.computed
 	}
 	p.scheduled.PrefillRequests, p.scheduled.PrefillLengthVariance = prompts.n, prompts.variance()
 	p.scheduled.DecodeRequests, p.scheduled.DecodeKVTokens, p.scheduled.DecodeKVVariance = contexts.n, contexts.sum, contexts.variance()
@@ -97,7 +102,7 @@ func (p *passRecorder) finished(at time.Duration, seconds float64, s *scheduler)
 		return
 	}
 	var prompts, contexts moments
-	for _, r := range s.waiting.items[s.waiting.head:] {
+	for _, r := range s.waiting.all() {
 		if r.preemptions > 0 {
 			contexts.add(r.computed)
 		} else {

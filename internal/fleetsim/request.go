@@ -61,16 +61,23 @@ type request struct {
 // tokens is the length of prompt and answer so far: what must be in the cache before the next token can be sampled.
 func (r *request) tokens() int { return r.PromptTokens + r.generated }
 
-// blockHash identifies the content of the i-th block together with everything before it.
-func (r *request) blockHash(i, blockSize int) uint64 {
+// blockContent identifies the content of the i-th block together with everything before it, and says whether another request can
+// have the same.
+func (r *request) blockContent(i, blockSize int) (hash uint64, shareable bool) {
 	end := (i + 1) * blockSize
 	if end <= r.PrefixTokens {
-		return mix(r.PrefixID, uint64(i))
+		return mix(r.PrefixID, uint64(i)), true
 	}
 	if piece := i * blockSize / max(r.HashTokens, 1); end <= r.PromptTokens && piece < len(r.HashIDs) {
-		return mix(r.HashIDs[piece]^hashIDSpace, uint64(i))
+		return mix(r.HashIDs[piece]^hashIDSpace, uint64(i)), true
 	}
-	return mix(r.unique, uint64(i))
+	return mix(r.unique, uint64(i)), false
+}
+
+// blockHash is the hash of blockContent.
+func (r *request) blockHash(i, blockSize int) uint64 {
+	hash, _ := r.blockContent(i, blockSize)
+	return hash
 }
 
 // hashIDSpace keeps trace identifiers, which start at 0, apart from prefix and request identifiers.

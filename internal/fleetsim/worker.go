@@ -29,6 +29,8 @@ type worker struct {
 
 	inbox []*request // arrived; the engine core looks between steps only
 
+	done  []int      // running sequences that produced their last token in this step
+
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
 	stepClean          float64 // step time without noise, s
@@ -102,12 +104,12 @@ func (w *worker) begin(now time.Duration) {
 	w.sched.plan(now)
 	w.book.Planned(engine.Lookup{Queries: w.sched.lookups.queries, Hits: w.sched.lookups.hits})
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
-	if len(w.sched.chunks) == 0 {
+	if w.sched.work == (physics.Work{}) {
 		w.passes.rest(now)
 		return
 	}
 	w.passes.planned(&w.sched)
-	w.stepWork = w.sched.work()
+	w.stepWork = w.sched.work
 	w.stepClean = w.cost.Seconds(w.stepWork)
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
@@ -125,7 +127,7 @@ func (w *worker) end() {
 		PrefillTokens: w.stepWork.PrefillTokens, DecodeSequences: w.stepWork.DecodeSequences,
 	}
 	w.emit(now, &told)
-	w.sched.finish(func(r *request) bool { return r.generated == r.limit })
+	w.sched.finish(w.done)
 	told.State = w.state()
 	w.book.Step(&told)
 	w.publish(now, length)
@@ -145,41 +147,67 @@ func (w *worker) state() engine.State {
 	}
 }
 
-// emit advances every request of the step and adds to what the engine is told of it.
+// emit advances every sequence of the step and adds to what the engine is told of it.
 func (w *worker) emit(now time.Duration, told *engine.Step) {
 	regular := 0 // sequences whose previous token came with the previous step: one common interval
-	for _, c := range w.sched.chunks {
-		r := c.req
-		w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+c.tokens)-r.computed))
-		r.computed += c.tokens
-		r.reached = max(r.reached, r.computed)
-		if r.computed < r.tokens() {
+	w.done = w.done[:0]
+	running := w.sched.running
+	for i := range running {
+		q := &running[i]
+		switch {
+		case q.tokens == 0:
+			continue
+		case q.left > 0:
+			q.left--
+			q.fill--
+			q.room--
+			regular++
+		case !w.emitPrompt(q, now, told):
 			continue
 		}
-		told.Outputs++
-		r.decoding = true
-		r.generated++
-		switch {
-		case r.generated == 1:
-			r.firstToken = now
-			told.CreditedPrompt += r.PromptTokens - r.cachedTokens
-			w.bookFirstToken(r)
-		case r.lastToken == w.stepStart:
-			regular++
-		default:
-			w.bookInterval(now-r.lastToken, 1)
-		}
-		r.lastToken = now
-		told.Preemptions += r.unreported
-		r.unreported = 0
-		if r.generated == r.limit {
-			w.bookFinish(r)
+		if q.left == 0 {
+			w.finish(i, now)
 		}
 	}
+	told.Outputs += regular
+	w.sched.context += regular
 	if regular > 0 {
 		w.bookInterval(now-w.stepStart, regular)
 	}
 	w.truth.sums.OutputTokens += int64(told.Outputs)
+}
+
+// emitPrompt advances a request whose prompt, or recomputation, was in the step; true if that produced a token.
+func (w *worker) emitPrompt(q *sequence, now time.Duration, told *engine.Step) bool {
+	r := q.req
+	tokens := int(q.tokens)
+	w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+tokens)-r.computed))
+	r.computed += tokens
+	r.reached = max(r.reached, r.computed)
+	if r.computed < r.tokens() {
+		return false
+	}
+	told.Outputs++
+	told.Preemptions += r.unreported
+	r.unreported = 0
+	if r.generated++; r.generated == 1 {
+		r.firstToken = now
+		told.CreditedPrompt += r.PromptTokens - r.cachedTokens
+		w.bookFirstToken(r)
+	} else {
+		w.bookInterval(now-r.lastToken, 1)
+	}
+	r.lastToken = now
+	w.sched.startDecoding(q)
+	return true
+}
+
+// finish ends the i-th running sequence, which has produced its last token.
+func (w *worker) finish(i int, now time.Duration) {
+	q := &w.sched.running[i]
+	w.sched.leave(q, now)
+	w.done = append(w.done, i)
+	w.bookFinish(q.req)
 }
 
 func (w *worker) bookInterval(d time.Duration, n int) {
