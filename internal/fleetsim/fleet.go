@@ -49,11 +49,9 @@ func New(cfg Config) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	stack, err := physics.Pick("stack", cfg.Stack, fig.Stacks)
-	if err != nil {
-		return nil, err
-	}
-	cost, err := physics.NewCost(&fig.Figures, gpu, model, stack, cfg.Precision, cfg.TensorParallel)
+	cost, err := fig.NewCost(physics.Deployment{
+		Model: cfg.Model, GPU: cfg.GPU, Stack: cfg.Stack, Precision: cfg.Precision, TensorParallel: cfg.TensorParallel,
+	})
 	if err != nil {
 		return nil, err
 	}

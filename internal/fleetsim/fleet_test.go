@@ -153,7 +153,7 @@ func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 		"step_noise: must be from 0 to 1, is -1":                                     func(c *Config) { c.StepNoise = -1 },
 		`router: must be round_robin or least_loaded, is "x"`:                        func(c *Config) { c.Router = "x" },
 		"workload: must be set":                                                      func(c *Config) { c.Workload = nil },
-		`gpu: unknown value "b900"; known: a100, h100, h200`:                         func(c *Config) { c.GPU = "b900" },
+		`gpu: unknown value "b900"; known: a100, b200, h100, h200`:                         func(c *Config) { c.GPU = "b900" },
 		`model: unknown value "x"; known: llama-3-70b, llama-3-8b`:                   func(c *Config) { c.Model = "x" },
 		`stack: unknown value "x"; known: eager-2023, vllm`:                          func(c *Config) { c.Stack = "x" },
 		`precision: unknown value "fp4"; known: bf16, fp8`:                           func(c *Config) { c.Precision = "fp4" },
