@@ -35,23 +35,24 @@ type options struct {
 // parseOptions reads the arguments; usage and errors of the flags go to stderr.
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	o := options{fleet: fleetsim.DefaultConfig()}
+	pool := &o.fleet.Pools[0]
 	fs := flag.NewFlagSet("fleetsim", flag.ContinueOnError)
 	fs.SetOutput(stderr)
 
-	fs.IntVar(&o.fleet.Workers, "workers", 4, "number of workers")
+	fs.IntVar(&pool.Workers, "workers", 4, "number of workers")
 	fs.StringVar(&o.listen, "listen", "127.0.0.1:18000", "address of the first worker; worker i listens on port + i, port 0 takes free ports")
 	fs.StringVar(&o.control, "control", "127.0.0.1:17999", "address of the control server: GET /truth, /healthz")
 	fs.BoolVar(&o.allowRemote, "allow-remote", false, "allow listening on addresses that are not loopback")
 
-	fs.StringVar(&o.fleet.Model, "model", o.fleet.Model, "model: llama-3-8b or llama-3-70b")
-	fs.StringVar(&o.fleet.GPU, "gpu", o.fleet.GPU, "GPU: a100, h100 or h200")
-	fs.IntVar(&o.fleet.TensorParallel, "tp", o.fleet.TensorParallel, "GPUs per worker (tensor parallel): 1, 2, 4 or 8")
-	fs.StringVar(&o.fleet.Precision, "precision", o.fleet.Precision, "precision of the weights: bf16 or fp8")
-	fs.StringVar(&o.fleet.Stack, "stack", o.fleet.Stack, "overheads of the serving software: vllm or eager-2023")
-	fs.IntVar(&o.fleet.MaxBatchedTokens, "budget", o.fleet.MaxBatchedTokens, "token budget of a step (max_num_batched_tokens)")
-	fs.IntVar(&o.fleet.MaxNumSeqs, "max-num-seqs", o.fleet.MaxNumSeqs, "most sequences in a step")
-	fs.IntVar(&o.fleet.MaxModelTokens, "max-model-len", 0, "longest context in tokens; 0: what the model allows")
-	fs.IntVar(&o.fleet.KVBlocks, "kv-blocks", 0, "KV blocks of 16 tokens per worker; 0: what the GPU memory leaves")
+	fs.StringVar(&pool.Model, "model", pool.Model, "model: llama-3-8b or llama-3-70b")
+	fs.StringVar(&pool.GPU, "gpu", pool.GPU, "GPU: a100, h100 or h200")
+	fs.IntVar(&pool.TensorParallel, "tp", pool.TensorParallel, "GPUs per worker (tensor parallel): 1, 2, 4 or 8")
+	fs.StringVar(&pool.Precision, "precision", pool.Precision, "precision of the weights: bf16 or fp8")
+	fs.StringVar(&pool.Stack, "stack", pool.Stack, "overheads of the serving software: vllm or eager-2023")
+	fs.IntVar(&pool.MaxBatchedTokens, "budget", pool.MaxBatchedTokens, "token budget of a step (max_num_batched_tokens)")
+	fs.IntVar(&pool.MaxNumSeqs, "max-num-seqs", pool.MaxNumSeqs, "most sequences in a step")
+	fs.IntVar(&pool.MaxModelTokens, "max-model-len", 0, "longest context in tokens; 0: what the model allows")
+	fs.IntVar(&pool.KVBlocks, "kv-blocks", 0, "KV blocks of 16 tokens per worker; 0: what the GPU memory leaves")
 	fs.BoolVar(&o.noCache, "no-prefix-caching", false, "switch the prefix cache off")
 	fs.StringVar(&o.router, "router", string(o.fleet.Router), "round_robin or least_loaded")
 
@@ -97,8 +98,8 @@ func (o *options) complete() error {
 		return err
 	}
 	o.fleet.Router = fleetsim.Router(o.router)
-	o.fleet.PrefixCaching = !o.noCache
-	load := o.load * float64(o.fleet.Workers)
+	o.fleet.Pools[0].PrefixCaching = !o.noCache
+	load := o.load * float64(o.fleet.Pools[0].Workers)
 	if o.trace != "" {
 		o.fleet.Workload = fleetsim.Trace{Path: o.trace, Format: fleetsim.TraceFormat(o.format), Load: load, Loop: o.loop}
 		return nil

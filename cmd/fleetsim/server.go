@@ -19,7 +19,7 @@ func workerHandler(d *driver, worker int) http.Handler {
 	mux.HandleFunc("GET /version", func(w http.ResponseWriter, _ *http.Request) {
 		respondJSON(w, map[string]string{"version": engine.VLLMVersion})
 	})
-	model := modelCard(d)
+	model := modelCard(d, worker)
 	mux.HandleFunc("GET /v1/models", func(w http.ResponseWriter, _ *http.Request) {
 		respondJSON(w, model)
 	})
@@ -27,7 +27,7 @@ func workerHandler(d *driver, worker int) http.Handler {
 }
 
 // modelCard is the answer to /v1/models; it does not change.
-func modelCard(d *driver) any {
+func modelCard(d *driver, worker int) any {
 	type card struct {
 		ID          string  `json:"id"`
 		Object      string  `json:"object"`
@@ -41,7 +41,7 @@ func modelCard(d *driver) any {
 	return struct {
 		Object string `json:"object"`
 		Data   []card `json:"data"`
-	}{"list", []card{{ID: name, Object: "model", Created: cfg.StartTime.Unix(), OwnedBy: "vllm", Root: name, MaxModelLen: cfg.MaxModelTokens}}}
+	}{"list", []card{{ID: name, Object: "model", Created: cfg.StartTime.Unix(), OwnedBy: "vllm", Root: name, MaxModelLen: d.fleet.Pool(worker).MaxModelTokens}}}
 }
 
 // controlHandler serves the truth.

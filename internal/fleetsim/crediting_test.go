@@ -92,7 +92,7 @@ func TestPreemptionRecomputesAndIsCountedLate(t *testing.T) {
 	cfg := small(
 		Request{PromptTokens: 48, OutputTokens: 40},
 		Request{At: 1, PromptTokens: 48, OutputTokens: 40})
-	cfg.MaxBatchedTokens, cfg.KVBlocks = 128, 9
+	cfg.Pools[0].MaxBatchedTokens, cfg.Pools[0].KVBlocks = 128, 9
 	f := start(t, cfg)
 	w := f.workers[0]
 	late := false

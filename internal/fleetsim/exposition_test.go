@@ -129,7 +129,7 @@ func comparePages(t *testing.T, path string, recorded []byte) {
 	t.Helper()
 	wantOrder, want := structure(t, recorded)
 	cfg := small(Request{PromptTokens: 20, OutputTokens: 4})
-	cfg.MaxModelTokens = longestContext(want)
+	cfg.Pools[0].MaxModelTokens = longestContext(want)
 	f := start(t, cfg)
 	finish(t, f)
 	gotOrder, got := structure(t, pageOf(t, f, 0))
@@ -165,7 +165,7 @@ func TestPageIsWrittenAsThePythonClientDoes(t *testing.T) {
 		"vllm:time_to_first_token_seconds_bucket{engine=\"0\",le=\"0.001\",model_name=\"" + model + "\"} 0.0\n",
 		"vllm:iteration_tokens_total_bucket{engine=\"0\",le=\"+Inf\",model_name=\"" + model + "\"} 4.0\nvllm:iteration_tokens_total_count",
 		"vllm:iteration_tokens_total_sum{engine=\"0\",model_name=\"" + model + "\"} 24.0\n",
-		"num_gpu_blocks=\"" + fmt.Sprint(f.Config().KVBlocks) + "\"",
+		"num_gpu_blocks=\"" + fmt.Sprint(f.Pool(0).KVBlocks) + "\"",
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page lacks %q", want)

@@ -4,10 +4,8 @@
 package fleetsim
 
 import (
-	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
@@ -19,81 +17,13 @@ type Fleet struct {
 	cfg     Config
 	model   physics.Model
 	workers []*worker
+	agenda  agenda
 	source  source
 	next    *Request // next arrival; nil when the workload is exhausted
-	unique  uint64   // requests so far, the identity of the next one
+	arrived uint64   // requests so far, the number of the next one
+	open    int      // requests arrived and not answered
 	now     time.Duration
 	err     error
-}
-
-// Streams of random numbers drawn from one seed.
-const (
-	workloadStream = 1 << 32
-	identityStream = 2 << 32
-)
-
-// New validates the configuration and sets the fleet up at simulated time 0. Close it when done.
-func New(cfg Config) (*Fleet, error) {
-	if err := cfg.validate(); err != nil {
-		return nil, err
-	}
-	fig, err := loadFigures()
-	if err != nil {
-		return nil, err
-	}
-	gpu, err := physics.Pick("gpu", cfg.GPU, fig.GPUs)
-	if err != nil {
-		return nil, err
-	}
-	model, err := physics.Pick("model", cfg.Model, fig.Models)
-	if err != nil {
-		return nil, err
-	}
-	cost, err := fig.NewCost(physics.Deployment{
-		Model: cfg.Model, GPU: cfg.GPU, Stack: cfg.Stack, Precision: cfg.Precision, TensorParallel: cfg.TensorParallel,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := sizeKV(&cfg, gpu, model); err != nil {
-		return nil, err
-	}
-	f := &Fleet{cfg: cfg, model: model}
-	if f.source, err = cfg.Workload.open(fig, rand.New(rand.NewPCG(cfg.Seed, workloadStream))); err != nil {
-		return nil, err
-	}
-	for i := range cfg.Workers {
-		f.workers = append(f.workers, newWorker(i, cfg, cost, engine.NewVLLM(engineFacts(cfg, model))))
-	}
-	if err := f.pull(); err != nil {
-		return nil, errors.Join(err, f.source.close())
-	}
-	return f, nil
-}
-
-func newWorker(i int, cfg Config, cost *physics.Cost, book engine.Book) *worker {
-	w := &worker{
-		index: i, cost: cost,
-		sched: scheduler{
-			budget: cfg.MaxBatchedTokens, maxSeqs: cfg.MaxNumSeqs, blockSize: cfg.BlockSize,
-			pool: newBlockPool(cfg.KVBlocks-1, cfg.PrefixCaching),
-		},
-		book: book, truth: newLedger(),
-		noise: cfg.StepNoise, random: rand.New(rand.NewPCG(cfg.Seed, uint64(i))),
-		maxTokens: cfg.MaxModelTokens, onStep: cfg.OnStep, onRequest: cfg.OnRequest,
-		stepEnd: idle,
-	}
-	w.observe(cfg)
-	return w
-}
-
-func engineFacts(cfg Config, model physics.Model) engine.Facts {
-	return engine.Facts{
-		Start: cfg.StartTime, ServedModel: model.ServedName, Role: "aggregated",
-		BlockSize: cfg.BlockSize, Blocks: cfg.KVBlocks, MaxModelTokens: cfg.MaxModelTokens,
-		MaxBatchedTokens: cfg.MaxBatchedTokens, MaxNumSeqs: cfg.MaxNumSeqs, TensorParallel: cfg.TensorParallel,
-		MemoryShare: gpuMemoryUtilization, PrefixCaching: cfg.PrefixCaching,
-	}
 }
 
 // WriteMetrics writes a worker's page at the simulated time reached, as its engine does.
@@ -107,8 +37,17 @@ func (f *Fleet) Close() error { return f.source.close() }
 // Config is the configuration in force, with derived values filled in.
 func (f *Fleet) Config() Config { return f.cfg }
 
-// Workers is the number of workers.
+// Workers is the number of workers, those of the first pool first.
 func (f *Fleet) Workers() int { return len(f.workers) }
+
+// Pool is the configuration of a worker's pool, with derived values filled in.
+func (f *Fleet) Pool(worker int) Pool { return f.cfg.Pools[f.workers[worker].pool] }
+
+// Book is a worker's engine book; a restart replaces it.
+func (f *Fleet) Book(worker int) engine.Book { return f.workers[worker].book }
+
+// Facts are what a worker's engine process knows of itself; a restart replaces them.
+func (f *Fleet) Facts(worker int) engine.Facts { return f.workers[worker].facts }
 
 // ServedModel is the model name the workers serve under.
 func (f *Fleet) ServedModel() string { return f.model.ServedName }
@@ -117,55 +56,55 @@ func (f *Fleet) ServedModel() string { return f.model.ServedName }
 func (f *Fleet) Now() time.Duration { return f.now }
 
 // Done reports that the workload is exhausted and every request has been answered.
-func (f *Fleet) Done() bool {
-	if f.next != nil {
-		return false
-	}
-	for _, w := range f.workers {
-		if w.stepEnd != idle {
-			return false
-		}
-	}
-	return true
-}
+func (f *Fleet) Done() bool { return f.next == nil && f.open == 0 }
 
 // Advance runs the simulation until simulated time t; a t in the past does nothing. An error of the workload (a malformed line)
 // stops the arrivals for good and is returned then and by every later call; what already arrived is still served.
 func (f *Fleet) Advance(t time.Duration) error {
 	for t >= f.now {
-		w, end := f.earliest()
-		if f.next != nil && f.next.At <= end && f.next.At <= t {
+		w, due := f.agenda.steps[0], f.agenda.nextTimer()
+		if f.next != nil && f.next.At <= min(w.stepEnd, due, t) {
+			f.now = f.next.At
 			f.arrive()
 			continue
 		}
-		if end > t || end == idle {
+		if due <= min(w.stepEnd, t) {
+			f.now = due
+			f.agenda.fire()
+			continue
+		}
+		if w.stepEnd > t || w.stepEnd == idle {
 			break
 		}
-		before := w.truth.sums.FinishedRequests
-		w.fire()
-		if f.source.completed(end, int(w.truth.sums.FinishedRequests-before)) && f.next == nil {
-			f.setError(f.pull())
-		}
+		f.now = w.stepEnd
+		w.end()
+		f.settle(w)
 	}
 	f.now = max(f.now, t)
 	return f.err
 }
 
-// earliest finds the worker whose step ends first; the lowest index among equals.
-func (f *Fleet) earliest() (*worker, time.Duration) {
-	first := f.workers[0]
-	for _, w := range f.workers[1:] {
-		if w.next() < first.next() {
-			first = w
-		}
+// settle takes notice of what a worker has just done: its place in the agenda and the requests it answered.
+func (f *Fleet) settle(w *worker) {
+	f.agenda.steps.moved(w)
+	if n := w.answered; n > 0 {
+		w.answered = 0
+		f.answered(n)
 	}
-	return first, first.next()
+}
+
+// answered tells the workload that n requests are over now.
+func (f *Fleet) answered(n int) {
+	f.open -= n
+	if f.source.completed(f.now, n) && f.next == nil {
+		f.setError(f.pull())
+	}
 }
 
 // arrive routes the next request and fetches the one after it.
 func (f *Fleet) arrive() {
-	r := &request{Request: *f.next, unique: mix(f.cfg.Seed^identityStream, f.unique)}
-	w := f.workers[f.unique%uint64(len(f.workers))]
+	r := &request{Request: *f.next, unique: mix(f.cfg.Seed^identityStream, f.arrived)}
+	w := f.workers[f.arrived%uint64(len(f.workers))]
 	if f.cfg.Router == LeastLoaded {
 		w = f.workers[0]
 		for _, o := range f.workers[1:] {
@@ -174,8 +113,11 @@ func (f *Fleet) arrive() {
 			}
 		}
 	}
-	f.unique++
-	w.submit(r)
+	f.arrived++
+	if w.submit(r, f.now) {
+		f.open++
+	}
+	f.settle(w)
 	f.setError(f.pull())
 }
 

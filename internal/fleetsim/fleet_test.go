@@ -13,8 +13,9 @@ import (
 // busyFleet is three workers under a load that uses every part of the simulation.
 func busyFleet(seed uint64) Config {
 	cfg := DefaultConfig()
-	cfg.Seed, cfg.Workers, cfg.Router = seed, 3, LeastLoaded
-	cfg.MaxModelTokens, cfg.KVBlocks = 16384, 1500
+	pool := &cfg.Pools[0]
+	cfg.Seed, cfg.Router, pool.Workers = seed, LeastLoaded, 3
+	pool.MaxModelTokens, pool.KVBlocks = 16384, 1500
 	cfg.Workload = Synthetic{Shape: "azure-conversation", Load: 3, SharedPrefixShare: 0.3, SharedPrefixes: 4, SharedPrefixTokens: 300}
 	return cfg
 }
@@ -109,7 +110,7 @@ func TestRouters(t *testing.T) {
 		requests = append(requests, Request{At: time.Duration(i), PromptTokens: 10, OutputTokens: 1 + 60*(i%2)})
 	}
 	cfg := small(requests...)
-	cfg.Workers = 4
+	cfg.Pools[0].Workers = 4
 	for router, want := range map[Router][]int64{RoundRobin: {10, 10, 10, 10}, LeastLoaded: {10, 10, 10, 10}} {
 		cfg.Router = router
 		f := start(t, cfg)
@@ -121,7 +122,7 @@ func TestRouters(t *testing.T) {
 		}
 	}
 	// A worker stuck with a long answer gets no more while the other is free.
-	cfg.Workers, cfg.Router = 2, LeastLoaded
+	cfg.Pools[0].Workers, cfg.Router = 2, LeastLoaded
 	cfg.Workload = Script{{PromptTokens: 10, OutputTokens: 100}, {At: 1, PromptTokens: 10, OutputTokens: 1},
 		{At: 200 * time.Millisecond, PromptTokens: 10, OutputTokens: 1}}
 	f := start(t, cfg)
@@ -147,19 +148,19 @@ func TestTooLongPromptsAreRejectedAndAnswersCut(t *testing.T) {
 
 func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"workers: must be at least 1, is 0":                                          func(c *Config) { c.Workers = 0 },
-		"max_num_batched_tokens: must be at least 256, is 100":                       func(c *Config) { c.MaxBatchedTokens = 100 },
-		"tensor_parallel: must be 1, 2, 4 or 8, is 3":                                func(c *Config) { c.TensorParallel = 3 },
+		"workers: must be at least 1, is 0":                                          func(c *Config) { c.Pools[0].Workers = 0 },
+		"max_num_batched_tokens: must be at least 256, is 100":                       func(c *Config) { c.Pools[0].MaxBatchedTokens = 100 },
+		"tensor_parallel: must be 1, 2, 4 or 8, is 3":                                func(c *Config) { c.Pools[0].TensorParallel = 3 },
 		"step_noise: must be from 0 to 1, is -1":                                     func(c *Config) { c.StepNoise = -1 },
-		`router: must be round_robin or least_loaded, is "x"`:                        func(c *Config) { c.Router = "x" },
+		`router: must be round_robin, least_loaded, prefix_aware or random, is "x"`:  func(c *Config) { c.Router = "x" },
 		"workload: must be set":                                                      func(c *Config) { c.Workload = nil },
-		`gpu: unknown value "b900"; known: a100, b200, h100, h200`:                         func(c *Config) { c.GPU = "b900" },
-		`model: unknown value "x"; known: llama-3-70b, llama-3-8b`:                   func(c *Config) { c.Model = "x" },
-		`stack: unknown value "x"; known: eager-2023, vllm`:                          func(c *Config) { c.Stack = "x" },
-		`precision: unknown value "fp4"; known: bf16, fp8`:                           func(c *Config) { c.Precision = "fp4" },
-		"kv_blocks: must be at least 8193 for max_model_tokens 131072, is 9":         func(c *Config) { c.KVBlocks = 9 },
-		"kv_blocks: llama-3-70b bf16 on 1 x h200 leaves memory for 0 blocks":         func(c *Config) { c.TensorParallel = 1 },
-		"max_model_tokens: must be at most 131072 with model llama-3-70b, is 200000": func(c *Config) { c.MaxModelTokens = 200000 },
+		`gpu: unknown value "b900"; known: a100, b200, h100, h200`:                   func(c *Config) { c.Pools[0].GPU = "b900" },
+		`model: unknown value "x"; known: llama-3-70b, llama-3-8b`:                   func(c *Config) { c.Pools[0].Model = "x" },
+		`stack: unknown value "x"; known: eager-2023, vllm`:                          func(c *Config) { c.Pools[0].Stack = "x" },
+		`precision: unknown value "fp4"; known: bf16, fp8`:                           func(c *Config) { c.Pools[0].Precision = "fp4" },
+		"kv_blocks: must be at least 8193 for max_model_tokens 131072, is 9":         func(c *Config) { c.Pools[0].KVBlocks = 9 },
+		"kv_blocks: llama-3-70b bf16 on 1 x h200 leaves memory for 0 blocks":         func(c *Config) { c.Pools[0].TensorParallel = 1 },
+		"max_model_tokens: must be at most 131072 with model llama-3-70b, is 200000": func(c *Config) { c.Pools[0].MaxModelTokens = 200000 },
 		"workload.load: must be above 0, is 0":                                       func(c *Config) { c.Workload = Synthetic{Shape: "azure-code"} },
 		`workload.shape: unknown value "x"`:                                          func(c *Config) { c.Workload = Synthetic{Shape: "x", Load: 1} },
 		"workload.script[0]: prompt_tokens":                                          func(c *Config) { c.Workload = Script{{}} },

@@ -52,7 +52,8 @@ func pageOf(t testing.TB, f *Fleet, worker int) []byte {
 // small is a worker whose counts can be followed by hand: 64 tokens a step, no noise.
 func small(requests ...Request) Config {
 	cfg := DefaultConfig()
-	cfg.MaxBatchedTokens, cfg.MaxNumSeqs, cfg.MaxModelTokens = 64, 4, 128
+	pool := &cfg.Pools[0]
+	pool.MaxBatchedTokens, pool.MaxNumSeqs, pool.MaxModelTokens = 64, 4, 128
 	cfg.StepNoise = 0
 	cfg.Workload = Script(requests)
 	return cfg

@@ -70,7 +70,7 @@ func TestEventsReplayToTheCacheAtEveryStep(t *testing.T) {
 		requests, _, _ := randomRequests(seed, 120)
 		cfg := small()
 		cfg.Seed, cfg.Workload = seed, requests
-		cfg.MaxBatchedTokens, cfg.MaxNumSeqs, cfg.MaxModelTokens, cfg.KVBlocks = 96, 12, 400, 27+int(seed)*12
+		cfg.Pools[0].MaxBatchedTokens, cfg.Pools[0].MaxNumSeqs, cfg.Pools[0].MaxModelTokens, cfg.Pools[0].KVBlocks = 96, 12, 400, 27+int(seed)*12
 		subscriber := newReplica()
 		var f *Fleet
 		last := time.Duration(-1)

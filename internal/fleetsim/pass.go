@@ -67,7 +67,8 @@ type passRecorder struct {
 	counter   uint64
 	emit      func(Pass)
 	scheduled PassScheduled // of the step in progress
-	beat      time.Duration // next heartbeat; idle while a step runs
+	agenda    *agenda
+	beat      *timer // next heartbeat; none while a step runs
 }
 
 // planned takes down what the step that begins will run.
@@ -93,7 +94,7 @@ func (p *passRecorder) planned(s *scheduler) {
 	}
 	p.scheduled.PrefillRequests, p.scheduled.PrefillLengthVariance = prompts.n, prompts.variance()
 	p.scheduled.DecodeRequests, p.scheduled.DecodeKVTokens, p.scheduled.DecodeKVVariance = contexts.n, contexts.sum, contexts.variance()
-	p.beat = idle
+	p.agenda.cancel(p.beat)
 }
 
 // finished sends the record of the step that ends.
@@ -117,9 +118,15 @@ func (p *passRecorder) finished(at time.Duration, seconds float64, s *scheduler)
 
 // rest starts the heartbeats of a worker that has nothing to do.
 func (p *passRecorder) rest(now time.Duration) {
-	if p != nil {
-		p.beat = now + heartbeat
+	if p == nil {
+		return
 	}
+	p.agenda.cancel(p.beat)
+	at := now + heartbeat
+	p.beat = p.agenda.add(at, func() {
+		p.send(Pass{At: at})
+		p.rest(at)
+	})
 }
 
 // send numbers a record and hands it on.
@@ -127,10 +134,4 @@ func (p *passRecorder) send(r Pass) {
 	r.Worker, r.Counter = p.worker, p.counter
 	p.counter++
 	p.emit(r)
-}
-
-// pulse sends a heartbeat and schedules the next.
-func (p *passRecorder) pulse() {
-	p.send(Pass{At: p.beat})
-	p.beat += heartbeat
 }

@@ -131,16 +131,17 @@ func TestSchedulerInvariants(t *testing.T) {
 		requests, prompt, output := randomRequests(seed, 150)
 		cfg := small()
 		cfg.Seed, cfg.Workload = seed, requests
-		cfg.MaxBatchedTokens, cfg.MaxNumSeqs, cfg.MaxModelTokens, cfg.KVBlocks = 96, 12, 400, 27+int(seed)*8
+		pool := &cfg.Pools[0]
+		pool.MaxBatchedTokens, pool.MaxNumSeqs, pool.MaxModelTokens, pool.KVBlocks = 96, 12, 400, 27+int(seed)*8
 		cfg.StepNoise = 0.02
 		var f *Fleet
 		cfg.OnStep = func(s StepTruth) {
-			if n := s.PrefillTokens + s.DecodeSequences; n > cfg.MaxBatchedTokens || n == 0 {
-				t.Fatalf("%d tokens in a step, budget %d", n, cfg.MaxBatchedTokens)
+			if n := s.PrefillTokens + s.DecodeSequences; n > pool.MaxBatchedTokens || n == 0 {
+				t.Fatalf("%d tokens in a step, budget %d", n, pool.MaxBatchedTokens)
 			}
 			w := f.workers[0]
-			if len(w.sched.running) > cfg.MaxNumSeqs {
-				t.Fatalf("%d running sequences, limit %d", len(w.sched.running), cfg.MaxNumSeqs)
+			if len(w.sched.running) > pool.MaxNumSeqs {
+				t.Fatalf("%d running sequences, limit %d", len(w.sched.running), pool.MaxNumSeqs)
 			}
 			checkSequences(t, w)
 			checkBlocks(t, w)
@@ -166,7 +167,7 @@ func TestSchedulerInvariants(t *testing.T) {
 		if truth.CachedTokens == 0 {
 			t.Errorf("seed %d: shared prefixes were never found", seed)
 		}
-		if f.workers[0].sched.pool.free != cfg.KVBlocks-1 {
+		if f.workers[0].sched.pool.free != pool.KVBlocks-1 {
 			t.Errorf("seed %d: blocks still held after the last request", seed)
 		}
 	}

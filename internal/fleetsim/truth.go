@@ -54,6 +54,8 @@ type Truth struct {
 	ITL   Latency `json:"itl_seconds"`
 	E2E   Latency `json:"e2e_seconds"`
 	Queue Latency `json:"queue_seconds"` // arrival to first scheduled
+
+	Goodput Goodput `json:"goodput"`
 }
 
 // Latency summarises all values since the start, in seconds; quantiles are exact to 0.25 %.
@@ -173,6 +175,7 @@ func (l *ledger) merge(o *ledger) {
 	t.PromptTokens += u.PromptTokens
 	t.CachedTokens += u.CachedTokens
 	t.OutputTokens += u.OutputTokens
+	t.Goodput.add(&u.Goodput)
 	l.ttft.add(&o.ttft)
 	l.itl.add(&o.itl)
 	l.e2e.add(&o.e2e)

@@ -28,7 +28,8 @@ func TestServingPointsOfVLLM(t *testing.T) {
 func closedLoopTPOT(t *testing.T, tp, concurrency int) float64 {
 	t.Helper()
 	cfg := DefaultConfig()
-	cfg.GPU, cfg.Precision, cfg.TensorParallel, cfg.MaxBatchedTokens, cfg.MaxModelTokens = "h200", "fp8", tp, 8192, 4096
+	pool := &cfg.Pools[0]
+	pool.GPU, pool.Precision, pool.TensorParallel, pool.MaxBatchedTokens, pool.MaxModelTokens = "h200", "fp8", tp, 8192, 4096
 	cfg.Workload = ClosedLoop{Concurrency: concurrency, PromptTokens: 1024, OutputTokens: 1024, Spread: 0.1}
 	var seen int
 	var sum float64

@@ -14,56 +14,36 @@ const idle = time.Duration(math.MaxInt64)
 
 // worker is one engine core: a scheduler, its KV pool, and a GPU group that takes time.
 type worker struct {
-	index     int
-	cost      *physics.Cost
-	sched     scheduler
-	book      engine.Book
-	truth     ledger
-	noise     float64 // standard deviation of log step time
-	random    *rand.Rand
-	maxTokens int
-	onStep    func(StepTruth)
-	onRequest func(RequestTruth)
-	onKV      func(KVBatch)
-	passes    *passRecorder // nil unless somebody listens
+	index      int
+	pool       int // its pool's place in the configuration
+	role       Role
+	facts      engine.Facts
+	place      int // in the agenda's heap
+	answered   int // requests over since the fleet last looked
+	cost       *physics.Cost
+	sched      scheduler
+	book       engine.Book
+	truth      ledger
+	noise      float64 // standard deviation of log step time
+	random     *rand.Rand
+	speed      float64
+	hashSeed   uint64
+	maxTokens  int
+	objectives Objectives
+	onStep     func(StepTruth)
+	onRequest  func(RequestTruth)
+	onKV       func(KVBatch)
+	passes     *passRecorder // nil unless somebody listens
 
 	inbox []*request // arrived; the engine core looks between steps only
 
-	done  []int      // running sequences that produced their last token in this step
+	done []int // running sequences that produced their last token in this step
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
 	stepClean          float64 // step time without noise, s
 
 	gpuSums GPUTruth // of finished steps
-}
-
-// observe connects the hooks of the configuration.
-func (w *worker) observe(cfg Config) {
-	if cfg.OnKV != nil {
-		w.onKV = cfg.OnKV
-		w.sched.pool.events = &kvRecorder{blockSize: cfg.BlockSize}
-	}
-	if cfg.OnPass != nil {
-		w.passes = &passRecorder{worker: w.index, emit: cfg.OnPass, beat: heartbeat}
-	}
-}
-
-// next is when something happens on the worker: the end of its step, or a heartbeat.
-func (w *worker) next() time.Duration {
-	if w.passes == nil {
-		return w.stepEnd
-	}
-	return min(w.stepEnd, w.passes.beat)
-}
-
-// fire makes it happen.
-func (w *worker) fire() {
-	if w.stepEnd == idle {
-		w.passes.pulse()
-		return
-	}
-	w.end()
 }
 
 // publish hands out the events and the record of the step that ends.
@@ -75,17 +55,18 @@ func (w *worker) publish(now, length time.Duration) {
 }
 
 // submit hands the worker a request that arrives now. A prompt that leaves no room for an answer is refused, as by the API server.
-func (w *worker) submit(r *request) {
+func (w *worker) submit(r *request, now time.Duration) bool {
 	w.truth.sums.ArrivedRequests++
 	if r.PromptTokens >= w.maxTokens {
 		w.truth.sums.RejectedRequests++
-		return
+		return false
 	}
 	r.limit = min(r.OutputTokens, w.maxTokens-r.PromptTokens)
 	w.inbox = append(w.inbox, r)
 	if w.stepEnd == idle {
-		w.begin(r.At)
+		w.begin(now)
 	}
+	return true
 }
 
 // load is the number of requests the worker has not finished.
@@ -114,7 +95,7 @@ func (w *worker) begin(now time.Duration) {
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
-	w.stepEnd = now + max(time.Duration(w.stepClean*factor*float64(time.Second)), 1)
+	w.stepEnd = now + max(time.Duration(w.stepClean*factor/w.speed*float64(time.Second)), 1)
 }
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
@@ -228,6 +209,8 @@ func (w *worker) bookFinish(r *request) {
 	w.truth.sums.FinishedRequests++
 	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
 	w.truth.queue.observeN((r.firstScheduled - r.At).Seconds(), 1)
+	w.truth.sums.Goodput.observe(w.objectives, r.firstToken-r.At, r.lastToken-r.firstToken, r.generated)
+	w.answered++
 	if w.onRequest != nil {
 		w.onRequest(r.truth(w.index))
 	}

@@ -1,0 +1,135 @@
+package fleetsim
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
+)
+
+// Streams of random numbers drawn from one seed; workers have those from 0 on.
+const (
+	workloadStream = 1 << 32
+	identityStream = 2 << 32
+)
+
+// New validates the configuration and sets the fleet up at simulated time 0. Close it when done.
+func New(cfg Config) (*Fleet, error) {
+	cfg.Pools = slices.Clone(cfg.Pools) // derived values are filled in
+	if cfg.DecodeRouter == "" {
+		cfg.DecodeRouter = cfg.Router
+	}
+	if cfg.newBook == nil {
+		cfg.newBook = newBook
+	}
+	if err := cfg.validate(); err != nil {
+		return nil, err
+	}
+	fig, err := loadFigures()
+	if err != nil {
+		return nil, err
+	}
+	f := &Fleet{cfg: cfg}
+	for i := range cfg.Pools {
+		if err := f.addPool(fig, i); err != nil {
+			return nil, fmt.Errorf("pools[%d].%w", i, err)
+		}
+	}
+	f.agenda.steps = newStepHeap(f.workers)
+	if f.source, err = cfg.Workload.open(fig, rand.New(rand.NewPCG(cfg.Seed, workloadStream))); err != nil {
+		return nil, err
+	}
+	if err := f.pull(); err != nil {
+		return nil, errors.Join(err, f.source.close())
+	}
+	return f, nil
+}
+
+// addPool builds the workers of the i-th pool.
+func (f *Fleet) addPool(fig *figures, i int) error {
+	p := &f.cfg.Pools[i]
+	gpu, err := physics.Pick("gpu", p.GPU, fig.GPUs)
+	if err != nil {
+		return err
+	}
+	if f.model, err = physics.Pick("model", p.Model, fig.Models); err != nil {
+		return err
+	}
+	cost, err := fig.NewCost(physics.Deployment{
+		Model: p.Model, GPU: p.GPU, Stack: p.Stack, Precision: p.Precision, KVPrecision: p.KVPrecision,
+		TensorParallel: p.TensorParallel, PowerLimit: p.PowerLimit,
+	})
+	if err != nil {
+		return err
+	}
+	if err := p.sizeKV(gpu, f.model); err != nil {
+		return err
+	}
+	for n := range p.Workers {
+		w, err := f.newWorker(p, i, n, cost)
+		if err != nil {
+			return err
+		}
+		f.workers = append(f.workers, w)
+	}
+	return nil
+}
+
+// newWorker builds the n-th worker of a pool.
+func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, error) {
+	replica, index := p.replica(n), len(f.workers)
+	w := &worker{
+		index: index, pool: pool, role: p.Role, cost: cost, truth: newLedger(),
+		noise: f.cfg.StepNoise, random: rand.New(rand.NewPCG(f.cfg.Seed, uint64(index))),
+		speed: replica.Speed, hashSeed: replica.HashSeed,
+		maxTokens: p.MaxModelTokens, objectives: f.cfg.Objectives, onStep: f.cfg.OnStep, onRequest: f.cfg.OnRequest,
+		stepEnd: idle,
+		facts:   engineFacts(p, f.model, f.cfg.StartTime),
+	}
+	w.sched = newScheduler(p)
+	f.observe(w)
+	var err error
+	w.book, err = f.cfg.newBook(p.Engine, w.facts)
+	return w, err
+}
+
+// newScheduler is the empty scheduler of a process that has just started.
+func newScheduler(p *Pool) scheduler {
+	return scheduler{
+		budget: p.MaxBatchedTokens, maxSeqs: p.MaxNumSeqs, blockSize: p.BlockSize,
+		pool: newBlockPool(p.KVBlocks-1, p.PrefixCaching),
+	}
+}
+
+func engineFacts(p *Pool, model physics.Model, start time.Time) engine.Facts {
+	return engine.Facts{
+		Start: start, ServedModel: model.ServedName, Version: p.EngineVersion, Role: string(p.Role),
+		BlockSize: p.BlockSize, Blocks: p.KVBlocks, MaxModelTokens: p.MaxModelTokens,
+		MaxBatchedTokens: p.MaxBatchedTokens, MaxNumSeqs: p.MaxNumSeqs, TensorParallel: p.TensorParallel,
+		MemoryShare: gpuMemoryUtilization, PrefixCaching: p.PrefixCaching, CacheDataType: p.KVPrecision,
+	}
+}
+
+// newBook opens the book of an engine process that has just started.
+func newBook(name string, facts engine.Facts) (engine.Book, error) {
+	if name != VLLM {
+		return nil, fmt.Errorf("engine: no page is known of %q; known: %s", name, VLLM)
+	}
+	return engine.NewVLLM(facts), nil
+}
+
+// observe connects a worker whose scheduler is new to the hooks of the configuration.
+func (f *Fleet) observe(w *worker) {
+	if f.cfg.OnKV != nil {
+		w.onKV = f.cfg.OnKV
+		w.sched.pool.events = &kvRecorder{seed: w.hashSeed, blockSize: w.sched.blockSize}
+	}
+	if f.cfg.OnPass != nil && w.passes == nil {
+		w.passes = &passRecorder{worker: w.index, emit: f.cfg.OnPass, agenda: &f.agenda}
+		w.passes.rest(f.now)
+	}
+}
