@@ -24,6 +24,7 @@ type blockPool struct {
 	head    int32 // free blocks with content: next to be evicted
 	tail    int32
 	free    int
+	cached  int // of the free blocks, those with content
 	caching bool
 	events  *kvRecorder // nil unless somebody listens
 }
@@ -48,6 +49,7 @@ func (p *blockPool) touch(id int32) {
 	if b.refs == 0 {
 		p.unlink(b)
 		p.free--
+		p.cached--
 	}
 	b.refs++
 }
@@ -65,6 +67,7 @@ func (p *blockPool) take() int32 {
 	default:
 		id = p.head
 		p.unlink(&p.blocks[id])
+		p.cached--
 		p.evict(id)
 	}
 	p.blocks[id].refs = 1
@@ -118,6 +121,7 @@ func (p *blockPool) release(ids []int32) {
 		p.free++
 		if b.cached {
 			p.append(id, b)
+			p.cached++
 		} else {
 			b.next = p.empty
 			p.empty = id

@@ -144,16 +144,16 @@ func (f *Fleet) setError(err error) {
 // Truth is the fleet's cumulative truth at the simulated time reached.
 func (f *Fleet) Truth() Truth {
 	total := newLedger()
-	var inFlight float64
+	var rest remainder
 	for _, w := range f.workers {
 		total.merge(&w.truth)
-		inFlight += w.inFlight(f.now)
+		rest.add(w.remainder(f.now))
 	}
-	return total.snapshot(f.now, len(f.workers), inFlight)
+	return total.snapshot(f.now, len(f.workers), rest)
 }
 
 // WorkerTruth is the cumulative truth of one worker at the simulated time reached.
 func (f *Fleet) WorkerTruth(worker int) Truth {
 	w := f.workers[worker]
-	return w.truth.snapshot(f.now, 1, w.inFlight(f.now))
+	return w.truth.snapshot(f.now, 1, w.remainder(f.now))
 }

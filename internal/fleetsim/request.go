@@ -33,6 +33,7 @@ type RequestTruth struct {
 	CachedTokens          int     `json:"cached_tokens"`
 	OutputTokens          int     `json:"output_tokens"`
 	Preemptions           int     `json:"preemptions"`
+	RequestShares
 }
 
 // request is an arrival inside a worker.
@@ -48,6 +49,7 @@ type request struct {
 	decoding  bool
 	limit     int // most tokens it may generate
 
+	shares       RequestShares
 	cachedTokens int // prefix hit when first scheduled
 	preemptions  int
 	unreported   int // preemptions the engine has not counted yet: their events travel with the next token
@@ -111,5 +113,6 @@ func (r *request) truth(worker int) RequestTruth {
 		CachedTokens:          r.cachedTokens,
 		OutputTokens:          r.generated,
 		Preemptions:           r.preemptions,
+		RequestShares:         r.shares,
 	}
 }

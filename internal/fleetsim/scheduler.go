@@ -16,7 +16,10 @@ type scheduler struct {
 
 	waiting queue
 	running []sequence
-	context int // tokens with keys and values of all decodes
+	decodes int // of these, sequences that decode
+	context int // tokens with keys and values of these decodes
+	tokens  int // tokens with keys and values of all running requests, shared ones counted for each
+	meter   decodeMeter
 
 	// Of the step planned or executed.
 	now         time.Duration // when it was planned
@@ -123,15 +126,20 @@ func (s *scheduler) preempt(last int) {
 // startDecoding makes a request whose whole past is computed one of the decodes.
 func (s *scheduler) startDecoding(q *sequence) {
 	q.startDecoding(s.blockSize)
-	s.context += q.context()
+	s.decodes++
+	s.context += q.req.computed
+	s.meter.start(&q.req.shares)
 }
 
 // leave brings a request that leaves the running set up to date; last is when its latest token came.
 func (s *scheduler) leave(q *sequence, last time.Duration) {
 	if q.req.decoding {
-		s.context -= q.context()
 		q.settle(last)
+		s.decodes--
+		s.context -= q.req.computed
+		s.meter.stop(&q.req.shares)
 	}
+	s.tokens -= q.req.computed
 }
 
 // planWaiting admits requests in order of arrival until something runs out.
@@ -162,6 +170,7 @@ func (s *scheduler) admit(r *request, hit []int32) {
 	r.blocks = append(r.blocks[:0], hit...)
 	r.stored = len(hit)
 	r.computed = len(hit) * s.blockSize
+	s.tokens += r.computed
 	if r.preemptions == 0 {
 		s.lookups.queries += r.tokens()
 		s.lookups.hits += r.computed

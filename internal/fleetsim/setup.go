@@ -74,6 +74,7 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 		if err != nil {
 			return err
 		}
+		w.device = newDevice(p, gpu, f.model)
 		f.workers = append(f.workers, w)
 	}
 	return nil

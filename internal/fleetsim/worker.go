@@ -41,17 +41,18 @@ type worker struct {
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
-	stepClean          float64 // step time without noise, s
+	stepDemand         physics.Demand // without noise
 
-	gpuSums GPUTruth // of finished steps
+	device  device
+	gpuSums gpuSums // of finished steps
 }
 
 // publish hands out the events and the record of the step that ends.
-func (w *worker) publish(now, length time.Duration) {
+func (w *worker) publish(now time.Duration, seconds float64) {
 	if events := w.sched.pool.events.take(); len(events) > 0 {
 		w.onKV(KVBatch{Worker: w.index, At: now, Events: events})
 	}
-	w.passes.finished(now, length.Seconds(), &w.sched)
+	w.passes.finished(now, seconds, &w.sched)
 }
 
 // submit hands the worker a request that arrives now. A prompt that leaves no room for an answer is refused, as by the API server.
@@ -91,32 +92,40 @@ func (w *worker) begin(now time.Duration) {
 	}
 	w.passes.planned(&w.sched)
 	w.stepWork = w.sched.work
-	w.stepClean = w.cost.Seconds(w.stepWork)
+	w.stepDemand = w.cost.Demand(w.stepWork)
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
-	w.stepEnd = now + max(time.Duration(w.stepClean*factor/w.speed*float64(time.Second)), 1)
+	w.stepEnd = now + max(time.Duration(w.stepDemand.Seconds*factor/w.speed*float64(time.Second)), 1)
 }
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
 func (w *worker) end() {
-	now, length := w.stepEnd, w.stepEnd-w.stepStart
-	step := w.truth.step(w.stepWork, w.cost.Split(w.stepWork, w.stepClean, length.Seconds()), w.stepStart, length)
-	w.gpuSums.BusySeconds += length.Seconds()
+	now, seconds := w.stepEnd, (w.stepEnd - w.stepStart).Seconds()
+	shares := w.divide(seconds)
+	w.truth.step(&w.stepWork, &shares, seconds, w.device.gpus)
+	w.gpuSums.add(&shares.Step)
+	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
 	told := engine.Step{
-		End: now, Seconds: length.Seconds(),
+		End: now, Seconds: seconds,
 		PrefillTokens: w.stepWork.PrefillTokens, DecodeSequences: w.stepWork.DecodeSequences,
 	}
-	w.emit(now, &told)
+	w.emit(now, &told, &shares)
 	w.sched.finish(w.done)
 	told.State = w.state()
 	w.book.Step(&told)
-	w.publish(now, length)
+	w.publish(now, seconds)
 	if w.onStep != nil {
+		step := stepTruth(&w.stepWork, &shares, w.stepStart, seconds, w.device.gpus)
 		step.Worker = w.index
 		w.onStep(step)
 	}
 	w.begin(now)
+}
+
+// divide plays the game of the phases over the step in progress, which takes the given time.
+func (w *worker) divide(seconds float64) physics.DemandShares {
+	return w.cost.Divide(w.stepDemand, w.stepWork, seconds/w.stepDemand.Seconds)
 }
 
 // state is the scheduler's state between two steps.
@@ -124,12 +133,13 @@ func (w *worker) state() engine.State {
 	pool := w.sched.pool
 	return engine.State{
 		Running: len(w.sched.running), Waiting: w.sched.waiting.len(),
-		UsedBlocks: len(pool.blocks) - pool.free, FreeBlocks: pool.free,
+		UsedBlocks: len(pool.blocks) - pool.free, FreeBlocks: pool.free, CachedBlocks: pool.cached,
+		RunningTokens: w.sched.tokens, RunningPrefills: len(w.sched.running) - w.sched.decodes,
 	}
 }
 
 // emit advances every sequence of the step and adds to what the engine is told of it.
-func (w *worker) emit(now time.Duration, told *engine.Step) {
+func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.DemandShares) {
 	regular := 0 // sequences whose previous token came with the previous step: one common interval
 	w.done = w.done[:0]
 	running := w.sched.running
@@ -143,7 +153,7 @@ func (w *worker) emit(now time.Duration, told *engine.Step) {
 			q.fill--
 			q.room--
 			regular++
-		case !w.emitPrompt(q, now, told):
+		case !w.emitPrompt(q, now, told, shares):
 			continue
 		}
 		if q.left == 0 {
@@ -152,6 +162,7 @@ func (w *worker) emit(now time.Duration, told *engine.Step) {
 	}
 	told.Outputs += regular
 	w.sched.context += regular
+	w.sched.tokens += regular
 	if regular > 0 {
 		w.bookInterval(now-w.stepStart, regular)
 	}
@@ -159,11 +170,13 @@ func (w *worker) emit(now time.Duration, told *engine.Step) {
 }
 
 // emitPrompt advances a request whose prompt, or recomputation, was in the step; true if that produced a token.
-func (w *worker) emitPrompt(q *sequence, now time.Duration, told *engine.Step) bool {
+func (w *worker) emitPrompt(q *sequence, now time.Duration, told *engine.Step, shares *physics.DemandShares) bool {
 	r := q.req
 	tokens := int(q.tokens)
+	r.shares.addPrefill(shares, float64(tokens)/float64(w.stepWork.PrefillTokens))
 	w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+tokens)-r.computed))
 	r.computed += tokens
+	w.sched.tokens += tokens
 	r.reached = max(r.reached, r.computed)
 	if r.computed < r.tokens() {
 		return false
@@ -222,4 +235,16 @@ func (w *worker) inFlight(now time.Duration) float64 {
 		return 0
 	}
 	return (now - w.stepStart).Seconds()
+}
+
+// remainder is what the worker's finished steps do not account for by now.
+func (w *worker) remainder(now time.Duration) remainder {
+	r := remainder{inFlightSeconds: w.inFlight(now)}
+	r.idleJoules = max(0, now.Seconds()-w.truth.sums.BusySeconds-r.inFlightSeconds) * w.cost.IdlePower()
+	if r.inFlightSeconds > 0 {
+		seconds := (w.stepEnd - w.stepStart).Seconds()
+		step := w.divide(seconds).Step
+		r.inFlightJoules = step.Joules * r.inFlightSeconds / seconds
+	}
+	return r
 }

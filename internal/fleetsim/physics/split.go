@@ -32,7 +32,12 @@ type DemandShares struct {
 // SplitDemand plays the game for every amount at once. The noise scale is the step's length over its length without noise: time,
 // energy and SM activity grow with it, the work of tensor pipes and memory does not.
 func (m *Cost) SplitDemand(w Work, noiseScale float64) DemandShares {
-	whole := m.Demand(w).noisy(noiseScale)
+	return m.Divide(m.Demand(w), w, noiseScale)
+}
+
+// Divide is SplitDemand for a step whose demand without noise is known.
+func (m *Cost) Divide(whole Demand, w Work, noiseScale float64) DemandShares {
+	whole = whole.noisy(noiseScale)
 	all := whole.amounts()
 	switch {
 	case w.DecodeSequences == 0:
