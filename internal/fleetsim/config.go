@@ -32,6 +32,10 @@ type Config struct {
 	OnRequest  func(RequestTruth)
 	OnTransfer func(TransferTruth)
 
+	// OnKV and OnPass, when set, see what each worker's prefix cache publishes and each step's forward-pass record.
+	OnKV   func(KVBatch)
+	OnPass func(Pass)
+
 	newBook func(name string, f engine.Facts) (engine.Book, error) // nil: the engines' own
 }
 

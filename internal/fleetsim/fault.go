@@ -101,14 +101,13 @@ func (f *Fleet) ResetCounters(worker int) error {
 	return f.openBook(w)
 }
 
-// SetHashSeed changes how a worker hashes KV blocks of requests that arrive from now on; what is cached under other hashes stays until
-// it is evicted.
+// SetHashSeed changes the seed of a worker's block hashes, which a process has for life: it counts from the next restart on.
 func (f *Fleet) SetHashSeed(worker int, seed uint64) error {
 	w, err := f.worker(worker)
 	if err != nil {
 		return err
 	}
-	w.hashSeed = seed
+	w.nextSeed = seed
 	return nil
 }
 

@@ -36,6 +36,8 @@ func (f *Fleet) stop(w *worker) {
 	f.down++
 	w.inbox, w.stepEnd = nil, idle
 	w.sched = newScheduler(&f.cfg.Pools[w.pool])
+	w.passes.stop()
+	w.passes = nil
 	f.agenda.steps.moved(w)
 	w.handoffs, w.bootstrapping, w.pinned, w.pinnedBlocks = nil, 0, 0, 0
 	arriving := w.arriving
@@ -48,20 +50,18 @@ func (f *Fleet) stop(w *worker) {
 		return
 	}
 	for _, r := range requests {
-		f.targetGone(r, slices.Contains(arriving.items[arriving.head:], r))
+		f.targetGone(r, slices.Contains(arriving.all(), r))
 		f.lose(r, w)
 	}
 }
 
 // requests are all that a worker has not finished, in order of their progress.
 func (w *worker) requests() []*request {
-	all := slices.Clone(w.sched.running)
-	for _, q := range []*queue{&w.sched.waiting, &w.landing} {
-		all = append(all, q.items[q.head:]...)
+	var all []*request
+	for _, q := range w.sched.running {
+		all = append(all, q.req)
 	}
-	all = append(all, w.awaiting...)
-	all = append(all, w.arriving.items[w.arriving.head:]...)
-	return append(all, w.inbox...)
+	return slices.Concat(all, w.sched.waiting.all(), w.landing.all(), w.awaiting, w.arriving.all(), w.inbox)
 }
 
 // sourceGone goes on with a request whose prefill worker has gone down.
@@ -124,6 +124,8 @@ func (f *Fleet) lose(r *request, w *worker) {
 func (f *Fleet) launch(w *worker) error {
 	w.down = false
 	f.down--
+	w.hashSeed = w.nextSeed
+	f.observe(w)
 	w.facts.Start = f.cfg.StartTime.Add(f.now)
 	if err := f.openBook(w); err != nil {
 		return err

@@ -127,7 +127,9 @@ func (f *Fleet) answered(n int) {
 
 // arrive takes the next request in and fetches the one after it.
 func (f *Fleet) arrive() {
-	r := &request{Request: *f.next, number: f.arrived, unique: mix(f.cfg.Seed^identityStream, f.arrived)}
+	r := &request{
+		Request: *f.next, number: f.arrived, unique: mix(f.cfg.Seed^identityStream, f.arrived), resend: f.cfg.Client.Retries > 0,
+	}
 	f.arrived++
 	f.open++
 	f.dispatch(r)
@@ -194,23 +196,23 @@ func (f *Fleet) Truth() Truth { return f.sum(func(*worker) bool { return true })
 // sum adds up the truth of some workers.
 func (f *Fleet) sum(of func(*worker) bool) Truth {
 	total := newLedger()
-	var inFlight float64
+	var rest remainder
 	n := 0
 	for _, w := range f.workers {
 		if of(w) {
 			total.merge(&w.truth)
 			total.sums.Transfers.LeakedTokens += w.leaked()
-			inFlight += w.inFlight(f.now)
+			rest.add(w.remainder(f.now))
 			n++
 		}
 	}
-	return total.snapshot(f.now, n, inFlight)
+	return total.snapshot(f.now, n, rest)
 }
 
 // WorkerTruth is the cumulative truth of one worker at the simulated time reached.
 func (f *Fleet) WorkerTruth(worker int) Truth {
 	w := f.workers[worker]
-	t := w.truth.snapshot(f.now, 1, w.inFlight(f.now))
+	t := w.truth.snapshot(f.now, 1, w.remainder(f.now))
 	t.Transfers.LeakedTokens = w.leaked()
 	return t
 }

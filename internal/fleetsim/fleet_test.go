@@ -154,7 +154,7 @@ func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 		"step_noise: must be from 0 to 1, is -1":                                     func(c *Config) { c.StepNoise = -1 },
 		`router: must be round_robin, least_loaded, prefix_aware or random, is "x"`:  func(c *Config) { c.Router = "x" },
 		"workload: must be set":                                                      func(c *Config) { c.Workload = nil },
-		`gpu: unknown value "b900"; known: a100, h100, h200`:                         func(c *Config) { c.Pools[0].GPU = "b900" },
+		`gpu: unknown value "b900"; known: a100, b200, h100, h200`:                   func(c *Config) { c.Pools[0].GPU = "b900" },
 		`model: unknown value "x"; known: llama-3-70b, llama-3-8b`:                   func(c *Config) { c.Pools[0].Model = "x" },
 		`stack: unknown value "x"; known: eager-2023, vllm`:                          func(c *Config) { c.Pools[0].Stack = "x" },
 		`precision: unknown value "fp4"; known: bf16, fp8`:                           func(c *Config) { c.Pools[0].Precision = "fp4" },

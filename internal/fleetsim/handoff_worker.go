@@ -69,7 +69,7 @@ func (w *worker) drop(h *handoff) {
 // accept queues a request on its decode worker until there are blocks.
 func (w *worker) accept(h *handoff, now time.Duration) {
 	r := h.answer
-	r.arrived, r.queued, r.seed = now, now, w.hashSeed
+	r.arrived, r.queued = now, now
 	r.limit = min(r.OutputTokens, w.maxTokens-r.PromptTokens)
 	w.arriving.push(r)
 	w.wake(now)
@@ -118,11 +118,8 @@ func (s *scheduler) reserve(r *request) bool {
 
 // land takes in a request whose KV has arrived; its full blocks can be found from now on.
 func (w *worker) land(r *request, now time.Duration) {
-	w.leave(r)
-	s := &w.sched
-	for full := r.PromptTokens / s.blockSize; r.stored < full; r.stored++ {
-		s.pool.store(r.blocks[r.stored], r.blockHash(r.stored, s.blockSize))
-	}
+	w.stopAwaiting(r)
+	w.sched.storeUpTo(r, r.PromptTokens/w.sched.blockSize)
 	w.landing.push(r)
 	w.wake(now)
 }
@@ -136,7 +133,7 @@ func (w *worker) admit(now time.Duration) {
 		r.firstScheduled = now
 		r.computed = r.PromptTokens
 		if r.hand.style.firstToken {
-			r.generated, r.decoding = 1, true
+			r.generated = 1
 			r.firstToken, r.lastToken = now, now
 			w.truth.sums.OutputTokens++
 			w.bookFirstToken(r)
@@ -150,12 +147,16 @@ func (w *worker) admit(now time.Duration) {
 			w.truth.sums.Transfers.LastTokens++
 		}
 		r.reached = r.computed
-		s.running = append(s.running, r)
+		s.tokens += r.computed
+		s.running = append(s.running, sequence{req: r})
+		if r.generated > 0 {
+			s.startDecoding(&s.running[len(s.running)-1])
+		}
 	}
 }
 
-// leave takes a request off those whose KV is to come.
-func (w *worker) leave(r *request) {
+// stopAwaiting takes a request off those whose KV is to come.
+func (w *worker) stopAwaiting(r *request) {
 	i := slices.Index(w.awaiting, r)
 	w.awaiting = slices.Delete(w.awaiting, i, i+1)
 }
@@ -163,7 +164,7 @@ func (w *worker) leave(r *request) {
 // withdraw takes a request that waits for blocks or KV off this decode worker.
 func (w *worker) withdraw(r *request) {
 	if r.hand.reserved {
-		w.leave(r)
+		w.stopAwaiting(r)
 		w.sched.pool.release(r.blocks)
 		r.blocks, r.stored, r.cachedTokens, r.remoteTokens = r.blocks[:0], 0, 0, 0
 		return
@@ -193,7 +194,7 @@ func (w *worker) wake(now time.Duration) {
 
 // remove takes a request out of the middle of the queue.
 func (q *queue) remove(r *request) {
-	if i := slices.Index(q.items[q.head:], r); i >= 0 {
+	if i := slices.Index(q.all(), r); i >= 0 {
 		i += q.head
 		n := copy(q.items[i:], q.items[i+1:])
 		q.items[i+n] = nil
@@ -215,7 +216,8 @@ func (w *worker) state() engine.State {
 	pool := w.sched.pool
 	s := engine.State{
 		Running: len(w.sched.running), Waiting: w.sched.waiting.len() + w.landing.len(),
-		UsedBlocks: len(pool.blocks) - pool.free, FreeBlocks: pool.free,
+		UsedBlocks: len(pool.blocks) - pool.free, FreeBlocks: pool.free, CachedBlocks: pool.cached,
+		RunningTokens: w.sched.tokens, RunningPrefills: len(w.sched.running) - w.sched.decodes,
 		PrefillPinned: w.pinned, PinnedBlocks: w.pinnedBlocks,
 		AwaitingBlocks: w.arriving.len(), AwaitingKV: len(w.awaiting),
 	}

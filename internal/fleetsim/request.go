@@ -28,7 +28,7 @@ type request struct {
 	number  uint64 // in order of arrival, from 0
 	attempt int    // times it was sent before
 	unique  uint64 // identity of everything that is not shared
-	seed    uint64 // of the worker's block hashes
+	resend  bool   // its client may send it again
 	hand    *handoff
 
 	blocks    []int32
@@ -39,6 +39,7 @@ type request struct {
 	decoding  bool
 	limit     int // most tokens it may generate
 
+	shares       RequestShares
 	cachedTokens int // prefix hit when first scheduled
 	remoteTokens int // prompt tokens whose KV comes from another worker
 	preemptions  int
@@ -53,7 +54,7 @@ type request struct {
 
 // again is the request as its client sent it.
 func (r *request) again() *request {
-	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique}
+	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique, resend: r.resend}
 }
 
 // computedPrompt is how many of its prompt tokens are computed on this worker until its first token.
@@ -62,24 +63,23 @@ func (r *request) computedPrompt() int { return max(r.PromptTokens-r.cachedToken
 // tokens is the length of prompt and answer so far: what must be in the cache before the next token can be sampled.
 func (r *request) tokens() int { return r.PromptTokens + r.generated }
 
-// blockHash identifies the content of the i-th block together with everything before it, in the hashes of the worker.
-func (r *request) blockHash(i, blockSize int) uint64 {
-	h := r.contentHash(i, blockSize)
-	if r.seed != 0 {
-		return mix(h, r.seed)
-	}
-	return h
-}
-
-func (r *request) contentHash(i, blockSize int) uint64 {
+// blockContent identifies the content of the i-th block together with everything before it, and says whether another request can
+// have the same.
+func (r *request) blockContent(i, blockSize int) (hash uint64, shareable bool) {
 	end := (i + 1) * blockSize
 	if end <= r.PrefixTokens {
-		return mix(r.PrefixID, uint64(i))
+		return mix(r.PrefixID, uint64(i)), true
 	}
 	if piece := i * blockSize / max(r.HashTokens, 1); end <= r.PromptTokens && piece < len(r.HashIDs) {
-		return mix(r.HashIDs[piece]^hashIDSpace, uint64(i))
+		return mix(r.HashIDs[piece]^hashIDSpace, uint64(i)), true
 	}
-	return mix(r.unique, uint64(i))
+	return mix(r.unique, uint64(i)), false
+}
+
+// blockHash is the hash of blockContent.
+func (r *request) blockHash(i, blockSize int) uint64 {
+	hash, _ := r.blockContent(i, blockSize)
+	return hash
 }
 
 // hashIDSpace keeps trace identifiers, which start at 0, apart from prefix and request identifiers.

@@ -61,9 +61,9 @@ func cheapest(workers []*worker, cost func(*worker) int) *worker {
 func (w *worker) prefixCost(r *request) int {
 	p, size := w.sched.pool, w.sched.blockSize
 	cached := 0
-	if p.caching {
+	if p.caching && w.hashSeed == 0 {
 		for i := range (r.PromptTokens - 1) / size {
-			if p.lookup(r.contentHash(i, size)) == none {
+			if p.lookup(r.blockHash(i, size)) == none {
 				break
 			}
 			cached++

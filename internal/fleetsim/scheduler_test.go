@@ -6,13 +6,36 @@ import (
 	"time"
 )
 
+// checkSequences holds what the scheduler keeps of each sequence to the sequence's request.
+func checkSequences(t *testing.T, w *worker) {
+	t.Helper()
+	context := 0
+	for _, q := range w.sched.running {
+		r, bs := q.req, w.sched.blockSize
+		if q.left == 0 {
+			if r.decoding || r.computed > r.tokens() {
+				t.Fatalf("decoding %t, computed %d of %d tokens", r.decoding, r.computed, r.tokens())
+			}
+			continue
+		}
+		computed := q.context()
+		context += computed
+		if int(q.room) != len(r.blocks)*bs-computed || int(q.fill) != (r.stored+1)*bs-computed || q.room < 0 || q.fill < 1 {
+			t.Fatalf("%d computed tokens in %d blocks of %d, %d stored: room %d, fill %d", computed, len(r.blocks), bs, r.stored, q.room, q.fill)
+		}
+	}
+	if context != w.sched.context {
+		t.Fatalf("decodes have %d tokens, the scheduler counts %d", context, w.sched.context)
+	}
+}
+
 // checkBlocks holds the pool to its books: every block is either free or held, references equal holders, the free list is whole.
 func checkBlocks(t *testing.T, w *worker) {
 	t.Helper()
 	p := w.sched.pool
 	refs := make([]int32, len(p.blocks))
-	for _, r := range w.sched.running {
-		for _, id := range r.blocks {
+	for _, q := range w.sched.running {
+		for _, id := range q.req.blocks {
 			refs[id]++
 		}
 	}
@@ -27,31 +50,57 @@ func checkBlocks(t *testing.T, w *worker) {
 	}
 	listed := 0
 	for id, prev := p.head, none; id != none; prev, id = id, p.blocks[id].next {
-		if p.blocks[id].prev != prev || refs[id] != 0 {
-			t.Fatalf("free list is broken at block %d", id)
+		if p.blocks[id].prev != prev || refs[id] != 0 || !p.blocks[id].cached {
+			t.Fatalf("list of free blocks is broken at block %d", id)
 		}
 		listed++
 	}
-	if listed != p.free || held+listed != len(p.blocks) {
-		t.Fatalf("%d held + %d free (list: %d) of %d blocks", held, p.free, listed, len(p.blocks))
-	}
-	cached := 0
-	for i := range p.blocks {
-		if p.blocks[i].cached {
-			cached++
+	for id := p.empty; id != none; id = p.blocks[id].next {
+		if refs[id] != 0 || p.blocks[id].cached {
+			t.Fatalf("block %d is not empty", id)
 		}
+		listed++
 	}
-	indexed := 0
-	for hash, id := range p.byHash {
-		for ; id != none; id = p.blocks[id].duplicate {
-			if p.blocks[id].hash != hash || !p.blocks[id].cached {
+	listed += len(p.blocks) - p.unused
+	if listed != p.free || held+listed != len(p.blocks) {
+		t.Fatalf("%d held + %d free (lists: %d) of %d blocks", held, p.free, listed, len(p.blocks))
+	}
+	checkIndex(t, p)
+}
+
+// checkIndex holds the index to the blocks: every findable block is found, in its chain, and nothing else.
+func checkIndex(t *testing.T, p *blockPool) {
+	t.Helper()
+	findable, chained, entries := 0, 0, 0
+	for i := range p.blocks {
+		b := &p.blocks[i]
+		if !b.indexed {
+			continue
+		}
+		findable++
+		first := p.lookup(b.hash)
+		found := false
+		for id := first; id != none; id = p.blocks[id].duplicate {
+			if p.blocks[id].hash != b.hash || !p.blocks[id].indexed || !p.blocks[id].cached {
 				t.Fatalf("block %d is indexed under a hash it does not hold", id)
 			}
-			indexed++
+			found = found || id == int32(i)
+		}
+		if !found {
+			t.Fatalf("block %d is not found under its hash", i)
 		}
 	}
-	if cached != indexed {
-		t.Fatalf("%d cached blocks, %d in the index", cached, indexed)
+	for _, slot := range p.index.slots {
+		if slot == 0 {
+			continue
+		}
+		entries++
+		for id := slot - 1; id != none; id = p.blocks[id].duplicate {
+			chained++
+		}
+	}
+	if findable != chained || entries > len(p.blocks) {
+		t.Fatalf("%d findable blocks, %d in the index", findable, chained)
 	}
 }
 
@@ -91,14 +140,10 @@ func TestSchedulerInvariants(t *testing.T) {
 				t.Fatalf("%d tokens in a step, budget %d", n, pool.MaxBatchedTokens)
 			}
 			w := f.workers[0]
-			if len(w.sched.chunks) > pool.MaxNumSeqs || len(w.sched.running) > pool.MaxNumSeqs {
-				t.Fatalf("%d sequences in a step, limit %d", len(w.sched.chunks), pool.MaxNumSeqs)
+			if len(w.sched.running) > pool.MaxNumSeqs {
+				t.Fatalf("%d running sequences, limit %d", len(w.sched.running), pool.MaxNumSeqs)
 			}
-			for _, c := range w.sched.chunks {
-				if c.req.computed > c.req.tokens() {
-					t.Fatalf("computed %d of %d tokens", c.req.computed, c.req.tokens())
-				}
-			}
+			checkSequences(t, w)
 			checkBlocks(t, w)
 		}
 		f = start(t, cfg)
@@ -151,7 +196,7 @@ func TestEvictionTakesTheOldestLeafFirst(t *testing.T) {
 		var ids []int32
 		for _, h := range hashes {
 			id := p.take()
-			p.store(id, h)
+			p.store(id, h, true)
 			ids = append(ids, id)
 		}
 		return ids
@@ -173,7 +218,7 @@ func TestEvictionTakesTheOldestLeafFirst(t *testing.T) {
 func TestBlocksWithoutContentAreReusedFirst(t *testing.T) {
 	p := newBlockPool(3, true)
 	cached := p.take()
-	p.store(cached, 1)
+	p.store(cached, 1, true)
 	empty := p.take()
 	p.release([]int32{cached, empty})
 	if got := p.take(); got != empty {
@@ -184,35 +229,12 @@ func TestBlocksWithoutContentAreReusedFirst(t *testing.T) {
 func TestDuplicateHashesLiveSideBySide(t *testing.T) {
 	p := newBlockPool(3, true)
 	a, b := p.take(), p.take()
-	p.store(a, 9)
-	p.store(b, 9)
+	p.store(a, 9, true)
+	p.store(b, 9, true)
 	p.release([]int32{a})
 	p.take() // the third block
 	p.take() // evicts a
 	if got := p.lookup(9); got != b {
 		t.Errorf("lookup: got block %d, want the duplicate %d", got, b)
-	}
-}
-
-func TestQueueKeepsOrder(t *testing.T) {
-	var q queue
-	next, front := 0, -1
-	for i := range 500 {
-		q.push(&request{limit: i})
-		if i%3 != 0 {
-			if got := q.front().limit; got != next {
-				t.Fatalf("front is %d, want %d", got, next)
-			}
-			r := q.front()
-			q.popFront()
-			next++
-			if i%7 == 0 {
-				q.pushFront(r)
-				next, front = next-1, r.limit
-			}
-		}
-	}
-	if q.len() != 500-next || front < 0 {
-		t.Errorf("length %d, want %d", q.len(), 500-next)
 	}
 }

@@ -63,11 +63,10 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 	if f.model, err = physics.Pick("model", p.Model, fig.Models); err != nil {
 		return err
 	}
-	stack, err := physics.Pick("stack", p.Stack, fig.Stacks)
-	if err != nil {
-		return err
-	}
-	cost, err := physics.NewCost(&fig.Figures, gpu, f.model, stack, p.Precision, p.TensorParallel)
+	cost, err := fig.NewCost(physics.Deployment{
+		Model: p.Model, GPU: p.GPU, Stack: p.Stack, Precision: p.Precision, KVPrecision: p.KVPrecision,
+		TensorParallel: p.TensorParallel, PowerLimit: p.PowerLimit,
+	})
 	if err != nil {
 		return err
 	}
@@ -79,6 +78,7 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 		if err != nil {
 			return err
 		}
+		w.device = newDevice(p, gpu, f.model)
 		f.workers = append(f.workers, w)
 		if p.Role == Decode {
 			f.decode = append(f.decode, w)
@@ -111,7 +111,7 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, er
 	w := &worker{
 		index: index, pool: pool, role: p.Role, cost: cost, truth: newLedger(),
 		noise: f.cfg.StepNoise, random: rand.New(rand.NewPCG(f.cfg.Seed, uint64(index))),
-		speed: replica.Speed, hashSeed: replica.HashSeed,
+		speed: replica.Speed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
 		maxTokens: p.MaxModelTokens, objectives: f.cfg.Objectives, onStep: f.cfg.OnStep, onRequest: f.cfg.OnRequest,
 		stepEnd: idle,
 		facts:   engineFacts(p, f.model, f.cfg.StartTime),
@@ -119,6 +119,7 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, er
 	w.sched = newScheduler(p)
 	w.style = styleOf(p.Engine)
 	f.setLink(w, f.cfg.Link)
+	f.observe(w)
 	var err error
 	w.book, err = f.cfg.newBook(p.Engine, w.facts)
 	return w, err
@@ -147,4 +148,16 @@ func newBook(name string, facts engine.Facts) (engine.Book, error) {
 		return nil, fmt.Errorf("engine: no page is known of %q; known: %s", name, VLLM)
 	}
 	return engine.NewVLLM(facts), nil
+}
+
+// observe connects a worker whose scheduler is new to the hooks of the configuration.
+func (f *Fleet) observe(w *worker) {
+	if f.cfg.OnKV != nil {
+		w.onKV = f.cfg.OnKV
+		w.sched.pool.events = &kvRecorder{seed: w.hashSeed, blockSize: w.sched.blockSize}
+	}
+	if f.cfg.OnPass != nil && w.passes == nil {
+		w.passes = &passRecorder{worker: w.index, emit: f.cfg.OnPass, agenda: &f.agenda}
+		w.passes.rest(f.now)
+	}
 }

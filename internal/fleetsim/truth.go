@@ -37,6 +37,10 @@ type Truth struct {
 	DecodeTokens        int64   `json:"decode_tokens"`         // sum of n over steps
 	DecodeContextTokens float64 `json:"decode_context_tokens"` // sum of c over steps
 
+	Resources
+	IdleJoules     float64 `json:"idle_joules"`      // drawn between steps
+	InFlightJoules float64 `json:"in_flight_joules"` // of the elapsed part of steps not finished
+
 	// Waiting of decodes: sum of step time x n, and the part that co-scheduled prefill causes, sum of (t(p,n,c) - t(0,n,c)) x n.
 	DecodeSequenceSeconds      float64 `json:"decode_sequence_seconds"`
 	DecodeDelaySequenceSeconds float64 `json:"decode_delay_sequence_seconds"`
@@ -99,6 +103,8 @@ type StepTruth struct {
 	PrefillContext     float64 `json:"prefill_context"`
 	DecodeSequences    int     `json:"decode_sequences"`
 	DecodeContext      float64 `json:"decode_context_tokens"`
+	ClockRatio         float64 `json:"clock_ratio"` // below 1: slowed by the power limit
+	Resources
 }
 
 // ledger accumulates the truth of one worker.
@@ -111,15 +117,16 @@ func newLedger() ledger {
 	return ledger{ttft: newFineHistogram(), itl: newFineHistogram(), e2e: newFineHistogram(), queue: newFineHistogram()}
 }
 
-// step books a finished step and returns its truth.
-func (l *ledger) step(w physics.Work, s physics.Shares, start, length time.Duration) StepTruth {
-	t, seconds := &l.sums, length.Seconds()
+// step books a finished step of a group of GPUs.
+func (l *ledger) step(w *physics.Work, s *physics.DemandShares, seconds, gpus float64) {
+	t := &l.sums
 	t.Steps++
 	t.BusySeconds += seconds
-	t.PrefillSeconds += s.Prefill
-	t.DecodeSeconds += s.Decode
-	t.PrefillLowSeconds += s.Low
-	t.PrefillHighSeconds += s.High
+	t.PrefillSeconds += s.Prefill.Seconds
+	t.DecodeSeconds += s.Decode.Seconds
+	t.PrefillLowSeconds += s.Low.Seconds
+	t.PrefillHighSeconds += s.High.Seconds
+	t.Resources.book(s, gpus)
 	t.PrefillTokens += int64(w.PrefillTokens)
 	t.PrefillContext += w.PrefillContext
 	t.DecodeTokens += int64(w.DecodeSequences)
@@ -141,12 +148,18 @@ func (l *ledger) step(w physics.Work, s physics.Shares, start, length time.Durat
 	if w.DecodeSequences+w.PrefillOutputs > 0 {
 		t.OutputSteps++
 	}
-	return StepTruth{
+}
+
+// stepTruth is the truth of a finished step.
+func stepTruth(w *physics.Work, s *physics.DemandShares, start time.Duration, seconds, gpus float64) StepTruth {
+	t := StepTruth{
 		StartSeconds: start.Seconds(), Seconds: seconds,
-		PrefillSeconds: s.Prefill, PrefillLowSeconds: s.Low, PrefillHighSeconds: s.High,
+		PrefillSeconds: s.Prefill.Seconds, PrefillLowSeconds: s.Low.Seconds, PrefillHighSeconds: s.High.Seconds,
 		PrefillTokens: w.PrefillTokens, PrefillContext: w.PrefillContext,
-		DecodeSequences: w.DecodeSequences, DecodeContext: w.DecodeContext,
+		DecodeSequences: w.DecodeSequences, DecodeContext: w.DecodeContext, ClockRatio: s.Step.ClockRatio,
 	}
+	t.Resources.book(s, gpus)
+	return t
 }
 
 // merge adds another worker's sums and latencies.
@@ -157,6 +170,7 @@ func (l *ledger) merge(o *ledger) {
 	t.DecodeSeconds += u.DecodeSeconds
 	t.PrefillLowSeconds += u.PrefillLowSeconds
 	t.PrefillHighSeconds += u.PrefillHighSeconds
+	t.Resources.add(&u.Resources)
 	t.Steps += u.Steps
 	t.PrefillOnlySteps += u.PrefillOnlySteps
 	t.DecodeOnlySteps += u.DecodeOnlySteps
@@ -186,11 +200,21 @@ func (l *ledger) merge(o *ledger) {
 	l.queue.add(&o.queue)
 }
 
+// remainder is what finished steps do not account for: the elapsed part of steps in progress, and idling.
+type remainder struct{ inFlightSeconds, inFlightJoules, idleJoules float64 }
+
+func (r *remainder) add(o remainder) {
+	r.inFlightSeconds += o.inFlightSeconds
+	r.inFlightJoules += o.inFlightJoules
+	r.idleJoules += o.idleJoules
+}
+
 // snapshot completes the sums with time and latencies.
-func (l *ledger) snapshot(now time.Duration, workers int, inFlight float64) Truth {
+func (l *ledger) snapshot(now time.Duration, workers int, rest remainder) Truth {
 	t := l.sums
-	t.SimulatedSeconds, t.Workers, t.InFlightSeconds = now.Seconds(), workers, inFlight
-	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-inFlight)
+	t.SimulatedSeconds, t.Workers = now.Seconds(), workers
+	t.InFlightSeconds, t.InFlightJoules, t.IdleJoules = rest.inFlightSeconds, rest.inFlightJoules, rest.idleJoules
+	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-rest.inFlightSeconds)
 	t.TTFT, t.ITL, t.E2E, t.Queue = l.ttft.summary(), l.itl.summary(), l.e2e.summary(), l.queue.summary()
 	return t
 }

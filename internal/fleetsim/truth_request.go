@@ -17,6 +17,7 @@ type RequestTruth struct {
 	Attempt               int     `json:"attempt"` // times it had been sent before
 
 	Stages Stages `json:"stages"`
+	RequestShares
 }
 
 // Stages are the parts of a request's time, in seconds; they add up to arrival to last token.
@@ -45,6 +46,7 @@ func (r *request) truth(worker int) RequestTruth {
 		OutputTokens:          r.generated,
 		Preemptions:           r.preemptions,
 		Attempt:               r.attempt,
+		RequestShares:         r.shares,
 	}
 	s, end := &t.Stages, r.firstToken
 	s.Queue = (prompt.firstScheduled - r.At).Seconds()
@@ -56,6 +58,7 @@ func (r *request) truth(worker int) RequestTruth {
 	}
 	t.PrefillWorker = h.source.index
 	t.Preemptions += prompt.preemptions
+	t.RequestShares.add(&prompt.shares)
 	s.Prefill = (h.prefilled - prompt.firstScheduled).Seconds()
 	ready := h.prefilled
 	if x := h.transfer; x != nil {
@@ -75,4 +78,11 @@ func (r *request) prefillSide() *request {
 		return r.hand.prompt
 	}
 	return r
+}
+
+func (r *RequestShares) add(o *RequestShares) {
+	r.PrefillSeconds += o.PrefillSeconds
+	r.DecodeSeconds += o.DecodeSeconds
+	r.PrefillJoules += o.PrefillJoules
+	r.DecodeJoules += o.DecodeJoules
 }

@@ -28,24 +28,40 @@ type worker struct {
 	random     *rand.Rand
 	speed      float64
 	hashSeed   uint64
+	nextSeed   uint64 // of the next process
 	maxTokens  int
 	objectives Objectives
 	onStep     func(StepTruth)
 	onRequest  func(RequestTruth)
+	onKV       func(KVBatch)
+	passes     *passRecorder // nil unless somebody listens
 
 	kvTraffic
 	down bool
 
 	inbox []*request // arrived; the engine core looks between steps only
 
+	done []int // running sequences that produced their last token in this step
+
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
-	stepClean          float64 // step time without noise, s
+	stepDemand         physics.Demand // without noise
+
+	device  device
+	gpuSums gpuSums // of finished steps
+}
+
+// publish hands out the events and the record of the step that ends.
+func (w *worker) publish(now time.Duration, seconds float64) {
+	if events := w.sched.pool.events.take(); len(events) > 0 {
+		w.onKV(KVBatch{Worker: w.index, At: now, Events: events})
+	}
+	w.passes.finished(now, seconds, &w.sched)
 }
 
 // submit hands the worker a request that reaches its API server now.
 func (w *worker) submit(r *request, now time.Duration) {
-	r.arrived, r.seed = now, w.hashSeed
+	r.arrived = now
 	r.limit = min(r.OutputTokens, w.maxTokens-r.PromptTokens)
 	if w.role == Prefill {
 		r.limit = 1
@@ -77,71 +93,112 @@ func (w *worker) begin(now time.Duration) {
 	w.reserve()
 	w.tellLookups()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
-	if len(w.sched.chunks) == 0 {
+	if w.sched.work == (physics.Work{}) {
+		w.passes.rest(now)
 		return
 	}
-	w.stepWork = w.sched.work()
-	w.stepClean = w.cost.Seconds(w.stepWork)
+	w.passes.planned(&w.sched)
+	w.stepWork = w.sched.work
+	w.stepDemand = w.cost.Demand(w.stepWork)
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
-	w.stepEnd = now + max(time.Duration(w.stepClean*factor/w.speed*float64(time.Second)), 1)
+	w.stepEnd = now + max(time.Duration(w.stepDemand.Seconds*factor/w.speed*float64(time.Second)), 1)
 }
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
 func (w *worker) end() {
-	now, length := w.stepEnd, w.stepEnd-w.stepStart
-	step := w.truth.step(w.stepWork, w.cost.Split(w.stepWork, w.stepClean, length.Seconds()), w.stepStart, length)
+	now, seconds := w.stepEnd, (w.stepEnd - w.stepStart).Seconds()
+	shares := w.divide(seconds)
+	w.truth.step(&w.stepWork, &shares, seconds, w.device.gpus)
+	w.gpuSums.add(&shares.Step)
+	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
 	told := engine.Step{
-		End: now, Seconds: length.Seconds(),
+		End: now, Seconds: seconds,
 		PrefillTokens: w.stepWork.PrefillTokens, DecodeSequences: w.stepWork.DecodeSequences,
 	}
-	w.emit(now, &told)
-	w.sched.finish(func(r *request) bool { return r.generated == r.limit })
+	w.emit(now, &told, &shares)
+	w.sched.finish(w.done)
 	told.State = w.state()
 	w.book.Step(&told)
+	w.publish(now, seconds)
 	if w.onStep != nil {
+		step := stepTruth(&w.stepWork, &shares, w.stepStart, seconds, w.device.gpus)
 		step.Worker = w.index
 		w.onStep(step)
 	}
 	w.begin(now)
 }
 
-// emit advances every request of the step and adds to what the engine is told of it.
-func (w *worker) emit(now time.Duration, told *engine.Step) {
+// divide plays the game of the phases over the step in progress, which takes the given time.
+func (w *worker) divide(seconds float64) physics.DemandShares {
+	return w.cost.Divide(w.stepDemand, w.stepWork, seconds/w.stepDemand.Seconds)
+}
+
+// emit advances every sequence of the step and adds to what the engine is told of it.
+func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.DemandShares) {
 	regular := 0 // sequences whose previous token came with the previous step: one common interval
-	for _, c := range w.sched.chunks {
-		r := c.req
-		w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+c.tokens)-r.computed))
-		r.computed += c.tokens
-		r.reached = max(r.reached, r.computed)
-		if r.computed < r.tokens() {
+	w.done = w.done[:0]
+	running := w.sched.running
+	for i := range running {
+		q := &running[i]
+		switch {
+		case q.tokens == 0:
+			continue
+		case q.left > 0:
+			q.left--
+			q.fill--
+			q.room--
+			regular++
+		case !w.emitPrompt(q, now, told, shares):
 			continue
 		}
-		told.Outputs++
-		r.decoding = true
-		r.generated++
-		switch {
-		case r.generated == 1:
-			r.firstToken = now
-			told.CreditedPrompt += r.computedPrompt()
-			w.bookFirstToken(r)
-		case r.lastToken == w.stepStart:
-			regular++
-		default:
-			w.bookInterval(now-r.lastToken, 1)
-		}
-		r.lastToken = now
-		told.Preemptions += r.unreported
-		r.unreported = 0
-		if r.generated == r.limit {
-			w.bookFinish(r)
+		if q.left == 0 {
+			w.finish(i, now)
 		}
 	}
+	told.Outputs += regular
+	w.sched.context += regular
+	w.sched.tokens += regular
 	if regular > 0 {
 		w.bookInterval(now-w.stepStart, regular)
 	}
 	w.truth.sums.OutputTokens += int64(told.Outputs)
+}
+
+// emitPrompt advances a request whose prompt, or recomputation, was in the step; true if that produced a token.
+func (w *worker) emitPrompt(q *sequence, now time.Duration, told *engine.Step, shares *physics.DemandShares) bool {
+	r := q.req
+	tokens := int(q.tokens)
+	r.shares.addPrefill(shares, float64(tokens)/float64(w.stepWork.PrefillTokens))
+	w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+tokens)-r.computed))
+	r.computed += tokens
+	w.sched.tokens += tokens
+	r.reached = max(r.reached, r.computed)
+	if r.computed < r.tokens() {
+		return false
+	}
+	told.Outputs++
+	told.Preemptions += r.unreported
+	r.unreported = 0
+	if r.generated++; r.generated == 1 {
+		r.firstToken = now
+		told.CreditedPrompt += r.computedPrompt()
+		w.bookFirstToken(r)
+	} else {
+		w.bookInterval(now-r.lastToken, 1)
+	}
+	r.lastToken = now
+	w.sched.startDecoding(q)
+	return true
+}
+
+// finish ends the i-th running sequence, which has produced its last token.
+func (w *worker) finish(i int, now time.Duration) {
+	q := &w.sched.running[i]
+	w.sched.leave(q, now)
+	w.done = append(w.done, i)
+	w.bookFinish(q.req)
 }
 
 func (w *worker) bookInterval(d time.Duration, n int) {
@@ -184,4 +241,16 @@ func (w *worker) inFlight(now time.Duration) float64 {
 		return 0
 	}
 	return (now - w.stepStart).Seconds()
+}
+
+// remainder is what the worker's finished steps do not account for by now.
+func (w *worker) remainder(now time.Duration) remainder {
+	r := remainder{inFlightSeconds: w.inFlight(now)}
+	r.idleJoules = max(0, now.Seconds()-w.truth.sums.BusySeconds-r.inFlightSeconds) * w.cost.IdlePower()
+	if r.inFlightSeconds > 0 {
+		seconds := (w.stepEnd - w.stepStart).Seconds()
+		step := w.divide(seconds).Step
+		r.inFlightJoules = step.Joules * r.inFlightSeconds / seconds
+	}
+	return r
 }

@@ -5,13 +5,13 @@ import (
 	"testing"
 )
 
-func costOf(t *testing.T, gpu, model, stack, precision string, tp int) *Cost {
+func costOf(t testing.TB, gpu, model, stack, precision string, tp int) *Cost {
 	t.Helper()
 	fig, err := figures()
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := NewCost(fig, fig.GPUs[gpu], fig.Models[model], fig.Stacks[stack], precision, tp)
+	m, err := fig.NewCost(Deployment{Model: model, GPU: gpu, Stack: stack, Precision: precision, TensorParallel: tp})
 	if err != nil {
 		t.Fatal(err)
 	}

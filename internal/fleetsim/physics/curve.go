@@ -3,6 +3,7 @@ package physics
 import (
 	"fmt"
 	"math"
+	"slices"
 )
 
 // curve is a measured relation y(x), interpolated linearly in log x and held constant beyond its ends.
@@ -61,3 +62,9 @@ func (c curve) timeAt(x float64) float64 {
 	f := (math.Log(x) - c.logX[i-1]) / (c.logX[i] - c.logX[i-1])
 	return c.y[i-1] * math.Pow(c.y[i]/c.y[i-1], f)
 }
+
+func (c curve) first() float64 { return c.x[0] }
+func (c curve) last() float64  { return c.x[len(c.x)-1] }
+
+// highest is the largest y.
+func (c curve) highest() float64 { return slices.Max(c.y) }

@@ -19,10 +19,24 @@ type Figures struct {
 
 // GPU is one kind of GPU.
 type GPU struct {
-	Source           string                  `yaml:"source"`
-	PeakFLOPS        map[string]float64      `yaml:"peak_flops_per_second"`
-	Bandwidth        float64                 `yaml:"memory_bandwidth_bytes_per_second"`
-	Memory           float64                 `yaml:"memory_bytes"`
+	Source    string             `yaml:"source"`
+	PeakFLOPS map[string]float64 `yaml:"peak_flops_per_second"`
+	Bandwidth float64            `yaml:"memory_bandwidth_bytes_per_second"`
+	Memory    float64            `yaml:"memory_bytes"`
+	NVLink    float64            `yaml:"nvlink_bytes_per_second"` // one direction
+	NIC       float64            `yaml:"nic_bytes_per_second"`    // one direction, share of one GPU
+
+	TDP               float64 `yaml:"tdp_watts"`
+	MinimumPowerLimit float64 `yaml:"minimum_power_limit_watts"`
+	Idle              float64 `yaml:"idle_watts"`
+	ActiveWatts       float64 `yaml:"active_watts"` // on top of idle while kernels run
+	TensorWatts       float64 `yaml:"tensor_watts"` // on top of that at the rate of the best GEMMs and full clock
+	DRAMWatts         float64 `yaml:"dram_watts"`   // on top of that at full bandwidth
+	BaseClock         float64 `yaml:"base_clock_hz"`
+	BoostClock        float64 `yaml:"boost_clock_hz"`
+	LowestClock       float64 `yaml:"lowest_clock_hz"`
+	TileRows          float64 `yaml:"tensor_tile_rows"` // rows the tensor pipes compute at least
+
 	GEMMEfficiency   map[string][][2]float64 `yaml:"gemm_efficiency"`
 	StreamEfficiency map[string][][2]float64 `yaml:"weight_stream_efficiency"`
 	DecodeAttention  [][2]float64            `yaml:"decode_attention_seconds"`
@@ -42,6 +56,8 @@ type Model struct {
 	HeadDimension int     `yaml:"head_dimension"`
 	Vocabulary    int     `yaml:"vocabulary"`
 	MaxTokens     int     `yaml:"max_model_tokens"`
+	Experts       int     `yaml:"experts"`           // 0: dense; then feed_forward is the width of each expert
+	Routed        int     `yaml:"experts_per_token"` // experts a token passes
 }
 
 // Stack is what the serving software adds to the kernels.
@@ -61,27 +77,4 @@ func Pick[V any](key, name string, rows map[string]V) (V, error) {
 		return row, fmt.Errorf("%s: unknown value %q; known: %s", key, name, strings.Join(slices.Sorted(maps.Keys(rows)), ", "))
 	}
 	return row, nil
-}
-
-// KVBytesPerToken is the size of one token's keys and values in 16-bit precision over all layers, in bytes.
-func (m Model) KVBytesPerToken() float64 {
-	return float64(2 * 2 * m.KVHeads * m.HeadDimension * m.Layers)
-}
-
-// HeadParameters counts the output projection (as many again are in the input embedding, which is a lookup).
-func (m Model) HeadParameters() float64 { return float64(m.Vocabulary) * float64(m.Hidden) }
-
-// LayerParameters counts the weights of all layers: everything but the two vocabulary matrices.
-func (m Model) LayerParameters() float64 { return m.Parameters - 2*m.HeadParameters() }
-
-// WeightBytes is the memory of all weights; only the layers are quantised, as in the published FP8 checkpoints.
-func (m Model) WeightBytes(precision string) float64 {
-	return m.LayerParameters()*bytesPerParameter(precision) + 2*m.HeadParameters()*2
-}
-
-func bytesPerParameter(precision string) float64 {
-	if precision == "fp8" {
-		return 1
-	}
-	return 2
 }

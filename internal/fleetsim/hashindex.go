@@ -1,0 +1,43 @@
+package fleetsim
+
+// hashIndex finds blocks by the hash of their content. It is a table with open addressing and a fixed size: a pool has at most as many
+// hashes as blocks, and a slot needs only the block's number, since the block knows its hash.
+type hashIndex struct {
+	slots []int32 // block + 1; 0 is empty
+	mask  uint64
+}
+
+// newHashIndex makes an index for up to n hashes, at most two thirds full.
+func newHashIndex(n int) hashIndex {
+	size := 16
+	for size*2 < n*3 {
+		size *= 2
+	}
+	return hashIndex{slots: make([]int32, size), mask: uint64(size - 1)}
+}
+
+// find returns the first block with the hash, or none, and the slot where it is or would be.
+func (x *hashIndex) find(blocks []block, hash uint64) (id int32, slot uint64) {
+	for slot = hash & x.mask; x.slots[slot] != 0; slot = (slot + 1) & x.mask {
+		if id := x.slots[slot] - 1; blocks[id].hash == hash {
+			return id, slot
+		}
+	}
+	return none, slot
+}
+
+// put makes a block the one found at a slot.
+func (x *hashIndex) put(slot uint64, id int32) { x.slots[slot] = id + 1 }
+
+// drop empties a slot and moves up the entries behind it that a search would otherwise no longer reach.
+func (x *hashIndex) drop(blocks []block, slot uint64) {
+	for next := (slot + 1) & x.mask; x.slots[next] != 0; next = (next + 1) & x.mask {
+		home := blocks[x.slots[next]-1].hash & x.mask
+		// The entry may move to the hole unless its home lies behind the hole, cyclically.
+		if (next-home)&x.mask >= (next-slot)&x.mask {
+			x.slots[slot] = x.slots[next]
+			slot = next
+		}
+	}
+	x.slots[slot] = 0
+}

@@ -1,0 +1,44 @@
+package fleetsim
+
+import (
+	"testing"
+	"time"
+)
+
+// benchmarkSteps reports how many engine steps a second of one core simulates, once the worker has settled.
+func benchmarkSteps(b *testing.B, cfg Config, stretch time.Duration) {
+	f := start(b, cfg)
+	advance(b, f, 2*time.Minute)
+	before := f.Truth().Steps
+	b.ReportAllocs()
+	for b.Loop() {
+		advance(b, f, f.Now()+stretch)
+	}
+	steps := float64(f.Truth().Steps - before)
+	b.ReportMetric(steps/b.Elapsed().Seconds(), "steps/s")
+	b.ReportMetric(float64(f.Truth().OutputTokens)/float64(f.Truth().Steps), "tokens/step")
+}
+
+// The conversation traffic: mixed steps, some 26 sequences decode at a time.
+func BenchmarkStepsConversation(b *testing.B) { benchmarkSteps(b, DefaultConfig(), 10*time.Minute) }
+
+// Long answers to short prompts: nearly every step only decodes.
+func BenchmarkStepsDecodeHeavy(b *testing.B) {
+	cfg := DefaultConfig()
+	cfg.Workload = ClosedLoop{Concurrency: 64, PromptTokens: 128, OutputTokens: 1024, Spread: 0.5}
+	benchmarkSteps(b, cfg, 10*time.Minute)
+}
+
+// Long prompts with short answers: most steps are full of prompt.
+func BenchmarkStepsPrefillHeavy(b *testing.B) {
+	cfg := DefaultConfig()
+	cfg.Workload = Synthetic{Shape: "azure-code", Load: 1.5}
+	benchmarkSteps(b, cfg, 10*time.Minute)
+}
+
+// A full batch of 256 sequences.
+func BenchmarkStepsFullBatch(b *testing.B) {
+	cfg := DefaultConfig()
+	cfg.Workload = ClosedLoop{Concurrency: 256, PromptTokens: 128, OutputTokens: 512, Spread: 0.5}
+	benchmarkSteps(b, cfg, 10*time.Minute)
+}
