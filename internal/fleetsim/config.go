@@ -35,6 +35,8 @@ type Config struct {
 	// OnKV and OnPass, when set, see what each worker's prefix cache publishes and each step's forward-pass record.
 	OnKV   func(KVBatch)
 	OnPass func(Pass)
+	// OnProcess, when set, is told when a worker's process ends (up false) and when the next one runs.
+	OnProcess func(worker int, up bool)
 
 	newBook func(name string, f engine.Facts) (engine.Book, error) // nil: the engines' own
 }

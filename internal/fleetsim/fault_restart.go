@@ -34,6 +34,7 @@ func (f *Fleet) stop(w *worker) {
 	requests, handoffs := w.requests(), w.handoffs
 	w.down = true
 	f.down++
+	f.process(w, false)
 	w.inbox, w.stepEnd = nil, idle
 	w.sched = newScheduler(&f.cfg.Pools[w.pool])
 	w.passes.stop()
@@ -130,6 +131,7 @@ func (f *Fleet) launch(w *worker) error {
 	if err := f.openBook(w); err != nil {
 		return err
 	}
+	f.process(w, true)
 	held, homeless := f.held, f.homeless
 	f.held, f.homeless = nil, nil
 	for _, r := range held {

@@ -29,6 +29,10 @@ type TransferTruth struct {
 	Retries      int     `json:"retries"`
 	Failed       bool    `json:"failed"`
 
+	// Of the last attempt: each rank's time, its longest being EndSeconds less the attempt's start, and the part of it that was posting.
+	RankSeconds []float64 `json:"rank_seconds"`
+	PostSeconds float64   `json:"post_seconds"`
+
 	// ExposedSeconds is the part of the time to first token that waited for the links and the transfer, with nothing computed.
 	ExposedSeconds float64 `json:"exposed_seconds"`
 }
@@ -188,7 +192,12 @@ func (f *Fleet) bookTransfer(t *transfer) {
 		StartSeconds: (min(t.started, f.now) - t.overlap).Seconds(),
 		Tokens:       t.tokens, Bytes: t.bytes, Descriptors: t.descriptors, Ranks: t.ranks, Transport: t.link.Transport,
 		Stalls: t.stalls, StallSeconds: t.stalled.Seconds(), Retries: t.retries, Failed: t.failed,
-		ExposedSeconds: (f.now - t.posted).Seconds(),
+		ExposedSeconds: (f.now - t.posted).Seconds(), PostSeconds: t.postSeconds(),
+	}
+	if f.cfg.OnTransfer != nil {
+		for _, d := range t.rankTimes {
+			truth.RankSeconds = append(truth.RankSeconds, d.Seconds())
+		}
 	}
 	h.target.truth.sums.Transfers.observe(&truth)
 	if f.cfg.OnTransfer != nil {
@@ -199,11 +208,16 @@ func (f *Fleet) bookTransfer(t *transfer) {
 	}
 }
 
+// postSeconds is how long each rank submitted.
+func (t *transfer) postSeconds() float64 {
+	return t.link.Post.Seconds() + t.link.PerDescriptor.Seconds()*float64(t.descriptors/t.ranks)
+}
+
 // tellTransfer tells the engine that moves the data: vLLM's decode worker hears of it from each of its ranks, the others once.
 func (f *Fleet) tellTransfer(t *transfer) {
 	told := engine.Transfer{
 		Seconds:     (f.now - t.started + t.overlap).Seconds(),
-		PostSeconds: t.link.Post.Seconds() + t.link.PerDescriptor.Seconds()*float64(t.descriptors/t.ranks),
+		PostSeconds: t.postSeconds(),
 		Bytes:       t.bytes, Descriptors: t.descriptors, Tokens: t.tokens, Failed: t.failed,
 	}
 	book := t.hand.target.book

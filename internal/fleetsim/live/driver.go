@@ -33,7 +33,7 @@ type driver struct {
 	mu      sync.Mutex
 	fleet   *fleetsim.Fleet
 	pending []event // in order of time
-	moved   []func(now time.Duration)
+	moved   []func(now time.Duration) error
 	err     error
 }
 
@@ -58,7 +58,7 @@ func (d *driver) schedule(at time.Duration, do func() error) {
 }
 
 // onMove has f called with the time reached after every move, the lock held.
-func (d *driver) onMove(f func(now time.Duration)) { d.moved = append(d.moved, f) }
+func (d *driver) onMove(f func(now time.Duration) error) { d.moved = append(d.moved, f) }
 
 // advance moves the fleet to simulated time t, or to the end, doing what is due, and reports whether that was the end. The lock is
 // held.
@@ -71,19 +71,30 @@ func (d *driver) advance(t time.Duration) bool {
 		e := d.pending[0]
 		d.pending = d.pending[1:]
 		d.move(e.at)
-		d.err = errors.Join(d.err, e.do())
+		d.fail(e.do())
 	}
 	d.move(t)
 	return over || d.err != nil || (d.fleet.Done() && len(d.pending) == 0)
 }
 
 func (d *driver) move(t time.Duration) {
-	if err := d.fleet.Advance(t); err != nil && d.err == nil {
-		d.err = err
+	if d.err == nil {
+		d.fail(d.fleet.Advance(t))
 	}
 	for _, f := range d.moved {
-		f(d.fleet.Now())
+		d.fail(f(d.fleet.Now()))
 	}
+}
+
+// fail ends the run because of an error. The lock is held.
+func (d *driver) fail(err error) { d.err = errors.Join(d.err, err) }
+
+// now is the wall time of the simulated time reached. The lock is held, or nothing runs yet.
+func (d *driver) now() time.Time {
+	if d.fleet == nil {
+		return d.start
+	}
+	return d.wall(d.fleet.Now())
 }
 
 // catchUp brings the fleet to the time the clock shows. The lock is held.

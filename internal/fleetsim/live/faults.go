@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/nixl"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/stream"
@@ -37,15 +36,15 @@ func nothing() error { return nil }
 func (r *Rig) apply(f *scenario.Fault) (undo func() error, err error) {
 	switch {
 	case f.ScrapeHang != nil:
-		return r.onPages(f.ScrapeHang.Worker, func(p *PageFault) { p.Hang = true }), nil
+		return r.onPages(f.ScrapeHang.Worker, func(p *PageFault) { p.Hang = true }, func(p *PageFault) { p.Hang = false }), nil
 	case f.ScrapeDelay != nil:
-		return r.onPages(f.ScrapeDelay.Worker, func(p *PageFault) { p.Delay = f.ScrapeDelay.Delay }), nil
+		return r.onPages(f.ScrapeDelay.Worker, func(p *PageFault) { p.Delay = f.ScrapeDelay.Delay }, func(p *PageFault) { p.Delay = 0 }), nil
 	case f.ScrapeStatus != nil:
-		return r.onPages(f.ScrapeStatus.Worker, func(p *PageFault) { p.Status = f.ScrapeStatus.Status }), nil
+		return r.onPages(f.ScrapeStatus.Worker, func(p *PageFault) { p.Status = f.ScrapeStatus.Status }, func(p *PageFault) { p.Status = 0 }), nil
 	case f.ScrapeTruncate != nil:
-		return r.onPages(f.ScrapeTruncate.Worker, func(p *PageFault) { p.Truncate = f.ScrapeTruncate.Share }), nil
+		return r.onPages(f.ScrapeTruncate.Worker, func(p *PageFault) { p.Truncate = f.ScrapeTruncate.Share }, func(p *PageFault) { p.Truncate = 0 }), nil
 	case f.LabelChurn != nil:
-		return r.onPages(f.LabelChurn.Worker, func(p *PageFault) { p.LabelChurn = true }), nil
+		return r.onPages(f.LabelChurn.Worker, func(p *PageFault) { p.LabelChurn = true }, func(p *PageFault) { p.LabelChurn = false }), nil
 	case f.ClockSkew != nil:
 		return r.skewClock(f.ClockSkew), nil
 	case f.EventDrop != nil, f.EventLoss != nil, f.EventGarbage != nil, f.EventDuplicate != nil, f.NoReplay != nil:
@@ -70,23 +69,18 @@ func (r *Rig) chosen(worker *int) []int {
 	return all
 }
 
-// onPages changes the page fault of some workers; undo brings back what was before.
-func (r *Rig) onPages(worker *int, change func(*PageFault)) (undo func() error) {
-	before := map[*faultyPage]PageFault{}
-	for _, w := range r.chosen(worker) {
-		if w >= len(r.pages) {
-			continue // no servers
+// onPages changes the page fault of some workers; undo puts the same setting back to what it is without a fault.
+func (r *Rig) onPages(worker *int, change, undo func(*PageFault)) func() error {
+	all := func(f func(*PageFault)) {
+		for _, w := range r.chosen(worker) {
+			if w < len(r.pages) { // none without servers
+				r.pages[w].change(f)
+			}
 		}
-		p := r.pages[w]
-		fault := p.get()
-		before[p] = fault
-		change(&fault)
-		p.set(fault)
 	}
+	all(change)
 	return func() error {
-		for p, fault := range before {
-			p.set(fault)
-		}
+		all(undo)
 		return nil
 	}
 }
@@ -141,8 +135,8 @@ func (r *Rig) applyStream(f *scenario.Fault) (func() error, error) {
 				}
 			}
 		}
-		set(stream.ReplaySilent)
-		return func() error { set(stream.ReplayNormal); return nil }, nil
+		set(stream.ReplayRefused)
+		return func() error { set(stream.ReplayServed); return nil }, nil
 	}
 	return nothing, nil
 }

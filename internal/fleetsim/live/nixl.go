@@ -98,6 +98,20 @@ func (a *agents) flush(now time.Time) {
 	}
 }
 
+// process follows a worker's process: its agents die with it, and new ones take their files over.
+func (a *agents) process(worker int, up bool) error {
+	return a.each(&worker, func(w, r int, t nixl.Telemetry) error {
+		if !up {
+			return t.Kill()
+		}
+		fresh, err := a.start(w, r)
+		if err == nil {
+			a.ranks[w][r] = fresh
+		}
+		return err
+	})
+}
+
 // each calls f for every agent of a worker, or of all.
 func (a *agents) each(worker *int, f func(worker, rank int, t nixl.Telemetry) error) error {
 	var err error

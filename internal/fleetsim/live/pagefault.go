@@ -11,6 +11,7 @@ import (
 
 // PageFault is what goes wrong between an engine's HTTP server and whoever scrapes it. The zero value is no fault.
 type PageFault struct {
+	Down       bool          // the process is not there: the connection ends without an answer
 	Hang       bool          // accept, then never answer
 	Delay      time.Duration // before the answer
 	Status     int           // answer with this code instead; 0: as usual
@@ -42,6 +43,20 @@ func (p *faultyPage) set(f PageFault) {
 	p.changed = make(chan struct{})
 }
 
+// change alters the fault in force.
+func (p *faultyPage) change(f func(*PageFault)) {
+	fault := p.get()
+	f(&fault)
+	p.set(fault)
+}
+
+// get is the fault in force.
+func (p *faultyPage) get() PageFault {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.fault
+}
+
 // now is the fault in force and a channel that is closed when it changes.
 func (p *faultyPage) now() (PageFault, <-chan struct{}, int) {
 	p.mu.Lock()
@@ -59,6 +74,9 @@ func (p *faultyPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case <-changed:
 			fault, changed, scrape = p.now()
 		}
+	}
+	if fault.Down {
+		panic(http.ErrAbortHandler)
 	}
 	if fault.Delay > 0 {
 		select {

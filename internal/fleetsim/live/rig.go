@@ -192,6 +192,9 @@ func (r *Rig) hook(cfg *fleetsim.Config) {
 
 // process follows a worker's process that ends or starts.
 func (r *Rig) process(worker int, up bool) {
+	if worker < len(r.pages) {
+		r.pages[worker].change(func(p *PageFault) { p.Down = !up })
+	}
 	if up && r.kv != nil {
 		r.kv.publishers[worker].Restart()
 	}

@@ -20,9 +20,8 @@ func Apply(f *fleetsim.Fleet, x *Fault) (undo func() error, err error) {
 	case x.CounterReset != nil:
 		return nothing, each(f, x.CounterReset.Worker, f.ResetCounters)
 	case x.Version != nil:
-		return forEach(f, x.Version.Worker, func(w int) (func() error, error) {
-			old := f.Facts(w).Version
-			return func() error { return f.SetVersion(w, old) }, f.SetVersion(w, x.Version.Version)
+		return nothing, each(f, x.Version.Worker, func(w int) error {
+			return errors.Join(f.SetVersion(w, x.Version.Version), f.RestartWorker(w, x.Version.Downtime))
 		})
 	case x.Speed != nil:
 		return forEach(f, x.Speed.Worker, func(w int) (func() error, error) {
@@ -30,9 +29,8 @@ func Apply(f *fleetsim.Fleet, x *Fault) (undo func() error, err error) {
 			return func() error { return f.SetSpeed(w, old) }, f.SetSpeed(w, x.Speed.Factor)
 		})
 	case x.HashSeed != nil:
-		return forEach(f, x.HashSeed.Worker, func(w int) (func() error, error) {
-			old := f.HashSeed(w)
-			return func() error { return f.SetHashSeed(w, old) }, f.SetHashSeed(w, x.HashSeed.Seed)
+		return nothing, each(f, x.HashSeed.Worker, func(w int) error {
+			return errors.Join(f.SetHashSeed(w, x.HashSeed.Seed), f.RestartWorker(w, x.HashSeed.Downtime))
 		})
 	case x.Load != nil:
 		return func() error { return f.SetLoad(1) }, f.SetLoad(x.Load.Factor)

@@ -18,9 +18,9 @@ type Fault struct {
 	// The engine.
 	Restart      *Restart `yaml:"restart"`
 	CounterReset *Worker  `yaml:"counter_reset"` // all counters start over, the work goes on
-	Version      *Version `yaml:"version"`       // the page is that of another release
+	Version      *Version `yaml:"version"`       // a restart as another release, which names things otherwise
 	Speed        *Speed   `yaml:"speed"`
-	HashSeed     *Seed    `yaml:"hash_seed"`
+	HashSeed     *Seed    `yaml:"hash_seed"` // a restart with another seed of block hashes
 
 	// The traffic and the network.
 	Load        *Factor            `yaml:"load"` // arrival rate times a factor
@@ -62,8 +62,9 @@ type Restart struct {
 
 // Version names a release.
 type Version struct {
-	Worker  *int   `yaml:"worker"`
-	Version string `yaml:"version"`
+	Worker   *int          `yaml:"worker"`
+	Version  string        `yaml:"version"`
+	Downtime time.Duration `yaml:"downtime"`
 }
 
 // Speed slows a worker down or makes it faster.
@@ -74,8 +75,9 @@ type Speed struct {
 
 // Seed is a hash seed.
 type Seed struct {
-	Worker *int   `yaml:"worker"`
-	Seed   uint64 `yaml:"seed"`
+	Worker   *int          `yaml:"worker"`
+	Seed     uint64        `yaml:"seed"`
+	Downtime time.Duration `yaml:"downtime"`
 }
 
 // Factor multiplies.
@@ -154,7 +156,7 @@ func FaultKinds() []string {
 // once tells the kinds that happen at a moment and cannot last.
 func once(kind string) bool {
 	switch kind {
-	case "restart", "counter_reset", "event_drop", "event_garbage", "event_duplicate", "agent_death", "xid":
+	case "restart", "counter_reset", "version", "hash_seed", "event_drop", "event_garbage", "event_duplicate", "agent_death", "xid":
 		return true
 	}
 	return false
