@@ -106,6 +106,17 @@ func (s *VLLM) Transferred(*Transfer) {}
 // Expired is told of KV given up.
 func (s *VLLM) Expired(int) {}
 
+// Sent is told of KV fetched by another engine, of which vLLM's page says nothing.
+func (s *VLLM) Sent(*Transfer) {}
+
+// Evicted is told of a block taken for other content.
+func (s *VLLM) Evicted(*Eviction) {}
+
+// Endpoints are the paths of vLLM's server.
+func (s *VLLM) Endpoints() []Endpoint {
+	return []Endpoint{{Path: "/metrics", ContentType: s.ContentType(), Write: s.WritePage}, healthy("/health")}
+}
+
 // ContentType is the media type of the page.
 func (s *VLLM) ContentType() string { return VLLMContentType }
 
