@@ -23,6 +23,7 @@ type Facts struct {
 	MaxBatchedTokens int
 	MaxNumSeqs       int
 	TensorParallel   int
+	MemoryBytes      float64 // of one GPU; 0 is not known
 	MemoryShare      float64 // of the GPU memory that the engine may take, 0..1
 	PrefixCaching    bool
 	CacheDataType    string // of the KV cache; "" is the model's own
@@ -34,14 +35,6 @@ type Facts struct {
 	MaxAdapters       int     // LoRA adapters that may run together; 0 without LoRA
 	ResidencySample   float64 // share of KV blocks whose residency is observed, 0..1; 0 without
 	Effort            Effort  // by which the process estimates its own work; zero without
-}
-
-// Effort is a model's cost by the analytic estimate that an engine makes of itself, per GPU.
-type Effort struct {
-	TokenFLOPs   float64 // per token computed, attention aside
-	ContextFLOPs float64 // per token computed and token it attends to
-	WeightBytes  float64 // read per step
-	CacheBytes   float64 // KV of one token
 }
 
 // State is the scheduler's state at the end of a step.
@@ -72,8 +65,9 @@ type Step struct {
 	End     time.Duration // since the start of the simulation
 	Seconds float64
 
-	PrefillTokens   int // prompt tokens computed
-	DecodeSequences int
+	PrefillTokens    int // prompt tokens computed
+	PrefillSequences int // requests these belong to; 0 is not known
+	DecodeSequences  int
 
 	PrefillContext float64 // sum over the prompt tokens of the tokens they attend to, tokens^2
 	DecodeContext  float64 // tokens that the decoding sequences attend to
