@@ -40,6 +40,8 @@ func (c *fakeClock) Now() time.Time {
 	return c.now
 }
 
+func (c *fakeClock) After(time.Duration) <-chan time.Time { return nil }
+
 func (c *fakeClock) Ticker(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
 
 func (c *fakeClock) move(d time.Duration) {
@@ -70,7 +72,7 @@ func launch(t *testing.T, args ...string) *program {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &program{clock: newFakeClock(), stop: stop, exit: make(chan int, 1)}
 	out, in := io.Pipe()
-	args = append([]string{"--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, args...)
+	args = append(args, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0")
 	go func() {
 		p.exit <- run(ctx, args, in, &p.stderr, p.clock)
 		in.Close()
@@ -106,7 +108,7 @@ func fetch(t *testing.T, url string) (string, http.Header) {
 func TestWorkersAnswerLikeVLLM(t *testing.T) {
 	dir := t.TempDir()
 	ledgerPath, requestsPath := filepath.Join(dir, "ledger.json"), filepath.Join(dir, "requests.jsonl")
-	p := launch(t, "--workers", "2", "--ledger", ledgerPath, "--requests", requestsPath)
+	p := launch(t, "--set", "pools[0].workers=2", "--ledger", ledgerPath, "--requests", requestsPath)
 	if len(p.ready.Workers) != 2 {
 		t.Fatalf("ready: %+v", p.ready)
 	}
@@ -171,7 +173,7 @@ func (l *ledgerOf) UnmarshalJSON(b []byte) error {
 }
 
 func TestDurationEndsTheRun(t *testing.T) {
-	p := launch(t, "--workers", "1", "--duration", "10s", "--speed", "100")
+	p := launch(t, "--set", "pools[0].workers=1", "--duration", "10s", "--speed", "100")
 	p.clock.move(time.Second)
 	p.clock.ticks <- time.Time{}
 	if code := <-p.exit; code != exitOK {
@@ -185,7 +187,7 @@ func TestSprintIsReproducible(t *testing.T) {
 	var ledgers [2][]byte
 	for i := range ledgers {
 		path := filepath.Join(t.TempDir(), "ledger.json")
-		p := launch(t, "--workers", "2", "--speed", "0", "--duration", "1m", "--seed", "9", "--ledger", path)
+		p := launch(t, "--set", "pools[0].workers=2", "--speed", "0", "--duration", "1m", "--set", "seed=9", "--ledger", path)
 		if code := <-p.exit; code != exitOK {
 			t.Fatalf("exit code %d: %s", code, p.stderr.String())
 		}
@@ -207,7 +209,7 @@ func TestTraceEndsTheRunAndItsErrorsShow(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p := launch(t, "--workers", "1", "--trace", path, "--speed", "0")
+		p := launch(t, "--set", "pools[0].workers=1", "--set", "workload={trace: {path: "+path+"}}", "--speed", "0")
 		if code := <-p.exit; code != want {
 			t.Errorf("exit code %d, want %d: %s", code, want, p.stderr.String())
 		}
@@ -251,7 +253,7 @@ func TestWrongArgumentsAreRefused(t *testing.T) {
 // The real program: real clock, real signal.
 func TestMainStopsOnSignal(t *testing.T) {
 	if os.Getenv("FLEETSIM_TEST_MAIN") == "1" {
-		os.Args = []string{"fleetsim", "--workers", "1", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}
+		os.Args = []string{"fleetsim", "--set", "pools[0].workers=1", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}
 		main()
 		return
 	}

@@ -112,13 +112,18 @@ func (f *Fleet) targetGone(r *request, arriving bool) {
 func (f *Fleet) lose(r *request, w *worker) {
 	if r.attempt >= f.cfg.Client.Retries {
 		w.truth.sums.Faults.LostRequests++
+		f.clients.gone(r)
 		f.answered(1)
 		return
 	}
 	w.truth.sums.Faults.ResentRequests++
+	f.clients.gone(r)
 	again := r.again()
 	again.attempt++
-	f.agenda.add(f.now+f.cfg.Client.Backoff, func() { f.dispatch(again) })
+	f.agenda.add(f.now+f.cfg.Client.Backoff, func() {
+		f.clients.sent(again)
+		f.dispatch(again)
+	})
 }
 
 // launch starts a worker's new process.

@@ -27,6 +27,7 @@ type Fleet struct {
 	nextAt  time.Duration // its time in the workload
 	arrived uint64        // requests so far, the number of the next one
 	open    int           // requests arrived and not answered
+	clients *clients
 	now     time.Duration
 	err     error
 
@@ -132,6 +133,7 @@ func (f *Fleet) arrive() {
 	}
 	f.arrived++
 	f.open++
+	f.clients.sent(r)
 	f.dispatch(r)
 	f.setError(f.pull())
 }
@@ -149,6 +151,7 @@ func (f *Fleet) dispatch(r *request) {
 	switch {
 	case r.PromptTokens >= w.maxTokens:
 		w.truth.sums.RejectedRequests++
+		f.clients.gone(r)
 		f.open--
 	case w.role != Prefill:
 		w.submit(r, f.now)

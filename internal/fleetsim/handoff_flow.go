@@ -134,6 +134,7 @@ func (f *Fleet) kvLost(h *handoff) {
 		f.forgetHomeless(h)
 		if f.cfg.Handoff.OnFailure == Fail {
 			h.source.truth.sums.Faults.FailedRequests++
+			f.clients.gone(r)
 			f.answered(1)
 			return
 		}

@@ -182,6 +182,7 @@ func (w *worker) fail(r *request, now time.Duration) {
 	told := r.told()
 	told.Aborted = true
 	w.book.Finished(told)
+	w.clients.gone(r)
 	w.answered++
 }
 

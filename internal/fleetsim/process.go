@@ -1,5 +1,7 @@
 package fleetsim
 
+import "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
+
 // SetVersion changes the release whose page a worker's engine speaks; as with any upgrade it counts from the next restart on. A
 // version that the engine does not know is the error of that restart.
 func (f *Fleet) SetVersion(worker int, version string) error {
@@ -26,3 +28,6 @@ func (f *Fleet) process(w *worker, up bool) {
 		f.cfg.OnProcess(w.index, up)
 	}
 }
+
+// State is what a worker's scheduler has now, a step in progress included.
+func (f *Fleet) State(worker int) engine.State { return f.workers[worker].state() }

@@ -25,7 +25,7 @@ func New(cfg Config) (*Fleet, error) {
 		cfg.DecodeRouter = cfg.Router
 	}
 	if cfg.newBook == nil {
-		cfg.newBook = newBook
+		cfg.newBook = engine.New
 	}
 	if err := cfg.validate(); err != nil {
 		return nil, err
@@ -34,7 +34,7 @@ func New(cfg Config) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{cfg: cfg, pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream))}
+	f := &Fleet{cfg: cfg, clients: &clients{}, pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream))}
 	for i := range cfg.Pools {
 		if err := f.addPool(fig, i); err != nil {
 			return nil, fmt.Errorf("pools[%d].%w", i, err)
@@ -111,7 +111,7 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, er
 	w := &worker{
 		index: index, pool: pool, role: p.Role, cost: cost, truth: newLedger(),
 		noise: f.cfg.StepNoise, random: rand.New(rand.NewPCG(f.cfg.Seed, uint64(index))),
-		speed: replica.Speed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
+		clients: f.clients, speed: replica.Speed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
 		maxTokens: p.MaxModelTokens, objectives: f.cfg.Objectives, onStep: f.cfg.OnStep, onRequest: f.cfg.OnRequest,
 		stepEnd: idle,
 		facts:   engineFacts(p, f.model, f.cfg.StartTime),
@@ -140,14 +140,6 @@ func engineFacts(p *Pool, model physics.Model, start time.Time) engine.Facts {
 		MaxBatchedTokens: p.MaxBatchedTokens, MaxNumSeqs: p.MaxNumSeqs, TensorParallel: p.TensorParallel,
 		MemoryShare: gpuMemoryUtilization, PrefixCaching: p.PrefixCaching, CacheDataType: p.KVPrecision,
 	}
-}
-
-// newBook opens the book of an engine process that has just started.
-func newBook(name string, facts engine.Facts) (engine.Book, error) {
-	if name != VLLM {
-		return nil, fmt.Errorf("engine: no page is known of %q; known: %s", name, VLLM)
-	}
-	return engine.NewVLLM(facts), nil
 }
 
 // observe connects a worker whose scheduler is new to the hooks of the configuration.

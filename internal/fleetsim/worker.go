@@ -26,6 +26,7 @@ type worker struct {
 	truth      ledger
 	noise      float64 // standard deviation of log step time
 	random     *rand.Rand
+	clients    *clients
 	speed      float64
 	hashSeed   uint64
 	nextSeed   uint64 // of the next process
@@ -203,6 +204,7 @@ func (w *worker) finish(i int, now time.Duration) {
 
 func (w *worker) bookInterval(d time.Duration, n int) {
 	w.book.Intervals(d, n)
+	w.clients.intervals(d, n)
 	w.truth.itl.observeN(d.Seconds(), n)
 }
 
@@ -215,6 +217,7 @@ func (w *worker) bookFirstToken(r *request) {
 		t.CachedTokens += int64(r.cachedTokens)
 	}
 	if w.role != Prefill {
+		w.clients.firstToken(r)
 		w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
 	}
 }
@@ -225,6 +228,7 @@ func (w *worker) bookFinish(r *request) {
 		w.pin(r)
 		return
 	}
+	w.clients.answered(r)
 	w.truth.sums.FinishedRequests++
 	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
 	w.truth.queue.observeN((r.prefillSide().firstScheduled - r.At).Seconds(), 1)

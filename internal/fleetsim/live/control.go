@@ -35,7 +35,8 @@ func (r *Rig) listen() error {
 		r.addresses.Workers = append(r.addresses.Workers, address)
 	}
 	if r.front != nil {
-		r.addresses.Frontend, err = r.servers.add("protocols.frontend.listen", o.Scenario.Protocols.Frontend.Listen, engine.Handler(r.front.page, r.driver))
+		r.addresses.Frontend, err = r.servers.add("protocols.frontend.listen", o.Scenario.Protocols.Frontend.Listen,
+			engine.Handler(r.front.page, r.driver))
 	}
 	return err
 }
@@ -44,9 +45,9 @@ func (r *Rig) listen() error {
 func (r *Rig) worker(i int) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
 		r.driver.mu.Lock()
-		book := r.driver.fleet.Book(i)
+		book, date := r.driver.fleet.Book(i), r.wall(i, r.driver.fleet.Now())
 		r.driver.mu.Unlock()
-		w.Header().Set("Date", r.clockOf(i).UTC().Format(http.TimeFormat))
+		w.Header().Set("Date", date.UTC().Format(http.TimeFormat))
 		engine.Handler(book, r.driver).ServeHTTP(w, q)
 	})
 }

@@ -86,12 +86,21 @@ func (r *Rig) build() error {
 	}
 	r.driver.fleet = fleet
 	r.addresses.Scenario, r.addresses.Model = o.Scenario.Name, fleet.ServedModel()
+	if r.spans != nil {
+		r.spans.model = fleet.ServedModel()
+	}
 	if r.agents != nil {
 		r.agents.register(fleet)
 		r.driver.onMove(func(now time.Duration) error { r.agents.flush(r.driver.wall(now)); return nil })
 	}
 	if r.gpus != nil {
 		r.driver.onMove(func(now time.Duration) error { return r.gpus.update(fleet, r.driver.wall(now)) })
+	}
+	if o.Scenario.Protocols.Frontend != nil {
+		if r.front, err = openFrontend(fleet); err != nil {
+			return err
+		}
+		r.driver.onMove(func(time.Duration) error { r.front.update(fleet); return nil })
 	}
 	for i := range o.Scenario.Faults {
 		f := &o.Scenario.Faults[i]
@@ -151,9 +160,6 @@ func (r *Rig) openStreams(cfg *fleetsim.Config) error {
 		if r.spans, err = openSpans(p.Traces, cfg); err != nil {
 			return err
 		}
-	}
-	if p.Frontend != nil {
-		r.front = newFrontend(cfg)
 	}
 	return nil
 }

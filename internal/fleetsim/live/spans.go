@@ -11,7 +11,11 @@ import (
 )
 
 // spanStreams send one span per finished request, each engine from an exporter of its own.
-type spanStreams struct{ exporters []*stream.SpanExporter }
+type spanStreams struct {
+	exporters []*stream.SpanExporter
+	model     string   // as it is served; set before the first request
+	roles     []string // by worker
+}
 
 func openSpans(o *scenario.Traces, cfg *fleetsim.Config) (*spanStreams, error) {
 	s := &spanStreams{}
@@ -31,6 +35,11 @@ func openSpans(o *scenario.Traces, cfg *fleetsim.Config) (*spanStreams, error) {
 			return nil, errors.Join(fmt.Errorf("protocols.traces, worker %d: %w", i, err), s.close())
 		}
 		s.exporters = append(s.exporters, e)
+		role := ""
+		if p.Role != fleetsim.Aggregated {
+			role = string(p.Role)
+		}
+		s.roles = append(s.roles, role)
 	}
 	return s, nil
 }
@@ -49,6 +58,7 @@ func (s *spanStreams) send(t fleetsim.RequestTruth, start time.Time) {
 	s.exporters[t.Worker].Export(stream.RequestSpan{
 		Arrival: at(t.ArrivalSeconds), Scheduled: at(t.FirstScheduledSeconds), FirstToken: at(t.FirstTokenSeconds),
 		LastToken: at(t.LastTokenSeconds), Finished: at(t.LastTokenSeconds),
-		PromptTokens: t.PromptTokens, CachedTokens: t.CachedTokens, OutputTokens: t.OutputTokens,
+		PromptTokens: t.PromptTokens, CachedTokens: t.CachedTokens, CompletionTokens: t.OutputTokens,
+		Model: s.model, ID: fmt.Sprintf("cmpl-%d-%d", t.Request, t.Attempt), FinishReason: "stop", Role: s.roles[t.Worker], N: 1,
 	})
 }

@@ -162,7 +162,10 @@ func (f *file) scenario(base fleetsim.Config, dir string) (Scenario, error) {
 	if f.Duration < 0 {
 		errs = append(errs, fmt.Errorf("duration: must be at least 0s, is %s", f.Duration))
 	}
-	errs = append(errs, f.Protocols.validate())
+	errs = append(errs, f.Protocols.validate(), checkFigure(f.Improves))
+	if (f.Remedy == nil) != (f.Improves == "") {
+		errs = append(errs, errors.New("remedy and improves: must both be set or neither"))
+	}
 	for i := range f.Faults {
 		if err := f.Faults[i].Validate(cfg.Workers()); err != nil {
 			errs = append(errs, under(fmt.Sprintf("faults[%d]", i), err))
