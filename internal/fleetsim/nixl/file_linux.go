@@ -1,7 +1,6 @@
 package nixl
 
 import (
-	"errors"
 	"fmt"
 	"os"
 
@@ -43,9 +42,10 @@ func stageStore(dir, path string, named bool) (*os.File, string, error) {
 	return f, staged, err
 }
 
-// lockStore takes the lock that tells readers the writer lives. It is held until the file is closed.
+// lockStore takes the lock that tells readers the writer lives. It is held until the file is closed. The library goes on without
+// where there are no locks; a store that nobody can tell from an abandoned one is of no use here.
 func lockStore(f *os.File) error {
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil && !errors.Is(err, unix.ENOTSUP) {
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		return fmt.Errorf("flock: %w", err)
 	}
 	return nil
