@@ -42,8 +42,11 @@ type Counts struct {
 // defaultInterval is NIXL_TELEMETRY_RUN_INTERVAL when unset.
 const defaultInterval = 100 * time.Millisecond
 
-// maxEvents bounds the memory of one agent; the library has no such limit.
-const maxEvents = 1 << 24
+// Bounds on the memory of one agent, in events; the library has none of them.
+const (
+	maxEvents        = 1 << 24 // of what can be asked for
+	unboundedStaging = 1 << 20 // where the library's queue grows for ever
+)
 
 // sink is the exporter behind an agent. It is used by one goroutine at a time.
 type sink interface {

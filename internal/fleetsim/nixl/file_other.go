@@ -25,4 +25,4 @@ func lockStore(*os.File) error { return errors.ErrUnsupported }
 
 func publishStore(*os.File, string, string) error { return errors.ErrUnsupported }
 
-func monotonic() uint64 { return 0 }
+func monotonic() func() uint64 { return func() uint64 { return 0 } }

@@ -27,6 +27,12 @@ func (l Layout) String() string {
 	return names[l-1]
 }
 
+// MarshalText gives what String gives, of a layout that exists.
+func (l Layout) MarshalText() ([]byte, error) {
+	_, err := l.figures()
+	return []byte(l.String()), err
+}
+
 // UnmarshalText takes what String gives.
 func (l *Layout) UnmarshalText(text []byte) error {
 	for known := V1; known <= V5Fork; known++ {

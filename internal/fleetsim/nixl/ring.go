@@ -1,6 +1,7 @@
 package nixl
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -19,8 +20,8 @@ type Options struct {
 
 	// Capacity of the ring in events, a power of two; 4096 if zero. The ring holds one less.
 	Capacity uint64
-	// Staging is the capacity of the queue before the ring in events; that of the ring if zero, as in the library. V1 has no
-	// bound there, and here that of 16 Mi events.
+	// Staging is the capacity of the queue before the ring in events; that of the ring if zero, as in the library. V1 heeds it
+	// not: the library had no bound there, and here it is 1 Mi events.
 	Staging int
 	// Interval between flushes; 100 ms if zero.
 	Interval time.Duration
@@ -70,7 +71,7 @@ func Create(o Options) (*Ring, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ring %s: %w", path, err)
 	}
-	limit := maxEvents
+	limit := unboundedStaging
 	if form.bounded {
 		limit = o.Staging
 	}
@@ -125,9 +126,7 @@ func createBuffer(path string, form layout, capacity uint64, pad func() uint32) 
 	}
 	m, err := mapFile(f, form.size(capacity))
 	// The library keeps no descriptor either: a reader finds the agent in /proc/<pid>/maps, not among its open files.
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
+	_ = f.Close()
 	if err != nil {
 		_ = os.Remove(path)
 		return nil, err
@@ -164,11 +163,6 @@ func (b *buffer) export(e event) bool {
 	return true
 }
 
-func (b *buffer) close() error {
-	if err := b.sync(); err != nil {
-		return err
-	}
-	return b.unmap()
-}
+func (b *buffer) close() error { return errors.Join(b.sync(), b.unmap()) }
 
 func (b *buffer) kill() error { return b.unmap() }

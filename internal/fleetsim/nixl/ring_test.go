@@ -274,10 +274,14 @@ func TestModeOfTheFile(t *testing.T) {
 func TestLayoutsHaveNames(t *testing.T) {
 	for _, l := range everyLayout {
 		var back Layout
-		require.NoError(t, back.UnmarshalText([]byte(l.String())))
+		text, err := l.MarshalText()
+		require.NoError(t, err)
+		require.NoError(t, back.UnmarshalText(text))
 		assert.Equal(t, l, back)
 	}
 	var l Layout
 	assert.ErrorContains(t, l.UnmarshalText([]byte("v6")), `layout: want v1 to v5-fork, got "v6"`)
 	assert.Equal(t, "Layout(0)", l.String())
+	_, err := l.MarshalText()
+	assert.ErrorContains(t, err, "layout: want 1 to 7, got 0")
 }

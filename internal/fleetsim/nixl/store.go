@@ -127,7 +127,7 @@ func (o StoreOptions) withDefaults() StoreOptions {
 		o.Clock = time.Now
 	}
 	if o.Monotonic == nil {
-		o.Monotonic = monotonic
+		o.Monotonic = monotonic()
 	}
 	return o
 }

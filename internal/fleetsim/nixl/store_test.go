@@ -78,6 +78,23 @@ func TestStoreByOffset(t *testing.T) {
 	}
 }
 
+func TestTheLastUpdateIsOfTheMonotonicClock(t *testing.T) {
+	now := func() uint64 {
+		var ts unix.Timespec
+		require.NoError(t, unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts))
+		return uint64(ts.Nano())
+	}
+	before := now()
+	s, c := startStore(t, StoreOptions{})
+	created := readPage(t, s).u64(24)
+	s.Register(1)
+	c.flush(s)
+	updated := readPage(t, s).u64(24)
+	assert.GreaterOrEqual(t, created, before)
+	assert.Greater(t, updated, created)
+	assert.LessOrEqual(t, updated, now())
+}
+
 func TestStoreOfAnotherNumberOfSlots(t *testing.T) {
 	for _, slots := range []int{22, 38} {
 		s, c := startStore(t, StoreOptions{Slots: slots, Buckets: []float64{1, 2}})

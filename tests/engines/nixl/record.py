@@ -60,11 +60,11 @@ def run(variant, out):
             os.environ.update(NIXL_TELEMETRY_DIR=where, NIXL_TELEMETRY_BUFFER_SIZE=str(capacity))
         if variant == "overflow":
             os.environ["NIXL_TELEMETRY_RUN_INTERVAL"] = "3000"
-        session = Session(where)
-        getattr(session, variant)()
-        if variant == "store" and not any(session.where.glob("nixl.*.mmap")):
+        recording = Recording(where)
+        getattr(recording, variant)()
+        if variant == "store" and not any(recording.where.glob("nixl.*.mmap")):
             raise SystemExit("this release has no exporter prometheus_mp")
-        session.keep(out)
+        recording.keep(out)
 
 
 def free_port():
@@ -73,7 +73,7 @@ def free_port():
         return s.getsockname()[1]
 
 
-class Session:
+class Recording:
     def __init__(self, where):
         self.where = pathlib.Path(where)
         self.steps = []
