@@ -16,7 +16,7 @@ const noInstance = 0xFFFFFFFF
 func (r *rig) eventSet(t testing.TB, devices ...int) nvml.EventSet {
 	t.Helper()
 	set := got[nvml.EventSet](t)(r.nvml.EventSetCreate())
-	t.Cleanup(func() { set.Free() })
+	t.Cleanup(func() { _ = set.Free() })
 	for _, i := range devices {
 		ok(t, r.device(t, i).RegisterEvents(nvml.EventTypeXidCriticalError, set))
 	}

@@ -64,7 +64,7 @@ func TestFaultsReachEveryFile(t *testing.T) {
 	r := newRig(t, template(t, "h100", 1))
 	d := r.device(t, 0)
 	s := got[nvml.GpmSample](t)(r.nvml.GpmSampleAlloc())
-	defer s.Free()
+	defer func() { ok(t, s.Free()) }()
 	for function, call := range map[string]func() nvml.Return{
 		"nvmlDeviceGetMemoryInfo_v2":              func() nvml.Return { return second(d.GetMemoryInfo_v2()) },
 		"nvmlDeviceGetUtilizationRates":           func() nvml.Return { return second(d.GetUtilizationRates()) },
@@ -109,15 +109,18 @@ func TestHangEndsInAnotherFault(t *testing.T) {
 	require.Equal(t, nvml.ERROR_GPU_IS_LOST, <-done)
 }
 
-func TestLatencyThenAnswer(t *testing.T) {
+func TestDelayThenAnswer(t *testing.T) {
 	r := newRig(t, template(t, "h100", 1))
 	d := r.device(t, 0)
-	require.NoError(t, r.SetFault(0, "nvmlDeviceGetName", gpu.Fault{Delay: 20 * time.Millisecond}))
-	begin := time.Now()
-	ok(t, second(d.GetName()))
-	require.GreaterOrEqual(t, time.Since(begin), 20*time.Millisecond, "a delay is a least time")
+	require.NoError(t, r.SetFault(0, "nvmlDeviceGetName", gpu.Fault{Delay: time.Hour}))
+	done := make(chan nvml.Return, 1)
+	go func() { done <- second(d.GetName()) }()
+	require.Eventually(t, func() bool { return r.Calls()["nvmlDeviceGetName"] == 1 }, waitFor, tick)
+	require.Empty(t, done)
 	require.NoError(t, r.SetFault(0, "nvmlDeviceGetName", gpu.Fault{Delay: time.Millisecond, Return: gpu.Timeout}))
-	require.Equal(t, nvml.ERROR_TIMEOUT, second(d.GetName()))
+	require.Equal(t, nvml.ERROR_TIMEOUT, <-done, "a call that waits takes the new fault")
+	require.NoError(t, r.SetFault(0, "nvmlDeviceGetName", gpu.Fault{Delay: time.Millisecond}))
+	ok(t, second(d.GetName()))
 }
 
 func TestFaultsRefused(t *testing.T) {

@@ -153,6 +153,18 @@ func TestGPMNeedsTwoSamples(t *testing.T) {
 	ok(t, b.Free())
 }
 
+func TestGPMSamplesThatLeak(t *testing.T) {
+	r := newRig(t, template(t, "h100", 1))
+	var samples []nvml.GpmSample
+	for range 1024 {
+		samples = append(samples, got[nvml.GpmSample](t)(r.nvml.GpmSampleAlloc()))
+	}
+	require.Equal(t, nvml.ERROR_MEMORY, second(r.nvml.GpmSampleAlloc()))
+	for _, s := range samples {
+		ok(t, s.Free())
+	}
+}
+
 func TestNoGPMBeforeHopper(t *testing.T) {
 	r := newRig(t, template(t, "a100", 1))
 	d := r.device(t, 0)

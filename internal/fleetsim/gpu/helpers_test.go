@@ -48,7 +48,7 @@ func newRig(t testing.TB, machine gpu.Machine) *rig {
 	r := newMachine(t, machine)
 	r.nvml = nvml.New(nvml.WithLibraryPath(gputest.BuildStub(t)))
 	ok(t, r.nvml.Init())
-	t.Cleanup(func() { r.nvml.Shutdown() })
+	t.Cleanup(func() { _ = r.nvml.Shutdown() })
 	return r
 }
 

@@ -34,7 +34,8 @@ type outcome struct {
 func runChild(t testing.TB, job string, environment ...string) outcome {
 	t.Helper()
 	child := exec.Command(os.Args[0])
-	child.Env = append(os.Environ(), envChild+"="+job, envLibrary+"="+gputest.BuildStub(t))
+	// The race detector would wait a second at the end of every child.
+	child.Env = append(os.Environ(), envChild+"="+job, envLibrary+"="+gputest.BuildStub(t), "GORACE=atexit_sleep_ms=0")
 	child.Env = append(child.Env, environment...)
 	var stderr bytes.Buffer
 	child.Stderr = &stderr

@@ -92,7 +92,7 @@ func TestFabric(t *testing.T) {
 	require.Equal(t, uint8(nvml.GPU_FABRIC_STATE_COMPLETED), info.State)
 	_, ret := r.device(t, 1).GetGpuFabricInfo()
 	require.Equal(t, nvml.ERROR_NOT_SUPPORTED, ret)
-	require.NoError(t, r.SetHealth(0, gpu.Health{FabricState: 1 + nvml.GPU_FABRIC_STATE_IN_PROGRESS, FabricStatus: gpu.Unknown}))
+	require.NoError(t, r.SetHealth(0, gpu.Health{Fabric: &gpu.Fabric{State: nvml.GPU_FABRIC_STATE_IN_PROGRESS, Status: gpu.Unknown}}))
 	v2, ret := r.device(t, 0).GetGpuFabricInfoV().V2()
 	ok(t, ret)
 	require.Equal(t, uint8(nvml.GPU_FABRIC_STATE_IN_PROGRESS), v2.State)

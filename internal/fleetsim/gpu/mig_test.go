@@ -78,6 +78,8 @@ func TestMIGProcessesAndMemory(t *testing.T) {
 	require.Equal(t, [2]uint64{10 << 30, 5 << 30}, [2]uint64{memory.Total, memory.Used})
 	require.EqualError(t, r.Update(0, gpu.Sample{Processes: []gpu.Process{{PID: 1, MIG: 2}}}),
 		"device 0: process 0: MIG device must be 0..1, is 2")
+	require.ErrorContains(t, r.Update(0, gpu.Sample{MIG: []gpu.MIGSample{{}, {MemoryUsed: 10 << 30}}}), "MIG device 1: memory used: must be")
+	require.ErrorContains(t, r.Update(0, gpu.Sample{MIG: []gpu.MIGSample{{Activity: gpu.Activity{SM: 9}}, {}}}), "MIG device 0: activity")
 	require.EqualError(t, r.Update(0, gpu.Sample{MIG: make([]gpu.MIGSample, 1)}), "device 0: MIG samples: must be none or 2, are 1")
 }
 
@@ -115,7 +117,7 @@ func TestMIGActivity(t *testing.T) {
 	require.InDelta(t, 20, samples[1].close(t, nvml.GPM_METRIC_SM_UTIL)[0], 1e-9)
 	require.InDelta(t, 60, samples[2].close(t, nvml.GPM_METRIC_SM_UTIL)[0], 1e-9)
 	s := got[nvml.GpmSample](t)(r.nvml.GpmSampleAlloc())
-	defer s.Free()
+	defer func() { ok(t, s.Free()) }()
 	require.Equal(t, nvml.ERROR_INVALID_ARGUMENT, s.MigGet(d, 5))
 }
 

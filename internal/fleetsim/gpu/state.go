@@ -142,6 +142,8 @@ func (s *State) device(index int, f func(*deviceLayout, *sensors) error) error {
 // write runs f under the sequence lock of the device: readers see all of it or nothing.
 func (d *deviceLayout) write(f func()) {
 	atomic.AddUint64(&d.Generation, 1)
+	// On arm64 the addition alone lets later stores pass its own; a load behind it does not.
+	atomic.LoadUint64(&d.Generation)
 	defer atomic.AddUint64(&d.Generation, 1)
 	f()
 }
