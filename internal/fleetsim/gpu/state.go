@@ -20,7 +20,7 @@ const EnvState = "FLEETSIM_NVML_STATE"
 var errClosed = errors.New("the GPU state is closed")
 
 // State is a simulated machine whose state is shared with every process that has loaded the library. Its methods may be called from
-// several goroutines; only one State may be made for a path at a time.
+// several goroutines. A later State on the same path takes over the clients that initialise after it.
 type State struct {
 	path    string
 	machine Machine
