@@ -9,7 +9,7 @@ import (
 const (
 	NameVLLM     = "vllm"
 	NameSGLang   = "sglang"
-	NameTensorRT = "trtllm"
+	NameTensorRT = "tensorrt_llm"
 	NameDynamo   = "dynamo" // a front end, and before another name and a hyphen a worker of it
 )
 

@@ -33,6 +33,7 @@ type Rig struct {
 	requests, steps, transfers, truth *lines
 
 	addresses Addresses
+	closed    bool
 }
 
 // Addresses say where a fleet can be reached; what is off is left out.
@@ -254,8 +255,12 @@ func (r *Rig) Do(f func(*fleetsim.Fleet)) {
 	f(r.driver.fleet)
 }
 
-// Close stops the servers and streams and writes the ledger.
+// Close stops the servers and streams and writes the ledger; a second one does nothing.
 func (r *Rig) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
 	for _, p := range r.pages {
 		p.set(PageFault{}) // whoever hangs is answered
 	}
