@@ -64,6 +64,9 @@ func Start(o Options) (*Rig, error) {
 		return nil, errors.Join(err, r.release())
 	}
 	r.servers.serve()
+	if err := r.writeEndpoints(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
 	return r, nil
 }
 
@@ -280,6 +283,33 @@ func (r *Rig) writeLedger() error {
 	}
 	if err := os.WriteFile(r.options.Ledger, append(b, '\n'), 0o644); err != nil {
 		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
+}
+
+// writeEndpoints tells where the workers are in the form that a collector reads.
+func (r *Rig) writeEndpoints() error {
+	if r.options.Endpoints == "" {
+		return nil
+	}
+	type endpoint struct {
+		Endpoint string        `json:"endpoint"`
+		Role     fleetsim.Role `json:"role"`
+	}
+	var list []endpoint
+	for i, address := range r.addresses.Workers {
+		path := "/metrics"
+		if r.driver.fleet.Pool(i).Engine == fleetsim.TensorRTLLM {
+			path = "/prometheus/metrics"
+		}
+		list = append(list, endpoint{"http://" + address + path, r.driver.fleet.Pool(i).Role})
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(r.options.Endpoints, append(b, '\n'), 0o644); err != nil {
+		return fmt.Errorf("endpoints: %w", err)
 	}
 	return nil
 }
