@@ -60,6 +60,9 @@ func (f *Facts) check() error {
 			return fmt.Errorf("%s: got %d, want at least 0", c.key, c.value)
 		}
 	}
+	if f.Ranks > 0 && f.Rank >= f.Ranks {
+		return fmt.Errorf("rank: got %d, want less than the %d ranks", f.Rank, f.Ranks)
+	}
 	if f.ResidencySample < 0 || f.ResidencySample > 1 {
 		return fmt.Errorf("residency sample: got %g, want 0 to 1", f.ResidencySample)
 	}
@@ -141,7 +144,7 @@ func joinVLLM(cores []*VLLM) (Page, error) {
 	}
 	page := newVLLMPage(cores)
 	for _, c := range cores {
-		c.page = page
+		c.facts.Ranks, c.page = max(c.facts.Ranks, len(cores)), page
 	}
 	return cores[0], nil
 }
