@@ -13,6 +13,13 @@ const (
 	NameDynamo   = "dynamo" // a front end, and before another name and a hyphen a worker of it
 )
 
+// Roles of Facts.
+const (
+	roleAggregated = "aggregated"
+	rolePrefill    = "prefill"
+	roleDecode     = "decode"
+)
+
 // New opens the book of an engine process that has just started. Behind "dynamo-" the name is that of the engine that Dynamo
 // runs: its page then has Dynamo's own families before the engine's. Errors name key, value and what is known.
 func New(name string, f Facts) (Book, error) {
@@ -152,11 +159,13 @@ func joinVLLM(cores []*VLLM) (Page, error) {
 func joinSGLang(cores []*SGLang) (Page, error) {
 	facts := make([]Facts, len(cores))
 	for i, c := range cores {
-		c.facts.Ranks = max(c.facts.Ranks, len(cores))
 		facts[i] = c.facts
 	}
 	if err := distinct(facts); err != nil {
 		return nil, err
+	}
+	for _, c := range cores {
+		c.facts.Ranks = max(c.facts.Ranks, len(cores))
 	}
 	page := newSGLangPage(cores)
 	for _, c := range cores {

@@ -79,7 +79,7 @@ func (s *sheet) ratio(name, help string, points ...point) {
 func (s *sheet) numbers(name, help string, number func([]byte, float64) []byte, points []point) *family {
 	f := &family{name: name, kind: gauges, head: s.form.head(name, "gauge", help)}
 	for _, p := range points {
-		f.series = append(f.series, &sample{name + labelText(p.labels, s.form.sorted) + " ", p, number})
+		f.series = append(f.series, newSample(name+labelText(p.labels, s.form.sorted), p, number))
 	}
 	s.families = append(s.families, f)
 	return f
@@ -92,7 +92,7 @@ func (s *sheet) counter(name, help string, points ...point) {
 	created := make([]string, len(points))
 	for i, p := range points {
 		text := labelText(p.labels, s.form.sorted)
-		f.series = append(f.series, &sample{total + text + " ", p, s.form.number})
+		f.series = append(f.series, newSample(total+text, p, s.form.number))
 		created[i] = text
 	}
 	f.tail = s.creation(name, help, created)
@@ -192,6 +192,12 @@ type sample struct {
 	text string // name and labels, and the blank behind them
 	point
 	number func([]byte, float64) []byte
+}
+
+// newSample makes a series of its rendered name; the labels of the point are let go.
+func newSample(name string, p point, number func([]byte, float64) []byte) *sample {
+	p.labels = nil
+	return &sample{text: name + " ", point: p, number: number}
 }
 
 func (s *sample) presence() presence {

@@ -58,6 +58,6 @@ func (p *vllmPage) adapterTime(labels string) *float64 {
 	}
 	at := new(float64)
 	l.times[labels] = at
-	l.family.series = append(l.family.series, &sample{adapterName + labels + " ", point{at: at}, p.sheet.form.fraction})
+	l.family.series = append(l.family.series, newSample(adapterName+labels, point{at: at}, p.sheet.form.fraction))
 	return at
 }
