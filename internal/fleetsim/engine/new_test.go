@@ -11,7 +11,7 @@ func TestRefusals(t *testing.T) {
 		`engine vllm: version: got "0.5.1", known are the releases from 0.6 and before 0.33`:    func(f *Facts) string { f.Version = "0.5.1"; return NameVLLM },
 		`engine vllm: version: got "main", want three numbers such as 0.32.0`:                   func(f *Facts) string { f.Version = "main"; return NameVLLM },
 		`engine sglang: version: got "0.6.0", known are the releases from 0.4 and before 0.6`:   func(f *Facts) string { f.Version = "0.6.0"; return NameSGLang },
-		`engine trtllm: version: got "0.20", known are the releases from 1.0 and before 1.5`:    func(f *Facts) string { f.Version = "0.20"; return NameTensorRT },
+		`engine tensorrt_llm: version: got "0.20", known are the releases from 1.0 and before 1.5`:    func(f *Facts) string { f.Version = "0.20"; return NameTensorRT },
 		`engine tgi: engine: got "tgi", known are vllm, sglang, tensorrt_llm, and dynamo- before one`: func(*Facts) string { return "tgi" },
 		`engine dynamo-tgi: engine: got "tgi"`:                                                  func(*Facts) string { return "dynamo-tgi" },
 		`front end: got "go", known are python and rust`:                                        func(f *Facts) string { f.FrontEnd = "go"; return NameVLLM },
