@@ -19,11 +19,13 @@ type Fleet struct {
 	workers []*worker
 	agenda  agenda
 	source  source
-	next    *Request // next arrival; nil when the workload is exhausted
-	arrived uint64   // requests so far, the number of the next one
-	open    int      // requests arrived and not answered
-	now     time.Duration
-	err     error
+	// adapters chooses the adapters of requests that name none.
+	adapters adapterChoice
+	next     *Request // next arrival; nil when the workload is exhausted
+	arrived  uint64   // requests so far, the number of the next one
+	open     int      // requests arrived and not answered
+	now      time.Duration
+	err      error
 }
 
 // WriteMetrics writes a worker's page at the simulated time reached, as its engine does.
@@ -112,6 +114,9 @@ func (f *Fleet) arrive() {
 				w = o
 			}
 		}
+	}
+	if r.Adapter == 0 {
+		r.Adapter = f.adapters.of(r.unique)
 	}
 	f.arrived++
 	if w.submit(r, f.now) {

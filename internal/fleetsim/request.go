@@ -20,6 +20,8 @@ type Request struct {
 	// its piece (the form of the Mooncake traces).
 	HashIDs    []uint64
 	HashTokens int
+
+	Adapter int // LoRA adapter, from 1; 0: as Config.Adapters says
 }
 
 // RequestTruth is what really happened to one finished request, times since the start of the simulation.
@@ -66,6 +68,15 @@ func (r *request) tokens() int { return r.PromptTokens + r.generated }
 // blockContent identifies the content of the i-th block together with everything before it, and says whether another request can
 // have the same.
 func (r *request) blockContent(i, blockSize int) (hash uint64, shareable bool) {
+	hash, shareable = r.textContent(i, blockSize)
+	if r.Adapter != 0 {
+		hash = mix(hash, adapterSpace^uint64(r.Adapter))
+	}
+	return hash, shareable
+}
+
+// textContent is blockContent without the adapter, whose keys and values are others for the same text.
+func (r *request) textContent(i, blockSize int) (hash uint64, shareable bool) {
 	end := (i + 1) * blockSize
 	if end <= r.PrefixTokens {
 		return mix(r.PrefixID, uint64(i)), true
@@ -98,7 +109,7 @@ func (r *request) told() *engine.Request {
 	return &engine.Request{
 		Arrival: r.At, Queued: r.queued, FirstScheduled: r.firstScheduled, FirstToken: r.firstToken, LastToken: r.lastToken,
 		PromptTokens: r.PromptTokens, CachedTokens: r.cachedTokens, GeneratedTokens: r.generated, NaturalTokens: r.OutputTokens,
-		Preemptions: r.preemptions,
+		Preemptions: r.preemptions, Adapter: adapterName(r.Adapter),
 	}
 }
 

@@ -9,17 +9,23 @@ import (
 // scheduler decides, as vLLM V1 does, which requests compute how many tokens in a step: running requests in order of admission
 // (decodes need one token each, so in practice they go first), then waiting ones as token budget, sequence limit and blocks allow.
 type scheduler struct {
-	budget    int // max_num_batched_tokens
-	maxSeqs   int // max_num_seqs
-	blockSize int
-	pool      *blockPool
+	budget     int // max_num_batched_tokens
+	maxSeqs    int // max_num_seqs
+	maxTokens  int // longest context
+	maxChunk   int // most tokens of one prompt in a step (long_prefill_token_threshold); 0: no limit
+	scheduling Scheduling
+	drafts     int // tokens proposed for each decode and step
+	blockSize  int
+	pool       *blockPool
 
-	waiting queue
-	running []sequence
-	decodes int // of these, sequences that decode
-	context int // tokens with keys and values of these decodes
-	tokens  int // tokens with keys and values of all running requests, shared ones counted for each
-	meter   decodeMeter
+	waiting  queue
+	deferred int // of the waiting, held back in the last plan by the limit on adapters
+	running  []sequence
+	decodes  int // of the running, sequences that decode
+	context  int // tokens with keys and values of these decodes
+	tokens   int // tokens with keys and values of all running requests, shared ones counted for each
+	adapters adapterSlots
+	meter    decodeMeter
 
 	// Of the step planned or executed.
 	now         time.Duration // when it was planned
@@ -27,8 +33,9 @@ type scheduler struct {
 	preemptions int
 	lookups     struct{ queries, hits int }
 
-	hit   []int32   // scratch of cachedPrefix
-	spare [][]int32 // block lists of requests that left
+	hit     []int32    // scratch of cachedPrefix
+	skipped []*request // scratch of planWaiting
+	spare   [][]int32  // block lists of requests that left
 }
 
 // plan settles the work of a step that starts now.
@@ -37,25 +44,36 @@ func (s *scheduler) plan(now time.Duration) {
 	s.work = physics.Work{}
 	s.preemptions = 0
 	s.lookups.queries, s.lookups.hits = 0, 0
-	left := s.planRunning()
-	// Blocks that were just taken from a preempted request are not given to new ones.
-	if s.preemptions == 0 {
-		s.planWaiting(left)
+	if s.scheduling == PrefillFirst {
+		before := len(s.running)
+		s.planWaiting(s.budget)
+		if s.work.PrefillTokens > 0 {
+			s.pause(s.running[:before])
+		} else {
+			s.planRunning()
+		}
+	} else {
+		left := s.planRunning()
+		// Blocks that were just taken from a preempted request are not given to new ones.
+		if s.preemptions == 0 {
+			s.planWaiting(left)
+		}
 	}
+	s.work.Adapters = s.adapters.distinct(s.running)
 }
 
 // planRunning schedules requests already admitted and returns the budget left.
 func (s *scheduler) planRunning() int {
-	left := s.budget
+	left, rows, missed := s.budget, 0, 0
 	for i := 0; i < len(s.running); i++ {
 		q := &s.running[i]
 		q.tokens = 0
-		if left == 0 {
-			continue
-		}
 		if q.left == 0 {
 			r := q.req
-			tokens := min(r.tokens()-r.computed, left)
+			tokens := s.chunk(r, left)
+			if tokens == 0 {
+				continue
+			}
 			if !s.makeRoom(r, s.blocksFor(r.computed+tokens)-len(r.blocks)) {
 				break
 			}
@@ -63,34 +81,88 @@ func (s *scheduler) planRunning() int {
 			left -= tokens
 			continue
 		}
-		if q.room == 0 && !s.extend(q) {
+		tokens := 1
+		if s.drafts > 0 {
+			tokens = min(1+s.drafts, s.maxTokens-q.context())
+		}
+		if tokens = min(tokens, left); tokens == 0 {
+			missed += q.context()
+			s.miss(q)
+			continue
+		}
+		if int(q.room) < tokens && !s.extend(q, tokens) {
 			break
 		}
-		if q.fill == 1 {
+		if q.fill <= 1 {
 			s.fill(q)
 		}
-		q.tokens = 1
-		left--
+		if q.late {
+			s.meter.start(&q.req.shares)
+		}
+		q.tokens = int32(tokens)
+		left -= tokens
+		rows += tokens
 		s.work.DecodeSequences++
 	}
-	s.work.DecodeContext = float64(s.context + s.work.DecodeSequences)
+	s.work.DecodeContext = float64(s.context - missed + rows)
+	if s.drafts > 0 {
+		s.work.DecodeTokens = rows
+	}
 	return left
 }
 
-// extend gives a decode a further block; false if the request itself had to go.
-func (s *scheduler) extend(q *sequence) bool {
-	if !s.makeRoom(q.req, 1) {
+// chunk is how many tokens of its prompt a request computes with the given budget left; 0: not now.
+func (s *scheduler) chunk(r *request, left int) int {
+	tokens := r.tokens() - r.computed
+	if s.maxChunk > 0 {
+		tokens = min(tokens, s.maxChunk)
+	}
+	if tokens > left && (s.scheduling == WholePrompts || s.scheduling == PrefillFirst) {
+		return 0
+	}
+	return min(tokens, left)
+}
+
+// pause leaves sequences out of a step.
+func (s *scheduler) pause(sequences []sequence) {
+	for i := range sequences {
+		q := &sequences[i]
+		q.tokens = 0
+		if q.left > 0 {
+			s.miss(q)
+		}
+	}
+}
+
+// miss notes that a decode is not part of a step: its next token comes late, and the step costs it nothing.
+func (s *scheduler) miss(q *sequence) {
+	if !q.late {
+		q.late = true
+		q.req.lastToken = s.now
+		s.meter.stop(&q.req.shares)
+	}
+}
+
+// extend gives a decode blocks for the tokens of the step; false if the request itself had to go.
+func (s *scheduler) extend(q *sequence, tokens int) bool {
+	need := s.blocksFor(tokens - int(q.room))
+	if !s.makeRoom(q.req, need) {
 		return false
 	}
-	q.req.blocks = append(q.req.blocks, s.pool.take())
-	q.room += int32(s.blockSize)
+	for range need {
+		q.req.blocks = append(q.req.blocks, s.pool.take())
+	}
+	q.room += int32(need * s.blockSize)
 	return true
 }
 
-// fill publishes the block that a decode completes in this step.
+// fill publishes the block that a decode completes in this step, and those that accepted proposals have completed since the last.
 func (s *scheduler) fill(q *sequence) {
-	s.storeUpTo(q.req, q.req.stored+1)
-	q.fill += int32(s.blockSize)
+	full := q.req.stored
+	for ; q.fill <= 1; q.fill += int32(s.blockSize) {
+		full++
+	}
+	s.storeUpTo(q.req, full)
 }
 
 // makeRoom frees blocks for a running request by preempting the newest ones; false if the request itself had to go.
@@ -137,25 +209,42 @@ func (s *scheduler) leave(q *sequence, last time.Duration) {
 		q.settle(last)
 		s.decodes--
 		s.context -= q.req.computed
-		s.meter.stop(&q.req.shares)
+		if !q.late {
+			s.meter.stop(&q.req.shares)
+		}
 	}
+	s.adapters.stop(q.req.Adapter)
 	s.tokens -= q.req.computed
 }
 
-// planWaiting admits requests in order of arrival until something runs out.
+// planWaiting admits requests in order of arrival until something runs out. Those whose adapter finds no slot are passed over and keep
+// their place.
 func (s *scheduler) planWaiting(left int) {
+	s.skipped = s.skipped[:0]
 	for left > 0 && s.waiting.len() > 0 && len(s.running) < s.maxSeqs {
 		r := s.waiting.front()
+		if !s.adapters.admits(r.Adapter) {
+			s.waiting.popFront()
+			s.skipped = append(s.skipped, r)
+			continue
+		}
 		hit := s.cachedPrefix(r)
-		if !s.fits(r, hit) {
-			return
+		r.computed = len(hit) * s.blockSize
+		tokens := s.chunk(r, left)
+		if tokens == 0 || !s.fits(r, hit) {
+			r.computed = 0
+			break
 		}
 		s.waiting.popFront()
 		s.admit(r, hit)
-		tokens := min(r.tokens()-r.computed, left)
 		s.schedule(&s.running[len(s.running)-1], tokens)
 		left -= tokens
 	}
+	s.deferred = len(s.skipped)
+	for i := len(s.skipped) - 1; i >= 0; i-- {
+		s.waiting.pushFront(s.skipped[i])
+	}
+	clear(s.skipped)
 }
 
 // admit moves a request into the running set with the blocks it found cached.
@@ -169,8 +258,8 @@ func (s *scheduler) admit(r *request, hit []int32) {
 	}
 	r.blocks = append(r.blocks[:0], hit...)
 	r.stored = len(hit)
-	r.computed = len(hit) * s.blockSize
 	s.tokens += r.computed
+	s.adapters.start(r.Adapter)
 	if r.preemptions == 0 {
 		s.lookups.queries += r.tokens()
 		s.lookups.hits += r.computed

@@ -33,7 +33,7 @@ func New(cfg Config) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{cfg: cfg}
+	f := &Fleet{cfg: cfg, adapters: newAdapterChoice(cfg.Adapters)}
 	for i := range cfg.Pools {
 		if err := f.addPool(fig, i); err != nil {
 			return nil, fmt.Errorf("pools[%d].%w", i, err)
@@ -61,12 +61,15 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 	}
 	cost, err := fig.NewCost(physics.Deployment{
 		Model: p.Model, GPU: p.GPU, Stack: p.Stack, Precision: p.Precision, KVPrecision: p.KVPrecision,
-		TensorParallel: p.TensorParallel, PowerLimit: p.PowerLimit,
+		TensorParallel: p.TensorParallel, PowerLimit: p.PowerLimit, DraftShare: p.Speculative.DraftCost,
 	})
 	if err != nil {
 		return err
 	}
 	if err := p.sizeKV(gpu, f.model); err != nil {
+		return err
+	}
+	if err := p.Scheduling.validate(p.MaxBatchedTokens, p.MaxModelTokens); err != nil {
 		return err
 	}
 	for n := range p.Workers {
@@ -91,6 +94,7 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, er
 		stepEnd: idle,
 		facts:   engineFacts(p, f.model, f.cfg.StartTime),
 	}
+	w.verifier = newVerifier(p.Speculative, f.cfg.Seed, index)
 	w.sched = newScheduler(p)
 	f.observe(w)
 	var err error
@@ -101,8 +105,10 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, er
 // newScheduler is the empty scheduler of a process that has just started.
 func newScheduler(p *Pool) scheduler {
 	return scheduler{
-		budget: p.MaxBatchedTokens, maxSeqs: p.MaxNumSeqs, blockSize: p.BlockSize,
-		pool: newBlockPool(p.KVBlocks-1, p.PrefixCaching),
+		budget: p.MaxBatchedTokens, maxSeqs: p.MaxNumSeqs, maxTokens: p.MaxModelTokens, blockSize: p.BlockSize,
+		maxChunk: p.MaxChunk, scheduling: p.Scheduling, drafts: p.Speculative.Tokens,
+		adapters: adapterSlots{limit: p.MaxAdapters},
+		pool:     newBlockPool(p.KVBlocks-1, p.PrefixCaching),
 	}
 }
 

@@ -43,8 +43,9 @@ type worker struct {
 	stepWork           physics.Work
 	stepDemand         physics.Demand // without noise
 
-	device  device
-	gpuSums gpuSums // of finished steps
+	verifier *verifier // nil without speculative decoding
+	device   device
+	gpuSums  gpuSums // of finished steps
 }
 
 // publish hands out the events and the record of the step that ends.
@@ -132,7 +133,7 @@ func (w *worker) divide(seconds float64) physics.DemandShares {
 func (w *worker) state() engine.State {
 	pool := w.sched.pool
 	return engine.State{
-		Running: len(w.sched.running), Waiting: w.sched.waiting.len(),
+		Running: len(w.sched.running), Waiting: w.sched.waiting.len() - w.sched.deferred, Deferred: w.sched.deferred,
 		UsedBlocks: len(pool.blocks) - pool.free, FreeBlocks: pool.free, CachedBlocks: pool.cached,
 		RunningTokens: w.sched.tokens, RunningPrefills: len(w.sched.running) - w.sched.decodes,
 	}
@@ -140,7 +141,8 @@ func (w *worker) state() engine.State {
 
 // emit advances every sequence of the step and adds to what the engine is told of it.
 func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.DemandShares) {
-	regular := 0 // sequences whose previous token came with the previous step: one common interval
+	regular := 0  // sequences whose previous token came with the previous step: one common interval
+	produced := 0 // tokens of decodes
 	w.done = w.done[:0]
 	running := w.sched.running
 	for i := range running {
@@ -148,11 +150,20 @@ func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.Dema
 		switch {
 		case q.tokens == 0:
 			continue
-		case q.left > 0:
+		case q.left > 0 && !q.late && q.tokens == 1:
 			q.left--
 			q.fill--
 			q.room--
 			regular++
+			produced++
+		case q.left > 0:
+			produced += w.emitDecode(q, told)
+			if q.late {
+				w.bookInterval(now-q.req.lastToken, 1)
+				q.late = false
+			} else {
+				regular++
+			}
 		case !w.emitPrompt(q, now, told, shares):
 			continue
 		}
@@ -160,13 +171,32 @@ func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.Dema
 			w.finish(i, now)
 		}
 	}
-	told.Outputs += regular
-	w.sched.context += regular
-	w.sched.tokens += regular
+	told.Outputs += produced
+	w.sched.context += produced
+	w.sched.tokens += produced
 	if regular > 0 {
 		w.bookInterval(now-w.stepStart, regular)
 	}
 	w.truth.sums.OutputTokens += int64(told.Outputs)
+	w.truth.sums.DraftedTokens += int64(told.Drafted)
+	w.truth.sums.AcceptedTokens += int64(told.Accepted)
+}
+
+// emitDecode advances a decode by its own token and the accepted ones of those proposed, and returns how many that are. Several tokens
+// of one step come at once: clients and engines see one interval.
+func (w *worker) emitDecode(q *sequence, told *engine.Step) int {
+	tokens := 1
+	if proposed := int(q.tokens) - 1; proposed > 0 {
+		kept := w.verifier.accepted(proposed)
+		told.Drafts++
+		told.Drafted += proposed
+		told.Accepted += kept
+		tokens = min(1+kept, int(q.left))
+	}
+	q.left -= int32(tokens)
+	q.fill -= int32(tokens)
+	q.room -= int32(tokens)
+	return tokens
 }
 
 // emitPrompt advances a request whose prompt, or recomputation, was in the step; true if that produced a token.
