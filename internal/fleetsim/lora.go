@@ -103,16 +103,16 @@ func (a *adapterSlots) stop(adapter int) {
 }
 
 // distinct counts the adapters of the sequences scheduled in this step.
-func (a *adapterSlots) distinct(running []sequence) int {
+func (a *adapterSlots) distinct(s *scheduler) int {
 	if a.inUse == 0 {
 		return 0
 	}
 	a.step = slices.Grow(a.step[:0], len(a.running))[:len(a.running)]
 	clear(a.step)
 	n := 0
-	for i := range running {
-		adapter := running[i].req.Adapter
-		if running[i].tokens == 0 || adapter == 0 {
+	for i := range s.running {
+		adapter := s.running[i].req.Adapter
+		if adapter == 0 || !s.scheduled(&s.running[i]) {
 			continue
 		}
 		if a.step[adapter]++; a.step[adapter] == 1 {

@@ -44,7 +44,9 @@ type request struct {
 	unique uint64 // identity of everything that is not shared
 
 	blocks    []int32
-	stored    int // leading blocks already in the prefix cache
+	nameless  int // pages held beside the blocks
+	named     int // most pages that are held as blocks
+	stored    int // leading pages already in the prefix cache
 	computed  int // tokens with keys and values in the cache
 	reached   int // most tokens it ever had computed: below that, computing is done again
 	generated int // tokens sampled so far
@@ -65,32 +67,25 @@ type request struct {
 // tokens is the length of prompt and answer so far: what must be in the cache before the next token can be sampled.
 func (r *request) tokens() int { return r.PromptTokens + r.generated }
 
-// blockContent identifies the content of the i-th block together with everything before it, and says whether another request can
-// have the same.
-func (r *request) blockContent(i, blockSize int) (hash uint64, shareable bool) {
-	hash, shareable = r.textContent(i, blockSize)
+// blockHash identifies the content of the i-th block together with everything before it.
+func (r *request) blockHash(i, blockSize int) uint64 {
+	hash := r.textHash(i, blockSize)
 	if r.Adapter != 0 {
 		hash = mix(hash, adapterSpace^uint64(r.Adapter))
 	}
-	return hash, shareable
+	return hash
 }
 
-// textContent is blockContent without the adapter, whose keys and values are others for the same text.
-func (r *request) textContent(i, blockSize int) (hash uint64, shareable bool) {
+// textHash is blockHash without the adapter, with which the same text has other keys and values.
+func (r *request) textHash(i, blockSize int) uint64 {
 	end := (i + 1) * blockSize
 	if end <= r.PrefixTokens {
-		return mix(r.PrefixID, uint64(i)), true
+		return mix(r.PrefixID, uint64(i))
 	}
 	if piece := i * blockSize / max(r.HashTokens, 1); end <= r.PromptTokens && piece < len(r.HashIDs) {
-		return mix(r.HashIDs[piece]^hashIDSpace, uint64(i)), true
+		return mix(r.HashIDs[piece]^hashIDSpace, uint64(i))
 	}
-	return mix(r.unique, uint64(i)), false
-}
-
-// blockHash is the hash of blockContent.
-func (r *request) blockHash(i, blockSize int) uint64 {
-	hash, _ := r.blockContent(i, blockSize)
-	return hash
+	return mix(r.unique, uint64(i))
 }
 
 // hashIDSpace keeps trace identifiers, which start at 0, apart from prefix and request identifiers.

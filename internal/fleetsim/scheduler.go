@@ -1,6 +1,7 @@
 package fleetsim
 
 import (
+	"math"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
@@ -21,9 +22,12 @@ type scheduler struct {
 	waiting  queue
 	deferred int // of the waiting, held back in the last plan by the limit on adapters
 	running  []sequence
-	decodes  int // of the running, sequences that decode
-	context  int // tokens with keys and values of these decodes
-	tokens   int // tokens with keys and values of all running requests, shared ones counted for each
+	due      []int // of each running sequence: the clock when the plan has to look at it
+	clock    int   // steps of decodes
+	nextEnd  int   // no decode ends before the clock shows this
+	decodes  int   // of the running, sequences that decode
+	context  int   // tokens with keys and values of these decodes
+	tokens   int   // tokens with keys and values of all running requests, shared ones counted for each
 	adapters adapterSlots
 	meter    decodeMeter
 
@@ -38,78 +42,110 @@ type scheduler struct {
 	spare   [][]int32  // block lists of requests that left
 }
 
+// always is due in every step: a request that does not decode yet.
+const always = math.MinInt
+
+// uniform says that every step holds every decode with one token: prompts under way are the newest requests then, and take what
+// the decodes leave.
+func (s *scheduler) uniform() bool {
+	return s.drafts == 0 && s.maxChunk == 0 && s.scheduling != PrefillFirst
+}
+
 // plan settles the work of a step that starts now.
 func (s *scheduler) plan(now time.Duration) {
 	s.now = now
 	s.work = physics.Work{}
 	s.preemptions = 0
 	s.lookups.queries, s.lookups.hits = 0, 0
-	if s.scheduling == PrefillFirst {
+	switch {
+	case s.scheduling == PrefillFirst:
 		before := len(s.running)
 		s.planWaiting(s.budget)
 		if s.work.PrefillTokens > 0 {
 			s.pause(s.running[:before])
 		} else {
-			s.planRunning()
+			s.planEach()
 		}
-	} else {
-		left := s.planRunning()
+	default:
+		left := 0
+		if s.uniform() {
+			left = s.planRunning()
+		} else {
+			left = s.planEach()
+		}
 		// Blocks that were just taken from a preempted request are not given to new ones.
 		if s.preemptions == 0 {
 			s.planWaiting(left)
 		}
 	}
-	s.work.Adapters = s.adapters.distinct(s.running)
+	s.work.Adapters = s.adapters.distinct(s)
 }
 
 // planRunning schedules requests already admitted and returns the budget left.
 func (s *scheduler) planRunning() int {
-	left, rows, missed := s.budget, 0, 0
-	for i := 0; i < len(s.running); i++ {
-		q := &s.running[i]
-		q.tokens = 0
-		if q.left == 0 {
-			r := q.req
-			tokens := s.chunk(r, left)
-			if tokens == 0 {
-				continue
-			}
-			if !s.makeRoom(r, s.blocksFor(r.computed+tokens)-len(r.blocks)) {
+	left := s.budget - s.decodes
+	for i := 0; i < len(s.due); i++ {
+		if s.due[i] > s.clock {
+			continue
+		}
+		if s.due[i] == always {
+			tokens, ok := s.continuePrompt(i, left)
+			if !ok {
 				break
 			}
-			s.schedule(q, tokens)
 			left -= tokens
-			continue
-		}
-		tokens := 1
-		if s.drafts > 0 {
-			tokens = min(1+s.drafts, s.maxTokens-q.context())
-		}
-		if tokens = min(tokens, left); tokens == 0 {
-			missed += q.context()
-			s.miss(q)
-			continue
-		}
-		if int(q.room) < tokens && !s.extend(q, tokens) {
+		} else if !s.attend(i, 1) {
 			break
 		}
-		if q.fill <= 1 {
-			s.fill(q)
-		}
-		if q.late {
-			s.meter.start(&q.req.shares)
-		}
-		q.tokens = int32(tokens)
-		left -= tokens
-		rows += tokens
-		s.work.DecodeSequences++
 	}
-	s.work.DecodeContext = float64(s.context - missed + rows)
-	if s.drafts > 0 {
-		s.work.DecodeTokens = rows
-	}
+	s.work.DecodeSequences = s.decodes
+	s.work.DecodeContext = float64(s.context + s.decodes)
 	return left
 }
+
+// continuePrompt schedules what fits of a prompt under way, or of a recomputation; false if the request had to go.
+func (s *scheduler) continuePrompt(i, left int) (int, bool) {
+	q := &s.running[i]
+	q.tokens = 0
+	tokens := s.chunk(q.req, left)
+	if tokens == 0 {
+		return 0, true
+	}
+	if !s.makeRoom(q.req, s.blocksFor(q.req.computed+tokens)-q.req.pages()) {
+		return 0, false
+	}
+	s.schedule(q, tokens)
+	return tokens, true
+}
+
+// attend gives a decode pages for the tokens of the step where it has none left, and publishes the pages it completes; false if the
+// request had to go.
+func (s *scheduler) attend(i, tokens int) bool {
+	q := &s.running[i]
+	r, computed := q.req, s.clock+q.ahead
+	pages := s.blocksFor(computed + tokens)
+	if !s.makeRoom(r, pages-r.pages()) {
+		return false
+	}
+	s.hold(r, pages)
+	s.storeUpTo(r, (computed+1)/s.blockSize)
+	s.due[i] = s.nextDue(q)
+	return true
+}
+
+// nextDue is the clock when a decode, as it is now or after this step, next needs a page or completes one that has to be published
+// at once. Nobody can tell whether other pages are published in time.
+func (s *scheduler) nextDue(q *sequence) int {
+	r := q.req
+	due := r.pages()*s.blockSize - q.ahead
+	if s.prompt() {
+		due = min(due, (r.stored+1)*s.blockSize-1-q.ahead)
+	}
+	return due
+}
+
+// prompt says that pages are published in the step that completes them.
+func (s *scheduler) prompt() bool { return s.pool.events != nil || s.drafts > 0 }
 
 // chunk is how many tokens of its prompt a request computes with the given budget left; 0: not now.
 func (s *scheduler) chunk(r *request, left int) int {
@@ -123,49 +159,7 @@ func (s *scheduler) chunk(r *request, left int) int {
 	return min(tokens, left)
 }
 
-// pause leaves sequences out of a step.
-func (s *scheduler) pause(sequences []sequence) {
-	for i := range sequences {
-		q := &sequences[i]
-		q.tokens = 0
-		if q.left > 0 {
-			s.miss(q)
-		}
-	}
-}
-
-// miss notes that a decode is not part of a step: its next token comes late, and the step costs it nothing.
-func (s *scheduler) miss(q *sequence) {
-	if !q.late {
-		q.late = true
-		q.req.lastToken = s.now
-		s.meter.stop(&q.req.shares)
-	}
-}
-
-// extend gives a decode blocks for the tokens of the step; false if the request itself had to go.
-func (s *scheduler) extend(q *sequence, tokens int) bool {
-	need := s.blocksFor(tokens - int(q.room))
-	if !s.makeRoom(q.req, need) {
-		return false
-	}
-	for range need {
-		q.req.blocks = append(q.req.blocks, s.pool.take())
-	}
-	q.room += int32(need * s.blockSize)
-	return true
-}
-
-// fill publishes the block that a decode completes in this step, and those that accepted proposals have completed since the last.
-func (s *scheduler) fill(q *sequence) {
-	full := q.req.stored
-	for ; q.fill <= 1; q.fill += int32(s.blockSize) {
-		full++
-	}
-	s.storeUpTo(q.req, full)
-}
-
-// makeRoom frees blocks for a running request by preempting the newest ones; false if the request itself had to go.
+// makeRoom frees pages for a running request by preempting the newest ones; false if the request itself had to go.
 func (s *scheduler) makeRoom(r *request, need int) bool {
 	for need > s.pool.free {
 		last := len(s.running) - 1
@@ -181,14 +175,13 @@ func (s *scheduler) makeRoom(r *request, need int) bool {
 // preempt returns the newest running request to the head of the queue; its cache entries stay until evicted, the rest is computed
 // again.
 func (s *scheduler) preempt(last int) {
-	q := &s.running[last]
-	r := q.req
-	s.leave(q, s.now)
+	r := s.running[last].req
+	s.leave(&s.running[last], s.now)
 	s.running[last] = sequence{}
-	s.running = s.running[:last]
-	s.pool.expose(r.blocks)
-	s.pool.release(r.blocks)
-	r.blocks, r.stored, r.computed, r.decoding = r.blocks[:0], 0, 0, false
+	s.running, s.due = s.running[:last], s.due[:last]
+	s.identify(r)
+	s.release(r)
+	r.computed, r.decoding = 0, false
 	r.preemptions++
 	r.unreported++
 	s.preemptions++
@@ -196,116 +189,42 @@ func (s *scheduler) preempt(last int) {
 }
 
 // startDecoding makes a request whose whole past is computed one of the decodes.
-func (s *scheduler) startDecoding(q *sequence) {
-	q.startDecoding(s.blockSize)
+func (s *scheduler) startDecoding(i int) {
+	q := &s.running[i]
+	r := q.req
+	r.decoding = true
+	q.ahead, q.end = r.computed-s.clock, s.clock+r.limit-r.generated
+	s.due[i] = s.nextDue(q)
+	s.nextEnd = min(s.nextEnd, q.end)
 	s.decodes++
-	s.context += q.req.computed
-	s.meter.start(&q.req.shares)
+	s.context += r.computed
+	s.meter.start(&r.shares)
 }
 
 // leave brings a request that leaves the running set up to date; last is when its latest token came.
 func (s *scheduler) leave(q *sequence, last time.Duration) {
-	if q.req.decoding {
-		q.settle(last)
+	r := q.req
+	if q.end != 0 {
+		q.settle(s.clock, last)
 		s.decodes--
-		s.context -= q.req.computed
+		s.context -= r.computed
 		if !q.late {
-			s.meter.stop(&q.req.shares)
+			s.meter.stop(&r.shares)
+		}
+		if !s.prompt() {
+			s.storeUpTo(r, r.computed/s.blockSize)
 		}
 	}
-	s.adapters.stop(q.req.Adapter)
-	s.tokens -= q.req.computed
+	s.tokens -= r.computed
+	s.adapters.stop(r.Adapter)
 }
 
-// planWaiting admits requests in order of arrival until something runs out. Those whose adapter finds no slot are passed over and keep
-// their place.
-func (s *scheduler) planWaiting(left int) {
-	s.skipped = s.skipped[:0]
-	for left > 0 && s.waiting.len() > 0 && len(s.running) < s.maxSeqs {
-		r := s.waiting.front()
-		if !s.adapters.admits(r.Adapter) {
-			s.waiting.popFront()
-			s.skipped = append(s.skipped, r)
-			continue
-		}
-		hit := s.cachedPrefix(r)
-		r.computed = len(hit) * s.blockSize
-		tokens := s.chunk(r, left)
-		if tokens == 0 || !s.fits(r, hit) {
-			r.computed = 0
-			break
-		}
-		s.waiting.popFront()
-		s.admit(r, hit)
-		s.schedule(&s.running[len(s.running)-1], tokens)
-		left -= tokens
-	}
-	s.deferred = len(s.skipped)
-	for i := len(s.skipped) - 1; i >= 0; i-- {
-		s.waiting.pushFront(s.skipped[i])
-	}
-	clear(s.skipped)
-}
-
-// admit moves a request into the running set with the blocks it found cached.
-func (s *scheduler) admit(r *request, hit []int32) {
-	for _, id := range hit {
-		s.pool.touch(id)
-	}
-	if r.blocks == nil && len(s.spare) > 0 {
-		r.blocks = s.spare[len(s.spare)-1]
-		s.spare = s.spare[:len(s.spare)-1]
-	}
-	r.blocks = append(r.blocks[:0], hit...)
-	r.stored = len(hit)
-	s.tokens += r.computed
-	s.adapters.start(r.Adapter)
-	if r.preemptions == 0 {
-		s.lookups.queries += r.tokens()
-		s.lookups.hits += r.computed
-		r.cachedTokens = r.computed
-		r.firstScheduled = s.now
-	}
-	s.running = append(s.running, sequence{req: r})
-}
-
-// cachedPrefix finds the longest run of cached blocks from the start. The last token is always computed, to have something to
-// sample from: a prompt that is cached completely loses its last block.
-func (s *scheduler) cachedPrefix(r *request) []int32 {
-	s.hit = s.hit[:0]
-	if !s.pool.caching {
-		return nil
-	}
-	for i := range (r.tokens() - 1) / s.blockSize {
-		id := s.pool.lookup(r.blockHash(i, s.blockSize))
-		if id == none {
-			break
-		}
-		s.hit = append(s.hit, id)
-	}
-	return s.hit
-}
-
-// fits asks whether the whole prompt would find blocks now, not only its first chunk (scheduler_reserve_full_isl of vLLM). Hit
-// blocks that nobody holds count too: they leave the free list.
-func (s *scheduler) fits(r *request, hit []int32) bool {
-	need := s.blocksFor(r.tokens()) - len(hit)
-	for _, id := range hit {
-		if s.pool.blocks[id].refs == 0 {
-			need++
-		}
-	}
-	return need <= s.pool.free
-}
-
-// schedule adds a prompt, or a part of it, to the step: gives the request its blocks and publishes the ones this step fills. Blocks
+// schedule adds a prompt, or a part of it, to the step: gives the request its pages and publishes the ones this step fills. They
 // become findable before they are computed: a request admitted later in the same step may already share them.
 func (s *scheduler) schedule(q *sequence, tokens int) {
 	r := q.req
-	q.tokens = int32(tokens)
-	for end := s.blocksFor(r.computed + tokens); len(r.blocks) < end; {
-		r.blocks = append(r.blocks, s.pool.take())
-	}
+	q.tokens = tokens
+	s.hold(r, s.blocksFor(r.computed+tokens))
 	s.storeUpTo(r, (r.computed+tokens)/s.blockSize)
 
 	w := &s.work
@@ -318,28 +237,13 @@ func (s *scheduler) schedule(q *sequence, tokens int) {
 	}
 }
 
-// storeUpTo publishes the blocks of a request up to the given number.
-func (s *scheduler) storeUpTo(r *request, full int) {
-	from := r.stored
-	for ; r.stored < full; r.stored++ {
-		hash, shareable := r.blockContent(r.stored, s.blockSize)
-		s.pool.store(r.blocks[r.stored], hash, shareable || r.preemptions > 0)
-	}
-	if s.pool.caching {
-		s.pool.events.stored(r, from, full)
-	}
-}
-
-// finish removes the requests that are done (indices into the running set in rising order) and frees their blocks.
+// finish removes the requests that are done (indices into the running set in rising order) and frees what they hold.
 func (s *scheduler) finish(done []int) {
 	if len(done) == 0 {
 		return
 	}
 	for _, i := range done {
-		r := s.running[i].req
-		s.pool.release(r.blocks)
-		s.spare = append(s.spare, r.blocks)
-		r.blocks = nil
+		s.release(s.running[i].req)
 	}
 	kept := done[0]
 	for i := done[0]; i < len(s.running); i++ {
@@ -347,11 +251,11 @@ func (s *scheduler) finish(done []int) {
 			done = done[1:]
 			continue
 		}
-		s.running[kept] = s.running[i]
+		s.running[kept], s.due[kept] = s.running[i], s.due[i]
 		kept++
 	}
 	clear(s.running[kept:])
-	s.running = s.running[:kept]
+	s.running, s.due = s.running[:kept], s.due[:kept]
 }
 
 func (s *scheduler) blocksFor(tokens int) int { return (tokens + s.blockSize - 1) / s.blockSize }

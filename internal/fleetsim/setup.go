@@ -108,6 +108,7 @@ func newScheduler(p *Pool) scheduler {
 		budget: p.MaxBatchedTokens, maxSeqs: p.MaxNumSeqs, maxTokens: p.MaxModelTokens, blockSize: p.BlockSize,
 		maxChunk: p.MaxChunk, scheduling: p.Scheduling, drafts: p.Speculative.Tokens,
 		adapters: adapterSlots{limit: p.MaxAdapters},
+		clock:    1, // an end of 0 is none
 		pool:     newBlockPool(p.KVBlocks-1, p.PrefixCaching),
 	}
 }
