@@ -20,6 +20,7 @@ type Config struct {
 	Link       Link       // by which KV travels between them
 	Objectives Objectives // what counts as goodput
 	Client     Client     // what callers do about lost requests
+	Adapters   AdapterTraffic
 
 	StepNoise float64 // standard deviation of the logarithm of a step's time
 	Workload  Workload
@@ -69,7 +70,7 @@ func (c *Config) validate() error {
 		errs = append(errs, c.Pools[i].validate(fmt.Sprintf("pools[%d]", i)))
 	}
 	errs = append(errs, c.validatePools(), c.Router.validate("router"), c.Handoff.validate(), c.Link.validate(),
-		c.Objectives.validate(), c.Client.validate())
+		c.Objectives.validate(), c.Client.validate(), c.Adapters.validate())
 	if c.DecodeRouter != "" {
 		errs = append(errs, c.DecodeRouter.validate("decode_router"))
 	}

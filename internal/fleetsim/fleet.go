@@ -22,13 +22,15 @@ type Fleet struct {
 	decode  []*worker
 	agenda  agenda
 	source  source
-	pace    pace
-	next    *Request      // next arrival; nil when the workload is exhausted
-	nextAt  time.Duration // its time in the workload
-	arrived uint64        // requests so far, the number of the next one
-	open    int           // requests arrived and not answered
-	now     time.Duration
-	err     error
+	// adapters chooses the adapters of requests that name none.
+	adapters adapterChoice
+	pace     pace
+	next     *Request      // next arrival; nil when the workload is exhausted
+	nextAt   time.Duration // its time in the workload
+	arrived  uint64        // requests so far, the number of the next one
+	open     int           // requests arrived and not answered
+	now      time.Duration
+	err      error
 
 	random   *rand.Rand // of the routers
 	turns    struct{ front, decode uint64 }
@@ -129,6 +131,9 @@ func (f *Fleet) answered(n int) {
 func (f *Fleet) arrive() {
 	r := &request{
 		Request: *f.next, number: f.arrived, unique: mix(f.cfg.Seed^identityStream, f.arrived), resend: f.cfg.Client.Retries > 0,
+	}
+	if r.Adapter == 0 {
+		r.Adapter = f.adapters.of(r.unique)
 	}
 	f.arrived++
 	f.open++

@@ -28,8 +28,8 @@ type handoff struct {
 	source, target *worker  // target is nil until it is chosen
 	prompt, answer *request // the request on either side
 
-	place     int     // in the source's handoffs
-	pinned    []int32 // blocks the source keeps until they are fetched
+	place     int      // in the source's handoffs
+	pinned    *request // what the source keeps until it is fetched: pages only
 	lease     *timer
 	prefilled time.Duration // when the prompt was computed; 0: not yet
 	queued    time.Duration // when the target had been told and the prompt was computed

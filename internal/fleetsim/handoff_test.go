@@ -153,37 +153,19 @@ func TestCachedPrefixIsNotFetched(t *testing.T) {
 func checkAllBlocks(t *testing.T, f *Fleet, drained bool) {
 	t.Helper()
 	for _, w := range f.workers {
-		p := w.sched.pool
-		refs := make([]int32, len(p.blocks))
-		hold := func(ids []int32) {
-			for _, id := range ids {
-				refs[id]++
-			}
-		}
-		for _, q := range w.sched.running {
-			hold(q.req.blocks)
-		}
-		for _, r := range w.awaiting {
-			hold(r.blocks)
-		}
-		for _, r := range w.landing.all() {
-			hold(r.blocks)
-		}
+		checkBlocks(t, w)
 		pinned := 0
 		for _, h := range w.handoffs {
-			hold(h.pinned)
-			pinned += len(h.pinned)
-		}
-		if pinned != w.pinnedBlocks {
-			t.Fatalf("worker %d: %d blocks pinned, %d counted", w.index, pinned, w.pinnedBlocks)
-		}
-		for id := range p.blocks {
-			if p.blocks[id].refs != refs[id] {
-				t.Fatalf("worker %d, block %d: %d references, %d holders", w.index, id, p.blocks[id].refs, refs[id])
+			if h.pinned != nil {
+				pinned += h.pinned.pages()
 			}
 		}
-		if drained && (p.free != len(p.blocks) || w.load() != 0 || len(w.handoffs) != 0 || w.pinned != 0 || w.bootstrapping != 0) {
-			t.Fatalf("worker %d: %d of %d blocks free, load %d, %d hand-overs, %d pinned", w.index, p.free, len(p.blocks), w.load(), len(w.handoffs), w.pinned)
+		if pinned != w.pinnedBlocks {
+			t.Fatalf("worker %d: %d pages pinned, %d counted", w.index, pinned, w.pinnedBlocks)
+		}
+		p := w.sched.pool
+		if drained && (p.free != p.size || w.load() != 0 || len(w.handoffs) != 0 || w.pinned != 0 || w.bootstrapping != 0) {
+			t.Fatalf("worker %d: %d of %d pages free, load %d, %d hand-overs, %d pinned", w.index, p.free, p.size, w.load(), len(w.handoffs), w.pinned)
 		}
 		if drained && (len(w.egress.waiting) != 0 || len(w.ingress.waiting) != 0 || w.egress.busy || w.ingress.busy) {
 			t.Fatalf("worker %d: links are not free", w.index)

@@ -39,7 +39,9 @@ func TestPrefixAwareRouting(t *testing.T) {
 		t.Errorf("round robin: %.3f of the prompt tokens are cached, want %.3f", got, everywhere)
 	}
 	// The only worker it can see through gets everything that it has once been given.
-	blind := func(c *Config) { c.Pools[0].Replicas = []Replica{{HashSeed: 1}, {HashSeed: 2}, {HashSeed: 3}, {HashSeed: 4}} }
+	blind := func(c *Config) {
+		c.Pools[0].Replicas = []Replica{{HashSeed: 1}, {HashSeed: 2}, {HashSeed: 3}, {HashSeed: 4}}
+	}
 	cfg := split(VLLM, 1, 1)
 	cfg.Pools = cfg.Pools[:1]
 	cfg.Pools[0].Role, cfg.Pools[0].Workers, cfg.Router = Aggregated, 4, PrefixAware
@@ -50,7 +52,7 @@ func TestPrefixAwareRouting(t *testing.T) {
 	ids := []int32{}
 	for i := range 10 {
 		id := w.sched.pool.take()
-		w.sched.pool.store(id, r.blockHash(i, 16), true)
+		w.sched.pool.store(id, r.blockHash(i, 16))
 		ids = append(ids, id)
 	}
 	w.sched.pool.release(ids)

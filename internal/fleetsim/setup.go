@@ -34,7 +34,9 @@ func New(cfg Config) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{cfg: cfg, pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream))}
+	f := &Fleet{
+		cfg: cfg, adapters: newAdapterChoice(cfg.Adapters), pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream)),
+	}
 	for i := range cfg.Pools {
 		if err := f.addPool(fig, i); err != nil {
 			return nil, fmt.Errorf("pools[%d].%w", i, err)
@@ -65,12 +67,15 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 	}
 	cost, err := fig.NewCost(physics.Deployment{
 		Model: p.Model, GPU: p.GPU, Stack: p.Stack, Precision: p.Precision, KVPrecision: p.KVPrecision,
-		TensorParallel: p.TensorParallel, PowerLimit: p.PowerLimit,
+		TensorParallel: p.TensorParallel, PowerLimit: p.PowerLimit, DraftShare: p.Speculative.DraftCost,
 	})
 	if err != nil {
 		return err
 	}
 	if err := p.sizeKV(gpu, f.model); err != nil {
+		return err
+	}
+	if err := p.Scheduling.validate(p.MaxBatchedTokens, p.MaxModelTokens); err != nil {
 		return err
 	}
 	for n := range p.Workers {
@@ -116,6 +121,7 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, er
 		stepEnd: idle,
 		facts:   engineFacts(p, f.model, f.cfg.StartTime),
 	}
+	w.verifier = newVerifier(p.Speculative, f.cfg.Seed, index)
 	w.sched = newScheduler(p)
 	w.style = styleOf(p.Engine)
 	f.setLink(w, f.cfg.Link)
@@ -128,8 +134,11 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, er
 // newScheduler is the empty scheduler of a process that has just started.
 func newScheduler(p *Pool) scheduler {
 	return scheduler{
-		budget: p.MaxBatchedTokens, maxSeqs: p.MaxNumSeqs, blockSize: p.BlockSize,
-		pool: newBlockPool(p.KVBlocks-1, p.PrefixCaching),
+		budget: p.MaxBatchedTokens, maxSeqs: p.MaxNumSeqs, maxTokens: p.MaxModelTokens, blockSize: p.BlockSize,
+		maxChunk: p.MaxChunk, scheduling: p.Scheduling, drafts: p.Speculative.Tokens,
+		adapters: adapterSlots{limit: p.MaxAdapters},
+		clock:    1, // an end of 0 is none
+		pool:     newBlockPool(p.KVBlocks-1, p.PrefixCaching),
 	}
 }
 

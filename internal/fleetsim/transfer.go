@@ -60,7 +60,7 @@ func (f *Fleet) post(h *handoff) {
 	from, to := h.source, h.target
 	p := &f.cfg.Pools[to.pool]
 	t := &transfer{hand: h, posted: f.now, started: idle, link: worse(from.link, to.link)}
-	t.blocks = len(h.answer.blocks) - h.answer.stored
+	t.blocks = h.answer.pages() - h.answer.stored
 	t.tokens = t.blocks * p.BlockSize
 	t.bytes = float64(t.tokens) * p.kvBytesPerToken(f.model)
 	t.ranks = max(f.cfg.Pools[from.pool].TensorParallel, p.TensorParallel)

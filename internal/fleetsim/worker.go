@@ -47,8 +47,9 @@ type worker struct {
 	stepWork           physics.Work
 	stepDemand         physics.Demand // without noise
 
-	device  device
-	gpuSums gpuSums // of finished steps
+	verifier *verifier // nil without speculative decoding
+	device   device
+	gpuSums  gpuSums // of finished steps
 }
 
 // publish hands out the events and the record of the step that ends.
@@ -137,39 +138,87 @@ func (w *worker) divide(seconds float64) physics.DemandShares {
 
 // emit advances every sequence of the step and adds to what the engine is told of it.
 func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.DemandShares) {
-	regular := 0 // sequences whose previous token came with the previous step: one common interval
+	s := &w.sched
+	// Sequences whose previous token came with the previous step have one common interval.
+	regular, produced := s.work.DecodeSequences, s.work.DecodeSequences
+	if !s.uniform() {
+		regular, produced = w.emitDecodes(now, told)
+	}
+	if produced > 0 || !s.uniform() {
+		s.clock++
+	}
+	s.context += produced
+	s.tokens += produced
+	told.Outputs += produced
 	w.done = w.done[:0]
+	if s.work.PrefillSequences > 0 || s.clock >= s.nextEnd {
+		w.emitRest(now, told, shares)
+	}
+	if regular > 0 {
+		w.bookInterval(now-w.stepStart, regular)
+	}
+	t := &w.truth.sums
+	t.OutputTokens += int64(told.Outputs)
+	t.DraftedTokens += int64(told.Drafted)
+	t.AcceptedTokens += int64(told.Accepted)
+}
+
+// emitDecodes advances decodes that may miss a step or get several tokens in one. Several tokens of one step come at once: clients
+// and engines see one interval.
+func (w *worker) emitDecodes(now time.Duration, told *engine.Step) (regular, produced int) {
 	running := w.sched.running
 	for i := range running {
 		q := &running[i]
 		switch {
+		case q.end == 0:
+			continue
 		case q.tokens == 0:
+			q.shift(-1)
 			continue
-		case q.left > 0:
-			q.left--
-			q.fill--
-			q.room--
+		case q.tokens > 1:
+			kept := w.verifier.accepted(q.tokens - 1)
+			told.Drafts++
+			told.Drafted += q.tokens - 1
+			told.Accepted += kept
+			kept = min(kept, q.end-w.sched.clock-1)
+			q.shift(kept)
+			w.sched.nextEnd = min(w.sched.nextEnd, q.end)
+			produced += kept
+		}
+		produced++
+		if q.late {
+			w.bookInterval(now-q.req.lastToken, 1)
+			q.late = false
+		} else {
 			regular++
-		case !w.emitPrompt(q, now, told, shares):
+		}
+	}
+	return regular, produced
+}
+
+// emitRest advances prompts and ends the requests that have produced their last token.
+func (w *worker) emitRest(now time.Duration, told *engine.Step, shares *physics.DemandShares) {
+	s := &w.sched
+	s.nextEnd = math.MaxInt
+	for i := range s.running {
+		q := &s.running[i]
+		if q.end == 0 && (q.tokens == 0 || !w.emitPrompt(i, now, told, shares)) {
 			continue
 		}
-		if q.left == 0 {
-			w.finish(i, now)
+		if q.end > s.clock {
+			s.nextEnd = min(s.nextEnd, q.end)
+			continue
 		}
+		s.leave(q, now)
+		w.done = append(w.done, i)
+		w.bookFinish(q.req)
 	}
-	told.Outputs += regular
-	w.sched.context += regular
-	w.sched.tokens += regular
-	if regular > 0 {
-		w.bookInterval(now-w.stepStart, regular)
-	}
-	w.truth.sums.OutputTokens += int64(told.Outputs)
 }
 
 // emitPrompt advances a request whose prompt, or recomputation, was in the step; true if that produced a token.
-func (w *worker) emitPrompt(q *sequence, now time.Duration, told *engine.Step, shares *physics.DemandShares) bool {
-	r := q.req
-	tokens := int(q.tokens)
+func (w *worker) emitPrompt(i int, now time.Duration, told *engine.Step, shares *physics.DemandShares) bool {
+	q := &w.sched.running[i]
+	r, tokens := q.req, q.tokens
 	r.shares.addPrefill(shares, float64(tokens)/float64(w.stepWork.PrefillTokens))
 	w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+tokens)-r.computed))
 	r.computed += tokens
@@ -189,16 +238,8 @@ func (w *worker) emitPrompt(q *sequence, now time.Duration, told *engine.Step, s
 		w.bookInterval(now-r.lastToken, 1)
 	}
 	r.lastToken = now
-	w.sched.startDecoding(q)
+	w.sched.startDecoding(i)
 	return true
-}
-
-// finish ends the i-th running sequence, which has produced its last token.
-func (w *worker) finish(i int, now time.Duration) {
-	q := &w.sched.running[i]
-	w.sched.leave(q, now)
-	w.done = append(w.done, i)
-	w.bookFinish(q.req)
 }
 
 func (w *worker) bookInterval(d time.Duration, n int) {
