@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 // Config describes a fleet and what it is asked to do. All pools serve one model.
@@ -22,6 +20,8 @@ type Config struct {
 	Client     Client     // what callers do about lost requests
 	Adapters   AdapterTraffic
 
+	FrontEnd string // before all workers, keeping a book of its own: "" for none, or dynamo
+
 	StepNoise float64 // standard deviation of the logarithm of a step's time
 	Workload  Workload
 
@@ -36,8 +36,6 @@ type Config struct {
 	// OnKV and OnPass, when set, see what each worker's prefix cache publishes and each step's forward-pass record.
 	OnKV   func(KVBatch)
 	OnPass func(Pass)
-
-	newBook func(name string, f engine.Facts) (engine.Book, error) // nil: the engines' own
 }
 
 // DefaultConfig is one aggregated worker (DefaultPool) and the conversation traffic at its published rate.

@@ -23,6 +23,8 @@ type worker struct {
 	cost       *physics.Cost
 	sched      scheduler
 	book       engine.Book
+	frontEnd   engine.Frontend // nil if there is none
+	last       answeredLast
 	truth      ledger
 	noise      float64 // standard deviation of log step time
 	random     *rand.Rand
@@ -91,10 +93,11 @@ func (w *worker) begin(now time.Duration) {
 	w.stepEnd = idle
 	w.admit(now)
 	w.sched.plan(now)
-	w.reserve()
+	w.reserve(now)
 	w.tellLookups()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
 	if w.sched.work == (physics.Work{}) {
+		w.tellIdling(now)
 		w.passes.rest(now)
 		return
 	}
@@ -116,7 +119,8 @@ func (w *worker) end() {
 	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
 	told := engine.Step{
 		End: now, Seconds: seconds,
-		PrefillTokens: w.stepWork.PrefillTokens, DecodeSequences: w.stepWork.DecodeSequences,
+		PrefillTokens: w.stepWork.PrefillTokens, PrefillSequences: w.stepWork.PrefillSequences, PrefillContext: w.stepWork.PrefillContext,
+		DecodeSequences: w.stepWork.DecodeSequences, DecodeContext: w.stepWork.DecodeContext,
 	}
 	w.emit(now, &told, &shares)
 	w.sched.finish(w.done)
@@ -245,6 +249,9 @@ func (w *worker) emitPrompt(i int, now time.Duration, told *engine.Step, shares 
 func (w *worker) bookInterval(d time.Duration, n int) {
 	w.book.Intervals(d, n)
 	w.truth.itl.observeN(d.Seconds(), n)
+	if w.frontEnd != nil {
+		w.frontEnd.Intervals(d, n)
+	}
 }
 
 // bookFirstToken books a first token: the prompt where it was computed, the latency where the client is answered.
@@ -257,6 +264,9 @@ func (w *worker) bookFirstToken(r *request) {
 	}
 	if w.role != Prefill {
 		w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+		if w.frontEnd != nil {
+			w.frontEnd.FirstToken(r.toldClient())
+		}
 	}
 }
 
@@ -271,6 +281,10 @@ func (w *worker) bookFinish(r *request) {
 	w.truth.queue.observeN((r.prefillSide().firstScheduled - r.At).Seconds(), 1)
 	w.truth.sums.Goodput.observe(w.objectives, r.firstToken-r.At, r.lastToken-r.firstToken, r.generated)
 	w.answered++
+	w.last.note(r)
+	if w.frontEnd != nil {
+		w.frontEnd.Finished(r.toldClient())
+	}
 	if w.onRequest != nil {
 		w.onRequest(r.truth(w.index))
 	}
