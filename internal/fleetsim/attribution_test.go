@@ -31,7 +31,7 @@ func TestAttributionAddsUp(t *testing.T) {
 	var seconds, prefill float64
 	var requests RequestShares
 	cfg.OnStep = func(s StepTruth) {
-		steps.add(&s.Resources)
+		steps.addResources(&s.Resources)
 		seconds += s.Seconds
 		prefill += s.PrefillSeconds
 		for name, a := range map[string]Attribution{"energy": s.Energy, "tensor": s.Tensor, "sm": s.SM, "dram": s.DRAM} {

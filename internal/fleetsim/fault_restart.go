@@ -110,20 +110,16 @@ func (f *Fleet) targetGone(r *request, arriving bool) {
 
 // lose ends a request that went down with a worker; its client may send it again.
 func (f *Fleet) lose(r *request, w *worker) {
+	f.tellGone(r)
 	if r.attempt >= f.cfg.Client.Retries {
 		w.truth.sums.Faults.LostRequests++
-		f.clients.gone(r)
 		f.answered(1)
 		return
 	}
 	w.truth.sums.Faults.ResentRequests++
-	f.clients.gone(r)
 	again := r.again()
 	again.attempt++
-	f.agenda.add(f.now+f.cfg.Client.Backoff, func() {
-		f.clients.sent(again)
-		f.dispatch(again)
-	})
+	f.agenda.add(f.now+f.cfg.Client.Backoff, func() { f.send(again) })
 }
 
 // launch starts a worker's new process.

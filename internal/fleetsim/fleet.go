@@ -22,17 +22,19 @@ type Fleet struct {
 	decode  []*worker
 	agenda  agenda
 	source  source
-	pace    pace
-	next    *Request      // next arrival; nil when the workload is exhausted
-	nextAt  time.Duration // its time in the workload
-	arrived uint64        // requests so far, the number of the next one
-	open    int           // requests arrived and not answered
-	clients *clients
-	now     time.Duration
-	err     error
+	// adapters chooses the adapters of requests that name none.
+	adapters adapterChoice
+	pace     pace
+	next     *Request      // next arrival; nil when the workload is exhausted
+	nextAt   time.Duration // its time in the workload
+	arrived  uint64        // requests so far, the number of the next one
+	open     int           // requests arrived and not answered
+	now      time.Duration
+	err      error
 
 	random   *rand.Rand // of the routers
 	turns    struct{ front, decode uint64 }
+	frontEnd engine.Frontend
 	down     int        // workers
 	held     []*request // arrivals while no worker is up
 	homeless []*handoff // prefilled requests while no decode worker is up
@@ -131,11 +133,20 @@ func (f *Fleet) arrive() {
 	r := &request{
 		Request: *f.next, number: f.arrived, unique: mix(f.cfg.Seed^identityStream, f.arrived), resend: f.cfg.Client.Retries > 0,
 	}
+	if r.Adapter == 0 {
+		r.Adapter = f.adapters.of(r.unique)
+	}
 	f.arrived++
 	f.open++
-	f.clients.sent(r)
-	f.dispatch(r)
+	f.send(r)
 	f.setError(f.pull())
+}
+
+// send lets a client's request reach the fleet now.
+func (f *Fleet) send(r *request) {
+	r.sent = f.now
+	f.tellArrived(r)
+	f.dispatch(r)
 }
 
 // dispatch finds a worker for a request. A prompt that leaves no room for an answer is refused, as by the API server.
@@ -151,7 +162,7 @@ func (f *Fleet) dispatch(r *request) {
 	switch {
 	case r.PromptTokens >= w.maxTokens:
 		w.truth.sums.RejectedRequests++
-		f.clients.gone(r)
+		f.tellGone(r)
 		f.open--
 	case w.role != Prefill:
 		w.submit(r, f.now)

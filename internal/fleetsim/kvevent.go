@@ -26,9 +26,10 @@ type KVEvent struct {
 	Parent    uint64 // hash of the block before the first
 	HasParent bool   // false when the first block begins the prompt
 	Tokens    []uint32
-	BlockSize int    // tokens per block
-	Adapter   int    // LoRA adapter, from 1; 0 is none
-	AdapterID string // its name
+	BlockSize int // tokens per block
+	Adapter   int // LoRA adapter, from 1; 0 is none
+	// AdapterName is the name it is served under; "" for none.
+	AdapterName string
 }
 
 // KVBatch is what one step of one worker changed, in the order of the engine, which publishes it when the step ends.
@@ -60,6 +61,7 @@ func (k *kvRecorder) stored(r *request, from, to int) {
 	if from > 0 {
 		e.Parent = publishedHash(k.seed, r.blockHash(from-1, k.blockSize))
 	}
+	e.Adapter, e.AdapterName = r.Adapter, adapterName(r.Adapter)
 	for i := from; i < to; i++ {
 		e.Hashes = append(e.Hashes, publishedHash(k.seed, r.blockHash(i, k.blockSize)))
 	}

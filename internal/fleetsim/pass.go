@@ -81,14 +81,14 @@ func (p *passRecorder) planned(s *scheduler) {
 	for i := range s.running {
 		q := &s.running[i]
 		switch {
-		case q.tokens == 0:
-		case q.left > 0:
-			contexts.add(q.context())
+		case !s.scheduled(q):
+		case q.end != 0:
+			contexts.add(s.clock + q.ahead)
 		case q.req.generated > 0:
 			contexts.add(q.req.computed)
 		default:
 			prompts.add(q.req.PromptTokens)
-			p.scheduled.PrefillTokens += int(q.tokens)
+			p.scheduled.PrefillTokens += q.tokens
 			p.scheduled.PrefillKVTokens += q.req.computed
 		}
 	}

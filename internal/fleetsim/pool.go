@@ -60,6 +60,11 @@ type Pool struct {
 	KVBlocks         int  `json:"kv_blocks" yaml:"kv_blocks"`                           // per worker; 0: what the GPUs' memory leaves
 	PrefixCaching    bool `json:"prefix_caching" yaml:"prefix_caching"`
 
+	Scheduling  Scheduling  `json:"scheduling,omitempty" yaml:"scheduling"`                                     // "" is chunked
+	MaxChunk    int         `json:"long_prefill_token_threshold,omitempty" yaml:"long_prefill_token_threshold"` // most tokens of one prompt in a step; 0: no limit
+	Speculative Speculative `json:"speculative" yaml:"speculative"`
+	MaxAdapters int         `json:"max_loras,omitempty" yaml:"max_loras"` // most LoRA adapters in a step; 0: no limit
+
 	// Replicas are the workers that differ from the rest, by their place in the pool; it may be shorter than Workers.
 	Replicas []Replica `json:"replicas,omitempty" yaml:"replicas"`
 }
@@ -94,6 +99,11 @@ func (p *Pool) validate(key string) error {
 	atLeast("block_size", p.BlockSize, 1)
 	atLeast("kv_blocks", p.KVBlocks, 0)
 	atLeast("max_model_tokens", p.MaxModelTokens, 0)
+	atLeast("long_prefill_token_threshold", p.MaxChunk, 0)
+	atLeast("max_loras", p.MaxAdapters, 0)
+	if err := p.Speculative.validate(); err != nil {
+		errs = append(errs, fmt.Errorf("%s.%w", key, err))
+	}
 	switch p.Role {
 	case Aggregated, Prefill, Decode:
 	default:

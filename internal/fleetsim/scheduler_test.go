@@ -2,86 +2,107 @@ package fleetsim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
 
-// checkSequences holds what the scheduler keeps of each sequence to the sequence's request.
+// checkSequences holds what the scheduler keeps of its sequences to the requests, before the step that was just executed is over.
 func checkSequences(t *testing.T, w *worker) {
 	t.Helper()
-	context := 0
-	for _, q := range w.sched.running {
-		r, bs := q.req, w.sched.blockSize
-		if q.left == 0 {
-			if r.decoding || r.computed > r.tokens() {
-				t.Fatalf("decoding %t, computed %d of %d tokens", r.decoding, r.computed, r.tokens())
+	s := &w.sched
+	context, decodes, tokens, bs := 0, 0, 0, s.blockSize
+	if len(s.due) != len(s.running) {
+		t.Fatalf("%d due times for %d sequences", len(s.due), len(s.running))
+	}
+	for i := range s.running {
+		q := &s.running[i]
+		r, computed := q.req, q.req.computed
+		if q.end == 0 {
+			if r.decoding || r.computed > r.tokens() || s.due[i] != always {
+				t.Fatalf("decoding %t, computed %d of %d tokens, due at %d", r.decoding, r.computed, r.tokens(), s.due[i])
 			}
-			continue
+		} else {
+			computed = s.clock + q.ahead
+			context += computed
+			decodes++
+			if q.end <= s.clock || q.end < s.nextEnd || computed+q.end-s.clock != r.PromptTokens+r.limit-1 {
+				t.Fatalf("clock %d, ends at %d, next end %d, %d tokens of %d + %d", s.clock, q.end, s.nextEnd, computed, r.PromptTokens, r.limit)
+			}
+			if s.uniform() && computed+s.due[i]-s.clock > r.pages()*bs {
+				t.Fatalf("due at %d of clock %d, %d tokens in %d pages", s.due[i], s.clock, computed, r.pages())
+			}
 		}
-		computed := q.context()
-		context += computed
-		if int(q.room) != len(r.blocks)*bs-computed || int(q.fill) != (r.stored+1)*bs-computed || q.room < 0 || q.fill < 1 {
-			t.Fatalf("%d computed tokens in %d blocks of %d, %d stored: room %d, fill %d", computed, len(r.blocks), bs, r.stored, q.room, q.fill)
+		tokens += computed
+		if held := r.pages() * bs; computed > held || r.stored*bs > computed || len(r.blocks) > r.named {
+			t.Fatalf("%d tokens in %d pages, %d stored, %d named of %d", computed, r.pages(), r.stored, len(r.blocks), r.named)
 		}
 	}
-	if context != w.sched.context {
-		t.Fatalf("decodes have %d tokens, the scheduler counts %d", context, w.sched.context)
+	if context != s.context || decodes != s.decodes || tokens != s.tokens {
+		t.Fatalf("%d decodes with %d tokens, all have %d; the scheduler counts %d, %d, %d", decodes, context, tokens, s.decodes, s.context, s.tokens)
 	}
 }
 
-// checkBlocks holds the pool to its books: every block is either free or held, references equal holders, the free list is whole.
+// holders are the requests that hold pages.
+func (w *worker) holders() []*request {
+	all := slices.Concat(w.awaiting, w.landing.all())
+	for i := range w.sched.running {
+		all = append(all, w.sched.running[i].req)
+	}
+	for _, h := range w.handoffs {
+		if h.pinned != nil {
+			all = append(all, h.pinned)
+		}
+	}
+	return all
+}
+
+// checkBlocks holds the pool to its books: every page is either free or held, references equal holders, the free list is whole.
 func checkBlocks(t *testing.T, w *worker) {
 	t.Helper()
 	p := w.sched.pool
 	refs := make([]int32, len(p.blocks))
-	for _, q := range w.sched.running {
-		for _, id := range q.req.blocks {
-			refs[id]++
+	held := 0
+	for _, r := range w.holders() {
+		held += r.nameless
+		for _, id := range r.blocks {
+			if refs[id]++; refs[id] == 1 {
+				held++
+			}
 		}
 	}
-	held := 0
 	for id := range p.blocks {
 		if p.blocks[id].refs != refs[id] {
 			t.Fatalf("block %d: %d references, %d holders", id, p.blocks[id].refs, refs[id])
 		}
-		if refs[id] > 0 {
-			held++
-		}
 	}
 	listed := 0
 	for id, prev := p.head, none; id != none; prev, id = id, p.blocks[id].next {
-		if p.blocks[id].prev != prev || refs[id] != 0 || !p.blocks[id].cached {
+		b := &p.blocks[id]
+		if b.prev != prev || refs[id] != 0 || b.cached != (b.run == 0) {
 			t.Fatalf("list of free blocks is broken at block %d", id)
 		}
-		listed++
+		listed += max(1, int(b.run))
 	}
-	for id := p.empty; id != none; id = p.blocks[id].next {
-		if refs[id] != 0 || p.blocks[id].cached {
-			t.Fatalf("block %d is not empty", id)
-		}
-		listed++
-	}
-	listed += len(p.blocks) - p.unused
-	if listed != p.free || held+listed != len(p.blocks) {
-		t.Fatalf("%d held + %d free (lists: %d) of %d blocks", held, p.free, listed, len(p.blocks))
+	if listed != p.cached || p.cached > p.free || held+p.free != p.size {
+		t.Fatalf("%d held + %d free, of these %d with content (list: %d), of %d pages", held, p.free, p.cached, listed, p.size)
 	}
 	checkIndex(t, p)
 }
 
-// checkIndex holds the index to the blocks: every findable block is found, in its chain, and nothing else.
+// checkIndex holds the index to the blocks: every cached block is found, in its chain, and nothing else.
 func checkIndex(t *testing.T, p *blockPool) {
 	t.Helper()
-	findable, chained, entries := 0, 0, 0
+	cached, chained := 0, 0
 	for i := range p.blocks {
 		b := &p.blocks[i]
-		if !b.indexed {
+		if !b.cached {
 			continue
 		}
-		findable++
-		first := p.lookup(b.hash)
+		cached++
 		found := false
-		for id := first; id != none; id = p.blocks[id].duplicate {
-			if p.blocks[id].hash != b.hash || !p.blocks[id].indexed || !p.blocks[id].cached {
+		for id := p.lookup(b.hash); id != none; id = p.blocks[id].duplicate {
+			if p.blocks[id].hash != b.hash || !p.blocks[id].cached {
 				t.Fatalf("block %d is indexed under a hash it does not hold", id)
 			}
 			found = found || id == int32(i)
@@ -94,13 +115,12 @@ func checkIndex(t *testing.T, p *blockPool) {
 		if slot == 0 {
 			continue
 		}
-		entries++
 		for id := slot - 1; id != none; id = p.blocks[id].duplicate {
 			chained++
 		}
 	}
-	if findable != chained || entries > len(p.blocks) {
-		t.Fatalf("%d findable blocks, %d in the index", findable, chained)
+	if cached != chained {
+		t.Fatalf("%d cached blocks, %d in the index", cached, chained)
 	}
 }
 
@@ -196,7 +216,7 @@ func TestEvictionTakesTheOldestLeafFirst(t *testing.T) {
 		var ids []int32
 		for _, h := range hashes {
 			id := p.take()
-			p.store(id, h, true)
+			p.store(id, h)
 			ids = append(ids, id)
 		}
 		return ids
@@ -215,22 +235,46 @@ func TestEvictionTakesTheOldestLeafFirst(t *testing.T) {
 	}
 }
 
-func TestBlocksWithoutContentAreReusedFirst(t *testing.T) {
-	p := newBlockPool(3, true)
+func TestPagesWithoutContentAreTakenFirst(t *testing.T) {
+	p := newBlockPool(4, true)
 	cached := p.take()
-	p.store(cached, 1, true)
+	p.store(cached, 1)
 	empty := p.take()
 	p.release([]int32{cached, empty})
-	if got := p.take(); got != empty {
-		t.Errorf("took block %d, want the empty block %d", got, empty)
+	p.takePages(3)
+	if p.lookup(1) == none || p.free != 1 || p.cached != 1 {
+		t.Errorf("%d free, %d cached; the only cached block must go last", p.free, p.cached)
+	}
+}
+
+func TestRunsAreEvictedPageByPageInTheirTurn(t *testing.T) {
+	p := newBlockPool(6, true)
+	first, last := p.take(), p.take()
+	p.store(first, 1)
+	p.store(last, 2)
+	p.takePages(4)
+	p.release([]int32{first})
+	p.releasePages(4, 3) // one of the four has no content
+	p.release([]int32{last})
+	for i, want := range []struct{ first, last bool }{{true, true}, {false, true}, {false, true}, {false, true}, {false, true}, {false, false}} {
+		p.takePages(1)
+		if got := p.lookup(1) != none; got != want.first {
+			t.Errorf("after %d pages: first cached %t", i+1, got)
+		}
+		if got := p.lookup(2) != none; got != want.last {
+			t.Errorf("after %d pages: last cached %t", i+1, got)
+		}
+	}
+	if p.free != 0 || p.cached != 0 {
+		t.Errorf("%d free, %d cached", p.free, p.cached)
 	}
 }
 
 func TestDuplicateHashesLiveSideBySide(t *testing.T) {
 	p := newBlockPool(3, true)
 	a, b := p.take(), p.take()
-	p.store(a, 9, true)
-	p.store(b, 9, true)
+	p.store(a, 9)
+	p.store(b, 9)
 	p.release([]int32{a})
 	p.take() // the third block
 	p.take() // evicts a

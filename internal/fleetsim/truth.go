@@ -54,6 +54,9 @@ type Truth struct {
 	CachedTokens     int64 `json:"cached_tokens"` // the part of PromptTokens found in the prefix cache
 	OutputTokens     int64 `json:"output_tokens"`
 
+	DraftedTokens  int64 `json:"drafted_tokens"`  // proposed by speculative decoding
+	AcceptedTokens int64 `json:"accepted_tokens"` // the part of DraftedTokens that was kept
+
 	TTFT  Latency `json:"ttft_seconds"`
 	ITL   Latency `json:"itl_seconds"`
 	E2E   Latency `json:"e2e_seconds"`
@@ -126,7 +129,7 @@ func (l *ledger) step(w *physics.Work, s *physics.DemandShares, seconds, gpus fl
 	t.DecodeSeconds += s.Decode.Seconds
 	t.PrefillLowSeconds += s.Low.Seconds
 	t.PrefillHighSeconds += s.High.Seconds
-	t.Resources.book(s, gpus)
+	t.bookShares(s, gpus)
 	t.PrefillTokens += int64(w.PrefillTokens)
 	t.PrefillContext += w.PrefillContext
 	t.DecodeTokens += int64(w.DecodeSequences)
@@ -158,7 +161,7 @@ func stepTruth(w *physics.Work, s *physics.DemandShares, start time.Duration, se
 		PrefillTokens: w.PrefillTokens, PrefillContext: w.PrefillContext,
 		DecodeSequences: w.DecodeSequences, DecodeContext: w.DecodeContext, ClockRatio: s.Step.ClockRatio,
 	}
-	t.Resources.book(s, gpus)
+	t.bookShares(s, gpus)
 	return t
 }
 
@@ -170,7 +173,7 @@ func (l *ledger) merge(o *ledger) {
 	t.DecodeSeconds += u.DecodeSeconds
 	t.PrefillLowSeconds += u.PrefillLowSeconds
 	t.PrefillHighSeconds += u.PrefillHighSeconds
-	t.Resources.add(&u.Resources)
+	t.addResources(&u.Resources)
 	t.Steps += u.Steps
 	t.PrefillOnlySteps += u.PrefillOnlySteps
 	t.DecodeOnlySteps += u.DecodeOnlySteps
@@ -194,6 +197,8 @@ func (l *ledger) merge(o *ledger) {
 	t.Goodput.add(&u.Goodput)
 	t.Transfers.add(&u.Transfers)
 	t.Faults.add(&u.Faults)
+	t.DraftedTokens += u.DraftedTokens
+	t.AcceptedTokens += u.AcceptedTokens
 	l.ttft.add(&o.ttft)
 	l.itl.add(&o.itl)
 	l.e2e.add(&o.e2e)

@@ -23,10 +23,11 @@ type worker struct {
 	cost       *physics.Cost
 	sched      scheduler
 	book       engine.Book
+	frontEnd   engine.Frontend // nil if there is none
+	last       answeredLast
 	truth      ledger
 	noise      float64 // standard deviation of log step time
 	random     *rand.Rand
-	clients    *clients
 	speed      float64
 	hashSeed   uint64
 	nextSeed   uint64 // of the next process
@@ -48,8 +49,9 @@ type worker struct {
 	stepWork           physics.Work
 	stepDemand         physics.Demand // without noise
 
-	device  device
-	gpuSums gpuSums // of finished steps
+	verifier *verifier // nil without speculative decoding
+	device   device
+	gpuSums  gpuSums // of finished steps
 }
 
 // publish hands out the events and the record of the step that ends.
@@ -91,10 +93,11 @@ func (w *worker) begin(now time.Duration) {
 	w.stepEnd = idle
 	w.admit(now)
 	w.sched.plan(now)
-	w.reserve()
+	w.reserve(now)
 	w.tellLookups()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
 	if w.sched.work == (physics.Work{}) {
+		w.tellIdling(now)
 		w.passes.rest(now)
 		return
 	}
@@ -116,7 +119,8 @@ func (w *worker) end() {
 	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
 	told := engine.Step{
 		End: now, Seconds: seconds,
-		PrefillTokens: w.stepWork.PrefillTokens, DecodeSequences: w.stepWork.DecodeSequences,
+		PrefillTokens: w.stepWork.PrefillTokens, PrefillSequences: w.stepWork.PrefillSequences, PrefillContext: w.stepWork.PrefillContext,
+		DecodeSequences: w.stepWork.DecodeSequences, DecodeContext: w.stepWork.DecodeContext,
 	}
 	w.emit(now, &told, &shares)
 	w.sched.finish(w.done)
@@ -138,39 +142,87 @@ func (w *worker) divide(seconds float64) physics.DemandShares {
 
 // emit advances every sequence of the step and adds to what the engine is told of it.
 func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.DemandShares) {
-	regular := 0 // sequences whose previous token came with the previous step: one common interval
+	s := &w.sched
+	// Sequences whose previous token came with the previous step have one common interval.
+	regular, produced := s.work.DecodeSequences, s.work.DecodeSequences
+	if !s.uniform() {
+		regular, produced = w.emitDecodes(now, told)
+	}
+	if produced > 0 || !s.uniform() {
+		s.clock++
+	}
+	s.context += produced
+	s.tokens += produced
+	told.Outputs += produced
 	w.done = w.done[:0]
+	if s.work.PrefillSequences > 0 || s.clock >= s.nextEnd {
+		w.emitRest(now, told, shares)
+	}
+	if regular > 0 {
+		w.bookInterval(now-w.stepStart, regular)
+	}
+	t := &w.truth.sums
+	t.OutputTokens += int64(told.Outputs)
+	t.DraftedTokens += int64(told.Drafted)
+	t.AcceptedTokens += int64(told.Accepted)
+}
+
+// emitDecodes advances decodes that may miss a step or get several tokens in one. Several tokens of one step come at once: clients
+// and engines see one interval.
+func (w *worker) emitDecodes(now time.Duration, told *engine.Step) (regular, produced int) {
 	running := w.sched.running
 	for i := range running {
 		q := &running[i]
 		switch {
+		case q.end == 0:
+			continue
 		case q.tokens == 0:
+			q.shift(-1)
 			continue
-		case q.left > 0:
-			q.left--
-			q.fill--
-			q.room--
+		case q.tokens > 1:
+			kept := w.verifier.accepted(q.tokens - 1)
+			told.Drafts++
+			told.Drafted += q.tokens - 1
+			told.Accepted += kept
+			kept = min(kept, q.end-w.sched.clock-1)
+			q.shift(kept)
+			w.sched.nextEnd = min(w.sched.nextEnd, q.end)
+			produced += kept
+		}
+		produced++
+		if q.late {
+			w.bookInterval(now-q.req.lastToken, 1)
+			q.late = false
+		} else {
 			regular++
-		case !w.emitPrompt(q, now, told, shares):
+		}
+	}
+	return regular, produced
+}
+
+// emitRest advances prompts and ends the requests that have produced their last token.
+func (w *worker) emitRest(now time.Duration, told *engine.Step, shares *physics.DemandShares) {
+	s := &w.sched
+	s.nextEnd = math.MaxInt
+	for i := range s.running {
+		q := &s.running[i]
+		if q.end == 0 && (q.tokens == 0 || !w.emitPrompt(i, now, told, shares)) {
 			continue
 		}
-		if q.left == 0 {
-			w.finish(i, now)
+		if q.end > s.clock {
+			s.nextEnd = min(s.nextEnd, q.end)
+			continue
 		}
+		s.leave(q, now)
+		w.done = append(w.done, i)
+		w.bookFinish(q.req)
 	}
-	told.Outputs += regular
-	w.sched.context += regular
-	w.sched.tokens += regular
-	if regular > 0 {
-		w.bookInterval(now-w.stepStart, regular)
-	}
-	w.truth.sums.OutputTokens += int64(told.Outputs)
 }
 
 // emitPrompt advances a request whose prompt, or recomputation, was in the step; true if that produced a token.
-func (w *worker) emitPrompt(q *sequence, now time.Duration, told *engine.Step, shares *physics.DemandShares) bool {
-	r := q.req
-	tokens := int(q.tokens)
+func (w *worker) emitPrompt(i int, now time.Duration, told *engine.Step, shares *physics.DemandShares) bool {
+	q := &w.sched.running[i]
+	r, tokens := q.req, q.tokens
 	r.shares.addPrefill(shares, float64(tokens)/float64(w.stepWork.PrefillTokens))
 	w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+tokens)-r.computed))
 	r.computed += tokens
@@ -190,22 +242,16 @@ func (w *worker) emitPrompt(q *sequence, now time.Duration, told *engine.Step, s
 		w.bookInterval(now-r.lastToken, 1)
 	}
 	r.lastToken = now
-	w.sched.startDecoding(q)
+	w.sched.startDecoding(i)
 	return true
-}
-
-// finish ends the i-th running sequence, which has produced its last token.
-func (w *worker) finish(i int, now time.Duration) {
-	q := &w.sched.running[i]
-	w.sched.leave(q, now)
-	w.done = append(w.done, i)
-	w.bookFinish(q.req)
 }
 
 func (w *worker) bookInterval(d time.Duration, n int) {
 	w.book.Intervals(d, n)
-	w.clients.intervals(d, n)
 	w.truth.itl.observeN(d.Seconds(), n)
+	if w.frontEnd != nil {
+		w.frontEnd.Intervals(d, n)
+	}
 }
 
 // bookFirstToken books a first token: the prompt where it was computed, the latency where the client is answered.
@@ -217,8 +263,10 @@ func (w *worker) bookFirstToken(r *request) {
 		t.CachedTokens += int64(r.cachedTokens)
 	}
 	if w.role != Prefill {
-		w.clients.firstToken(r)
 		w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+		if w.frontEnd != nil {
+			w.frontEnd.FirstToken(r.toldClient())
+		}
 	}
 }
 
@@ -228,12 +276,15 @@ func (w *worker) bookFinish(r *request) {
 		w.pin(r)
 		return
 	}
-	w.clients.answered(r)
 	w.truth.sums.FinishedRequests++
 	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
 	w.truth.queue.observeN((r.prefillSide().firstScheduled - r.At).Seconds(), 1)
 	w.truth.sums.Goodput.observe(w.objectives, r.firstToken-r.At, r.lastToken-r.firstToken, r.generated)
 	w.answered++
+	w.last.note(r)
+	if w.frontEnd != nil {
+		w.frontEnd.Finished(r.toldClient())
+	}
 	if w.onRequest != nil {
 		w.onRequest(r.truth(w.index))
 	}

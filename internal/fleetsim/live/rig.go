@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 // Rig is a running fleet with everything around it.
@@ -28,7 +29,6 @@ type Rig struct {
 	agents *agents
 	gpus   *gpuState
 	spans  *spanStreams
-	front  *frontend
 
 	requests, steps, transfers, truth *lines
 
@@ -99,12 +99,6 @@ func (r *Rig) build() error {
 	}
 	if r.gpus != nil {
 		r.driver.onMove(func(now time.Duration) error { return r.gpus.update(fleet, r.driver.wall(now)) })
-	}
-	if o.Scenario.Protocols.Frontend != nil {
-		if r.front, err = openFrontend(fleet); err != nil {
-			return err
-		}
-		r.driver.onMove(func(time.Duration) error { r.front.update(fleet); return nil })
 	}
 	for i := range o.Scenario.Faults {
 		f := &o.Scenario.Faults[i]
@@ -193,11 +187,11 @@ func (r *Rig) hook(cfg *fleetsim.Config) {
 		if r.spans != nil {
 			r.spans.send(t, r.driver.wall(0).Add(r.skew[t.Worker]))
 		}
-		if r.front != nil {
-			r.front.finished(t)
-		}
 	}
 	cfg.OnProcess = r.process
+	if r.options.Scenario.Protocols.Frontend != nil {
+		cfg.FrontEnd = engine.NameDynamo
+	}
 }
 
 // process follows a worker's process that ends or starts.

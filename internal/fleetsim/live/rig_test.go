@@ -95,14 +95,22 @@ func TestEveryEngineAnswersItsPages(t *testing.T) {
 		"sglang":       {"/metrics": "sglang:num_running_reqs", "/v1/models": "meta-llama", "/get_model_info": "model_path"},
 		"tensorrt_llm": {"/prometheus/metrics": "trtllm_", "/metrics": "numActiveRequests", "/version": "version"},
 	} {
-		r, clock := startRig(t, "pools: [{engine: "+engine+"}]\nprotocols: {frontend: {listen: '127.0.0.1:0'}}")
+		r, clock := startRig(t, "pools: [{engine: "+engine+"}]")
 		clock.move(20 * time.Second)
 		for path, text := range want {
 			assert.Contains(t, body(t, r.Addresses().Workers[0]+path), text, engine+path)
 		}
-		assert.Contains(t, body(t, r.Addresses().Frontend+"/metrics"), "dynamo_frontend_requests_total")
 		assert.Contains(t, body(t, r.Addresses().Control+"/scenario"), r.Addresses().Workers[0])
 	}
+}
+
+func TestADynamoFrontEndAnswers(t *testing.T) {
+	r, clock := startRig(t, "pools: [{role: prefill}, {role: decode}]\nprotocols: {frontend: {listen: '127.0.0.1:0'}}")
+	clock.move(20 * time.Second)
+	assert.Contains(t, body(t, r.Addresses().Frontend+"/metrics"), "dynamo_frontend_requests_total")
+	page := body(t, r.Addresses().Workers[0]+"/metrics")
+	assert.Contains(t, page, "dynamo_component_")
+	assert.Contains(t, page, "vllm:num_requests_running")
 }
 
 func TestTruthIsToldWhileRunningAndAsLines(t *testing.T) {
