@@ -35,6 +35,7 @@ func (f *Fleet) stop(w *worker) {
 	w.down = true
 	f.down++
 	f.process(w, false)
+	w.abandon(f.now)
 	w.inbox, w.stepEnd = nil, idle
 	w.sched = newScheduler(&f.cfg.Pools[w.pool])
 	w.passes.stop()

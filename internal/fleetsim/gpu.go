@@ -61,16 +61,17 @@ const (
 	hostBytesPerOutput = 4
 )
 
-// gpuSums accumulates what each GPU of a group has done in finished steps.
+// gpuSums accumulates what each GPU of a group has done.
 type gpuSums struct {
-	demand    physics.Demand // per GPU, except Joules, which are the group's
-	throttled float64        // s
+	demand        physics.Demand // per GPU, except Joules, which are the group's
+	throttled     float64        // s
+	rows, outputs float64        // tokens computed and sampled
 }
 
 // add books a part of a step, 1 for all of it.
-func (g *gpuSums) add(d *physics.Demand) { g.addPart(d, 1) }
-
-func (g *gpuSums) addPart(d *physics.Demand, part float64) {
+func (g *gpuSums) add(d *physics.Demand, w *physics.Work, part float64) {
+	g.rows += part * float64(w.PrefillTokens+w.DecodeSequences)
+	g.outputs += part * float64(w.PrefillOutputs+w.DecodeSequences)
 	g.demand.Seconds += part * d.Seconds
 	g.demand.Joules += part * d.Joules
 	g.demand.Tensor += part * d.Tensor
@@ -88,11 +89,19 @@ func (g *gpuSums) addPart(d *physics.Demand, part float64) {
 // GPU is the state of each GPU of a worker at the simulated time reached.
 func (f *Fleet) GPU(worker int) GPUTruth { return f.workers[worker].gpu(f.now) }
 
+// abandon books what the GPUs have done for a step that never ends: a process that dies takes its work along, not what it cost.
+func (w *worker) abandon(now time.Duration) {
+	if w.stepEnd == idle {
+		return
+	}
+	seconds := (w.stepEnd - w.stepStart).Seconds()
+	step := w.divide(seconds).Step
+	w.gpuSums.add(&step, &w.stepWork, w.inFlight(now)/seconds)
+}
+
 // gpu sums up what the worker's GPUs have done by now.
 func (w *worker) gpu(now time.Duration) GPUTruth {
 	sums, d := w.gpuSums, &w.device
-	t := &w.truth.sums
-	rows, outputs := float64(t.PrefillTokens+t.DecodeTokens), float64(t.OutputTokens)
 	g := GPUTruth{
 		PowerWatts: w.cost.IdlePower() / d.gpus, ClockRatio: 1,
 		MemoryUsedBytes: d.engineMemory, MemoryTotalBytes: d.memory, PowerLimitWatts: d.powerLimit,
@@ -101,9 +110,7 @@ func (w *worker) gpu(now time.Duration) GPUTruth {
 		seconds := (w.stepEnd - w.stepStart).Seconds()
 		part := w.inFlight(now) / seconds
 		step := w.divide(seconds).Step
-		sums.addPart(&step, part)
-		rows += part * float64(w.stepWork.PrefillTokens+w.stepWork.DecodeSequences)
-		outputs += part * float64(w.stepWork.PrefillOutputs+w.stepWork.DecodeSequences)
+		sums.add(&step, &w.stepWork, part)
 		g.Busy, g.PowerWatts, g.ClockRatio = true, step.Joules/seconds/d.gpus, step.ClockRatio
 	}
 	s := &sums.demand
@@ -111,7 +118,7 @@ func (w *worker) gpu(now time.Duration) GPUTruth {
 	g.EnergyJoules = (s.Joules + max(0, now.Seconds()-s.Seconds)*w.cost.IdlePower()) / d.gpus
 	g.TensorSeconds, g.SMSeconds, g.DRAMSeconds, g.NVLinkSeconds = s.Tensor, s.SM, s.DRAM, s.NVLink
 	g.FLOPs, g.DRAMBytes, g.NVLinkTxBytes, g.NVLinkRxBytes = s.FLOPs, s.DRAMBytes, s.NVLinkBytes, s.NVLinkBytes
-	g.PCIeTxBytes, g.PCIeRxBytes = outputs*hostBytesPerOutput, rows*hostBytesPerRow
+	g.PCIeTxBytes, g.PCIeRxBytes = sums.outputs*hostBytesPerOutput, sums.rows*hostBytesPerRow
 	g.ThrottleSeconds = sums.throttled
 	return g
 }

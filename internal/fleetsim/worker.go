@@ -51,7 +51,7 @@ type worker struct {
 
 	verifier *verifier // nil without speculative decoding
 	device   device
-	gpuSums  gpuSums // of finished steps
+	gpuSums  gpuSums // of finished and abandoned steps
 }
 
 // publish hands out the events and the record of the step that ends.
@@ -115,7 +115,7 @@ func (w *worker) end() {
 	now, seconds := w.stepEnd, (w.stepEnd - w.stepStart).Seconds()
 	shares := w.divide(seconds)
 	w.truth.step(&w.stepWork, &shares, seconds, w.device.gpus)
-	w.gpuSums.add(&shares.Step)
+	w.gpuSums.add(&shares.Step, &w.stepWork, 1)
 	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
 	told := engine.Step{
 		End: now, Seconds: seconds,
