@@ -37,7 +37,8 @@ type worker struct {
 
 	inbox []*request // arrived; the engine core looks between steps only
 
-	done []int // running sequences that produced their last token in this step
+	told engine.Request // scratch of what the book is told
+	done []int          // running sequences that produced their last token in this step
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
@@ -251,7 +252,7 @@ func (w *worker) bookInterval(d time.Duration, n int) {
 }
 
 func (w *worker) bookFirstToken(r *request) {
-	w.book.FirstToken(r.told())
+	w.book.FirstToken(r.tell(&w.told))
 	t := &w.truth.sums
 	t.PromptTokens += int64(r.PromptTokens)
 	t.CachedTokens += int64(r.cachedTokens)
@@ -259,7 +260,7 @@ func (w *worker) bookFirstToken(r *request) {
 }
 
 func (w *worker) bookFinish(r *request) {
-	w.book.Finished(r.told())
+	w.book.Finished(r.tell(&w.told))
 	w.truth.sums.FinishedRequests++
 	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
 	w.truth.queue.observeN((r.firstScheduled - r.At).Seconds(), 1)
