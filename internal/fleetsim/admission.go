@@ -32,6 +32,18 @@ func (s *scheduler) planWaiting(left int) {
 
 // admit moves a request into the running set with the blocks it found cached.
 func (s *scheduler) admit(r *request, hit []int32) {
+	s.claim(r, hit)
+	if r.preemptions == 0 {
+		s.lookups.queries += r.tokens()
+		s.lookups.hits += r.computed
+		r.cachedTokens = r.computed
+		r.firstScheduled = s.now
+	}
+	s.seat(r)
+}
+
+// claim makes a request hold the blocks it found cached.
+func (s *scheduler) claim(r *request, hit []int32) {
 	for _, id := range hit {
 		s.pool.touch(id)
 	}
@@ -42,14 +54,12 @@ func (s *scheduler) admit(r *request, hit []int32) {
 	}
 	r.blocks = append(r.blocks, hit...)
 	r.stored = len(hit)
+}
+
+// seat adds a request to the running set.
+func (s *scheduler) seat(r *request) {
 	s.tokens += r.computed
 	s.adapters.start(r.Adapter)
-	if r.preemptions == 0 {
-		s.lookups.queries += r.tokens()
-		s.lookups.hits += r.computed
-		r.cachedTokens = r.computed
-		r.firstScheduled = s.now
-	}
 	s.running = append(s.running, sequence{req: r})
 	s.due = append(s.due, always)
 }

@@ -6,6 +6,7 @@ package fleetsim
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
@@ -17,19 +18,32 @@ type Fleet struct {
 	cfg     Config
 	model   physics.Model
 	workers []*worker
+	front   []*worker // that take arrivals
+	decode  []*worker
 	agenda  agenda
 	source  source
 	// adapters chooses the adapters of requests that name none.
 	adapters adapterChoice
-	next     *Request // next arrival; nil when the workload is exhausted
-	arrived  uint64   // requests so far, the number of the next one
-	open     int      // requests arrived and not answered
+	pace     pace
+	next     *Request      // next arrival; nil when the workload is exhausted
+	nextAt   time.Duration // its time in the workload
+	arrived  uint64        // requests so far, the number of the next one
+	open     int           // requests arrived and not answered
 	now      time.Duration
 	err      error
+
+	random   *rand.Rand // of the routers
+	turns    struct{ front, decode uint64 }
+	down     int        // workers
+	held     []*request // arrivals while no worker is up
+	homeless []*handoff // prefilled requests while no decode worker is up
 }
 
-// WriteMetrics writes a worker's page at the simulated time reached, as its engine does.
+// WriteMetrics writes a worker's page at the simulated time reached, as its engine does; ErrDown while there is none.
 func (f *Fleet) WriteMetrics(worker int, w io.Writer) error {
+	if f.workers[worker].down {
+		return fmt.Errorf("worker %d: %w", worker, ErrDown)
+	}
 	return f.workers[worker].book.WritePage(w)
 }
 
@@ -86,12 +100,22 @@ func (f *Fleet) Advance(t time.Duration) error {
 	return f.err
 }
 
-// settle takes notice of what a worker has just done: its place in the agenda and the requests it answered.
+// settle takes notice of what a worker has just done.
 func (f *Fleet) settle(w *worker) {
 	f.agenda.steps.moved(w)
 	if n := w.answered; n > 0 {
 		w.answered = 0
 		f.answered(n)
+	}
+	for len(w.prompts) > 0 || len(w.blocks) > 0 {
+		prompts, blocks := w.prompts, w.blocks
+		w.prompts, w.blocks = nil, nil
+		for _, h := range prompts {
+			f.gotPrompt(h)
+		}
+		for _, h := range blocks {
+			f.gotBlocks(h)
+		}
 	}
 }
 
@@ -103,27 +127,42 @@ func (f *Fleet) answered(n int) {
 	}
 }
 
-// arrive routes the next request and fetches the one after it.
+// arrive takes the next request in and fetches the one after it.
 func (f *Fleet) arrive() {
-	r := &request{Request: *f.next, unique: mix(f.cfg.Seed^identityStream, f.arrived)}
-	w := f.workers[f.arrived%uint64(len(f.workers))]
-	if f.cfg.Router == LeastLoaded {
-		w = f.workers[0]
-		for _, o := range f.workers[1:] {
-			if o.load() < w.load() {
-				w = o
-			}
-		}
+	r := &request{
+		Request: *f.next, number: f.arrived, unique: mix(f.cfg.Seed^identityStream, f.arrived), resend: f.cfg.Client.Retries > 0,
 	}
 	if r.Adapter == 0 {
 		r.Adapter = f.adapters.of(r.unique)
 	}
 	f.arrived++
-	if w.submit(r, f.now) {
-		f.open++
-	}
-	f.settle(w)
+	f.open++
+	f.dispatch(r)
 	f.setError(f.pull())
+}
+
+// dispatch finds a worker for a request. A prompt that leaves no room for an answer is refused, as by the API server.
+func (f *Fleet) dispatch(r *request) {
+	w := f.route(f.cfg.Router, f.front, &f.turns.front, r)
+	if w == nil {
+		f.held = append(f.held, r)
+		return
+	}
+	if r.attempt == 0 {
+		w.truth.sums.ArrivedRequests++
+	}
+	switch {
+	case r.PromptTokens >= w.maxTokens:
+		w.truth.sums.RejectedRequests++
+		f.open--
+	case w.role != Prefill:
+		w.submit(r, f.now)
+		f.settle(w)
+	case r.PromptTokens <= f.cfg.Handoff.LocalPrefillTokens:
+		f.computeAnswer(r)
+	default:
+		f.handOver(r, w)
+	}
 }
 
 // pull fetches the next arrival, if there is one now.
@@ -133,32 +172,52 @@ func (f *Fleet) pull() error {
 		return f.err
 	}
 	r, ok, err := f.source.next()
-	if err != nil || !ok {
-		return err
+	if err != nil {
+		return fmt.Errorf("workload: %w", err)
 	}
+	if !ok {
+		return nil
+	}
+	f.nextAt = r.At
+	r.At = f.pace.at(r.At)
 	f.next = &r
 	return nil
 }
 
 func (f *Fleet) setError(err error) {
-	if f.err == nil && err != nil {
-		f.err = fmt.Errorf("workload: %w", err)
+	if f.err == nil {
+		f.err = err
 	}
 }
 
+// PoolTruth is the cumulative truth of one pool at the simulated time reached.
+func (f *Fleet) PoolTruth(pool int) Truth {
+	return f.sum(func(w *worker) bool { return w.pool == pool })
+}
+
 // Truth is the fleet's cumulative truth at the simulated time reached.
-func (f *Fleet) Truth() Truth {
+func (f *Fleet) Truth() Truth { return f.sum(func(*worker) bool { return true }) }
+
+// sum adds up the truth of some workers.
+func (f *Fleet) sum(of func(*worker) bool) Truth {
 	total := newLedger()
 	var rest remainder
+	n := 0
 	for _, w := range f.workers {
-		total.merge(&w.truth)
-		rest.add(w.remainder(f.now))
+		if of(w) {
+			total.merge(&w.truth)
+			total.sums.Transfers.LeakedTokens += w.leaked()
+			rest.add(w.remainder(f.now))
+			n++
+		}
 	}
-	return total.snapshot(f.now, len(f.workers), rest)
+	return total.snapshot(f.now, n, rest)
 }
 
 // WorkerTruth is the cumulative truth of one worker at the simulated time reached.
 func (f *Fleet) WorkerTruth(worker int) Truth {
 	w := f.workers[worker]
-	return w.truth.snapshot(f.now, 1, w.remainder(f.now))
+	t := w.truth.snapshot(f.now, 1, w.remainder(f.now))
+	t.Transfers.LeakedTokens = w.leaked()
+	return t
 }

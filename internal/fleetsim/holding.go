@@ -1,8 +1,8 @@
 package fleetsim
 
 // Of the pages a request holds, the leading ones that another request may share are blocks with an identity, the others a number of
-// nameless pages. Once a request has been preempted it looks for its own content again: then all are blocks. So they are when events
-// are published or the cache is audited, which need to name every page.
+// nameless pages. Once a request has been preempted, or its client may send it again, it looks for its own content again: then all
+// are blocks. So they are when events are published or the cache is audited, which need to name every page.
 
 // shareableBlocks is how many leading blocks other requests can have too.
 func (r *request) shareableBlocks(blockSize int) int {
@@ -30,7 +30,7 @@ func (s *scheduler) hold(r *request, pages int) {
 
 // name settles how many of a request's pages are blocks.
 func (s *scheduler) name(r *request) {
-	if s.pool.events != nil || r.preemptions > 0 {
+	if s.pool.events != nil || r.preemptions > 0 || r.resend {
 		r.named = s.blocksFor(s.maxTokens)
 	} else {
 		r.named = r.shareableBlocks(s.blockSize)

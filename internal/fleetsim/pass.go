@@ -129,6 +129,13 @@ func (p *passRecorder) rest(now time.Duration) {
 	})
 }
 
+// stop ends the heartbeats of a process that ends.
+func (p *passRecorder) stop() {
+	if p != nil {
+		p.agenda.cancel(p.beat)
+	}
+}
+
 // send numbers a record and hands it on.
 func (p *passRecorder) send(r Pass) {
 	r.Worker, r.Counter = p.worker, p.counter

@@ -24,24 +24,14 @@ type Request struct {
 	Adapter int // LoRA adapter, from 1; 0: as Config.Adapters says
 }
 
-// RequestTruth is what really happened to one finished request, times since the start of the simulation.
-type RequestTruth struct {
-	Worker                int     `json:"worker"`
-	ArrivalSeconds        float64 `json:"arrival_seconds"`
-	FirstScheduledSeconds float64 `json:"first_scheduled_seconds"`
-	FirstTokenSeconds     float64 `json:"first_token_seconds"`
-	LastTokenSeconds      float64 `json:"last_token_seconds"`
-	PromptTokens          int     `json:"prompt_tokens"`
-	CachedTokens          int     `json:"cached_tokens"`
-	OutputTokens          int     `json:"output_tokens"`
-	Preemptions           int     `json:"preemptions"`
-	RequestShares
-}
-
 // request is an arrival inside a worker.
 type request struct {
 	Request
-	unique uint64 // identity of everything that is not shared
+	number  uint64 // in order of arrival, from 0
+	attempt int    // times it was sent before
+	unique  uint64 // identity of everything that is not shared
+	resend  bool   // its client may send it again
+	hand    *handoff
 
 	blocks    []int32
 	nameless  int // pages held beside the blocks
@@ -55,14 +45,24 @@ type request struct {
 
 	shares       RequestShares
 	cachedTokens int // prefix hit when first scheduled
+	remoteTokens int // prompt tokens whose KV comes from another worker
 	preemptions  int
 	unreported   int // preemptions the engine has not counted yet: their events travel with the next token
 
+	arrived        time.Duration // at this worker's API server
 	queued         time.Duration // seen by the engine core
 	firstScheduled time.Duration
 	firstToken     time.Duration
 	lastToken      time.Duration
 }
+
+// again is the request as its client sent it.
+func (r *request) again() *request {
+	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique, resend: r.resend}
+}
+
+// computedPrompt is how many of its prompt tokens are computed on this worker until its first token.
+func (r *request) computedPrompt() int { return max(r.PromptTokens-r.cachedTokens-r.remoteTokens, 1) }
 
 // tokens is the length of prompt and answer so far: what must be in the cache before the next token can be sampled.
 func (r *request) tokens() int { return r.PromptTokens + r.generated }
@@ -102,24 +102,10 @@ func mix(a, b uint64) uint64 {
 // tell writes down what the engine knows of the request now.
 func (r *request) tell(t *engine.Request) *engine.Request {
 	*t = engine.Request{
-		Arrival: r.At, Queued: r.queued, FirstScheduled: r.firstScheduled, FirstToken: r.firstToken, LastToken: r.lastToken,
-		PromptTokens: r.PromptTokens, CachedTokens: r.cachedTokens, GeneratedTokens: r.generated, NaturalTokens: r.OutputTokens,
+		Arrival: r.arrived, Queued: r.queued, FirstScheduled: r.firstScheduled, FirstToken: r.firstToken, LastToken: r.lastToken,
+		PromptTokens: r.PromptTokens, CachedTokens: r.cachedTokens, RemoteTokens: r.remoteTokens,
+		GeneratedTokens: r.generated, NaturalTokens: r.OutputTokens,
 		Preemptions: r.preemptions, Adapter: adapterName(r.Adapter),
 	}
 	return t
-}
-
-func (r *request) truth(worker int) RequestTruth {
-	return RequestTruth{
-		Worker:                worker,
-		ArrivalSeconds:        r.At.Seconds(),
-		FirstScheduledSeconds: r.firstScheduled.Seconds(),
-		FirstTokenSeconds:     r.firstToken.Seconds(),
-		LastTokenSeconds:      r.lastToken.Seconds(),
-		PromptTokens:          r.PromptTokens,
-		CachedTokens:          r.cachedTokens,
-		OutputTokens:          r.generated,
-		Preemptions:           r.preemptions,
-		RequestShares:         r.shares,
-	}
 }

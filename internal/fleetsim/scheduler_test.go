@@ -2,6 +2,7 @@ package fleetsim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -42,14 +43,27 @@ func checkSequences(t *testing.T, w *worker) {
 	}
 }
 
+// holders are the requests that hold pages.
+func (w *worker) holders() []*request {
+	all := slices.Concat(w.awaiting, w.landing.all())
+	for i := range w.sched.running {
+		all = append(all, w.sched.running[i].req)
+	}
+	for _, h := range w.handoffs {
+		if h.pinned != nil {
+			all = append(all, h.pinned)
+		}
+	}
+	return all
+}
+
 // checkBlocks holds the pool to its books: every page is either free or held, references equal holders, the free list is whole.
 func checkBlocks(t *testing.T, w *worker) {
 	t.Helper()
 	p := w.sched.pool
 	refs := make([]int32, len(p.blocks))
 	held := 0
-	for i := range w.sched.running {
-		r := w.sched.running[i].req
+	for _, r := range w.holders() {
 		held += r.nameless
 		for _, id := range r.blocks {
 			if refs[id]++; refs[id] == 1 {

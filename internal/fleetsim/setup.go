@@ -15,6 +15,7 @@ import (
 const (
 	workloadStream = 1 << 32
 	identityStream = 2 << 32
+	routerStream   = 3 << 32
 )
 
 // New validates the configuration and sets the fleet up at simulated time 0. Close it when done.
@@ -33,11 +34,16 @@ func New(cfg Config) (*Fleet, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{cfg: cfg, adapters: newAdapterChoice(cfg.Adapters)}
+	f := &Fleet{
+		cfg: cfg, adapters: newAdapterChoice(cfg.Adapters), pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream)),
+	}
 	for i := range cfg.Pools {
 		if err := f.addPool(fig, i); err != nil {
 			return nil, fmt.Errorf("pools[%d].%w", i, err)
 		}
+	}
+	if err := f.checkContexts(); err != nil {
+		return nil, err
 	}
 	f.agenda.steps = newStepHeap(f.workers)
 	if f.source, err = cfg.Workload.open(fig, rand.New(rand.NewPCG(cfg.Seed, workloadStream))); err != nil {
@@ -79,6 +85,27 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 		}
 		w.device = newDevice(p, gpu, f.model)
 		f.workers = append(f.workers, w)
+		if p.Role == Decode {
+			f.decode = append(f.decode, w)
+		} else {
+			f.front = append(f.front, w)
+		}
+	}
+	return nil
+}
+
+// checkContexts makes sure that a decode worker can take whatever a prefill worker computes.
+func (f *Fleet) checkContexts() error {
+	longest := 0
+	for _, p := range f.cfg.Pools {
+		if p.Role == Prefill {
+			longest = max(longest, p.MaxModelTokens)
+		}
+	}
+	for i, p := range f.cfg.Pools {
+		if p.Role == Decode && p.MaxModelTokens < longest {
+			return fmt.Errorf("pools[%d].max_model_tokens: must be at least the %d of the prefill pools, is %d", i, longest, p.MaxModelTokens)
+		}
 	}
 	return nil
 }
@@ -89,13 +116,15 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, er
 	w := &worker{
 		index: index, pool: pool, role: p.Role, cost: cost, truth: newLedger(),
 		noise: f.cfg.StepNoise, random: rand.New(rand.NewPCG(f.cfg.Seed, uint64(index))),
-		speed: replica.Speed, hashSeed: replica.HashSeed,
+		speed: replica.Speed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
 		maxTokens: p.MaxModelTokens, objectives: f.cfg.Objectives, onStep: f.cfg.OnStep, onRequest: f.cfg.OnRequest,
 		stepEnd: idle,
 		facts:   engineFacts(p, f.model, f.cfg.StartTime),
 	}
 	w.verifier = newVerifier(p.Speculative, f.cfg.Seed, index)
 	w.sched = newScheduler(p)
+	w.style = styleOf(p.Engine)
+	f.setLink(w, f.cfg.Link)
 	f.observe(w)
 	var err error
 	w.book, err = f.cfg.newBook(p.Engine, w.facts)

@@ -62,7 +62,9 @@ type Truth struct {
 	E2E   Latency `json:"e2e_seconds"`
 	Queue Latency `json:"queue_seconds"` // arrival to first scheduled
 
-	Goodput Goodput `json:"goodput"`
+	Goodput   Goodput      `json:"goodput"`
+	Transfers TransferSums `json:"transfers"`
+	Faults    FaultSums    `json:"faults"`
 }
 
 // Latency summarises all values since the start, in seconds; quantiles are exact to 0.25 %.
@@ -193,6 +195,8 @@ func (l *ledger) merge(o *ledger) {
 	t.CachedTokens += u.CachedTokens
 	t.OutputTokens += u.OutputTokens
 	t.Goodput.add(&u.Goodput)
+	t.Transfers.add(&u.Transfers)
+	t.Faults.add(&u.Faults)
 	t.DraftedTokens += u.DraftedTokens
 	t.AcceptedTokens += u.AcceptedTokens
 	l.ttft.add(&o.ttft)

@@ -28,12 +28,16 @@ type worker struct {
 	random     *rand.Rand
 	speed      float64
 	hashSeed   uint64
+	nextSeed   uint64 // of the next process
 	maxTokens  int
 	objectives Objectives
 	onStep     func(StepTruth)
 	onRequest  func(RequestTruth)
 	onKV       func(KVBatch)
 	passes     *passRecorder // nil unless somebody listens
+
+	kvTraffic
+	down bool
 
 	inbox []*request // arrived; the engine core looks between steps only
 
@@ -57,23 +61,24 @@ func (w *worker) publish(now time.Duration, seconds float64) {
 	w.passes.finished(now, seconds, &w.sched)
 }
 
-// submit hands the worker a request that arrives now. A prompt that leaves no room for an answer is refused, as by the API server.
-func (w *worker) submit(r *request, now time.Duration) bool {
-	w.truth.sums.ArrivedRequests++
-	if r.PromptTokens >= w.maxTokens {
-		w.truth.sums.RejectedRequests++
-		return false
-	}
+// submit hands the worker a request that reaches its API server now.
+func (w *worker) submit(r *request, now time.Duration) {
+	r.arrived = now
 	r.limit = min(r.OutputTokens, w.maxTokens-r.PromptTokens)
+	if w.role == Prefill {
+		r.limit = 1
+	}
 	w.inbox = append(w.inbox, r)
 	if w.stepEnd == idle {
 		w.begin(now)
 	}
-	return true
 }
 
 // load is the number of requests the worker has not finished.
-func (w *worker) load() int { return len(w.inbox) + w.sched.waiting.len() + len(w.sched.running) }
+func (w *worker) load() int {
+	n := len(w.inbox) + w.sched.waiting.len() + len(w.sched.running)
+	return n + w.bootstrapping + w.arriving.len() + len(w.awaiting) + w.landing.len()
+}
 
 // begin starts a step at the given time, or goes idle if there is nothing to do.
 func (w *worker) begin(now time.Duration) {
@@ -85,8 +90,10 @@ func (w *worker) begin(now time.Duration) {
 	w.inbox = w.inbox[:0]
 
 	w.stepEnd = idle
+	w.admit(now)
 	w.sched.plan(now)
-	w.book.Planned(engine.Lookup{Queries: w.sched.lookups.queries, Hits: w.sched.lookups.hits})
+	w.reserve()
+	w.tellLookups()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
 	if w.sched.work == (physics.Work{}) {
 		w.passes.rest(now)
@@ -128,16 +135,6 @@ func (w *worker) end() {
 // divide plays the game of the phases over the step in progress, which takes the given time.
 func (w *worker) divide(seconds float64) physics.DemandShares {
 	return w.cost.Divide(w.stepDemand, w.stepWork, seconds/w.stepDemand.Seconds)
-}
-
-// state is the scheduler's state between two steps.
-func (w *worker) state() engine.State {
-	pool := w.sched.pool
-	return engine.State{
-		Running: len(w.sched.running), Waiting: w.sched.waiting.len() - w.sched.deferred, Deferred: w.sched.deferred,
-		UsedBlocks: pool.size - pool.free, FreeBlocks: pool.free, CachedBlocks: pool.cached,
-		RunningTokens: w.sched.tokens, RunningPrefills: len(w.sched.running) - w.sched.decodes,
-	}
 }
 
 // emit advances every sequence of the step and adds to what the engine is told of it.
@@ -236,7 +233,7 @@ func (w *worker) emitPrompt(i int, now time.Duration, told *engine.Step, shares 
 	r.unreported = 0
 	if r.generated++; r.generated == 1 {
 		r.firstToken = now
-		told.CreditedPrompt += r.PromptTokens - r.cachedTokens
+		told.CreditedPrompt += r.computedPrompt()
 		w.bookFirstToken(r)
 	} else {
 		w.bookInterval(now-r.lastToken, 1)
@@ -251,19 +248,28 @@ func (w *worker) bookInterval(d time.Duration, n int) {
 	w.truth.itl.observeN(d.Seconds(), n)
 }
 
+// bookFirstToken books a first token: the prompt where it was computed, the latency where the client is answered.
 func (w *worker) bookFirstToken(r *request) {
 	w.book.FirstToken(r.tell(&w.told))
 	t := &w.truth.sums
-	t.PromptTokens += int64(r.PromptTokens)
-	t.CachedTokens += int64(r.cachedTokens)
-	w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+	if r == r.prefillSide() {
+		t.PromptTokens += int64(r.PromptTokens)
+		t.CachedTokens += int64(r.cachedTokens)
+	}
+	if w.role != Prefill {
+		w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+	}
 }
 
 func (w *worker) bookFinish(r *request) {
 	w.book.Finished(r.tell(&w.told))
+	if w.role == Prefill {
+		w.pin(r)
+		return
+	}
 	w.truth.sums.FinishedRequests++
 	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
-	w.truth.queue.observeN((r.firstScheduled - r.At).Seconds(), 1)
+	w.truth.queue.observeN((r.prefillSide().firstScheduled - r.At).Seconds(), 1)
 	w.truth.sums.Goodput.observe(w.objectives, r.firstToken-r.At, r.lastToken-r.firstToken, r.generated)
 	w.answered++
 	if w.onRequest != nil {

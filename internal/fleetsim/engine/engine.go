@@ -12,8 +12,10 @@ type Facts struct {
 	Start       time.Time // of the process
 	ServedModel string
 	Version     string // release whose page is spoken; "" is the Book's default
+	FrontEnd    string // of vLLM: "" or "python", or "rust"
 	Rank        int    // data-parallel rank, from 0
-	Role        string // aggregated, prefill or decode
+	Ranks       int    // data-parallel ranks of the deployment; 0 is 1
+	Role        string // aggregated, prefill or decode; "" is aggregated
 
 	BlockSize        int // tokens per KV block
 	Blocks           int // KV blocks, the one never used included
@@ -21,9 +23,18 @@ type Facts struct {
 	MaxBatchedTokens int
 	MaxNumSeqs       int
 	TensorParallel   int
+	MemoryBytes      float64 // of one GPU; 0 is not known
 	MemoryShare      float64 // of the GPU memory that the engine may take, 0..1
 	PrefixCaching    bool
 	CacheDataType    string // of the KV cache; "" is the model's own
+
+	// How the process was started, as far as its page shows it.
+	APIServers        int     // processes that share the HTTP port; 0 is 1
+	KVConnector       string  // what moves KV between engines, NixlConnector; "" for none
+	SpeculativeTokens int     // drafted per sequence and step; 0 without speculative decoding
+	MaxAdapters       int     // LoRA adapters that may run together; 0 without LoRA
+	ResidencySample   float64 // share of KV blocks whose residency is observed, 0..1; 0 without
+	Effort            Effort  // by which the process estimates its own work; zero without
 }
 
 // State is the scheduler's state at the end of a step.
@@ -38,6 +49,9 @@ type State struct {
 
 	RunningTokens int // tokens with KV of all running requests
 
+	// Adapters of the requests that run and wait, each once, in order of their names.
+	RunningAdapters, WaitingAdapters []string
+
 	// Disaggregated serving.
 	PrefillPinned   int // requests prefilled here whose KV has not been fetched yet (prefill)
 	AwaitingBlocks  int // requests that wait for blocks before their KV can come (decode)
@@ -51,15 +65,20 @@ type Step struct {
 	End     time.Duration // since the start of the simulation
 	Seconds float64
 
-	PrefillTokens   int // prompt tokens computed
-	DecodeSequences int
+	PrefillTokens    int // prompt tokens computed
+	PrefillSequences int // requests these belong to; 0 is not known
+	DecodeSequences  int
+
+	PrefillContext float64 // sum over the prompt tokens of the tokens they attend to, tokens^2
+	DecodeContext  float64 // tokens that the decoding sequences attend to
 
 	Outputs        int // tokens produced
 	CreditedPrompt int // computed prompt tokens of the requests that got their first token in this step
 	Preemptions    int // of requests that produced a token again in this step
 
-	Drafted, Accepted int // speculative tokens proposed and kept
-	Drafts            int // sequences that had a draft
+	Drafted, Accepted int   // speculative tokens proposed and kept
+	Drafts            int   // sequences that had a draft
+	AcceptedAt        []int // of Accepted, by position in the draft; nil if not known
 
 	State
 }
@@ -88,18 +107,42 @@ type Request struct {
 	Aborted         bool
 }
 
-// Transfer is one fetch of KV as the fetching engine sees it.
+// computed is the part of the prompt that was neither cached nor fetched, in tokens.
+func (r *Request) computed() int { return max(r.PromptTokens-r.CachedTokens-r.RemoteTokens, 0) }
+
+// Transfer is one fetch of KV by a decode engine from a prefill engine.
 type Transfer struct {
-	Seconds     float64 // from the post to the completion
-	PostSeconds float64 // of posting it
-	Bytes       float64
-	Descriptors int
-	Tokens      int
-	Failed      bool
+	Seconds            float64 // from the post to the completion
+	PostSeconds        float64 // of posting it
+	BootstrapSeconds   float64 // from the meeting of the two engines' requests to the post
+	AllocSeconds       float64 // of waiting for blocks to receive it
+	Bytes              float64
+	Descriptors        int
+	Tokens             int
+	Failed             bool
+	NotificationFailed bool // the KV came, the word of it to the other side did not
+}
+
+// Eviction is a cached KV block that was taken for other content.
+type Eviction struct {
+	Lifetime time.Duration   // since its allocation
+	Idle     time.Duration   // since its last use
+	Gaps     []time.Duration // between its uses, the last few
+}
+
+// Page is a page of metrics.
+type Page interface {
+	// WritePage writes the page.
+	WritePage(w io.Writer) error
+	// ContentType is the media type of that page.
+	ContentType() string
+	// Endpoints are the paths that the HTTP server answers, that page's among them.
+	Endpoints() []Endpoint
 }
 
 // Book keeps one engine core's statistics. It is not safe for concurrent use.
 type Book interface {
+	Page
 	// Planned is told what a step looked up, whether or not the step then has work.
 	Planned(Lookup)
 	// Step is told of every finished step, after the tokens it produced.
@@ -110,12 +153,12 @@ type Book interface {
 	Intervals(d time.Duration, n int)
 	// Finished is told of a request's last token, or of its end without one.
 	Finished(*Request)
-	// Transferred is told of a fetch of KV that ended.
+	// Transferred is told of a fetch of KV by this engine that ended.
 	Transferred(*Transfer)
+	// Sent is told of a fetch of this engine's KV by another one that ended.
+	Sent(*Transfer)
 	// Expired is told that n requests' KV was given up because nobody fetched it in time.
 	Expired(n int)
-	// WritePage writes the page of metrics.
-	WritePage(w io.Writer) error
-	// ContentType is the media type of that page.
-	ContentType() string
+	// Evicted is told of a cached block that was taken for other content.
+	Evicted(*Eviction)
 }
