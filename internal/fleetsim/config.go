@@ -37,6 +37,11 @@ type Config struct {
 	OnKV   func(KVBatch)
 	OnPass func(Pass)
 
+	// KVLedger audits every KV pool (Truth.KV); it costs time and memory.
+	KVLedger bool
+	// OnAccess, when set, sees every full block of every prompt when it is first looked up, in order, by its published hash.
+	OnAccess func(worker int, hash uint64, hit bool)
+
 	newBook func(name string, f engine.Facts) (engine.Book, error) // nil: the engines' own
 }
 

@@ -18,6 +18,7 @@ type scheduler struct {
 	drafts     int // tokens proposed for each decode and step
 	blockSize  int
 	pool       *blockPool
+	access     func(hash uint64, hit bool) // sees lookups; nil unless somebody listens
 
 	waiting  queue
 	deferred int // of the waiting, held back in the last plan by the limit on adapters

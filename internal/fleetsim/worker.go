@@ -35,6 +35,7 @@ type worker struct {
 	onRequest  func(RequestTruth)
 	onKV       func(KVBatch)
 	passes     *passRecorder // nil unless somebody listens
+	kv         *kvLedger     // nil unless the pool is audited
 
 	kvTraffic
 	down bool
@@ -47,6 +48,9 @@ type worker struct {
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
 	stepDemand         physics.Demand // without noise
+
+	toldEvictions   int64 // of the pool's
+	countsEvictions bool  // the engine's page has them
 
 	verifier *verifier // nil without speculative decoding
 	device   device
@@ -82,6 +86,7 @@ func (w *worker) load() int {
 
 // begin starts a step at the given time, or goes idle if there is nothing to do.
 func (w *worker) begin(now time.Duration) {
+	w.kv.sync()
 	for _, r := range w.inbox {
 		r.queued = now
 		w.sched.waiting.push(r)
@@ -94,6 +99,7 @@ func (w *worker) begin(now time.Duration) {
 	w.sched.plan(now)
 	w.reserve()
 	w.tellLookups()
+	w.tellEvictions()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
 	if w.sched.work == (physics.Work{}) {
 		w.passes.rest(now)
@@ -110,6 +116,7 @@ func (w *worker) begin(now time.Duration) {
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
 func (w *worker) end() {
+	w.kv.sync()
 	now, seconds := w.stepEnd, (w.stepEnd - w.stepStart).Seconds()
 	shares := w.divide(seconds)
 	w.truth.step(&w.stepWork, &shares, seconds, w.device.gpus)
@@ -246,6 +253,18 @@ func (w *worker) emitPrompt(i int, now time.Duration, told *engine.Step, shares 
 func (w *worker) bookInterval(d time.Duration, n int) {
 	w.book.Intervals(d, n)
 	w.truth.itl.observeN(d.Seconds(), n)
+}
+
+// tellEvictions tells an engine that counts them how many pages lost their content; with a ledger it has heard of each block.
+func (w *worker) tellEvictions() {
+	n := w.sched.pool.evictions - w.toldEvictions
+	w.toldEvictions += n
+	if w.kv != nil || !w.countsEvictions {
+		return
+	}
+	for range n {
+		w.book.Evicted(&engine.Eviction{})
+	}
 }
 
 // bookFirstToken books a first token: the prompt where it was computed, the latency where the client is answered.
