@@ -220,6 +220,7 @@ func (w *worker) state() engine.State {
 		PrefillPinned: w.pinned, PinnedBlocks: w.pinnedBlocks,
 		AwaitingBlocks: w.arriving.len(), AwaitingKV: len(w.awaiting),
 	}
+	w.sched.listAdapters(&s)
 	switch {
 	case !w.push:
 		s.Waiting += s.AwaitingBlocks

@@ -258,3 +258,41 @@ func TestAccessLog(t *testing.T) {
 		}
 	}
 }
+
+// Blocks that wait for KV, or to be fetched, or hold drafts only, are in classes of their own; the parts still add up.
+func TestReservedAndPinnedBlocks(t *testing.T) {
+	var requests Script
+	for i := range 40 {
+		requests = append(requests, Request{
+			At: time.Duration(i) * 2 * time.Millisecond, PromptTokens: 200 + 17*i, OutputTokens: 30, PrefixID: uint64(i % 3), PrefixTokens: 150,
+		})
+	}
+	handed := split(VLLM, 1, 1, requests...)
+	handed.Link.Bandwidth /= 50
+	drafted := drained(7)
+	drafted.Pools[0].Speculative = Speculative{Tokens: 20, Acceptance: []float64{0.9}}
+	for name, cfg := range map[string]Config{"hand-over": handed, "drafts": drafted} {
+		cfg.KVLedger = true
+		var f *Fleet
+		var pinned, reserved float64
+		cfg.OnStep = func(StepTruth) {
+			for i := range f.Workers() {
+				k := f.WorkerTruth(i).KV
+				near(t, name+": blocks", k.Now.Total(), float64(f.workers[i].sched.pool.size))
+				near(t, name+": block-seconds", k.Seconds.Total(), float64(f.workers[i].sched.pool.size)*f.Now().Seconds())
+				if k.Now.Live < 0 || k.Now.TailWaste < 0 || k.Now.Reserved < 0 || k.Now.Pinned < 0 || k.Now.Free < 0 {
+					t.Fatalf("%s: %+v", name, k.Now)
+				}
+				pinned, reserved = max(pinned, k.Now.Pinned), max(reserved, k.Now.Reserved)
+			}
+			if t.Failed() {
+				t.FailNow()
+			}
+		}
+		f = start(t, cfg)
+		finish(t, f)
+		if reserved == 0 || (pinned == 0) != (name == "drafts") {
+			t.Errorf("%s: at most %g reserved and %g pinned blocks", name, reserved, pinned)
+		}
+	}
+}

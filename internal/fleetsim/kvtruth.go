@@ -187,7 +187,7 @@ func (s *scheduler) draftPages() int {
 	n := 0
 	for i := range s.running {
 		if q := &s.running[i]; q.end != 0 {
-			n += q.req.pages() - s.blocksFor(s.clock+q.ahead+1)
+			n += max(0, q.req.pages()-s.blocksFor(s.clock+q.ahead+1))
 		}
 	}
 	return n

@@ -149,6 +149,7 @@ func engineFacts(p *Pool, model physics.Model, start time.Time) engine.Facts {
 		BlockSize: p.BlockSize, Blocks: p.KVBlocks, MaxModelTokens: p.MaxModelTokens,
 		MaxBatchedTokens: p.MaxBatchedTokens, MaxNumSeqs: p.MaxNumSeqs, TensorParallel: p.TensorParallel,
 		MemoryShare: gpuMemoryUtilization, PrefixCaching: p.PrefixCaching, CacheDataType: p.KVPrecision,
+		SpeculativeTokens: p.Speculative.Tokens, MaxAdapters: p.MaxAdapters, ResidencySample: p.ResidencySample,
 	}
 }
 
@@ -169,7 +170,7 @@ func (f *Fleet) observe(w *worker) {
 	if f.cfg.OnAccess != nil {
 		w.sched.access = func(hash uint64, hit bool) { f.cfg.OnAccess(w.index, publishedHash(w.hashSeed, hash), hit) }
 	}
-	if f.cfg.KVLedger && w.kv == nil {
+	if (f.cfg.KVLedger || w.facts.ResidencySample > 0) && w.kv == nil {
 		w.kv = newKVLedger(w.sched.pool.size, w.sched.blockSize, f.residency)
 		w.kv.clock = func() time.Duration { return f.now }
 		w.kv.measure, w.kv.tell = w.measurePool, func(e *engine.Eviction) { w.book.Evicted(e) }
