@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 // Config describes a fleet and what it is asked to do. All pools serve one model.
@@ -21,6 +19,8 @@ type Config struct {
 	Objectives Objectives // what counts as goodput
 	Client     Client     // what callers do about lost requests
 	Adapters   AdapterTraffic
+
+	FrontEnd string // before all workers, keeping a book of its own: "" for none, or dynamo
 
 	StepNoise float64 // standard deviation of the logarithm of a step's time
 	Workload  Workload
@@ -41,8 +41,6 @@ type Config struct {
 	KVLedger bool
 	// OnAccess, when set, sees every full block of every prompt when it is first looked up, in order, by its published hash.
 	OnAccess func(worker int, hash uint64, hit bool)
-
-	newBook func(name string, f engine.Facts) (engine.Book, error) // nil: the engines' own
 }
 
 // DefaultConfig is one aggregated worker (DefaultPool) and the conversation traffic at its published rate.

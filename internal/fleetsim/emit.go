@@ -119,6 +119,9 @@ func (w *worker) emitPrompt(i int, now time.Duration, told *engine.Step, shares 
 func (w *worker) bookInterval(d time.Duration, n int) {
 	w.book.Intervals(d, n)
 	w.truth.itl.observeN(d.Seconds(), n)
+	if w.frontEnd != nil {
+		w.frontEnd.Intervals(d, n)
+	}
 }
 
 // tellEvictions tells an engine that counts them how many pages lost their content; with a ledger it has heard of each block.
@@ -143,6 +146,9 @@ func (w *worker) bookFirstToken(r *request) {
 	}
 	if w.role != Prefill {
 		w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+		if w.frontEnd != nil {
+			w.frontEnd.FirstToken(r.toldClient())
+		}
 	}
 }
 
@@ -157,6 +163,10 @@ func (w *worker) bookFinish(r *request) {
 	w.truth.queue.observeN((r.prefillSide().firstScheduled - r.At).Seconds(), 1)
 	w.truth.sums.Goodput.observe(w.objectives, r.firstToken-r.At, r.lastToken-r.firstToken, r.generated)
 	w.answered++
+	w.last.note(r)
+	if w.frontEnd != nil {
+		w.frontEnd.Finished(r.toldClient())
+	}
 	if w.onRequest != nil {
 		w.onRequest(r.truth(w.index))
 	}

@@ -111,6 +111,7 @@ func (f *Fleet) targetGone(r *request, arriving bool) {
 
 // lose ends a request that went down with a worker; its client may send it again.
 func (f *Fleet) lose(r *request, w *worker) {
+	f.tellGone(r)
 	if r.attempt >= f.cfg.Client.Retries {
 		w.truth.sums.Faults.LostRequests++
 		f.answered(1)
@@ -119,7 +120,7 @@ func (f *Fleet) lose(r *request, w *worker) {
 	w.truth.sums.Faults.ResentRequests++
 	again := r.again()
 	again.attempt++
-	f.agenda.add(f.now+f.cfg.Client.Backoff, func() { f.dispatch(again) })
+	f.agenda.add(f.now+f.cfg.Client.Backoff, func() { f.send(again) })
 }
 
 // launch starts a worker's new process.

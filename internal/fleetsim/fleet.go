@@ -35,6 +35,7 @@ type Fleet struct {
 
 	random   *rand.Rand // of the routers
 	turns    struct{ front, decode uint64 }
+	frontEnd engine.Frontend
 	down     int        // workers
 	held     []*request // arrivals while no worker is up
 	homeless []*handoff // prefilled requests while no decode worker is up
@@ -138,8 +139,15 @@ func (f *Fleet) arrive() {
 	}
 	f.arrived++
 	f.open++
-	f.dispatch(r)
+	f.send(r)
 	f.setError(f.pull())
+}
+
+// send lets a client's request reach the fleet now.
+func (f *Fleet) send(r *request) {
+	r.sent = f.now
+	f.tellArrived(r)
+	f.dispatch(r)
 }
 
 // dispatch finds a worker for a request. A prompt that leaves no room for an answer is refused, as by the API server.
@@ -155,6 +163,7 @@ func (f *Fleet) dispatch(r *request) {
 	switch {
 	case r.PromptTokens >= w.maxTokens:
 		w.truth.sums.RejectedRequests++
+		f.tellGone(r)
 		f.open--
 	case w.role != Prefill:
 		w.submit(r, f.now)

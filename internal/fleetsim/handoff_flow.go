@@ -32,9 +32,10 @@ type handoff struct {
 	pinned    *request // what the source keeps until it is fetched: pages only
 	lease     *timer
 	prefilled time.Duration // when the prompt was computed; 0: not yet
-	queued    time.Duration // when the target had been told and the prompt was computed
+	offered   time.Duration // when the target was told
+	reserved  time.Duration // when it had blocks
+	hasBlocks bool
 	transfer  *transfer
-	reserved  bool // the target has blocks for it
 	lost      bool // the KV cannot be had
 	over      bool // the target needs nothing of the source any more
 }
@@ -60,7 +61,7 @@ func (f *Fleet) offer(h *handoff) {
 		f.homeless = append(f.homeless, h)
 		return
 	}
-	h.target, h.queued = w, f.now
+	h.target, h.offered = w, f.now
 	w.accept(h, f.now)
 	f.settle(w)
 }
@@ -85,7 +86,6 @@ func (f *Fleet) gotPrompt(h *handoff) {
 	}
 	h.lease = f.agenda.add(f.now+f.cfg.Handoff.Lease, func() { f.expired(h) })
 	if h.style.push {
-		h.queued = f.now
 		f.post(h)
 		return
 	}
@@ -134,6 +134,7 @@ func (f *Fleet) kvLost(h *handoff) {
 		f.forgetHomeless(h)
 		if f.cfg.Handoff.OnFailure == Fail {
 			h.source.truth.sums.Faults.FailedRequests++
+			f.tellGone(r)
 			f.answered(1)
 			return
 		}
@@ -142,6 +143,7 @@ func (f *Fleet) kvLost(h *handoff) {
 	}
 	w.withdraw(r)
 	if f.cfg.Handoff.OnFailure == Fail {
+		f.tellGone(r)
 		w.fail(r, f.now)
 	} else {
 		w.truth.sums.Transfers.LocalPrefills++

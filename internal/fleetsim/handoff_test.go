@@ -6,17 +6,12 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
-
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
-
-// vllmBooks lets every engine write vLLM's page: what is told to a book does not depend on its page.
-func vllmBooks(_ string, f engine.Facts) (engine.Book, error) { return engine.NewVLLM(f), nil }
 
 // split is a fleet of prefill and decode workers of a small deployment.
 func split(engineName string, prefill, decode int, requests ...Request) Config {
 	cfg := DefaultConfig()
-	cfg.StepNoise, cfg.newBook = 0, vllmBooks
+	cfg.StepNoise = 0
 	cfg.Workload = Script(requests)
 	cfg.Link.Noise = 0
 	p := DefaultPool()

@@ -78,7 +78,7 @@ func (w *worker) accept(h *handoff, now time.Duration) {
 }
 
 // reserve gives blocks to requests whose KV is to come, in order of arrival and after everything that was here before them.
-func (w *worker) reserve() {
+func (w *worker) reserve(now time.Duration) {
 	s := &w.sched
 	if s.preemptions > 0 || s.waiting.len() > 0 {
 		return
@@ -95,7 +95,7 @@ func (w *worker) reserve() {
 		w.lookup.RemoteQueries += r.remoteTokens
 		w.lookup.RemoteHits += r.remoteTokens
 		w.truth.sums.Transfers.LocalTokens += int64(r.cachedTokens)
-		r.hand.reserved = true
+		r.hand.reserved, r.hand.hasBlocks = now, true
 		w.awaiting = append(w.awaiting, r)
 		w.blocks = append(w.blocks, r.hand)
 	}
@@ -161,7 +161,7 @@ func (w *worker) stopAwaiting(r *request) {
 // withdraw takes a request that waits for blocks or KV off this decode worker.
 func (w *worker) withdraw(r *request) {
 	w.kv.sync()
-	if r.hand.reserved {
+	if r.hand.hasBlocks {
 		w.stopAwaiting(r)
 		w.sched.release(r)
 		r.cachedTokens, r.remoteTokens = 0, 0
@@ -198,35 +198,4 @@ func (q *queue) remove(r *request) {
 		q.items[i+n] = nil
 		q.items = q.items[:i+n]
 	}
-}
-
-// tellLookups tells the engine what was looked up since the last time.
-func (w *worker) tellLookups() {
-	l := w.lookup
-	w.lookup = engine.Lookup{}
-	l.Queries += w.sched.lookups.queries
-	l.Hits += w.sched.lookups.hits
-	w.book.Planned(l)
-}
-
-// state is the scheduler's state between two steps. Where the decode worker fetches, it has one queue for requests
-// without blocks, whatever they wait for; where the prefill worker sends, that holds requests back until they have blocks there.
-func (w *worker) state() engine.State {
-	pool := w.sched.pool
-	s := engine.State{
-		Running: len(w.sched.running), Waiting: w.sched.waiting.len() - w.sched.deferred + w.landing.len(), Deferred: w.sched.deferred,
-		UsedBlocks: pool.size - pool.free, FreeBlocks: pool.free, CachedBlocks: pool.cached,
-		RunningTokens: w.sched.tokens, RunningPrefills: len(w.sched.running) - w.sched.decodes,
-		PrefillPinned: w.pinned, PinnedBlocks: w.pinnedBlocks,
-		AwaitingBlocks: w.arriving.len(), AwaitingKV: len(w.awaiting),
-	}
-	w.sched.listAdapters(&s)
-	switch {
-	case !w.push:
-		s.Waiting += s.AwaitingBlocks
-		s.Deferred += s.AwaitingKV
-	case w.role == Prefill:
-		s.Deferred += w.bootstrapping
-	}
-	return s
 }

@@ -17,6 +17,7 @@ type Setup struct {
 	Link         Link       `json:"link"`
 	Objectives   Objectives `json:"objectives"`
 	Client       Client     `json:"client"`
+	FrontEnd     string     `json:"front_end,omitempty"`
 	StepNoise    float64    `json:"step_noise"`
 	Workload     Workload   `json:"workload"`
 }
@@ -27,7 +28,7 @@ func (f *Fleet) Ledger() Ledger {
 	l := Ledger{
 		Setup: Setup{
 			Seed: c.Seed, Pools: c.Pools, Router: c.Router, DecodeRouter: c.DecodeRouter, Handoff: c.Handoff, Link: c.Link,
-			Objectives: c.Objectives, Client: c.Client, StepNoise: c.StepNoise, Workload: c.Workload,
+			Objectives: c.Objectives, Client: c.Client, FrontEnd: c.FrontEnd, StepNoise: c.StepNoise, Workload: c.Workload,
 		},
 		Fleet: f.Truth(),
 	}

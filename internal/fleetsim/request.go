@@ -49,6 +49,7 @@ type request struct {
 	preemptions  int
 	unreported   int // preemptions the engine has not counted yet: their events travel with the next token
 
+	sent           time.Duration // by its client; later than At if it was sent before
 	arrived        time.Duration // at this worker's API server
 	queued         time.Duration // seen by the engine core
 	firstScheduled time.Duration
@@ -58,7 +59,7 @@ type request struct {
 
 // again is the request as its client sent it.
 func (r *request) again() *request {
-	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique, resend: r.resend}
+	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique, resend: r.resend, sent: r.sent}
 }
 
 // computedPrompt is how many of its prompt tokens are computed on this worker until its first token.

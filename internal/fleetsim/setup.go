@@ -24,9 +24,6 @@ func New(cfg Config) (*Fleet, error) {
 	if cfg.DecodeRouter == "" {
 		cfg.DecodeRouter = cfg.Router
 	}
-	if cfg.newBook == nil {
-		cfg.newBook = newBook
-	}
 	if err := cfg.validate(); err != nil {
 		return nil, err
 	}
@@ -44,6 +41,9 @@ func New(cfg Config) (*Fleet, error) {
 		}
 	}
 	if err := f.checkContexts(); err != nil {
+		return nil, err
+	}
+	if err := f.openFrontEnd(); err != nil {
 		return nil, err
 	}
 	f.agenda.steps = newStepHeap(f.workers)
@@ -80,11 +80,10 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 		return err
 	}
 	for n := range p.Workers {
-		w, err := f.newWorker(p, i, n, cost)
+		w, err := f.newWorker(p, i, n, cost, gpu)
 		if err != nil {
 			return err
 		}
-		w.device = newDevice(p, gpu, f.model)
 		f.workers = append(f.workers, w)
 		if p.Role == Decode {
 			f.decode = append(f.decode, w)
@@ -112,24 +111,21 @@ func (f *Fleet) checkContexts() error {
 }
 
 // newWorker builds the n-th worker of a pool.
-func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, error) {
+func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost, gpu physics.GPU) (*worker, error) {
 	replica, index := p.replica(n), len(f.workers)
 	w := &worker{
 		index: index, pool: pool, role: p.Role, cost: cost, truth: newLedger(),
 		noise: f.cfg.StepNoise, random: rand.New(rand.NewPCG(f.cfg.Seed, uint64(index))),
 		speed: replica.Speed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
 		maxTokens: p.MaxModelTokens, objectives: f.cfg.Objectives, onStep: f.cfg.OnStep, onRequest: f.cfg.OnRequest,
-		stepEnd: idle,
-		facts:   engineFacts(p, f.model, f.cfg.StartTime),
+		stepEnd: idle, facts: engineFacts(p, gpu, f.model, f.cfg.StartTime), device: newDevice(p, gpu, f.model),
 	}
 	w.verifier = newVerifier(p.Speculative, f.cfg.Seed, index)
 	w.sched = newScheduler(p)
 	w.style = styleOf(p.Engine)
 	f.setLink(w, f.cfg.Link)
 	f.observe(w)
-	var err error
-	w.book, err = f.cfg.newBook(p.Engine, w.facts)
-	return w, err
+	return w, f.openBook(w)
 }
 
 // newScheduler is the empty scheduler of a process that has just started.
@@ -141,24 +137,6 @@ func newScheduler(p *Pool) scheduler {
 		clock:    1, // an end of 0 is none
 		pool:     newBlockPool(p.KVBlocks-1, p.PrefixCaching),
 	}
-}
-
-func engineFacts(p *Pool, model physics.Model, start time.Time) engine.Facts {
-	return engine.Facts{
-		Start: start, ServedModel: model.ServedName, Version: p.EngineVersion, Role: string(p.Role),
-		BlockSize: p.BlockSize, Blocks: p.KVBlocks, MaxModelTokens: p.MaxModelTokens,
-		MaxBatchedTokens: p.MaxBatchedTokens, MaxNumSeqs: p.MaxNumSeqs, TensorParallel: p.TensorParallel,
-		MemoryShare: gpuMemoryUtilization, PrefixCaching: p.PrefixCaching, CacheDataType: p.KVPrecision,
-		SpeculativeTokens: p.Speculative.Tokens, MaxAdapters: p.MaxAdapters, ResidencySample: p.ResidencySample,
-	}
-}
-
-// newBook opens the book of an engine process that has just started.
-func newBook(name string, facts engine.Facts) (engine.Book, error) {
-	if name != VLLM {
-		return nil, fmt.Errorf("engine: no page is known of %q; known: %s", name, VLLM)
-	}
-	return engine.NewVLLM(facts), nil
 }
 
 // observe connects a worker whose scheduler is new to the hooks of the configuration.

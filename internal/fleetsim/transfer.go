@@ -13,7 +13,7 @@ type TransferTruth struct {
 	Destination int    `json:"destination"` // decode worker
 	Request     uint64 `json:"request"`     // number of the request in order of arrival, from 0
 
-	QueuedSeconds float64 `json:"queued_seconds"` // the decode worker knew of it: waits for blocks until posted
+	QueuedSeconds float64 `json:"queued_seconds"` // prompt computed and decode worker told: waits for blocks until posted
 	PostedSeconds float64 `json:"posted_seconds"` // both sides were ready: waits for the links until started
 	StartSeconds  float64 `json:"start_seconds"`  // of the first attempt; before posting if it overlapped with the prefill
 	EndSeconds    float64 `json:"end_seconds"`
@@ -184,7 +184,7 @@ func (f *Fleet) bookTransfer(t *transfer) {
 	t.ended = f.now
 	truth := TransferTruth{
 		Source: h.source.index, Destination: h.target.index, Request: h.answer.number,
-		QueuedSeconds: h.queued.Seconds(), PostedSeconds: t.posted.Seconds(), EndSeconds: f.now.Seconds(),
+		QueuedSeconds: max(h.offered, h.prefilled).Seconds(), PostedSeconds: t.posted.Seconds(), EndSeconds: f.now.Seconds(),
 		StartSeconds: (min(t.started, f.now) - t.overlap).Seconds(),
 		Tokens:       t.tokens, Bytes: t.bytes, Descriptors: t.descriptors, Ranks: t.ranks, Transport: t.link.Transport,
 		Stalls: t.stalls, StallSeconds: t.stalled.Seconds(), Retries: t.retries, Failed: t.failed,
@@ -199,25 +199,25 @@ func (f *Fleet) bookTransfer(t *transfer) {
 	}
 }
 
-// tellTransfer tells the engine that moves the data: vLLM's decode worker hears of it from each of its ranks, the others once.
+// tellTransfer tells both engines; vLLM's decode worker hears of it from each of its ranks, others once.
 func (f *Fleet) tellTransfer(t *transfer) {
+	h := t.hand
 	told := engine.Transfer{
 		Seconds:     (f.now - t.started + t.overlap).Seconds(),
 		PostSeconds: t.link.Post.Seconds() + t.link.PerDescriptor.Seconds()*float64(t.descriptors/t.ranks),
-		Bytes:       t.bytes, Descriptors: t.descriptors, Tokens: t.tokens, Failed: t.failed,
+		// The two requests meet when the decode worker has blocks: that is what either side waited for.
+		BootstrapSeconds: (h.reserved - h.offered).Seconds(), AllocSeconds: (h.reserved - h.offered).Seconds(),
+		Bytes: t.bytes, Descriptors: t.descriptors, Tokens: t.tokens, Failed: t.failed,
 	}
-	book := t.hand.target.book
-	if t.hand.style.push {
-		book = t.hand.source.book
-	}
-	if t.failed || !t.hand.style.perRank {
-		book.Transferred(&told)
+	h.source.book.Sent(&told)
+	if t.failed || !h.style.perRank {
+		h.target.book.Transferred(&told)
 		return
 	}
 	told.Bytes /= float64(t.ranks)
 	told.Descriptors /= t.ranks
 	for _, d := range t.rankTimes {
 		told.Seconds = d.Seconds()
-		book.Transferred(&told)
+		h.target.book.Transferred(&told)
 	}
 }

@@ -58,7 +58,7 @@ func (r *request) truth(worker int) RequestTruth {
 	}
 	t.PrefillWorker = h.source.index
 	t.Preemptions += prompt.preemptions
-	t.RequestShares.add(&prompt.shares)
+	t.add(&prompt.shares)
 	s.Prefill = (h.prefilled - prompt.firstScheduled).Seconds()
 	ready := h.prefilled
 	if x := h.transfer; x != nil {

@@ -23,6 +23,8 @@ type worker struct {
 	cost       *physics.Cost
 	sched      scheduler
 	book       engine.Book
+	frontEnd   engine.Frontend // nil if there is none
+	last       answeredLast
 	truth      ledger
 	noise      float64 // standard deviation of log step time
 	random     *rand.Rand
@@ -97,11 +99,12 @@ func (w *worker) begin(now time.Duration) {
 	w.stepEnd = idle
 	w.admit(now)
 	w.sched.plan(now)
-	w.reserve()
+	w.reserve(now)
 	w.tellLookups()
 	w.tellEvictions()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
 	if w.sched.work == (physics.Work{}) {
+		w.tellIdling(now)
 		w.passes.rest(now)
 		return
 	}
@@ -124,9 +127,8 @@ func (w *worker) end() {
 	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
 	told := engine.Step{
 		End: now, Seconds: seconds,
-		PrefillTokens: w.stepWork.PrefillTokens, PrefillSequences: w.stepWork.PrefillSequences,
-		DecodeSequences: w.stepWork.DecodeSequences,
-		PrefillContext:  w.stepWork.PrefillContext, DecodeContext: w.stepWork.DecodeContext,
+		PrefillTokens: w.stepWork.PrefillTokens, PrefillSequences: w.stepWork.PrefillSequences, PrefillContext: w.stepWork.PrefillContext,
+		DecodeSequences: w.stepWork.DecodeSequences, DecodeContext: w.stepWork.DecodeContext,
 	}
 	w.emit(now, &told, &shares)
 	w.sched.finish(w.done)
