@@ -38,6 +38,11 @@ type Config struct {
 	OnPass func(Pass)
 	// OnProcess, when set, is told when a worker's process ends (up false) and when the next one runs.
 	OnProcess func(worker int, up bool)
+
+	// KVLedger audits every KV pool (Truth.KV); it costs time and memory.
+	KVLedger bool
+	// OnAccess, when set, sees every full block of every prompt when it is first looked up, in order, by its published hash.
+	OnAccess func(worker int, hash uint64, hit bool)
 }
 
 // DefaultConfig is one aggregated worker (DefaultPool) and the conversation traffic at its published rate.
