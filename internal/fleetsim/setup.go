@@ -156,7 +156,7 @@ func (f *Fleet) observe(w *worker) {
 	w.sched.pool.ledger = w.kv
 	w.countsEvictions = f.cfg.Pools[w.pool].Engine == SGLang
 	if f.cfg.OnPass != nil && w.passes == nil {
-		w.passes = &passRecorder{worker: w.index, emit: f.cfg.OnPass, agenda: &f.agenda}
+		w.passes = &passRecorder{worker: w.index, process: w.process(), emit: f.cfg.OnPass, agenda: &f.agenda}
 		w.passes.rest(f.now)
 	}
 }
