@@ -114,7 +114,7 @@ func (f *Fleet) checkContexts() error {
 func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost, gpu physics.GPU) (*worker, error) {
 	replica, index := p.replica(n), len(f.workers)
 	w := &worker{
-		index: index, pool: pool, role: p.Role, cost: cost, truth: newLedger(),
+		index: index, pool: pool, role: p.Role, cost: cost,
 		noise: f.cfg.StepNoise, random: rand.New(rand.NewPCG(f.cfg.Seed, uint64(index))),
 		speed: replica.Speed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
 		maxTokens: p.MaxModelTokens, objectives: f.cfg.Objectives, onStep: f.cfg.OnStep, onRequest: f.cfg.OnRequest,

@@ -122,10 +122,6 @@ type ledger struct {
 	ttft, itl, e2e, queue fineHistogram
 }
 
-func newLedger() ledger {
-	return ledger{ttft: newFineHistogram(), itl: newFineHistogram(), e2e: newFineHistogram(), queue: newFineHistogram()}
-}
-
 // step books a finished step of a group of GPUs.
 func (l *ledger) step(w *physics.Work, s *physics.DemandShares, seconds, gpus float64) {
 	t := &l.sums
