@@ -44,6 +44,10 @@ func (s *scheduler) admit(r *request, hit []int32) {
 
 // claim makes a request hold the blocks it found cached.
 func (s *scheduler) claim(r *request, hit []int32) {
+	if r.preemptions == 0 {
+		s.pool.ledger.looked(r, hit, s.pool)
+		s.tellAccesses(r, len(hit))
+	}
 	for _, id := range hit {
 		s.pool.touch(id)
 	}
@@ -91,4 +95,14 @@ func (s *scheduler) fits(r *request, hit []int32) bool {
 		}
 	}
 	return need <= s.pool.free
+}
+
+// tellAccesses reports the full blocks of a prompt, of which the first were found.
+func (s *scheduler) tellAccesses(r *request, hits int) {
+	if s.access == nil {
+		return
+	}
+	for i := range r.PromptTokens / s.blockSize {
+		s.access(r.blockHash(i, s.blockSize), i < hits)
+	}
 }

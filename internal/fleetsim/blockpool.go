@@ -30,7 +30,12 @@ type blockPool struct {
 	free    int // pages nobody holds
 	cached  int // of these, pages with content
 	caching bool
-	events  *kvRecorder // nil unless somebody listens
+
+	shared    int   // holders of blocks beyond the first of each
+	evictions int64 // pages whose content was dropped
+
+	events *kvRecorder // nil unless somebody listens
+	ledger *kvLedger   // nil unless the pool is audited
 }
 
 func newBlockPool(n int, caching bool) *blockPool {
@@ -50,10 +55,13 @@ func (p *blockPool) lookup(hash uint64) int32 {
 // touch makes a request hold a cached block.
 func (p *blockPool) touch(id int32) {
 	b := &p.blocks[id]
+	p.ledger.hit(id, b.refs > 0)
 	if b.refs == 0 {
 		p.unlink(b)
 		p.free--
 		p.cached--
+	} else {
+		p.shared++
 	}
 	b.refs++
 }
@@ -63,6 +71,7 @@ func (p *blockPool) take() int32 {
 	p.takePages(1)
 	id := p.number()
 	p.blocks[id] = block{refs: 1, duplicate: none}
+	p.ledger.allocated(id)
 	return id
 }
 
@@ -71,6 +80,7 @@ func (p *blockPool) takePages(n int) {
 	empty := p.free - p.cached
 	p.free -= n
 	n -= min(n, empty)
+	p.evictions += int64(n)
 	for n > 0 {
 		id := p.head
 		b := &p.blocks[id]
@@ -122,10 +132,12 @@ func (p *blockPool) release(ids []int32) {
 		id := ids[i]
 		b := &p.blocks[id]
 		if b.refs--; b.refs > 0 {
+			p.shared--
 			continue
 		}
 		p.free++
 		if b.cached {
+			p.ledger.released(id)
 			p.append(id, b)
 			p.cached++
 		} else {
@@ -150,6 +162,7 @@ func (p *blockPool) releasePages(n, full int) {
 func (p *blockPool) evict(id int32) {
 	b := &p.blocks[id]
 	p.events.removed(b.hash)
+	p.ledger.evicted(id, b.hash)
 	first, slot := p.index.find(p.blocks, b.hash)
 	switch {
 	case first != id:

@@ -29,7 +29,7 @@ func engineFacts(p *Pool, gpu physics.GPU, model physics.Model, start time.Time)
 		BlockSize: p.BlockSize, Blocks: p.KVBlocks, MaxModelTokens: p.MaxModelTokens,
 		MaxBatchedTokens: p.MaxBatchedTokens, MaxNumSeqs: p.MaxNumSeqs, TensorParallel: p.TensorParallel,
 		MemoryBytes: gpu.Memory, MemoryShare: gpuMemoryUtilization, PrefixCaching: p.PrefixCaching, CacheDataType: p.KVPrecision,
-		SpeculativeTokens: p.Speculative.Tokens, MaxAdapters: p.MaxAdapters,
+		SpeculativeTokens: p.Speculative.Tokens, MaxAdapters: p.MaxAdapters, ResidencySample: p.ResidencySample,
 	}
 	if p.Engine == VLLM && p.Role != Aggregated {
 		f.KVConnector = nixlConnector
@@ -74,6 +74,7 @@ func (w *worker) state() engine.State {
 		PrefillPinned: w.pinned, PinnedBlocks: w.pinnedBlocks,
 		AwaitingBlocks: w.arriving.len(), AwaitingKV: len(w.awaiting),
 	}
+	w.sched.listAdapters(&s)
 	switch {
 	case !w.push:
 		s.Waiting += s.AwaitingBlocks

@@ -36,6 +36,11 @@ type Config struct {
 	// OnKV and OnPass, when set, see what each worker's prefix cache publishes and each step's forward-pass record.
 	OnKV   func(KVBatch)
 	OnPass func(Pass)
+
+	// KVLedger audits every KV pool (Truth.KV); it costs time and memory.
+	KVLedger bool
+	// OnAccess, when set, sees every full block of every prompt when it is first looked up, in order, by its published hash.
+	OnAccess func(worker int, hash uint64, hit bool)
 }
 
 // DefaultConfig is one aggregated worker (DefaultPool) and the conversation traffic at its published rate.

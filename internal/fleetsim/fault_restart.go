@@ -35,7 +35,9 @@ func (f *Fleet) stop(w *worker) {
 	w.down = true
 	f.down++
 	w.inbox, w.stepEnd = nil, idle
-	w.sched = newScheduler(&f.cfg.Pools[w.pool])
+	w.kv.sync()
+	w.kv.cleared()
+	w.sched, w.toldEvictions = newScheduler(&f.cfg.Pools[w.pool]), 0
 	w.passes.stop()
 	w.passes = nil
 	f.agenda.steps.moved(w)

@@ -15,13 +15,14 @@ import (
 
 // Fleet is a simulated fleet. It is not safe for concurrent use.
 type Fleet struct {
-	cfg     Config
-	model   physics.Model
-	workers []*worker
-	front   []*worker // that take arrivals
-	decode  []*worker
-	agenda  agenda
-	source  source
+	cfg       Config
+	model     physics.Model
+	workers   []*worker
+	front     []*worker // that take arrivals
+	decode    []*worker
+	agenda    agenda
+	source    source
+	residency *residency // of cached contents, for the ledgers
 	// adapters chooses the adapters of requests that name none.
 	adapters adapterChoice
 	pace     pace
@@ -212,16 +213,18 @@ func (f *Fleet) Truth() Truth { return f.sum(func(*worker) bool { return true })
 func (f *Fleet) sum(of func(*worker) bool) Truth {
 	total := newLedger()
 	var rest remainder
-	n := 0
+	var workers []*worker
 	for _, w := range f.workers {
 		if of(w) {
 			total.merge(&w.truth)
 			total.sums.Transfers.LeakedTokens += w.leaked()
 			rest.add(w.remainder(f.now))
-			n++
+			workers = append(workers, w)
 		}
 	}
-	return total.snapshot(f.now, n, rest)
+	t := total.snapshot(f.now, len(workers), rest)
+	t.KV = fleetKV(workers, f.now)
+	return t
 }
 
 // WorkerTruth is the cumulative truth of one worker at the simulated time reached.
@@ -229,5 +232,6 @@ func (f *Fleet) WorkerTruth(worker int) Truth {
 	w := f.workers[worker]
 	t := w.truth.snapshot(f.now, 1, w.remainder(f.now))
 	t.Transfers.LeakedTokens = w.leaked()
+	t.KV = w.kv.truth(f.now)
 	return t
 }

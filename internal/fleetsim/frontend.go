@@ -91,7 +91,7 @@ func (f *Fleet) tellGone(r *request) {
 
 // toldClient is what a front end knows of a request.
 func (r *request) toldClient() *engine.Request {
-	told := r.told()
+	told := r.tell(&engine.Request{})
 	told.Arrival, told.CachedTokens, told.RemoteTokens = r.sent, r.prefillSide().cachedTokens, 0
 	return told
 }

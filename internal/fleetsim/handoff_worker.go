@@ -53,6 +53,7 @@ func (w *worker) drop(h *handoff) {
 	if h.place < 0 {
 		return
 	}
+	w.kv.sync()
 	last := len(w.handoffs) - 1
 	w.handoffs[h.place] = w.handoffs[last]
 	w.handoffs[h.place].place = h.place
@@ -114,6 +115,7 @@ func (s *scheduler) reserve(r *request) bool {
 
 // land takes in a request whose KV has arrived; its full blocks can be found from now on.
 func (w *worker) land(r *request, now time.Duration) {
+	w.kv.sync()
 	w.stopAwaiting(r)
 	w.sched.storeUpTo(r, r.PromptTokens/w.sched.blockSize)
 	w.landing.push(r)
@@ -158,6 +160,7 @@ func (w *worker) stopAwaiting(r *request) {
 
 // withdraw takes a request that waits for blocks or KV off this decode worker.
 func (w *worker) withdraw(r *request) {
+	w.kv.sync()
 	if r.hand.hasBlocks {
 		w.stopAwaiting(r)
 		w.sched.release(r)
@@ -174,7 +177,7 @@ func (w *worker) recompute(r *request) { w.sched.waiting.push(r) }
 func (w *worker) fail(r *request, now time.Duration) {
 	w.truth.sums.Faults.FailedRequests++
 	r.lastToken = now
-	told := r.told()
+	told := r.tell(&w.told)
 	told.Aborted = true
 	w.book.Finished(told)
 	w.answered++

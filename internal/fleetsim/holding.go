@@ -30,7 +30,7 @@ func (s *scheduler) hold(r *request, pages int) {
 
 // name settles how many of a request's pages are blocks.
 func (s *scheduler) name(r *request) {
-	if s.pool.events != nil || r.preemptions > 0 || r.resend {
+	if s.pool.events != nil || s.pool.ledger != nil || r.preemptions > 0 || r.resend {
 		r.named = s.blocksFor(s.maxTokens)
 	} else {
 		r.named = r.shareableBlocks(s.blockSize)
@@ -45,13 +45,18 @@ func (s *scheduler) storeUpTo(r *request, full int) {
 		return
 	}
 	for i := from; i < min(full, len(r.blocks)); i++ {
-		s.pool.store(r.blocks[i], r.blockHash(i, s.blockSize))
+		hash := r.blockHash(i, s.blockSize)
+		s.pool.store(r.blocks[i], hash)
+		if s.pool.ledger != nil {
+			s.pool.ledger.stored(r.blocks[i], hash, r.preemptions > 0 || r.resend || i < r.shareableBlocks(s.blockSize))
+		}
 	}
 	s.pool.events.stored(r, from, full)
 }
 
 // release gives back everything a request holds, the end of its content first; what it published stays cached until evicted.
 func (s *scheduler) release(r *request) {
+	s.pool.ledger.sync()
 	s.pool.releasePages(r.nameless, max(0, r.stored-len(r.blocks)))
 	s.pool.release(r.blocks)
 	if cap(r.blocks) > 0 {
@@ -64,6 +69,11 @@ func (s *scheduler) release(r *request) {
 func (s *scheduler) identify(r *request) {
 	if !s.pool.caching {
 		return
+	}
+	if s.pool.ledger != nil {
+		for i, id := range r.blocks[:r.stored] {
+			s.pool.ledger.follow(id, r.blockHash(i, s.blockSize))
+		}
 	}
 	for i := len(r.blocks); i < r.stored; i++ {
 		r.blocks = append(r.blocks, s.pool.adopt(r.blockHash(i, s.blockSize)))

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sort"
 	"strconv"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 // AdapterTraffic says which LoRA adapters requests ask for that do not name one themselves.
@@ -120,4 +122,25 @@ func (a *adapterSlots) distinct(s *scheduler) int {
 		}
 	}
 	return n
+}
+
+// listAdapters tells which adapters running and waiting requests use, each once, in order of their names.
+func (s *scheduler) listAdapters(state *engine.State) {
+	if s.adapters.limit == 0 {
+		return
+	}
+	var running, waiting []string
+	for adapter, n := range s.adapters.running {
+		if n > 0 {
+			running = append(running, adapterName(adapter))
+		}
+	}
+	for _, r := range s.waiting.all() {
+		if name := adapterName(r.Adapter); name != "" && !slices.Contains(waiting, name) {
+			waiting = append(waiting, name)
+		}
+	}
+	slices.Sort(running)
+	slices.Sort(waiting)
+	state.RunningAdapters, state.WaitingAdapters = running, waiting
 }

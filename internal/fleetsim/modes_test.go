@@ -2,6 +2,7 @@ package fleetsim
 
 import (
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -162,13 +163,21 @@ func TestAdaptersShareNothingAndWaitForSlots(t *testing.T) {
 	cfg = small(with(0, 1), with(1, 2), with(2, 0))
 	cfg.Pools[0].MaxAdapters, cfg.Pools[0].MaxBatchedTokens = 1, 256
 	var order []int
-	deferred := 0
+	deferred, named := 0, false
 	var f *Fleet
 	cfg.OnRequest = func(r RequestTruth) { order = append(order, int(math.Round(r.ArrivalSeconds*1e9))) }
-	cfg.OnStep = func(StepTruth) { deferred = max(deferred, f.workers[0].state().Deferred) }
+	cfg.OnStep = func(StepTruth) {
+		state := f.workers[0].state()
+		deferred = max(deferred, state.Deferred)
+		running := len(state.RunningAdapters) > 0
+		named = named || running
+		if running && state.Deferred == 1 && (!slices.Equal(state.RunningAdapters, []string{"adapter-1"}) || !slices.Equal(state.WaitingAdapters, []string{"adapter-2"})) {
+			t.Errorf("running %v, waiting %v", state.RunningAdapters, state.WaitingAdapters)
+		}
+	}
 	f = start(t, cfg)
 	finish(t, f)
-	if len(order) != 3 || order[2] != 1 || deferred != 1 {
+	if len(order) != 3 || order[2] != 1 || deferred != 1 || !named {
 		t.Errorf("requests finished in order of arrival %v, %d deferred; want the second last and 1", order, deferred)
 	}
 }
@@ -199,6 +208,7 @@ func TestSchedulerSettingsAreChecked(t *testing.T) {
 		"adapters.share: must be from 0 to 1, is -1":                       func(c *Config) { c.Adapters.Share = -1 },
 		"adapters.zipf: must be from 0 to 10, is NaN":                      func(c *Config) { c.Adapters.Zipf = math.NaN() },
 		"pools[0].long_prefill_token_threshold: must be at least 0, is -1": func(c *Config) { c.Pools[0].MaxChunk = -1 },
+		"pools[0].kv_cache_metrics_sample: must be from 0 to 1, is 2":      func(c *Config) { c.Pools[0].ResidencySample = 2 },
 		"pools[0].max_loras: must be at least 0, is -3":                    func(c *Config) { c.Pools[0].MaxAdapters = -3 },
 	} {
 		cfg := DefaultConfig()

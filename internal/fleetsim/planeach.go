@@ -38,6 +38,17 @@ func (s *scheduler) planEach() int {
 	return left
 }
 
+// planPromptsOrDecodes lets waiting prompts go first, alone.
+func (s *scheduler) planPromptsOrDecodes() {
+	before := len(s.running)
+	s.planWaiting(s.budget)
+	if s.work.PrefillTokens > 0 {
+		s.pause(s.running[:before])
+	} else {
+		s.planEach()
+	}
+}
+
 // pause leaves sequences out of a step.
 func (s *scheduler) pause(sequences []sequence) {
 	for i := range sequences {

@@ -63,7 +63,10 @@ type Pool struct {
 	Scheduling  Scheduling  `json:"scheduling,omitempty" yaml:"scheduling"`                                     // "" is chunked
 	MaxChunk    int         `json:"long_prefill_token_threshold,omitempty" yaml:"long_prefill_token_threshold"` // most tokens of one prompt in a step; 0: no limit
 	Speculative Speculative `json:"speculative" yaml:"speculative"`
-	MaxAdapters int         `json:"max_loras,omitempty" yaml:"max_loras"` // most LoRA adapters in a step; 0: no limit
+	MaxAdapters int         `json:"max_loras,omitempty" yaml:"max_loras"` // most LoRA adapters in a step; 0: no limit, and the page has none
+
+	// ResidencySample is the share of KV blocks whose residency vLLM's page shows (kv_cache_metrics_sample); 0: the page has none.
+	ResidencySample float64 `json:"kv_cache_metrics_sample,omitempty" yaml:"kv_cache_metrics_sample"`
 
 	// Replicas are the workers that differ from the rest, by their place in the pool; it may be shorter than Workers.
 	Replicas []Replica `json:"replicas,omitempty" yaml:"replicas"`
@@ -101,6 +104,9 @@ func (p *Pool) validate(key string) error {
 	atLeast("max_model_tokens", p.MaxModelTokens, 0)
 	atLeast("long_prefill_token_threshold", p.MaxChunk, 0)
 	atLeast("max_loras", p.MaxAdapters, 0)
+	if !(p.ResidencySample >= 0 && p.ResidencySample <= 1) {
+		errs = append(errs, fmt.Errorf("%s.kv_cache_metrics_sample: must be from 0 to 1, is %g", key, p.ResidencySample))
+	}
 	if err := p.Speculative.validate(); err != nil {
 		errs = append(errs, fmt.Errorf("%s.%w", key, err))
 	}

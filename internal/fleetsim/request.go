@@ -101,12 +101,13 @@ func mix(a, b uint64) uint64 {
 	return x ^ (x >> 31)
 }
 
-// told is what the engine knows of the request now.
-func (r *request) told() *engine.Request {
-	return &engine.Request{
+// tell writes down what the engine knows of the request now.
+func (r *request) tell(t *engine.Request) *engine.Request {
+	*t = engine.Request{
 		Arrival: r.arrived, Queued: r.queued, FirstScheduled: r.firstScheduled, FirstToken: r.firstToken, LastToken: r.lastToken,
 		PromptTokens: r.PromptTokens, CachedTokens: r.cachedTokens, RemoteTokens: r.remoteTokens,
 		GeneratedTokens: r.generated, NaturalTokens: r.OutputTokens,
 		Preemptions: r.preemptions, Adapter: adapterName(r.Adapter),
 	}
+	return t
 }

@@ -18,6 +18,7 @@ type scheduler struct {
 	drafts     int // tokens proposed for each decode and step
 	blockSize  int
 	pool       *blockPool
+	access     func(hash uint64, hit bool) // sees lookups; nil unless somebody listens
 
 	waiting  queue
 	deferred int // of the waiting, held back in the last plan by the limit on adapters
@@ -57,17 +58,10 @@ func (s *scheduler) plan(now time.Duration) {
 	s.work = physics.Work{}
 	s.preemptions = 0
 	s.lookups.queries, s.lookups.hits = 0, 0
-	switch {
-	case s.scheduling == PrefillFirst:
-		before := len(s.running)
-		s.planWaiting(s.budget)
-		if s.work.PrefillTokens > 0 {
-			s.pause(s.running[:before])
-		} else {
-			s.planEach()
-		}
-	default:
-		left := 0
+	if s.scheduling == PrefillFirst {
+		s.planPromptsOrDecodes()
+	} else {
+		var left int
 		if s.uniform() {
 			left = s.planRunning()
 		} else {
@@ -242,17 +236,15 @@ func (s *scheduler) finish(done []int) {
 	if len(done) == 0 {
 		return
 	}
-	for _, i := range done {
-		s.release(s.running[i].req)
-	}
 	kept := done[0]
-	for i := done[0]; i < len(s.running); i++ {
-		if len(done) > 0 && i == done[0] {
-			done = done[1:]
-			continue
+	for n, i := range done {
+		s.release(s.running[i].req)
+		next := len(s.running)
+		if n+1 < len(done) {
+			next = done[n+1]
 		}
-		s.running[kept], s.due[kept] = s.running[i], s.due[i]
-		kept++
+		copy(s.due[kept:], s.due[i+1:next])
+		kept += copy(s.running[kept:], s.running[i+1:next])
 	}
 	clear(s.running[kept:])
 	s.running, s.due = s.running[:kept], s.due[:kept]

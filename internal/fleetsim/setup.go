@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
 )
 
@@ -30,7 +32,8 @@ func New(cfg Config) (*Fleet, error) {
 		return nil, err
 	}
 	f := &Fleet{
-		cfg: cfg, adapters: newAdapterChoice(cfg.Adapters), pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream)),
+		residency: newResidency(),
+		cfg:       cfg, adapters: newAdapterChoice(cfg.Adapters), pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream)),
 	}
 	for i := range cfg.Pools {
 		if err := f.addPool(fig, i); err != nil {
@@ -142,6 +145,16 @@ func (f *Fleet) observe(w *worker) {
 		w.onKV = f.cfg.OnKV
 		w.sched.pool.events = &kvRecorder{seed: w.hashSeed, blockSize: w.sched.blockSize}
 	}
+	if f.cfg.OnAccess != nil {
+		w.sched.access = func(hash uint64, hit bool) { f.cfg.OnAccess(w.index, publishedHash(w.hashSeed, hash), hit) }
+	}
+	if (f.cfg.KVLedger || w.facts.ResidencySample > 0) && w.kv == nil {
+		w.kv = newKVLedger(w.sched.pool.size, w.sched.blockSize, f.residency)
+		w.kv.clock = func() time.Duration { return f.now }
+		w.kv.measure, w.kv.tell = w.measurePool, func(e *engine.Eviction) { w.book.Evicted(e) }
+	}
+	w.sched.pool.ledger = w.kv
+	w.countsEvictions = f.cfg.Pools[w.pool].Engine == SGLang
 	if f.cfg.OnPass != nil && w.passes == nil {
 		w.passes = &passRecorder{worker: w.index, emit: f.cfg.OnPass, agenda: &f.agenda}
 		w.passes.rest(f.now)

@@ -38,6 +38,7 @@ func (s Speculative) validate() error {
 // verifier draws how many proposals of a sequence are kept.
 type verifier struct {
 	reach  []float64 // probability that at least i+1 proposals are kept
+	kept   []int     // in this step, by position
 	random *rand.Rand
 }
 
@@ -47,6 +48,7 @@ func newVerifier(s Speculative, seed uint64, worker int) *verifier {
 		return nil
 	}
 	v := &verifier{random: rand.New(rand.NewPCG(seed, speculationStream+uint64(worker)))}
+	v.kept = make([]int, s.Tokens)
 	reach := 1.0
 	for i := range s.Tokens {
 		reach *= s.Acceptance[min(i, len(s.Acceptance)-1)]
@@ -62,4 +64,20 @@ func (v *verifier) accepted(proposed int) int {
 		n++
 	}
 	return n
+}
+
+// counts are the proposals kept in the step that begins, by position, for count to fill; nil without speculation.
+func (v *verifier) counts() []int {
+	if v == nil {
+		return nil
+	}
+	clear(v.kept)
+	return v.kept
+}
+
+// count notes that a sequence kept so many proposals.
+func (v *verifier) count(kept int) {
+	for i := range kept {
+		v.kept[i]++
+	}
 }

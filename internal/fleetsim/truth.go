@@ -65,6 +65,8 @@ type Truth struct {
 	Goodput   Goodput      `json:"goodput"`
 	Transfers TransferSums `json:"transfers"`
 	Faults    FaultSums    `json:"faults"`
+
+	KV *KVTruth `json:"kv,omitempty"` // with Config.KVLedger
 }
 
 // Latency summarises all values since the start, in seconds; quantiles are exact to 0.25 %.
