@@ -97,7 +97,7 @@ func (f *Fleet) targetGone(r *request, arriving bool) {
 		return
 	}
 	h.over = true
-	if t := h.transfer; t != nil {
+	if t := h.transfer; t != nil { // under way, or it would be over
 		f.abort(t)
 	}
 	switch {

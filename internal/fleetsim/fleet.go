@@ -157,7 +157,8 @@ func (f *Fleet) dispatch(r *request) {
 		f.held = append(f.held, r)
 		return
 	}
-	if r.attempt == 0 {
+	if !r.counted {
+		r.counted = true
 		w.truth.sums.ArrivedRequests++
 	}
 	switch {
