@@ -22,7 +22,6 @@ type block struct {
 type blockPool struct {
 	size    int     // pages
 	blocks  []block // by number
-	unused  int32   // numbers from here on have never been given out
 	spare   int32   // stack of numbers given back
 	index   hashIndex
 	head    int32 // free blocks and runs with content: next to be evicted
@@ -39,9 +38,9 @@ type blockPool struct {
 }
 
 func newBlockPool(n int, caching bool) *blockPool {
-	p := &blockPool{size: n, blocks: make([]block, n), spare: none, head: none, tail: none, free: n, caching: caching}
+	p := &blockPool{size: n, spare: none, head: none, tail: none, free: n, caching: caching}
 	if caching {
-		p.index = newHashIndex(n)
+		p.index = newHashIndex()
 	}
 	return p
 }
@@ -109,7 +108,7 @@ func (p *blockPool) store(id int32, hash uint64) {
 	b.hash, b.cached = hash, true
 	first, slot := p.index.find(p.blocks, hash)
 	if first == none {
-		p.index.put(slot, id)
+		p.index.enter(p.blocks, slot, id)
 		return
 	}
 	for p.blocks[first].duplicate != none {
@@ -184,8 +183,8 @@ func (p *blockPool) number() int32 {
 		p.spare = p.blocks[id].next
 		return id
 	}
-	p.unused++
-	return p.unused - 1
+	p.blocks = append(p.blocks, block{})
+	return int32(len(p.blocks) - 1)
 }
 
 func (p *blockPool) giveBack(id int32) {

@@ -35,8 +35,8 @@ func (f *Fleet) stop(w *worker) {
 	w.down = true
 	f.down++
 	f.process(w, false)
+	w.inbox = nil
 	w.abandon(f.now)
-	w.inbox, w.stepEnd = nil, idle
 	w.kv.sync()
 	w.kv.cleared()
 	w.sched, w.toldEvictions = newScheduler(&f.cfg.Pools[w.pool]), 0
@@ -98,7 +98,7 @@ func (f *Fleet) targetGone(r *request, arriving bool) {
 		return
 	}
 	h.over = true
-	if t := h.transfer; t != nil {
+	if t := h.transfer; t != nil { // under way, or it would be over
 		f.abort(t)
 	}
 	switch {

@@ -157,7 +157,8 @@ func (f *Fleet) dispatch(r *request) {
 		f.held = append(f.held, r)
 		return
 	}
-	if r.attempt == 0 {
+	if !r.counted {
+		r.counted = true
 		w.truth.sums.ArrivedRequests++
 	}
 	switch {
@@ -210,7 +211,7 @@ func (f *Fleet) Truth() Truth { return f.sum(func(*worker) bool { return true })
 
 // sum adds up the truth of some workers.
 func (f *Fleet) sum(of func(*worker) bool) Truth {
-	total := newLedger()
+	var total ledger
 	var rest remainder
 	var workers []*worker
 	for _, w := range f.workers {

@@ -63,14 +63,15 @@ const (
 
 // gpuSums accumulates what each GPU of a group has done.
 type gpuSums struct {
-	demand        physics.Demand // per GPU, except Joules, which are the group's
-	throttled     float64        // s
-	rows, outputs float64        // tokens computed and sampled
+	demand    physics.Demand // per GPU, except Joules, which are the group's
+	throttled float64        // s
+	rows      float64        // computed, over the group
+	outputs   float64        // tokens sampled
 }
 
 // add books a part of a step, 1 for all of it.
-func (g *gpuSums) add(d *physics.Demand, w *physics.Work, part float64) {
-	g.rows += part * float64(w.PrefillTokens+w.DecodeSequences)
+func (g *gpuSums) add(w *physics.Work, d *physics.Demand, part float64) {
+	g.rows += part * float64(w.PrefillTokens+max(w.DecodeSequences, w.DecodeTokens))
 	g.outputs += part * float64(w.PrefillOutputs+w.DecodeSequences)
 	g.demand.Seconds += part * d.Seconds
 	g.demand.Joules += part * d.Joules
@@ -89,29 +90,19 @@ func (g *gpuSums) add(d *physics.Demand, w *physics.Work, part float64) {
 // GPU is the state of each GPU of a worker at the simulated time reached.
 func (f *Fleet) GPU(worker int) GPUTruth { return f.workers[worker].gpu(f.now) }
 
-// abandon books what the GPUs have done for a step that never ends: a process that dies takes its work along, not what it cost.
-func (w *worker) abandon(now time.Duration) {
-	if w.stepEnd == idle {
-		return
-	}
-	seconds := (w.stepEnd - w.stepStart).Seconds()
-	step := w.divide(seconds).Step
-	w.gpuSums.add(&step, &w.stepWork, w.inFlight(now)/seconds)
-}
-
 // gpu sums up what the worker's GPUs have done by now.
 func (w *worker) gpu(now time.Duration) GPUTruth {
 	sums, d := w.gpuSums, &w.device
 	g := GPUTruth{
 		PowerWatts: w.cost.IdlePower() / d.gpus, ClockRatio: 1,
-		MemoryUsedBytes: d.engineMemory, MemoryTotalBytes: d.memory, PowerLimitWatts: d.powerLimit,
+		MemoryTotalBytes: d.memory, PowerLimitWatts: d.powerLimit,
 	}
-	if w.stepEnd != idle {
-		seconds := (w.stepEnd - w.stepStart).Seconds()
-		part := w.inFlight(now) / seconds
-		step := w.divide(seconds).Step
-		sums.add(&step, &w.stepWork, part)
-		g.Busy, g.PowerWatts, g.ClockRatio = true, step.Joules/seconds/d.gpus, step.ClockRatio
+	if !w.down {
+		g.MemoryUsedBytes = d.engineMemory
+	}
+	if part, step := w.elapsed(now); w.stepEnd != idle {
+		sums.add(&w.stepWork, &step, part)
+		g.Busy, g.PowerWatts, g.ClockRatio = true, step.Joules/step.Seconds/d.gpus, step.ClockRatio
 	}
 	s := &sums.demand
 	g.BusySeconds = s.Seconds

@@ -68,6 +68,9 @@ func (f *Fleet) offer(h *handoff) {
 
 // gotBlocks goes on with a request whose decode worker now has blocks for it.
 func (f *Fleet) gotBlocks(h *handoff) {
+	if h.source.down { // and about to be told so of this request
+		return
+	}
 	if !h.style.push {
 		f.post(h)
 		return
@@ -123,7 +126,7 @@ func (f *Fleet) expired(h *handoff) {
 // prefill worker does not hear of it and keeps the blocks until the lease ends.
 func (f *Fleet) kvLost(h *handoff) {
 	h.over, h.lost = true, true
-	if t := h.transfer; t != nil && !t.failed {
+	if t := h.transfer; t != nil && !t.done {
 		f.abort(t)
 	}
 	if h.style.push {

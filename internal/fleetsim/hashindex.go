@@ -1,20 +1,14 @@
 package fleetsim
 
-// hashIndex finds blocks by the hash of their content. It is a table with open addressing and a fixed size: a pool has at most as many
-// hashes as blocks, and a slot needs only the block's number, since the block knows its hash.
+// hashIndex finds blocks by the hash of their content. It is a table with open addressing, and a slot needs only the block's number,
+// since the block knows its hash.
 type hashIndex struct {
 	slots []int32 // block + 1; 0 is empty
 	mask  uint64
+	used  int
 }
 
-// newHashIndex makes an index for up to n hashes, at most two thirds full.
-func newHashIndex(n int) hashIndex {
-	size := 16
-	for size*2 < n*3 {
-		size *= 2
-	}
-	return hashIndex{slots: make([]int32, size), mask: uint64(size - 1)}
-}
+func newHashIndex() hashIndex { return hashIndex{slots: make([]int32, 16), mask: 15} }
 
 // find returns the first block with the hash, or none, and the slot where it is or would be.
 func (x *hashIndex) find(blocks []block, hash uint64) (id int32, slot uint64) {
@@ -24,6 +18,22 @@ func (x *hashIndex) find(blocks []block, hash uint64) (id int32, slot uint64) {
 		}
 	}
 	return none, slot
+}
+
+// enter adds a block under a hash that is new, at the slot where it would be found. The table grows before it is two thirds full.
+func (x *hashIndex) enter(blocks []block, slot uint64, id int32) {
+	x.put(slot, id)
+	if x.used++; x.used*3 < len(x.slots)*2 {
+		return
+	}
+	old := x.slots
+	x.slots, x.mask = make([]int32, 2*len(old)), 2*x.mask+1
+	for _, entry := range old {
+		if entry != 0 {
+			_, slot := x.find(blocks, blocks[entry-1].hash)
+			x.slots[slot] = entry
+		}
+	}
 }
 
 // put makes a block the one found at a slot.
@@ -40,4 +50,5 @@ func (x *hashIndex) drop(blocks []block, slot uint64) {
 		}
 	}
 	x.slots[slot] = 0
+	x.used--
 }

@@ -21,6 +21,9 @@ func (d *dice) bits() uint64 {
 	return mix(d.key, d.thrown)
 }
 
+// split are further dice that belong to a part of the thing.
+func (d *dice) split(part int) *dice { return &dice{key: mix(d.key^d.thrown, uint64(part))} }
+
 // uniform is from 0 to below 1.
 func (d *dice) uniform() float64 { return float64(d.bits()>>11) / (1 << 53) }
 

@@ -67,9 +67,9 @@ func TestEveryModeConserves(t *testing.T) {
 			near(t, "decode seconds", shares.DecodeSeconds, truth.DecodeSeconds)
 			for i, w := range f.workers {
 				s := &w.sched
-				if s.pool.free != len(s.pool.blocks) || s.context != 0 || s.decodes != 0 || s.tokens != 0 || s.adapters.inUse != 0 {
+				if s.pool.free != s.pool.size || s.context != 0 || s.decodes != 0 || s.tokens != 0 || s.adapters.inUse != 0 {
 					t.Errorf("worker %d is not empty: %d of %d blocks free, context %d, %d decodes, %d tokens, %d adapters",
-						i, s.pool.free, len(s.pool.blocks), s.context, s.decodes, s.tokens, s.adapters.inUse)
+						i, s.pool.free, s.pool.size, s.context, s.decodes, s.tokens, s.adapters.inUse)
 				}
 			}
 		})

@@ -30,6 +30,7 @@ type request struct {
 	number  uint64 // in order of arrival, from 0
 	attempt int    // times it was sent before
 	unique  uint64 // identity of everything that is not shared
+	counted bool   // as an arrival
 	resend  bool   // its client may send it again
 	hand    *handoff
 
@@ -59,7 +60,7 @@ type request struct {
 
 // again is the request as its client sent it.
 func (r *request) again() *request {
-	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique, resend: r.resend, sent: r.sent}
+	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique, counted: r.counted, resend: r.resend, sent: r.sent}
 }
 
 // computedPrompt is how many of its prompt tokens are computed on this worker until its first token.

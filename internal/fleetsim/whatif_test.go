@@ -26,8 +26,8 @@ func goodput(t testing.TB, prefill int, rate float64, o Objectives) float64 {
 	return float64(f.Truth().Goodput.Both) / 120
 }
 
-// Disaggregation wins where the time per token is strict and loses where it is not (TaiChi, arXiv 2508.01989, section 3, and DistServe,
-// arXiv 2401.09670, in direction; not in size).
+// Disaggregation wins where the time per token is strict and loses where it is not (TaiChi, arXiv 2508.01989, and DistServe,
+// arXiv 2401.09670: in direction, not in size).
 func TestDisaggregationPaysUnderStrictTPOTOnly(t *testing.T) {
 	best := func(rate float64, o Objectives) (split float64) {
 		for p := 4; p <= 6; p++ {
