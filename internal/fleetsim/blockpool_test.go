@@ -159,7 +159,7 @@ func TestHashIndexAgainstAMap(t *testing.T) {
 	const n = 64
 	random := rand.New(rand.NewPCG(1, 2))
 	blocks := make([]block, n)
-	index, want := newHashIndex(n), map[uint64]int32{}
+	index, want := newHashIndex(), map[uint64]int32{}
 	var unused []int32
 	for id := range int32(n) {
 		unused = append(unused, id)
@@ -179,7 +179,7 @@ func TestHashIndexAgainstAMap(t *testing.T) {
 		}
 		id, unused = unused[0], unused[1:]
 		blocks[id].hash = hash
-		index.put(slot, id)
+		index.enter(blocks, slot, id)
 		want[hash] = id
 	}
 }
