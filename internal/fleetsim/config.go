@@ -26,6 +26,7 @@ type Config struct {
 	GPU            string // row of figures.yaml
 	Stack          string // row of figures.yaml: overhead of the serving software
 	Precision      string // of the layer weights: bf16 or fp8
+	KVPrecision    string // of keys and values: bf16 or fp8; empty means bf16
 	TensorParallel int    // GPUs per worker
 
 	MaxBatchedTokens int // token budget of a step (max_num_batched_tokens)
@@ -102,7 +103,7 @@ func (c Config) validate() error {
 func memoryBlocks(c Config, gpu physics.GPU, model physics.Model) int {
 	tp := float64(c.TensorParallel)
 	left := gpu.Memory*gpuMemoryUtilization*tp - model.WeightBytes(c.Precision) - runtimeBytes*tp
-	return int(left / (model.KVBytesPerToken() * float64(c.BlockSize)))
+	return int(left / (model.KVBytesPerToken(c.KVPrecision) * float64(c.BlockSize)))
 }
 
 // sizeKV settles the KV blocks and checks that the longest context fits, as the engine does at start: otherwise a single request

@@ -50,7 +50,7 @@ func New(cfg Config) (*Fleet, error) {
 		return nil, err
 	}
 	cost, err := fig.NewCost(physics.Deployment{
-		Model: cfg.Model, GPU: cfg.GPU, Stack: cfg.Stack, Precision: cfg.Precision, TensorParallel: cfg.TensorParallel,
+		Model: cfg.Model, GPU: cfg.GPU, Stack: cfg.Stack, Precision: cfg.Precision, KVPrecision: cfg.KVPrecision, TensorParallel: cfg.TensorParallel,
 	})
 	if err != nil {
 		return nil, err

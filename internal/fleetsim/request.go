@@ -12,6 +12,9 @@ type Request struct {
 	PromptTokens int
 	OutputTokens int // tokens until the model stops by itself
 
+	// FrontEnd is how long the request was on its way from the client before At.
+	FrontEnd time.Duration
+
 	// PrefixID names a prompt prefix of PrefixTokens tokens shared with all requests of the same ID; 0 is no shared prefix.
 	PrefixID     uint64
 	PrefixTokens int
@@ -26,6 +29,7 @@ type Request struct {
 type RequestTruth struct {
 	Worker                int     `json:"worker"`
 	ArrivalSeconds        float64 `json:"arrival_seconds"`
+	FrontEndSeconds       float64 `json:"front_end_seconds"` // between the client and the arrival
 	FirstScheduledSeconds float64 `json:"first_scheduled_seconds"`
 	FirstTokenSeconds     float64 `json:"first_token_seconds"`
 	LastTokenSeconds      float64 `json:"last_token_seconds"`
@@ -97,6 +101,7 @@ func (r *request) truth(worker int) RequestTruth {
 	return RequestTruth{
 		Worker:                worker,
 		ArrivalSeconds:        r.At.Seconds(),
+		FrontEndSeconds:       r.FrontEnd.Seconds(),
 		FirstScheduledSeconds: r.firstScheduled.Seconds(),
 		FirstTokenSeconds:     r.firstToken.Seconds(),
 		LastTokenSeconds:      r.lastToken.Seconds(),
