@@ -171,10 +171,7 @@ func (p *Pool) replica(i int) Replica {
 
 // kvBytesPerToken is the size of one token's keys and values over all layers and GPUs of the group, in bytes.
 func (p *Pool) kvBytesPerToken(model physics.Model) float64 {
-	if p.KVPrecision == "fp8" {
-		return model.KVBytesPerToken() / 2
-	}
-	return model.KVBytesPerToken()
+	return model.KVBytesPerToken(p.KVPrecision)
 }
 
 // memoryBlocks is how many KV blocks the group's memory holds beside the weights.

@@ -9,6 +9,7 @@ import (
 // Request is one arrival: what a client sends and how much the model will answer.
 type Request struct {
 	At           time.Duration // simulated time of arrival
+	FrontEnd     time.Duration // how long it was on its way from the client before At
 	PromptTokens int
 	OutputTokens int // tokens until the model stops by itself
 
