@@ -120,3 +120,34 @@ func TestIdleGPUDrawsIdlePower(t *testing.T) {
 		t.Errorf("memory: %g of %g bytes", g.MemoryUsedBytes, g.MemoryTotalBytes)
 	}
 }
+
+// What a restart cuts short has taken time and energy, and the counters of the GPU do not fall.
+func TestRestartKeepsTheGPUsCounters(t *testing.T) {
+	f := start(t, busyFleet(2))
+	advance(t, f, 20*time.Second)
+	w := f.workers[0]
+	for w.stepEnd == idle || w.inFlight(f.Now()) == 0 {
+		advance(t, f, f.Now()+time.Millisecond)
+	}
+	before, busy := f.GPU(0), f.WorkerTruth(0)
+	if err := f.RestartWorker(0, 3*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	after, truth := f.GPU(0), f.WorkerTruth(0)
+	near(t, "energy", after.EnergyJoules, before.EnergyJoules)
+	near(t, "busy", after.BusySeconds, before.BusySeconds)
+	near(t, "tensor", after.TensorSeconds, before.TensorSeconds)
+	near(t, "abandoned seconds", truth.AbandonedSeconds, busy.InFlightSeconds)
+	near(t, "abandoned joules", truth.AbandonedJoules, busy.InFlightJoules)
+	if after.Busy || after.MemoryUsedBytes != 0 || truth.AbandonedSeconds <= 0 {
+		t.Errorf("got %+v, %g s abandoned", after, truth.AbandonedSeconds)
+	}
+	advance(t, f, f.Now()+time.Minute)
+	g, truth := f.GPU(0), f.WorkerTruth(0)
+	near(t, "energy later", g.EnergyJoules*float64(f.Pool(0).TensorParallel),
+		truth.Energy.Total+truth.IdleJoules+truth.InFlightJoules+truth.AbandonedJoules)
+	near(t, "time", truth.BusySeconds+truth.IdleSeconds+truth.InFlightSeconds+truth.AbandonedSeconds, truth.SimulatedSeconds)
+	if g.MemoryUsedBytes == 0 {
+		t.Error("the new process takes no memory")
+	}
+}

@@ -34,7 +34,8 @@ func (f *Fleet) stop(w *worker) {
 	requests, handoffs := w.requests(), w.handoffs
 	w.down = true
 	f.down++
-	w.inbox, w.stepEnd = nil, idle
+	w.inbox = nil
+	w.abandon(f.now)
 	w.kv.sync()
 	w.kv.cleared()
 	w.sched, w.toldEvictions = newScheduler(&f.cfg.Pools[w.pool]), 0

@@ -52,7 +52,7 @@ func TestRestartEmptiesAWorker(t *testing.T) {
 	if truth.FinishedRequests+truth.Faults.LostRequests != 100 || truth.Faults.DownSeconds != 0.2 {
 		t.Errorf("%d finished, %+v", truth.FinishedRequests, truth.Faults)
 	}
-	if idle := truth.SimulatedSeconds*2 - truth.BusySeconds - truth.IdleSeconds - truth.InFlightSeconds; math.Abs(idle) > 1e-9 {
+	if idle := truth.SimulatedSeconds*2 - truth.BusySeconds - truth.IdleSeconds - truth.InFlightSeconds - truth.AbandonedSeconds; math.Abs(idle) > 1e-9 {
 		t.Errorf("time does not add up by %g s", idle)
 	}
 	checkAllBlocks(t, f, true)

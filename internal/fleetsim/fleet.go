@@ -211,7 +211,7 @@ func (f *Fleet) Truth() Truth { return f.sum(func(*worker) bool { return true })
 
 // sum adds up the truth of some workers.
 func (f *Fleet) sum(of func(*worker) bool) Truth {
-	total := newLedger()
+	var total ledger
 	var rest remainder
 	var workers []*worker
 	for _, w := range f.workers {

@@ -34,9 +34,10 @@ type KVEvent struct {
 
 // KVBatch is what one step of one worker changed, in the order of the engine, which publishes it when the step ends.
 type KVBatch struct {
-	Worker int
-	At     time.Duration // end of the step, simulated time
-	Events []KVEvent
+	Worker  int
+	Process int           // of the worker, from 0: a restart begins the next one with an empty cache and says nothing of the old
+	At      time.Duration // end of the step, simulated time
+	Events  []KVEvent
 }
 
 // kvRecorder collects the events of a step. A nil recorder records nothing.

@@ -47,8 +47,6 @@ func newKVLedger(pages, blockSize int, fleet *residency) *kvLedger {
 	return &kvLedger{
 		contents:  contents{fates: map[uint64]fate{}, fleet: fleet},
 		blockSize: blockSize, pages: make([]pageRecord, pages),
-		lifetime: newFineHistogram(), idle: newFineHistogram(), reuseGap: newFineHistogram(),
-		regretGap: newFineHistogram(), unheldReuse: newFineHistogram(), unheldDead: newFineHistogram(),
 	}
 }
 

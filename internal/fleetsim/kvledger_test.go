@@ -3,6 +3,7 @@ package fleetsim
 import (
 	"encoding/json"
 	"math"
+	"regexp"
 	"testing"
 	"time"
 )
@@ -294,5 +295,38 @@ func TestReservedAndPinnedBlocks(t *testing.T) {
 		if reserved == 0 || (pinned == 0) != (name == "drafts") {
 			t.Errorf("%s: at most %g reserved and %g pinned blocks", name, reserved, pinned)
 		}
+	}
+}
+
+// Pages that show evictions hear of all of them, audited or not.
+func TestEvictionsReachThePages(t *testing.T) {
+	requests, _, _ := randomRequests(2, 100)
+	cfg := small()
+	cfg.Workload = requests
+	p := &cfg.Pools[0]
+	p.MaxBatchedTokens, p.MaxNumSeqs, p.MaxModelTokens, p.KVBlocks, p.ResidencySample = 96, 12, 400, 50, 1
+	f := start(t, cfg)
+	finish(t, f)
+	k := f.Truth().KV
+	page := readPage(t, f, 0)
+	if n := page("kv_block_lifetime_seconds_count"); k.Evictions == 0 || n != float64(k.Evictions) {
+		t.Errorf("%g lifetimes on the page, %d evictions", n, k.Evictions)
+	}
+	near(t, "lifetimes", page("kv_block_lifetime_seconds_sum"), k.Lifetime.Sum)
+	near(t, "idle", page("kv_block_idle_before_evict_seconds_sum"), k.Idle.Sum)
+
+	p.Engine, p.ResidencySample = SGLang, 0
+	evicted := func(audit bool) string {
+		cfg.KVLedger = audit
+		f := start(t, cfg)
+		finish(t, f)
+		line := regexp.MustCompile(`(?m)^sglang:evicted_tokens_total\{.*\} (\S+)$`).FindSubmatch(pageOf(t, f, 0))
+		if line == nil {
+			t.Fatal("the page lacks evicted tokens")
+		}
+		return string(line[1])
+	}
+	if plain, audited := evicted(false), evicted(true); plain != audited || plain == "0.0" {
+		t.Errorf("evicted tokens: %s, audited %s", plain, audited)
 	}
 }

@@ -112,7 +112,7 @@ func (t *KVTruth) summarise(k *kvLedger) {
 // fleetKV adds up the truth of several workers; nil without ledgers.
 func fleetKV(workers []*worker, now time.Duration) *KVTruth {
 	var total *KVTruth
-	sum := newKVLedger(0, 0, nil)
+	sum := &kvLedger{}
 	for _, w := range workers {
 		t := w.kv.truth(now)
 		if t == nil {

@@ -6,7 +6,8 @@ import "time"
 // instrumented_scheduler.py), or an idle heartbeat, which has no time and no requests.
 type Pass struct {
 	Worker    int
-	Counter   uint64        // increases by one per record and worker, from 0
+	Process   int           // of the worker, from 0; a restart begins the next one
+	Counter   uint64        // increases by one per record of a process, from 0
 	At        time.Duration // when it is sent: the end of the step, simulated time
 	Seconds   float64       // wall_time; 0 for a heartbeat
 	Scheduled PassScheduled
@@ -64,6 +65,7 @@ func (m *moments) variance() float64 {
 // passRecorder builds the records of one worker. A nil recorder does nothing.
 type passRecorder struct {
 	worker    int
+	process   int
 	counter   uint64
 	emit      func(Pass)
 	scheduled PassScheduled // of the step in progress
@@ -138,7 +140,7 @@ func (p *passRecorder) stop() {
 
 // send numbers a record and hands it on.
 func (p *passRecorder) send(r Pass) {
-	r.Worker, r.Counter = p.worker, p.counter
+	r.Worker, r.Process, r.Counter = p.worker, p.process, p.counter
 	p.counter++
 	p.emit(r)
 }

@@ -114,7 +114,7 @@ func (f *Fleet) checkContexts() error {
 func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost, gpu physics.GPU) (*worker, error) {
 	replica, index := p.replica(n), len(f.workers)
 	w := &worker{
-		index: index, pool: pool, role: p.Role, cost: cost, truth: newLedger(),
+		index: index, pool: pool, role: p.Role, cost: cost,
 		noise: f.cfg.StepNoise, random: rand.New(rand.NewPCG(f.cfg.Seed, uint64(index))),
 		speed: replica.Speed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
 		maxTokens: p.MaxModelTokens, objectives: f.cfg.Objectives, onStep: f.cfg.OnStep, onRequest: f.cfg.OnRequest,
@@ -156,7 +156,7 @@ func (f *Fleet) observe(w *worker) {
 	w.sched.pool.ledger = w.kv
 	w.countsEvictions = f.cfg.Pools[w.pool].Engine == SGLang
 	if f.cfg.OnPass != nil && w.passes == nil {
-		w.passes = &passRecorder{worker: w.index, emit: f.cfg.OnPass, agenda: &f.agenda}
+		w.passes = &passRecorder{worker: w.index, process: w.process(), emit: f.cfg.OnPass, agenda: &f.agenda}
 		w.passes.rest(f.now)
 	}
 }

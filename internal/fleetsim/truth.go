@@ -8,7 +8,7 @@ import (
 
 // Truth is what really happened up to a point of simulated time, on one worker or summed over a fleet. All figures are cumulative,
 // so the truth of a window is the difference of two snapshots (quantiles excepted). Work of a step counts when the step ends;
-// until then its elapsed part is InFlightSeconds, and busy + idle + in flight = workers x simulated seconds.
+// until then its elapsed part is InFlightSeconds, and busy + idle + in flight + abandoned = workers x simulated seconds.
 type Truth struct {
 	SimulatedSeconds float64 `json:"simulated_seconds"`
 	Workers          int     `json:"workers"`
@@ -40,6 +40,10 @@ type Truth struct {
 	Resources
 	IdleJoules     float64 `json:"idle_joules"`      // drawn between steps
 	InFlightJoules float64 `json:"in_flight_joules"` // of the elapsed part of steps not finished
+
+	// Of steps that the end of a process cut short; their work counts nowhere else.
+	AbandonedSeconds float64 `json:"abandoned_seconds"`
+	AbandonedJoules  float64 `json:"abandoned_joules"`
 
 	// Waiting of decodes: sum of step time x n, and the part that co-scheduled prefill causes, sum of (t(p,n,c) - t(0,n,c)) x n.
 	DecodeSequenceSeconds      float64 `json:"decode_sequence_seconds"`
@@ -118,10 +122,6 @@ type ledger struct {
 	ttft, itl, e2e, queue fineHistogram
 }
 
-func newLedger() ledger {
-	return ledger{ttft: newFineHistogram(), itl: newFineHistogram(), e2e: newFineHistogram(), queue: newFineHistogram()}
-}
-
 // step books a finished step of a group of GPUs.
 func (l *ledger) step(w *physics.Work, s *physics.DemandShares, seconds, gpus float64) {
 	t := &l.sums
@@ -176,6 +176,8 @@ func (l *ledger) merge(o *ledger) {
 	t.PrefillLowSeconds += u.PrefillLowSeconds
 	t.PrefillHighSeconds += u.PrefillHighSeconds
 	t.addResources(&u.Resources)
+	t.AbandonedSeconds += u.AbandonedSeconds
+	t.AbandonedJoules += u.AbandonedJoules
 	t.Steps += u.Steps
 	t.PrefillOnlySteps += u.PrefillOnlySteps
 	t.DecodeOnlySteps += u.DecodeOnlySteps
@@ -221,7 +223,7 @@ func (l *ledger) snapshot(now time.Duration, workers int, rest remainder) Truth 
 	t := l.sums
 	t.SimulatedSeconds, t.Workers = now.Seconds(), workers
 	t.InFlightSeconds, t.InFlightJoules, t.IdleJoules = rest.inFlightSeconds, rest.inFlightJoules, rest.idleJoules
-	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-rest.inFlightSeconds)
+	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-rest.inFlightSeconds-t.AbandonedSeconds)
 	t.TTFT, t.ITL, t.E2E, t.Queue = l.ttft.summary(), l.itl.summary(), l.e2e.summary(), l.queue.summary()
 	return t
 }

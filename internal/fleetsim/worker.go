@@ -62,7 +62,7 @@ type worker struct {
 // publish hands out the events and the record of the step that ends.
 func (w *worker) publish(now time.Duration, seconds float64) {
 	if events := w.sched.pool.events.take(); len(events) > 0 {
-		w.onKV(KVBatch{Worker: w.index, At: now, Events: events})
+		w.onKV(KVBatch{Worker: w.index, Process: w.process(), At: now, Events: events})
 	}
 	w.passes.finished(now, seconds, &w.sched)
 }
@@ -123,7 +123,7 @@ func (w *worker) end() {
 	now, seconds := w.stepEnd, (w.stepEnd - w.stepStart).Seconds()
 	shares := w.divide(seconds)
 	w.truth.step(&w.stepWork, &shares, seconds, w.device.gpus)
-	w.gpuSums.add(&shares.Step)
+	w.gpuSums.add(&w.stepWork, &shares.Step, 1)
 	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
 	told := engine.Step{
 		End: now, Seconds: seconds,
@@ -144,6 +144,9 @@ func (w *worker) end() {
 	w.begin(now)
 }
 
+// process is the number of the worker's process, from 0.
+func (w *worker) process() int { return int(w.truth.sums.Faults.Restarts) }
+
 // divide plays the game of the phases over the step in progress, which takes the given time.
 func (w *worker) divide(seconds float64) physics.DemandShares {
 	return w.cost.Divide(w.stepDemand, w.stepWork, seconds/w.stepDemand.Seconds)
@@ -157,14 +160,29 @@ func (w *worker) inFlight(now time.Duration) float64 {
 	return (now - w.stepStart).Seconds()
 }
 
+// elapsed is the part of the step in progress that has passed, 0 to 1, and its demand; 0 without a step.
+func (w *worker) elapsed(now time.Duration) (float64, physics.Demand) {
+	if w.stepEnd == idle {
+		return 0, physics.Demand{ClockRatio: 1}
+	}
+	seconds := (w.stepEnd - w.stepStart).Seconds()
+	return w.inFlight(now) / seconds, w.divide(seconds).Step
+}
+
 // remainder is what the worker's finished steps do not account for by now.
 func (w *worker) remainder(now time.Duration) remainder {
-	r := remainder{inFlightSeconds: w.inFlight(now)}
-	r.idleJoules = max(0, now.Seconds()-w.truth.sums.BusySeconds-r.inFlightSeconds) * w.cost.IdlePower()
-	if r.inFlightSeconds > 0 {
-		seconds := (w.stepEnd - w.stepStart).Seconds()
-		step := w.divide(seconds).Step
-		r.inFlightJoules = step.Joules * r.inFlightSeconds / seconds
-	}
+	part, step := w.elapsed(now)
+	t := &w.truth.sums
+	r := remainder{inFlightSeconds: w.inFlight(now), inFlightJoules: part * step.Joules}
+	r.idleJoules = max(0, now.Seconds()-t.BusySeconds-t.AbandonedSeconds-r.inFlightSeconds) * w.cost.IdlePower()
 	return r
+}
+
+// abandon gives up the step in progress: it has taken time and energy, but nothing comes of it.
+func (w *worker) abandon(now time.Duration) {
+	part, step := w.elapsed(now)
+	w.gpuSums.add(&w.stepWork, &step, part)
+	w.truth.sums.AbandonedSeconds += w.inFlight(now)
+	w.truth.sums.AbandonedJoules += part * step.Joules
+	w.stepEnd = idle
 }
