@@ -45,9 +45,9 @@ func TestAttributionAddsUp(t *testing.T) {
 		}
 	}
 	cfg.OnRequest = func(r RequestTruth) {
-		// Each recomputation after a preemption ends with a token, too.
-		decodes := r.OutputTokens > 1+r.Preemptions
-		if r.PrefillSeconds <= 0 || r.PrefillJoules <= 0 || decodes && r.DecodeSeconds <= 0 || r.OutputTokens == 1 && r.DecodeSeconds > 0 {
+		// The first token, and one after each preemption, comes from prefill.
+		decodes := r.OutputTokens - 1
+		if r.PrefillSeconds <= 0 || r.PrefillJoules <= 0 || (decodes == 0 && r.DecodeSeconds != 0) || (decodes > r.Preemptions && r.DecodeSeconds <= 0) {
 			t.Errorf("request with %d tokens: %+v", r.OutputTokens, r.RequestShares)
 		}
 		requests.PrefillSeconds += r.PrefillSeconds

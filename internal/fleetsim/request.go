@@ -9,7 +9,6 @@ import (
 // Request is one arrival: what a client sends and how much the model will answer.
 type Request struct {
 	At           time.Duration // simulated time of arrival
-	FrontEnd     time.Duration // how long it was on its way from the client before At
 	PromptTokens int
 	OutputTokens int // tokens until the model stops by itself
 
@@ -23,6 +22,9 @@ type Request struct {
 	HashTokens int
 
 	Adapter int // LoRA adapter, from 1; 0: as Config.Adapters says
+
+	// FrontEnd is how long the request was on its way from the client before At.
+	FrontEnd time.Duration
 }
 
 // request is an arrival inside a worker.

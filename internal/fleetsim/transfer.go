@@ -66,7 +66,7 @@ func (f *Fleet) post(h *handoff) {
 	t := &transfer{hand: h, posted: f.now, started: idle, link: worse(from.link, to.link)}
 	t.blocks = h.answer.pages() - h.answer.stored
 	t.tokens = t.blocks * p.BlockSize
-	t.bytes = float64(t.tokens) * p.kvBytesPerToken(f.model)
+	t.bytes = float64(t.tokens) * f.model.KVBytesPerToken(p.KVPrecision)
 	t.ranks = max(f.cfg.Pools[from.pool].TensorParallel, p.TensorParallel)
 	// Keys and values of a block lie apart in every layer; each rank has its heads of them.
 	t.descriptors = t.blocks * f.model.Layers * 2 * t.ranks
@@ -120,7 +120,10 @@ func (f *Fleet) attempt(t *transfer, d *dice, now time.Duration) time.Duration {
 	clean := float64(pieces)*l.Latency.Seconds() + l.PerDescriptor.Seconds()*float64(t.descriptors/t.ranks) +
 		t.bytes/(float64(narrow)*l.Bandwidth)
 	t.rankTimes = t.rankTimes[:0]
-	end := now
+	end, until := now, idle
+	if l.Timeout > 0 {
+		until = now + l.Timeout
+	}
 	for rank := range t.ranks {
 		// Noise and stalls have dice of their own, so that a run without stalls meets the same noise.
 		noise, stall := d.split(2*rank), d.split(2*rank+1)
@@ -132,7 +135,7 @@ func (f *Fleet) attempt(t *transfer, d *dice, now time.Duration) time.Duration {
 				length += l.Hiccups.Stall
 			}
 		}
-		done, stalls, stalled := carry(rank, now, max(length, 1), &t.hand.source.egress, &t.hand.target.ingress)
+		done, stalls, stalled := carry(rank, now, max(length, 1), until, &t.hand.source.egress, &t.hand.target.ingress)
 		t.stalls += stalls
 		t.stalled += stalled
 		t.rankTimes = append(t.rankTimes, done-now)
