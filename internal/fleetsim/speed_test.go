@@ -42,3 +42,18 @@ func BenchmarkStepsFullBatch(b *testing.B) {
 	cfg.Workload = ClosedLoop{Concurrency: 256, PromptTokens: 128, OutputTokens: 512, Spread: 0.5}
 	benchmarkSteps(b, cfg, 10*time.Minute)
 }
+
+// What the audit of the KV pool costs.
+func BenchmarkStepsWithKVLedger(b *testing.B) {
+	cfg := DefaultConfig()
+	cfg.KVLedger = true
+	benchmarkSteps(b, cfg, 10*time.Minute)
+}
+
+// What all hooks together cost.
+func BenchmarkStepsWithHooks(b *testing.B) {
+	cfg := DefaultConfig()
+	cfg.OnKV, cfg.OnPass = func(KVBatch) {}, func(Pass) {}
+	cfg.OnAccess = func(int, uint64, bool) {}
+	benchmarkSteps(b, cfg, 10*time.Minute)
+}
