@@ -109,13 +109,13 @@ func (f *Fleet) settle(w *worker) {
 		w.answered = 0
 		f.answered(n)
 	}
-	for len(w.prompts) > 0 || len(w.blocks) > 0 {
-		prompts, blocks := w.prompts, w.blocks
-		w.prompts, w.blocks = nil, nil
-		for _, h := range prompts {
+	for len(w.prefilled) > 0 || len(w.reserved) > 0 {
+		prefilled, reserved := w.prefilled, w.reserved
+		w.prefilled, w.reserved = nil, nil
+		for _, h := range prefilled {
 			f.gotPrompt(h)
 		}
-		for _, h := range blocks {
+		for _, h := range reserved {
 			f.gotBlocks(h)
 		}
 	}

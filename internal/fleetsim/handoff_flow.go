@@ -36,13 +36,12 @@ type handoff struct {
 	reserved  time.Duration // when it had blocks
 	hasBlocks bool
 	transfer  *transfer
-	lost      bool // the KV cannot be had
 	over      bool // the target needs nothing of the source any more
 }
 
 // handOver starts a request on the way through two workers.
 func (f *Fleet) handOver(r *request, source *worker) {
-	h := &handoff{style: styleOf(f.cfg.Pools[source.pool].Engine), source: source, prompt: r, answer: r.again()}
+	h := &handoff{style: source.style, source: source, prompt: r, answer: r.again()}
 	r.hand, h.answer.hand = h, h
 	source.take(h)
 	if !h.style.push {
@@ -125,7 +124,7 @@ func (f *Fleet) expired(h *handoff) {
 // kvLost goes on with a request whose KV cannot be had: its decode worker computes the prompt itself, or the request fails. vLLM's
 // prefill worker does not hear of it and keeps the blocks until the lease ends.
 func (f *Fleet) kvLost(h *handoff) {
-	h.over, h.lost = true, true
+	h.over = true
 	if t := h.transfer; t != nil && !t.done {
 		f.abort(t)
 	}

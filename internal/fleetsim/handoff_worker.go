@@ -26,8 +26,8 @@ type kvTraffic struct {
 	lookup   engine.Lookup
 
 	// For the fleet to see to.
-	prompts []*handoff // prompts just computed
-	blocks  []*handoff // requests that just got blocks
+	prefilled []*handoff // whose prompt has just been computed
+	reserved  []*handoff // who have just got blocks
 }
 
 // take notes a request that is to be prefilled here.
@@ -45,7 +45,7 @@ func (w *worker) pin(r *request) {
 	w.pinnedBlocks += h.pinned.pages()
 	w.truth.sums.OutputTokens--
 	w.truth.sums.Transfers.Prefills++
-	w.prompts = append(w.prompts, h)
+	w.prefilled = append(w.prefilled, h)
 }
 
 // drop gives back what a request held on this prefill worker and forgets it.
@@ -97,7 +97,7 @@ func (w *worker) reserve(now time.Duration) {
 		w.truth.sums.Transfers.LocalTokens += int64(r.cachedTokens)
 		r.hand.reserved, r.hand.hasBlocks = now, true
 		w.awaiting = append(w.awaiting, r)
-		w.blocks = append(w.blocks, r.hand)
+		w.reserved = append(w.reserved, r.hand)
 	}
 }
 
@@ -187,15 +187,5 @@ func (w *worker) fail(r *request, now time.Duration) {
 func (w *worker) wake(now time.Duration) {
 	if w.stepEnd == idle && !w.down && w.load() > 0 {
 		w.begin(now)
-	}
-}
-
-// remove takes a request out of the middle of the queue.
-func (q *queue) remove(r *request) {
-	if i := slices.Index(q.all(), r); i >= 0 {
-		i += q.head
-		n := copy(q.items[i:], q.items[i+1:])
-		q.items[i+n] = nil
-		q.items = q.items[:i+n]
 	}
 }

@@ -112,7 +112,7 @@ func TestBlockedLinks(t *testing.T) {
 	var s side
 	s.nics = newBlockages(Hiccups{Stall: 10 * time.Millisecond, PerSecond: 5}, 1, 0, 7)
 	const work = 100 * time.Second
-	done, stalls, stalled := carry(0, 0, work, &s, &side{})
+	done, stalls, stalled := carry(0, 0, work, idle, &s, &side{})
 	if done != work+stalled || stalled != time.Duration(stalls)*10*time.Millisecond {
 		t.Errorf("done at %s with %d stalls of %s", done, stalls, stalled)
 	}
@@ -124,7 +124,7 @@ func TestBlockedLinks(t *testing.T) {
 	at, sum := time.Duration(0), 0
 	for range 10_000 {
 		var n int
-		at, n, _ = carry(0, at, work/10_000, &cut)
+		at, n, _ = carry(0, at, work/10_000, idle, &cut)
 		sum += n
 	}
 	if at != done || sum < stalls {

@@ -120,7 +120,10 @@ func (f *Fleet) attempt(t *transfer, d *dice, now time.Duration) time.Duration {
 	clean := float64(pieces)*l.Latency.Seconds() + l.PerDescriptor.Seconds()*float64(t.descriptors/t.ranks) +
 		t.bytes/(float64(narrow)*l.Bandwidth)
 	t.rankTimes = t.rankTimes[:0]
-	end := now
+	end, until := now, idle
+	if l.Timeout > 0 {
+		until = now + l.Timeout
+	}
 	for rank := range t.ranks {
 		// Noise and stalls have dice of their own, so that a run without stalls meets the same noise.
 		noise, stall := d.split(2*rank), d.split(2*rank+1)
@@ -132,7 +135,7 @@ func (f *Fleet) attempt(t *transfer, d *dice, now time.Duration) time.Duration {
 				length += l.Hiccups.Stall
 			}
 		}
-		done, stalls, stalled := carry(rank, now, max(length, 1), &t.hand.source.egress, &t.hand.target.ingress)
+		done, stalls, stalled := carry(rank, now, max(length, 1), until, &t.hand.source.egress, &t.hand.target.ingress)
 		t.stalls += stalls
 		t.stalled += stalled
 		t.rankTimes = append(t.rankTimes, done-now)

@@ -17,14 +17,11 @@ type VLLM struct {
 
 var _ Book = (*VLLM)(nil)
 
-// NewVLLM opens the book of a process that has just started. A version or front end that New would refuse is taken for the
-// default ones.
+// NewVLLM opens the book of a process that has just started, of the default release with its Python front end whatever the facts
+// say; New takes these from the facts.
 func NewVLLM(f Facts) *VLLM {
-	if s, err := newVLLM(f); err == nil {
-		return s
-	}
-	f.Version, f.FrontEnd = "", ""
-	s, _ := newVLLM(f) // the defaults are known
+	f.Version, f.FrontEnd = VLLMVersion, frontEndPython
+	s, _ := newVLLM(f) // which are known
 	return s
 }
 
