@@ -108,7 +108,7 @@ func (p *blockPool) store(id int32, hash uint64) {
 	b.hash, b.cached = hash, true
 	first, slot := p.index.find(p.blocks, hash)
 	if first == none {
-		p.index.enter(p.blocks, slot, id)
+		p.index.enter(slot, id, hash)
 		return
 	}
 	for p.blocks[first].duplicate != none {
@@ -172,7 +172,7 @@ func (p *blockPool) evict(id int32) {
 	case b.duplicate != none:
 		p.index.put(slot, b.duplicate)
 	default:
-		p.index.drop(p.blocks, slot)
+		p.index.drop(slot)
 	}
 	b.cached = false
 }

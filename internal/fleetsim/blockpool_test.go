@@ -172,14 +172,14 @@ func TestHashIndexAgainstAMap(t *testing.T) {
 			t.Fatalf("hash %d: found block %d, want %d (%t)", hash, id, known, ok)
 		}
 		if ok {
-			index.drop(blocks, slot)
+			index.drop(slot)
 			delete(want, hash)
 			unused = append(unused, id)
 			continue
 		}
 		id, unused = unused[0], unused[1:]
 		blocks[id].hash = hash
-		index.enter(blocks, slot, id)
+		index.enter(slot, id, hash)
 		want[hash] = id
 	}
 }

@@ -174,16 +174,6 @@ func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 	}
 }
 
-func BenchmarkConversationHour(b *testing.B) {
-	var steps int64
-	for b.Loop() {
-		f := start(b, DefaultConfig())
-		advance(b, f, time.Hour)
-		steps += f.Truth().Steps
-	}
-	b.ReportMetric(float64(steps)/b.Elapsed().Seconds(), "steps/s")
-}
-
 func BenchmarkWriteMetrics(b *testing.B) {
 	f := start(b, DefaultConfig())
 	advance(b, f, time.Minute)

@@ -45,6 +45,7 @@ type kvRecorder struct {
 	seed      uint64 // of the worker's hashes
 	blockSize int
 	events    []KVEvent
+	hashes    []uint64 // of all events
 }
 
 // publishedHash is the hash under which a worker with the given seed publishes content.
@@ -63,9 +64,11 @@ func (k *kvRecorder) stored(r *request, from, to int) {
 		e.Parent = publishedHash(k.seed, r.blockHash(from-1, k.blockSize))
 	}
 	e.Adapter, e.AdapterName = r.Adapter, adapterName(r.Adapter)
+	first := len(k.hashes)
 	for i := from; i < to; i++ {
-		e.Hashes = append(e.Hashes, publishedHash(k.seed, r.blockHash(i, k.blockSize)))
+		k.hashes = append(k.hashes, publishedHash(k.seed, r.blockHash(i, k.blockSize)))
 	}
+	e.Hashes = k.hashes[first:len(k.hashes):len(k.hashes)]
 	e.Tokens = make([]uint32, 0, (to-from)*k.blockSize)
 	for p := from * k.blockSize; p < to*k.blockSize; p++ {
 		e.Tokens = append(e.Tokens, r.token(p))
@@ -75,9 +78,12 @@ func (k *kvRecorder) stored(r *request, from, to int) {
 
 // removed records that a block with this content was evicted.
 func (k *kvRecorder) removed(content uint64) {
-	if k != nil {
-		k.events = append(k.events, KVEvent{Kind: BlockRemoved, Tier: gpuTier, Hashes: []uint64{publishedHash(k.seed, content)}})
+	if k == nil {
+		return
 	}
+	k.hashes = append(k.hashes, publishedHash(k.seed, content))
+	n := len(k.hashes)
+	k.events = append(k.events, KVEvent{Kind: BlockRemoved, Tier: gpuTier, Hashes: k.hashes[n-1 : n : n]})
 }
 
 // cleared records that the whole cache was dropped.
@@ -93,7 +99,7 @@ func (k *kvRecorder) take() []KVEvent {
 		return nil
 	}
 	events := k.events
-	k.events = nil
+	k.events, k.hashes = nil, nil
 	return events
 }
 

@@ -1,6 +1,7 @@
 package fleetsim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
@@ -78,6 +79,7 @@ func (k *kvLedger) hit(id int32, held bool) {
 	if !held {
 		length := (k.now - p.freed).Seconds()
 		k.sums.Seconds.CachedUseful += length
+		k.sums.UsefulSlices = spread(k.sums.UsefulSlices, p.freed, k.now)
 		k.unheldReuse.observeN(length, 1)
 	}
 	if p.used > 0 {
@@ -188,6 +190,7 @@ func (k *kvLedger) truth(now time.Duration) *KVTruth {
 		return nil
 	}
 	t := k.sums
+	t.UsefulSlices = slices.Clone(t.UsefulSlices)
 	t.Now = k.measure()
 	s := &t.Seconds
 	s.add(&t.Now, (now - k.now).Seconds())

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"math"
 	"regexp"
+	"slices"
 	"testing"
 	"time"
 )
@@ -80,6 +81,13 @@ func TestKVLedgerAgainstBruteForce(t *testing.T) {
 			compareKV(t, f.WorkerTruth(0), &x, w)
 		}
 		k := f.Truth().KV
+		var sum float64
+		for i, v := range k.UsefulSlices {
+			if sum += v; v < 0 || v > float64(size)*KVSlice.Seconds() {
+				t.Errorf("seed %d: %g useful block-seconds in slice %d of %d blocks", seed, v, i, size)
+			}
+		}
+		near(t, "useful slices", sum, k.Seconds.CachedUseful)
 		if k.Evictions == 0 || k.Regret == 0 || k.Lookups.HitHeld == 0 || k.Lookups.HitCached == 0 || k.Seconds.CachedUseful == 0 {
 			t.Errorf("seed %d: the run did not exercise everything: %+v", seed, k)
 		}
@@ -328,5 +336,13 @@ func TestEvictionsReachThePages(t *testing.T) {
 	}
 	if plain, audited := evicted(false), evicted(true); plain != audited || plain == "0.0" {
 		t.Errorf("evicted tokens: %s, audited %s", plain, audited)
+	}
+}
+
+func TestIntervalsAreSpreadOverSlices(t *testing.T) {
+	got := spread(nil, 4*time.Second, 27*time.Second)
+	got = spread(got, 9*time.Second, 10*time.Second)
+	if want := []float64{7, 10, 7}; !slices.Equal(got, want) {
+		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -4,7 +4,7 @@ import "time"
 
 // mostContents bounds how many different block contents a fleet's ledger remembers, about 100 bytes each on every worker that had
 // them. Content of one request alone does not count unless the request was preempted.
-const mostContents = 4 << 20
+const mostContents = 8 << 20
 
 // residency knows of every content of a block how many copies the workers of a fleet cache. It is shared by their ledgers.
 type residency struct {

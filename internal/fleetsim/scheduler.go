@@ -88,7 +88,7 @@ func (s *scheduler) planRunning() int {
 				break
 			}
 			left -= tokens
-		} else if !s.attend(i, 1) {
+		} else if !s.extend(i) {
 			break
 		}
 	}
@@ -110,6 +110,22 @@ func (s *scheduler) continuePrompt(i, left int) (int, bool) {
 	}
 	s.schedule(q, tokens)
 	return tokens, true
+}
+
+// extend gives a decode that is due, and has one token in the step, the page it needs.
+func (s *scheduler) extend(i int) bool {
+	if s.prompt() {
+		return s.attend(i, 1)
+	}
+	r := s.running[i].req // all its pages are full
+	if !s.makeRoom(r, 1) {
+		return false
+	}
+	full := r.pages()
+	s.hold(r, full+1)
+	s.storeUpTo(r, full)
+	s.due[i] += s.blockSize
+	return true
 }
 
 // attend gives a decode pages for the tokens of the step where it has none left, and publishes the pages it completes; false if the
@@ -139,7 +155,7 @@ func (s *scheduler) nextDue(q *sequence) int {
 }
 
 // prompt says that pages are published in the step that completes them.
-func (s *scheduler) prompt() bool { return s.pool.events != nil || s.drafts > 0 }
+func (s *scheduler) prompt() bool { return s.pool.events != nil || s.drafts > 0 || s.blockSize == 1 }
 
 // chunk is how many tokens of its prompt a request computes with the given budget left; 0: not now.
 func (s *scheduler) chunk(r *request, left int) int {

@@ -112,10 +112,10 @@ func checkIndex(t *testing.T, p *blockPool) {
 		}
 	}
 	for _, slot := range p.index.slots {
-		if slot == 0 {
+		if slot.block == 0 {
 			continue
 		}
-		for id := slot - 1; id != none; id = p.blocks[id].duplicate {
+		for id := slot.block - 1; id != none; id = p.blocks[id].duplicate {
 			chained++
 		}
 	}

@@ -44,8 +44,9 @@ type worker struct {
 
 	inbox []*request // arrived; the engine core looks between steps only
 
-	told engine.Request // scratch of what the book is told
-	done []int          // running sequences that produced their last token in this step
+	told     engine.Request // scratch of what the book is told
+	toldStep engine.Step
+	done     []int // running sequences that produced their last token in this step
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
@@ -125,16 +126,17 @@ func (w *worker) end() {
 	w.truth.step(&w.stepWork, &shares, seconds, w.device.gpus)
 	w.gpuSums.add(&w.stepWork, &shares.Step, 1)
 	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
-	told := engine.Step{
+	told := &w.toldStep
+	*told = engine.Step{
 		End: now, Seconds: seconds,
 		PrefillTokens: w.stepWork.PrefillTokens, PrefillSequences: w.stepWork.PrefillSequences, PrefillContext: w.stepWork.PrefillContext,
 		DecodeSequences: w.stepWork.DecodeSequences, DecodeContext: w.stepWork.DecodeContext,
 	}
-	w.emit(now, &told, &shares)
+	w.emit(now, told, &shares)
 	w.sched.finish(w.done)
 	w.sched.work = physics.Work{} // it is done; the plan is empty until the next
 	told.State = w.state()
-	w.book.Step(&told)
+	w.book.Step(told)
 	w.publish(now, seconds)
 	if w.onStep != nil {
 		step := stepTruth(&w.stepWork, &shares, w.stepStart, seconds, w.device.gpus)
