@@ -68,6 +68,8 @@ type Pool struct {
 	// ResidencySample is the share of KV blocks whose residency vLLM's page shows (kv_cache_metrics_sample); 0: the page has none.
 	ResidencySample float64 `json:"kv_cache_metrics_sample,omitempty" yaml:"kv_cache_metrics_sample"`
 
+	PhaseSpeed PhaseSpeed `json:"phase_speed,omitzero" yaml:"phase_speed"` // what if
+
 	// Replicas are the workers that differ from the rest, by their place in the pool; it may be shorter than Workers.
 	Replicas []Replica `json:"replicas,omitempty" yaml:"replicas"`
 }
@@ -107,7 +109,7 @@ func (p *Pool) validate(key string) error {
 	if !(p.ResidencySample >= 0 && p.ResidencySample <= 1) {
 		errs = append(errs, fmt.Errorf("%s.kv_cache_metrics_sample: must be from 0 to 1, is %g", key, p.ResidencySample))
 	}
-	if err := p.Speculative.validate(); err != nil {
+	if err := errors.Join(p.Speculative.validate(), p.PhaseSpeed.validate()); err != nil {
 		errs = append(errs, fmt.Errorf("%s.%w", key, err))
 	}
 	switch p.Role {

@@ -116,7 +116,7 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost, gpu physics.
 	w := &worker{
 		index: index, pool: pool, role: p.Role, cost: cost,
 		noise: f.cfg.StepNoise, random: rand.New(rand.NewPCG(f.cfg.Seed, uint64(index))),
-		speed: replica.Speed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
+		speed: replica.Speed, phaseSpeed: p.PhaseSpeed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
 		maxTokens: p.MaxModelTokens, objectives: f.cfg.Objectives, onStep: f.cfg.OnStep, onRequest: f.cfg.OnRequest,
 		stepEnd: idle, facts: engineFacts(p, gpu, f.model, f.cfg.StartTime), device: newDevice(p, gpu, f.model),
 	}

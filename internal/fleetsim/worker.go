@@ -29,6 +29,7 @@ type worker struct {
 	noise      float64 // standard deviation of log step time
 	random     *rand.Rand
 	speed      float64
+	phaseSpeed PhaseSpeed
 	hashSeed   uint64
 	nextSeed   uint64 // of the next process
 	maxTokens  int
@@ -115,7 +116,7 @@ func (w *worker) begin(now time.Duration) {
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
-	w.stepEnd = now + max(time.Duration(w.stepDemand.Seconds*factor/w.speed*float64(time.Second)), 1)
+	w.stepEnd = now + max(time.Duration(w.paced()*factor/w.speed*float64(time.Second)), 1)
 }
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
