@@ -45,7 +45,9 @@ func TestAttributionAddsUp(t *testing.T) {
 		}
 	}
 	cfg.OnRequest = func(r RequestTruth) {
-		if r.PrefillSeconds <= 0 || r.PrefillJoules <= 0 || (r.OutputTokens > 1) != (r.DecodeSeconds > 0) {
+		// The first token, and one after each preemption, comes from prefill.
+		decodes := r.OutputTokens - 1
+		if r.PrefillSeconds <= 0 || r.PrefillJoules <= 0 || (decodes == 0 && r.DecodeSeconds != 0) || (decodes > r.Preemptions && r.DecodeSeconds <= 0) {
 			t.Errorf("request with %d tokens: %+v", r.OutputTokens, r.RequestShares)
 		}
 		requests.PrefillSeconds += r.PrefillSeconds

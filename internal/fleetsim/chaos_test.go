@@ -16,12 +16,12 @@ func chaos(t *testing.T, name string, seed uint64) *Fleet {
 	cfg.Seed, cfg.StepNoise, cfg.Router, cfg.DecodeRouter = seed, 0.02, Random, PrefixAware
 	cfg.Pools[1].KVBlocks = 120
 	cfg.Client = Client{Retries: 2, Backoff: 30 * time.Millisecond}
-	cfg.Handoff.Lease, cfg.Handoff.LocalPrefillTokens = 400*time.Millisecond, 30
+	cfg.Handoff.Lease, cfg.Handoff.LocalPrefillTokens = 700*time.Millisecond, 30
 	cfg.Objectives = Objectives{TTFT: 200 * time.Millisecond, ITL: 8 * time.Millisecond}
 	l := &cfg.Link
 	l.Noise, l.Bandwidth, l.Pieces, l.Overlap = 0.15, 3e9, 4, true
 	l.Hiccups = Hiccups{Stall: 5 * time.Millisecond, Chance: 0.02, PerSecond: 5}
-	l.Fallback.Transfers, l.FailureChance = 0.1, 0.02
+	l.Fallback.Transfers, l.FailureChance = 0.1, 0.08
 	f := start(t, cfg)
 	at := func(when time.Duration, do func() error) {
 		mustNot(t, f.At(when, func() { mustNot(t, do()) }))

@@ -45,7 +45,7 @@ type device struct {
 
 func newDevice(p *Pool, gpu physics.GPU, model physics.Model) device {
 	tp := float64(p.TensorParallel)
-	kv := p.kvBytesPerToken(model) * float64(p.BlockSize*p.KVBlocks)
+	kv := model.KVBytesPerToken(p.KVPrecision) * float64(p.BlockSize*p.KVBlocks)
 	d := device{gpus: tp, memory: gpu.Memory, powerLimit: p.PowerLimit}
 	d.engineMemory = (model.WeightBytes(p.Precision)+kv)/tp + runtimeBytes
 	if d.powerLimit == 0 {

@@ -58,7 +58,7 @@ func TestVLLMHandOverFollowedByHand(t *testing.T) {
 		t.Fatalf("%d steps, %d transfers, %d requests", len(o.steps), len(o.transfers), len(o.requests))
 	}
 	x, r := o.transfers[0], o.requests[0]
-	kv := f.model.KVBytesPerToken()
+	kv := f.model.KVBytesPerToken("")
 	if x.Source != 0 || x.Destination != 1 || x.Tokens != 112 || x.Bytes != 112*kv || x.Ranks != 2 || x.Descriptors != 7*32*2*2 || x.Transport != RDMA {
 		t.Errorf("transfer: %+v", x)
 	}
@@ -240,7 +240,7 @@ func checkConservation(t *testing.T, f *Fleet, o *observed, prompt, output int64
 		tokens += int64(t.Tokens)
 		bytes += t.Bytes
 	}
-	kv := f.model.KVBytesPerToken()
+	kv := f.model.KVBytesPerToken("")
 	for _, r := range o.requests {
 		remote += int64(r.RemoteTokens)
 		s := r.Stages

@@ -247,7 +247,7 @@ func TestWorseLinkHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	finish(t, f)
-	bytes := 160 * f.model.KVBytesPerToken()
+	bytes := 160 * f.model.KVBytesPerToken("")
 	for _, x := range o.transfers {
 		want, transport := 1.5e-3+bytes/2/45e9, RDMA
 		if x.Destination == 2 {

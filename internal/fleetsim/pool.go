@@ -169,19 +169,11 @@ func (p *Pool) replica(i int) Replica {
 	return r
 }
 
-// kvBytesPerToken is the size of one token's keys and values over all layers and GPUs of the group, in bytes.
-func (p *Pool) kvBytesPerToken(model physics.Model) float64 {
-	if p.KVPrecision == "fp8" {
-		return model.KVBytesPerToken() / 2
-	}
-	return model.KVBytesPerToken()
-}
-
 // memoryBlocks is how many KV blocks the group's memory holds beside the weights.
 func (p *Pool) memoryBlocks(gpu physics.GPU, model physics.Model) int {
 	tp := float64(p.TensorParallel)
 	left := gpu.Memory*gpuMemoryUtilization*tp - model.WeightBytes(p.Precision) - runtimeBytes*tp
-	return int(left / (p.kvBytesPerToken(model) * float64(p.BlockSize)))
+	return int(left / (model.KVBytesPerToken(p.KVPrecision) * float64(p.BlockSize)))
 }
 
 // sizeKV settles the KV blocks and checks that the longest context fits, as the engine does at start: otherwise a single request

@@ -22,6 +22,9 @@ type Request struct {
 	HashTokens int
 
 	Adapter int // LoRA adapter, from 1; 0: as Config.Adapters says
+
+	// FrontEnd is how long the request was on its way from the client before At.
+	FrontEnd time.Duration
 }
 
 // request is an arrival inside a worker.

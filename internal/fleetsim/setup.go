@@ -15,7 +15,7 @@ import (
 const (
 	workloadStream = 1 << 32
 	identityStream = 2 << 32
-	routerStream   = 3 << 32
+	routerStream   = 7 << 32
 )
 
 // New validates the configuration and sets the fleet up at simulated time 0. Close it when done.

@@ -66,7 +66,7 @@ func (f *Fleet) post(h *handoff) {
 	t := &transfer{hand: h, posted: f.now, started: idle, link: worse(from.link, to.link)}
 	t.blocks = h.answer.pages() - h.answer.stored
 	t.tokens = t.blocks * p.BlockSize
-	t.bytes = float64(t.tokens) * p.kvBytesPerToken(f.model)
+	t.bytes = float64(t.tokens) * f.model.KVBytesPerToken(p.KVPrecision)
 	t.ranks = max(f.cfg.Pools[from.pool].TensorParallel, p.TensorParallel)
 	// Keys and values of a block lie apart in every layer; each rank has its heads of them.
 	t.descriptors = t.blocks * f.model.Layers * 2 * t.ranks

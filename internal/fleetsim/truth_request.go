@@ -6,6 +6,7 @@ type RequestTruth struct {
 	Worker                int     `json:"worker"`         // that answered
 	PrefillWorker         int     `json:"prefill_worker"` // that computed the prompt
 	ArrivalSeconds        float64 `json:"arrival_seconds"`
+	FrontEndSeconds       float64 `json:"front_end_seconds"` // between the client and the arrival
 	FirstScheduledSeconds float64 `json:"first_scheduled_seconds"`
 	FirstTokenSeconds     float64 `json:"first_token_seconds"`
 	LastTokenSeconds      float64 `json:"last_token_seconds"`
@@ -37,6 +38,7 @@ func (r *request) truth(worker int) RequestTruth {
 	t := RequestTruth{
 		Request: r.number, Worker: worker, PrefillWorker: worker,
 		ArrivalSeconds:        r.At.Seconds(),
+		FrontEndSeconds:       r.FrontEnd.Seconds(),
 		FirstScheduledSeconds: prompt.firstScheduled.Seconds(),
 		FirstTokenSeconds:     r.firstToken.Seconds(),
 		LastTokenSeconds:      r.lastToken.Seconds(),

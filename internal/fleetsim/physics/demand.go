@@ -55,10 +55,9 @@ func (m *Cost) Demand(w Work) Demand {
 		s.bytes += bytes
 	}
 	s.host = m.stack.StepOverhead + float64(w.DecodeSequences+w.PrefillSequences)*m.stack.Sequence
-	if m.tp > 1 {
-		s.host += m.stack.TensorParallel
+	if w.PrefillTokens+decodeRows > m.stack.GraphRows || (w.PrefillTokens > 0 && !m.stack.GraphPrefill) {
+		s.launch = m.layers * m.stack.Launch
 	}
-	s.launch = m.stack.HostLaunch
 	return m.finish(&s)
 }
 
@@ -80,14 +79,14 @@ type step struct {
 func (m *Cost) matrices(s *step, rows, outputs, share float64) {
 	c := m.rows.at(rows)
 	flops := rows*m.flopsPerRow + outputs*m.headFLOPs
-	s.gemm += share * (flops*c.gemmPerFLOP + c.gemmExtra)
+	s.gemm += share * (c.gemm + outputs*c.headRow)
 	s.stream += share * c.stream
 	s.memory += share * c.memory
 	s.reduce += share * c.reduce
 	s.flops += share * flops
 	s.bytes += share * (c.weightBytes + rows*m.trafficRow)
 	s.sent += share * rows * m.messageRow
-	s.tensor += share * (c.tensorFLOPs + max(outputs, m.tile)*m.headFLOPs) / m.peakFLOPS
+	s.tensor += share * (c.tensorFLOPs + max(outputs, tileRows)*m.headFLOPs) / m.peakFLOPS
 }
 
 // context adds the attention of decodes.
@@ -120,6 +119,6 @@ func (m *Cost) finish(s *step) Demand {
 	d.ClockRatio = 1 / slowdown
 	d.Seconds, d.SM = s.length(slowdown), s.busy(slowdown)
 	d.Tensor = s.tensor * slowdown
-	d.Joules = m.tp * m.power.joules(s, d.DRAM, d.Seconds, d.SM, slowdown)
+	d.Joules = m.tp * m.power.joules(s, d.DRAM, d.Seconds, slowdown)
 	return d
 }
