@@ -55,10 +55,19 @@ func (m *Cost) Demand(w Work) Demand {
 		s.bytes += bytes
 	}
 	s.host = m.stack.StepOverhead + float64(w.DecodeSequences+w.PrefillSequences)*m.stack.Sequence
-	if w.PrefillTokens+decodeRows > m.stack.GraphRows || (w.PrefillTokens > 0 && !m.stack.GraphPrefill) {
-		s.launch = m.layers * m.stack.Launch
-	}
+	s.launch = m.launch(w.PrefillTokens, decodeRows)
 	return m.finish(&s)
+}
+
+// launch is the time the host takes to launch a step's kernels, 0 when a recorded graph does.
+func (m *Cost) launch(prefill, decode int) float64 {
+	switch {
+	case prefill+decode <= m.stack.GraphRows && (prefill == 0 || m.stack.GraphPrefill):
+		return 0
+	case prefill > 0:
+		return m.layers * m.stack.PrefillLaunch
+	}
+	return m.layers * m.stack.DecodeLaunch
 }
 
 // step collects the parts of a step on one GPU, in seconds, before clock and power are settled.

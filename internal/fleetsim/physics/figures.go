@@ -76,9 +76,10 @@ type Stack struct {
 	ReduceSlowdown   float64  `yaml:"reduce_slowdown"`     // time of an all-reduce relative to today's kernels; 0 means 1
 	GatherBytes      float64  `yaml:"gather_bytes"`        // what a message has above this, every GPU fetches whole from every other; 0: never
 	Sequence         float64  `yaml:"sequence_overhead_seconds"`
-	Launch           float64  `yaml:"launch_seconds_per_layer"` // host launching kernels one by one, beside the device
-	GraphRows        int      `yaml:"graph_rows"`               // longest step that runs as recorded graphs instead
-	GraphPrefill     bool     `yaml:"graph_prefill"`            // whether steps with prefill do
+	DecodeLaunch     float64  `yaml:"decode_launch_seconds_per_layer"`  // host launching kernels one by one, beside the device
+	PrefillLaunch    float64  `yaml:"prefill_launch_seconds_per_layer"` // the same in steps with prefill
+	GraphRows        int      `yaml:"graph_rows"`                       // longest step that runs as recorded graphs instead
+	GraphPrefill     bool     `yaml:"graph_prefill"`                    // whether steps with prefill do
 	FrontEnd         FrontEnd `yaml:"front_end"`
 }
 

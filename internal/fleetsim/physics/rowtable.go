@@ -3,9 +3,6 @@ package physics
 import "math"
 
 const (
-	// rooflineNorm is the order p of the norm that joins compute and weight streaming: 5 puts a GEMM of 128 rows 15 % above the
-	// flat part, as measured (design value "about 4 to 6"); a hard maximum would be the estimators' model, not ours.
-	rooflineNorm = 5
 	// elementwiseEfficiency is the share of HBM bandwidth that norms, rotary embedding, activations and cache writes reach; memory
 	// copies of this size measure 0.7 to 0.8.
 	elementwiseEfficiency = 0.75
