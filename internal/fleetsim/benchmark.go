@@ -2,6 +2,7 @@ package fleetsim
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 
@@ -29,27 +30,31 @@ func (b Benchmark) open(_ *figures, random *rand.Rand) (source, error) {
 	if !(b.RangeRatio > 0 && b.RangeRatio <= 1) {
 		return nil, fmt.Errorf("workload.range_ratio: must be above 0 and at most 1, is %g", b.RangeRatio)
 	}
-	return &benchmark{cfg: b, random: random, due: min(b.Concurrency, b.Requests)}, nil
+	if fe := b.FrontEnd; !(fe.Request >= 0 && fe.Token >= 0) || math.IsInf(fe.Request+fe.Token, 0) {
+		return nil, fmt.Errorf("workload.front_end.request_seconds and prompt_token_seconds: must be at least 0 and finite, are %g and %g", fe.Request, fe.Token)
+	}
+	// The clients send their first requests at time 0.
+	return &benchmark{cfg: b, random: random, due: make([]time.Duration, min(b.Concurrency, b.Requests))}, nil
 }
 
 type benchmark struct {
 	cfg      Benchmark
 	random   *rand.Rand
+	due      []time.Duration // when clients send the requests that have not left the front end
 	sent     int
-	at       time.Duration // when the client sends the requests that are due
-	due      int
 	frontEnd time.Duration // when the front end is free again
 }
 
 func (b *benchmark) next() (Request, bool, error) {
-	if b.due == 0 {
+	if len(b.due) == 0 {
 		return Request{}, false, nil
 	}
-	b.due--
+	at := b.due[0]
+	b.due = b.due[:copy(b.due, b.due[1:])]
 	b.sent++
 	r := Request{PromptTokens: b.length(b.cfg.PromptTokens), OutputTokens: b.length(b.cfg.OutputTokens)}
-	b.frontEnd = max(b.frontEnd, b.at) + time.Duration(b.cfg.FrontEnd.Delay(r.PromptTokens)*float64(time.Second))
-	r.At, r.FrontEnd = b.frontEnd, b.frontEnd-b.at
+	b.frontEnd = max(b.frontEnd, at) + time.Duration(b.cfg.FrontEnd.Delay(r.PromptTokens)*float64(time.Second))
+	r.At, r.FrontEnd = b.frontEnd, b.frontEnd-at
 	return r, true, nil
 }
 
@@ -59,9 +64,10 @@ func (b *benchmark) length(longest int) int {
 }
 
 func (b *benchmark) completed(at time.Duration, n int) bool {
-	b.at = at
-	b.due += min(n, b.cfg.Requests-b.sent-b.due)
-	return b.due > 0
+	for range min(n, b.cfg.Requests-b.sent-len(b.due)) {
+		b.due = append(b.due, at)
+	}
+	return len(b.due) > 0
 }
 
 func (b *benchmark) close() error { return nil }

@@ -52,7 +52,7 @@ func undisturbedStep() (float64, error) {
 	}
 	cfg := fleetsim.DefaultConfig()
 	m, err := figures.NewCost(physics.Deployment{
-		Model: cfg.Model, GPU: cfg.GPU, Stack: cfg.Stack, Precision: cfg.Precision, TensorParallel: cfg.TensorParallel,
+		Model: cfg.Pools[0].Model, GPU: cfg.Pools[0].GPU, Stack: cfg.Pools[0].Stack, Precision: cfg.Pools[0].Precision, TensorParallel: cfg.Pools[0].TensorParallel,
 	})
 	if err != nil {
 		return 0, err
@@ -83,7 +83,7 @@ func capacity(budget int, objective float64, duration time.Duration) (float64, e
 
 func bears(budget int, load, objective float64, duration time.Duration) (bool, error) {
 	cfg := fleetsim.DefaultConfig()
-	cfg.MaxBatchedTokens, cfg.PrefixCaching = budget, false
+	cfg.Pools[0].MaxBatchedTokens, cfg.Pools[0].PrefixCaching = budget, false
 	cfg.Workload = fleetsim.Synthetic{Shape: "azure-conversation", Load: load}
 	f, err := fleetsim.New(cfg)
 	if err != nil {

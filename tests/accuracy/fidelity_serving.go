@@ -134,10 +134,10 @@ type point struct{ ttft, tpot, ttftError, tpotError float64 }
 // benchmarks/70b_fp8_*.sh of October 2025). The rows of 8B have fixed lengths.
 func (r servingRow) simulate(figures *physics.Figures, stack string) (point, error) {
 	cfg := fleetsim.DefaultConfig()
-	cfg.Model, cfg.GPU, cfg.Precision, cfg.KVPrecision = r.shortModel(), r.gpu, r.precision, r.kvPrecision()
-	cfg.Stack, cfg.TensorParallel = stack, r.tensorParallel
-	cfg.MaxBatchedTokens, cfg.MaxNumSeqs, cfg.PrefixCaching = 8192, r.concurrency, false
-	cfg.MaxModelTokens = r.promptTokens + r.outputTokens + 200
+	cfg.Pools[0].Model, cfg.Pools[0].GPU, cfg.Pools[0].Precision, cfg.Pools[0].KVPrecision = r.shortModel(), r.gpu, r.precision, r.kvPrecision()
+	cfg.Pools[0].Stack, cfg.Pools[0].TensorParallel = stack, r.tensorParallel
+	cfg.Pools[0].MaxBatchedTokens, cfg.Pools[0].MaxNumSeqs, cfg.Pools[0].PrefixCaching = 8192, r.concurrency, false
+	cfg.Pools[0].MaxModelTokens = r.promptTokens + r.outputTokens + 200
 	ratio := 1.0
 	if strings.HasPrefix(r.model, "meta-llama/") {
 		ratio = 0.8

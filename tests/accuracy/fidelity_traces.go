@@ -72,8 +72,8 @@ func mooncakeHits(data string, report func(result)) error {
 // replayAll serves a whole trace with one worker that has memory for all of it.
 func replayAll(path string, blockSize int) ([]fleetsim.RequestTruth, error) {
 	cfg := fleetsim.DefaultConfig()
-	cfg.Model, cfg.GPU, cfg.TensorParallel = "llama-3-8b", "b200", 8
-	cfg.BlockSize, cfg.KVBlocks, cfg.MaxBatchedTokens = blockSize, 4_000_000/(blockSize/16), 16384
+	cfg.Pools[0].Model, cfg.Pools[0].GPU, cfg.Pools[0].TensorParallel = "llama-3-8b", "b200", 8
+	cfg.Pools[0].BlockSize, cfg.Pools[0].KVBlocks, cfg.Pools[0].MaxBatchedTokens = blockSize, 4_000_000/(blockSize/16), 16384
 	cfg.Workload = fleetsim.Trace{Path: path, Load: 1}
 	var requests []fleetsim.RequestTruth
 	cfg.OnRequest = func(r fleetsim.RequestTruth) { requests = append(requests, r) }

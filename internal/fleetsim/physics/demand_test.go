@@ -34,13 +34,13 @@ func TestTablesFollowTheCurves(t *testing.T) {
 					if err != nil {
 						t.Fatal(err)
 					}
-					for x := 1e4; x < 5e9; x *= 1.0173 {
+					for x := 1e4; x < 5e9; x *= 1.037 {
 						compare(name+" decode attention", x, m.attnDecode.at(x), k.decodeAttention.timeAt(x))
 					}
-					for x := 1e7; x < 1e14; x *= 1.0173 {
+					for x := 1e7; x < 1e14; x *= 1.037 {
 						compare(name+" prefill attention", x, m.attnRate.at(x), k.attentionRate.at(x))
 					}
-					for rows := 1.0; rows < mostRows; rows = math.Ceil(rows * 1.013) {
+					for rows := 1.0; rows < mostRows; rows = math.Ceil(rows * 1.023) {
 						got, want := m.rows.at(rows), m.rowCost(k, fig.Models[model], precision, rows)
 						compare(name+" products", rows, norm(got.gemm, got.stream)+got.memory+got.reduce,
 							math.Pow(math.Pow(want.gemm, 5)+math.Pow(want.stream, 5), 0.2)+want.memory+want.reduce)
