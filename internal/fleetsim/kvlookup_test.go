@@ -102,3 +102,26 @@ func TestAccessLog(t *testing.T) {
 		}
 	}
 }
+
+// Two workers with one prefix of 48 tokens and prompts of their own; then a third request computes the prefix's last block again.
+func TestResidentsAreCountedOverWorkers(t *testing.T) {
+	ask := func(at time.Duration, tokens int) Request {
+		return Request{At: at, PromptTokens: tokens, OutputTokens: 1, PrefixID: 4, PrefixTokens: 48}
+	}
+	cfg := small(ask(0, 64), ask(1, 64), ask(time.Second, 48))
+	cfg.Pools[0].Workers = 2
+	if _, ok := start(t, cfg).KVResidents(); ok {
+		t.Error("pages without identity are counted")
+	}
+	cfg.KVLedger = true
+	f := start(t, cfg)
+	finish(t, f)
+	got, ok := f.KVResidents()
+	if want := (KVResidents{Blocks: 9, Contents: 8, Distinct: 5}); !ok || got != want {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	near(t, "duplicated", got.Duplicated(), 1-5.0/8)
+	if (KVResidents{}).Duplicated() != 0 {
+		t.Error("empty caches are duplicated")
+	}
+}
