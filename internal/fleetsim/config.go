@@ -18,7 +18,8 @@ type Config struct {
 	Link       Link       // by which KV travels between them
 	Objectives Objectives // what counts as goodput
 	Client     Client     // what callers do about lost requests
-	Adapters   AdapterTraffic
+
+	Adapters AdapterTraffic // LoRA adapters that requests ask for
 
 	FrontEnd string // before all workers, keeping a book of its own: "" for none, or dynamo
 

@@ -1,6 +1,7 @@
 package fleetsim
 
 import (
+	"bytes"
 	"math"
 	"slices"
 	"strings"
@@ -73,6 +74,19 @@ func TestEveryModeConserves(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// No mode depends on how the run is cut.
+func TestEveryModeIsDeterministic(t *testing.T) {
+	for name, set := range modes() {
+		cfg := drained(5)
+		cfg.Adapters, cfg.KVLedger = AdapterTraffic{Count: 5, Share: 0.6, Zipf: 1}, true
+		set(&cfg.Pools[0])
+		whole := everything(t, cfg, 8*time.Second)
+		if !bytes.Equal(whole, everything(t, cfg, 100*time.Millisecond, 1234567*time.Microsecond, 5*time.Second, 8*time.Second)) {
+			t.Errorf("%s: the result depends on how the run is cut into pieces", name)
+		}
 	}
 }
 

@@ -114,7 +114,7 @@ func (s *scheduler) continuePrompt(i, left int) (int, bool) {
 
 // extend gives a decode that is due, and has one token in the step, the page it needs.
 func (s *scheduler) extend(i int) bool {
-	if s.prompt() {
+	if s.publishesAtOnce() {
 		return s.attend(i, 1)
 	}
 	r := s.running[i].req // all its pages are full
@@ -143,19 +143,21 @@ func (s *scheduler) attend(i, tokens int) bool {
 	return true
 }
 
-// nextDue is the clock when a decode, as it is now or after this step, next needs a page or completes one that has to be published
-// at once. Nobody can tell whether other pages are published in time.
+// nextDue is the clock when a decode next needs a page, or completes one that has to be published at once.
 func (s *scheduler) nextDue(q *sequence) int {
 	r := q.req
 	due := r.pages()*s.blockSize - q.ahead
-	if s.prompt() {
+	if s.publishesAtOnce() {
 		due = min(due, (r.stored+1)*s.blockSize-1-q.ahead)
 	}
 	return due
 }
 
-// prompt says that pages are published in the step that completes them.
-func (s *scheduler) prompt() bool { return s.pool.events != nil || s.drafts > 0 || s.blockSize == 1 }
+// publishesAtOnce says that decodes publish a page in the step that completes it. Otherwise they do so when they need the next one: as
+// only they can ask for it again, nobody can tell.
+func (s *scheduler) publishesAtOnce() bool {
+	return s.pool.events != nil || s.pool.ledger != nil || s.drafts > 0 || s.blockSize == 1
+}
 
 // chunk is how many tokens of its prompt a request computes with the given budget left; 0: not now.
 func (s *scheduler) chunk(r *request, left int) int {
@@ -221,7 +223,7 @@ func (s *scheduler) leave(q *sequence, last time.Duration) {
 		if !q.late {
 			s.meter.stop(&r.shares)
 		}
-		if !s.prompt() {
+		if !s.publishesAtOnce() {
 			s.storeUpTo(r, r.computed/s.blockSize)
 		}
 	}
