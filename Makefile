@@ -25,7 +25,7 @@ help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## Simulated fleet + collector + page (DEMO_SECONDS=n stops by itself)
+demo: build ## Simulated fleet + collector + page (SCENARIO=name, DEMO_SECONDS=n stops by itself)
 	@scripts/demo.sh
 
 .PHONY: run
@@ -81,11 +81,15 @@ accept: ## Checks on public traces and real expositions (DATA=dir, required)
 	@test -n "$(DATA)" || { echo "accept: DATA=dir is required" >&2; exit 2; }
 	@test -d "$(DATA)" || { echo "accept: DATA=$(DATA) is not a directory" >&2; exit 2; }
 	$(GO) -C tests run ./accuracy -data "$(abspath $(DATA))"
-	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 -run PublicPages -v ./internal/exposition
+	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 -run PublicPages -v ./internal/exposition ./internal/fleetsim/engine
 
 .PHONY: accuracy
 accuracy: ## Estimators against the simulator's truth (ONLY=A1 QUICK=1 DATA=dir)
 	@$(GO) -C tests run ./accuracy $(if $(QUICK),-quick) $(if $(ONLY),-only $(ONLY)) $(if $(DATA),-data "$(abspath $(DATA))")
+
+.PHONY: streams
+streams: ## Receive the simulated ZeroMQ streams with libzmq and msgspec (Python)
+	tests/engines/streams/check.sh
 
 .PHONY: engines
 engines: ## Install a real vLLM (CPU), serve a tiny model, record its pages
