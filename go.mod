@@ -3,6 +3,7 @@ module github.com/otelcol-inference/otelcol-inference
 go 1.26.0
 
 require (
+	github.com/NVIDIA/go-nvml v0.13.4-1
 	github.com/klauspost/compress v1.20.0
 	github.com/prometheus/prometheus v0.314.0
 	github.com/stretchr/testify v1.12.1

@@ -1,0 +1,39 @@
+//go:build unix
+
+package gpu
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+// EventType is a kind of event, nvmlEventType*.
+type EventType uint64
+
+// The events that the library supports.
+const (
+	EventSingleBitECC EventType = 0x1
+	EventDoubleBitECC EventType = 0x2
+	EventPState       EventType = 0x4
+	EventXID          EventType = 0x8
+	EventClock        EventType = 0x10
+)
+
+// EmitXID reports an XID on a device, to every event set that waits for them.
+func (s *State) EmitXID(device int, xid uint64) error {
+	return s.Emit(device, EventXID, xid)
+}
+
+// Emit reports an event with its data on a device. Under MIG too it comes from the whole device.
+func (s *State) Emit(device int, event EventType, data uint64) error {
+	return s.open(func(l *stateLayout) error {
+		if device < 0 || device >= len(s.sensors) {
+			return fmt.Errorf("device: must be 0..%d, is %d", len(s.sensors)-1, device)
+		}
+		l.Events[l.EventHead%maxEvents] = eventLayout{
+			Type: uint64(event), Data: data, Device: uint32(device), GpuInstance: noInstance, ComputeInstance: noInstance,
+		}
+		atomic.AddUint64(&l.EventHead, 1)
+		return nil
+	})
+}
