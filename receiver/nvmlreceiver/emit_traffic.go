@@ -137,8 +137,7 @@ func (e *emitter) errors() {
 	sum(signal.GPUPCIeReplays, gpu.FieldPCIeReplay, "", "")
 	if e.on(signal.GPUXIDCount) {
 		for _, x := range e.ledger.xids.all() {
-			dp := e.page.point(signal.GPUXIDCount, x.start, x.at)
-			dp.SetTimestamp(timestamp(e.at))
+			dp := e.page.point(signal.GPUXIDCount, x.start, e.at)
 			dp.SetIntValue(int64(x.n))
 			dp.Attributes().PutInt(signal.AttrGPUXID, int64(x.code))
 		}

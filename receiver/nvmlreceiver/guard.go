@@ -25,12 +25,8 @@ func (g *guard) enter(q gpu.Question) {
 
 func (g *guard) leave() { g.since.Store(0) }
 
-// blocked says for how long the thread has been in a call, and in which, when that is longer than limit.
-func (g *guard) blocked(limit time.Duration) (time.Duration, gpu.Question, bool) {
+// blocked says whether the thread has been in a call for longer than limit, and in which.
+func (g *guard) blocked(limit time.Duration) (gpu.Question, bool) {
 	since := g.since.Load()
-	if since == 0 {
-		return 0, 0, false
-	}
-	d := g.clock.Now().Sub(g.epoch) - time.Duration(since)
-	return d, gpu.Question(g.what.Load()), d > limit
+	return gpu.Question(g.what.Load()), since != 0 && g.clock.Now().Sub(g.epoch)-time.Duration(since) > limit
 }

@@ -12,8 +12,8 @@ import (
 
 // Errors that end more than one question.
 var (
-	errLost  = errors.New("the GPU is lost")          // nothing can be asked of this GPU for now
-	errStale = errors.New("NVML must be initialised") // nothing can be asked of any GPU
+	errLost  = errors.New("the GPU is lost")               // nothing can be asked of this GPU for now
+	errStale = errors.New("NVML must be initialised anew") // nothing can be asked of any GPU
 )
 
 // reader asks one device, a GPU or a MIG device, the questions of a plan. It belongs to the worker's thread.
@@ -32,6 +32,9 @@ type reader struct {
 	fields  []gpu.Field // that the device may support
 	readAt  time.Time   // of the field values
 	sampler sampler
+	// divided says that the GPU has MIG devices, which tell its processes.
+	divided  bool
+	graphics integral // at the last collection
 }
 
 func newReader(d gpu.Device, id gpu.Identity, p *plan, c clock, g *guard, l *ledger, tell *reporter) *reader {
@@ -139,7 +142,7 @@ func (r *reader) collect() error {
 		return err
 	}
 	for _, q := range r.plan.questions {
-		if r.off[q] || r.instance() && !perInstance(q) {
+		if r.off[q] || r.instance() && !perInstance(q) || r.divided && (q == gpu.Processes || q == gpu.ProcessUsage) {
 			continue
 		}
 		ok, err := r.ask(q)

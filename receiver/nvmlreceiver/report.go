@@ -59,6 +59,9 @@ func (r *reporter) addHost(h component.Host) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.hosts = append(r.hosts, h)
+	if r.said != "" {
+		componentstatus.ReportStatus(h, componentstatus.NewRecoverableErrorEvent(errors.New(r.said)))
+	}
 }
 
 // unsupported takes that a device does not answer a question and is not asked again.

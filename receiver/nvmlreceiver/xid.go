@@ -17,9 +17,9 @@ const (
 
 // xidCount counts one code.
 type xidCount struct {
-	code      uint64
-	n         uint64
-	start, at time.Time
+	code  uint64
+	n     uint64
+	start time.Time
 }
 
 // xidCounts counts XIDs by code. The event thread writes, the worker reads.
@@ -50,7 +50,6 @@ func (x *xidCounts) add(m xid.Meaning, since, at time.Time) {
 		x.byCode[m.Code] = c
 	}
 	c.n++
-	c.at = at
 }
 
 // all returns the counts by code.

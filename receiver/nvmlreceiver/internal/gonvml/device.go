@@ -32,7 +32,9 @@ func (d *device) Identity() (gpu.Identity, error) {
 	if ret != nvml.SUCCESS {
 		return gpu.Identity{}, fail("nvmlDeviceGetUUID", int(ret))
 	}
-	d.uuid = uuid
+	if d.uuid != uuid { // written once: the event thread reads it
+		d.uuid = uuid
+	}
 	id := gpu.Identity{UUID: uuid, Index: -1, Minor: -1, GPUInstance: -1, ComputeInstance: -1}
 	if d.lib.has("nvmlDeviceGetName") {
 		id.Name, _ = orEmpty(d.nvml.GetName())
