@@ -58,18 +58,22 @@ func (e *emitter) pipes() {
 
 // traffic emits what went over the links: bytes, and as activity of the links.
 func (e *emitter) traffic() {
-	const receive, transmit = "receive", "transmit"
-	for _, way := range []struct {
+	for i, way := range []struct {
 		direction          string
 		pcieGPM, nvlinkGPM int
 		pcie, nvlink       uint32
 		pcieUnit, nvUnit   string
 	}{
-		{receive, gpu.GPMPCIeRx, gpu.GPMNVLinkRx, gpu.FieldPCIeRx, gpu.FieldNVLinkRx, signal.UnitPCIeRx, signal.UnitNVLinkRx},
-		{transmit, gpu.GPMPCIeTx, gpu.GPMNVLinkTx, gpu.FieldPCIeTx, gpu.FieldNVLinkTx, signal.UnitPCIeTx, signal.UnitNVLinkTx},
+		{"receive", gpu.GPMPCIeRx, gpu.GPMNVLinkRx, gpu.FieldPCIeRx, gpu.FieldNVLinkRx, signal.UnitPCIeRx, signal.UnitNVLinkRx},
+		{"transmit", gpu.GPMPCIeTx, gpu.GPMNVLinkTx, gpu.FieldPCIeTx, gpu.FieldNVLinkTx, signal.UnitPCIeTx, signal.UnitNVLinkTx},
 	} {
-		pcie, hasPCIe := e.ledger.pcie(way.pcieGPM, way.pcie)
-		nvlink, hasNVLink := e.ledger.nvlink(way.nvlink, way.nvlinkGPM)
+		from := &e.ledger.sources[i]
+		pcieField, nvlinkField := fieldKey{way.pcie, 0}, fieldKey{way.nvlink, gpu.AllLinks}
+		// The driver's bytes of PCIe may wrap; its KiB of NVLink are exact.
+		e.ledger.decide(&from.pcie, way.pcieGPM, pcieField, false, e.sampler.gpm != nil)
+		e.ledger.decide(&from.nvlink, way.nvlinkGPM, nvlinkField, true, e.sampler.gpm != nil)
+		pcie, hasPCIe := e.ledger.traffic(from.pcie, way.pcieGPM, pcieField, 1)
+		nvlink, hasNVLink := e.ledger.traffic(from.nvlink, way.nvlinkGPM, nvlinkField, 1024)
 		if hasPCIe {
 			e.link(pcie, "pcie", way.direction, e.ledger.speeds.pcie, way.pcieUnit)
 			if e.on(signal.HWGPUIO) {

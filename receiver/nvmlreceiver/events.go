@@ -9,7 +9,7 @@ import (
 )
 
 // eventWait is how long the event thread is inside the library at a time, and so how late it sees the end.
-const eventWait = time.Second
+const eventWait = 500 * time.Millisecond
 
 // wait takes the events of the worker's GPU until ctx ends. It is a thread of its own: a wait is a call that blocks by intent.
 func (w *worker) wait(ctx context.Context) {
@@ -72,7 +72,7 @@ func (w *worker) register() (gpu.Events, error) {
 
 // pause keeps a wait that fails at once from spinning.
 func (w *worker) pause(ctx context.Context) {
-	again, stop := w.shop.clock.After(eventWait)
+	again, stop := w.shop.clock.After(firstRetry)
 	defer stop()
 	select {
 	case <-ctx.Done():

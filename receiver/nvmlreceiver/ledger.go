@@ -65,6 +65,7 @@ type ledger struct {
 	ring    struct{ graphics, dram integral }
 	samples struct{ gpm, ring samples }
 	speeds  linkSpeeds
+	sources [2]struct{ pcie, nvlink source } // by direction
 	xids    xidCounts
 }
 
@@ -103,25 +104,42 @@ type traffic struct {
 
 const mebibyte = 1 << 20
 
-// pcie is what went over PCIe: by GPM; else by the driver's counter where it has 64 bits, for one of 32 is used up several times
-// between two collections. ok is false when neither is there.
-func (l *ledger) pcie(gpmID int, field uint32) (traffic, bool) {
-	if i := &l.gpm[gpmID]; i.seen() {
-		return traffic{i.value * mebibyte, i.start, i.at}, true
+// source is where the bytes of a link come from. It is chosen once, so that the sum has one start and never falls.
+type source uint8
+
+const (
+	undecided source = iota
+	byGPM
+	byField
+)
+
+// decide chooses between GPM and a counter of the driver, preferring one of them where both have values. It waits for GPM while it
+// may still have one.
+func (l *ledger) decide(s *source, gpmID int, field fieldKey, prefersField, gpmRuns bool) {
+	c := l.fields[field]
+	hasGPM, hasField := l.gpm[gpmID].seen(), c != nil && c.seen()
+	mayHaveGPM := gpmRuns && l.samples.gpm.n == 0
+	switch {
+	case *s != undecided:
+	case hasField && prefersField:
+		*s = byField
+	case hasGPM:
+		*s = byGPM
+	case hasField && !mayHaveGPM:
+		*s = byField
 	}
-	if c := l.fields[fieldKey{field, 0}]; c != nil && c.seen() {
-		return traffic{float64(c.total), c.start, c.at}, true
-	}
-	return traffic{}, false
 }
 
-// nvlink is what went over all NVLinks: by the driver's counter of KiB, which is exact; else by GPM.
-func (l *ledger) nvlink(field uint32, gpmID int) (traffic, bool) {
-	if c := l.fields[fieldKey{field, scopeOf(field)}]; c != nil && c.seen() {
-		return traffic{float64(c.total) * 1024, c.start, c.at}, true
-	}
-	if i := &l.gpm[gpmID]; i.seen() {
+// traffic is the bytes of a link, unit being the bytes of one count of the driver's counter.
+func (l *ledger) traffic(s source, gpmID int, field fieldKey, unit float64) (traffic, bool) {
+	switch s {
+	case byGPM:
+		i := &l.gpm[gpmID]
 		return traffic{i.value * mebibyte, i.start, i.at}, true
+	case byField:
+		c := l.fields[field]
+		return traffic{float64(c.total) * unit, c.start, c.at}, true
+	default:
+		return traffic{}, false
 	}
-	return traffic{}, false
 }

@@ -76,6 +76,9 @@ func (s *sampler) sampleGPM() error {
 	s.guard.enter(gpu.GPM)
 	err := s.gpm.Sample()
 	s.guard.leave()
+	if err == gpu.NoData { //nolint:errorlint // the bare code, so that nothing is unwrapped at each sample
+		return nil // the next sample has this time too
+	}
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
-	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"         //nolint:depguard // tests only: the GPUs
+	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"     //nolint:depguard // tests only: the GPUs
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu/gputest" //nolint:depguard // tests only: the library
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/metadata"
@@ -183,12 +183,20 @@ type rig struct {
 // observe starts a receiver that ends with the test, or with stop.
 func (b *bench) observe(change func(*Config)) *rig {
 	b.t.Helper()
-	r, err := b.try(change)
+	r, err := b.try(change, true)
 	require.NoError(b.t, err)
 	return r
 }
 
-func (b *bench) try(change func(*Config)) (*rig, error) {
+// observeMetrics starts a receiver without a logs pipeline.
+func (b *bench) observeMetrics(change func(*Config)) *rig {
+	b.t.Helper()
+	r, err := b.try(change, false)
+	require.NoError(b.t, err)
+	return r
+}
+
+func (b *bench) try(change func(*Config), withLogs bool) (*rig, error) {
 	b.t.Helper()
 	core, log := observer.New(zapcore.DebugLevel)
 	r := &rig{
@@ -211,18 +219,25 @@ func (b *bench) try(change func(*Config)) (*rig, error) {
 	set.Logger = zap.New(core)
 	metrics, err := factory.CreateMetrics(b.t.Context(), set, r.cfg, r.metrics)
 	require.NoError(b.t, err)
-	logs, err := factory.CreateLogs(b.t.Context(), set, r.cfg, r.logs)
-	require.NoError(b.t, err)
+	members := []component.Component{metrics}
+	if withLogs {
+		logs, err := factory.CreateLogs(b.t.Context(), set, r.cfg, r.logs)
+		require.NoError(b.t, err)
+		members = append(members, logs)
+	}
 	r.stop = sync.OnceFunc(func() {
-		require.NoError(b.t, metrics.Shutdown(context.Background()))
-		require.NoError(b.t, logs.Shutdown(context.Background()))
+		for _, m := range members {
+			require.NoError(b.t, m.Shutdown(context.Background()))
+		}
 		require.NoError(b.t, r.telemetry.Shutdown(context.Background()))
 	})
 	b.t.Cleanup(r.stop)
-	if err := metrics.Start(b.t.Context(), r.host); err != nil {
-		return r, err
+	for _, m := range members {
+		if err := m.Start(b.t.Context(), r.host); err != nil {
+			return r, err
+		}
 	}
-	return r, logs.Start(b.t.Context(), r.host)
+	return r, nil
 }
 
 // series is one point, by what identifies it.

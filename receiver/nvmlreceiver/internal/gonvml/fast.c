@@ -95,6 +95,15 @@ int fast_gpm_open(void *library, const char *uuid, int instance, const unsigned 
 	return OK;
 }
 
+// without_data says whether no metric has data: the device's counters were not renewed between the samples.
+static int without_data(const gpm_request *r)
+{
+	for (unsigned int i = 0; i < r->count; i++)
+		if (r->metrics[i].ret != NO_DATA)
+			return 0;
+	return 1;
+}
+
 int fast_gpm_sample(fast_gpm *g)
 {
 	// After success the newer sample is the base of the next metrics; after a failure the base stays, and the metrics of the next
@@ -111,6 +120,8 @@ int fast_gpm_sample(fast_gpm *g)
 		return ret;
 	if (g->primed) {
 		ret = g->metrics(&g->request);
+		if (ret == OK && without_data(&g->request))
+			ret = NO_DATA;
 	} else {
 		for (unsigned int i = 0; i < g->request.count; i++)
 			g->request.metrics[i].ret = NO_DATA;

@@ -62,10 +62,14 @@ func (h handle) openPerformance(uuid string, instance int, ids []uint32) (gpu.Pe
 }
 
 func (p *performance) Sample() error {
-	if ret := C.fast_gpm_sample(p.c); ret != 0 {
+	switch ret := C.fast_gpm_sample(p.c); gpu.Code(ret) {
+	case gpu.OK:
+		return nil
+	case gpu.NoData:
+		return gpu.NoData // happens in between, so it makes no garbage
+	default:
 		return fail(gpu.GPM.String(), int(ret))
 	}
-	return nil
 }
 
 func (p *performance) Metric(i int) (float64, bool) {

@@ -31,7 +31,8 @@ typedef struct fast_gpm fast_gpm;
 
 // fast_gpm_open returns nvmlReturn_t; instance is negative for the whole device.
 int fast_gpm_open(void *library, const char *uuid, int instance, const unsigned int *ids, unsigned int n, fast_gpm **out);
-// fast_gpm_sample takes a sample and computes the metrics since the last one. The first one sets every metric to "no data".
+// fast_gpm_sample takes a sample and computes the metrics since the last one that succeeded. The first one sets every metric to "no
+// data". It fails with "no data" when the device has not renewed its counters since.
 int fast_gpm_sample(fast_gpm *g);
 // fast_gpm_metrics is the array of n metrics.
 fast_metric *fast_gpm_metrics(fast_gpm *g);

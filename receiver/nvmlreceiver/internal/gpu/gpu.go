@@ -62,9 +62,10 @@ type Identity struct {
 
 // Performance samples GPM metrics. Its methods do not allocate.
 type Performance interface {
-	// Sample takes a sample. Metrics then spans the time from the sample before it; the first one has none before it.
+	// Sample takes a sample. The metrics then span the time from the last one that succeeded; the first has none before it. It fails
+	// with NoData when the device has not renewed its counters since.
 	Sample() error
-	// Metrics are those of ids, in that order: percent, or MiB/s for traffic. ok is false where the driver has no value.
+	// Metric is that of ids[i]: percent, or MiB/s for traffic. ok is false where the driver has no value.
 	Metric(i int) (value float64, ok bool)
 	// Close frees the samples.
 	Close()
