@@ -111,12 +111,14 @@ func (d *desk) work(dt time.Duration, l load) {
 }
 
 // collect reads the GPU and returns its points.
-func (d *desk) collect() map[series]pmetric.NumberDataPoint {
+func (d *desk) collect() map[series]pmetric.NumberDataPoint { return bySeries(d.collectPage()) }
+
+func (d *desk) collectPage() pmetric.Metrics {
 	require.NoError(d.t, d.reader.collect())
 	out := pmetric.NewMetrics()
 	e := emitter{reader: d.reader, page: newPage(out, d.words, d.reader.id, ""), at: d.clock.Now()}
 	e.all()
-	return bySeries(out)
+	return out
 }
 
 func (d *desk) point(points map[series]pmetric.NumberDataPoint, metric, attributes string) pmetric.NumberDataPoint {

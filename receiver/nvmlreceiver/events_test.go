@@ -51,9 +51,9 @@ func TestHealth(t *testing.T) {
 	b := newBench(t, template(t, "h100", 1), busy())
 	r := b.observe(nil)
 	id := r.device(0)
-	require.NoError(t, b.state.SetHealth(0, sim.Health{RemappedRows: sim.RemappedRows{Pending: true}}))
+	require.NoError(t, b.state.SetHealth(0, sim.Health{RemapPending: true}))
 	r.until("predicted", func() bool { return r.health(id) == healthPredicted })
-	require.NoError(t, b.state.SetHealth(0, sim.Health{RemappedRows: sim.RemappedRows{Failure: true}}))
+	require.NoError(t, b.state.SetHealth(0, sim.Health{RemapFailure: true}))
 	r.until("failed", func() bool { return r.health(id) == healthFailed })
 	assert.Equal(t, int64(1), r.last()[series{id, signal.GPUMemoryRepair, "failed"}].IntValue())
 }

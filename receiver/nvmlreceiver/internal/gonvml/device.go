@@ -156,7 +156,9 @@ func (d *device) Fields(fields []gpu.Field) error {
 	}
 	for i := range fields {
 		fields[i].Code = gpu.Code(d.fields[i].NvmlReturn)
-		fields[i].Value, fields[i].Wide = fieldValue(d.fields[i])
+		if fields[i].Code == gpu.OK {
+			fields[i].Value, fields[i].Wide = fieldValue(d.fields[i])
+		}
 	}
 	return nil
 }

@@ -7,13 +7,10 @@
 
 enum { OK = 0, NOT_SUPPORTED = 3, NOT_FOUND = 6, INSUFFICIENT_SIZE = 7, NO_DATA = 21, GPM_VERSION = 1 };
 
-// The library writes no more than the metrics asked for; the room is that of the largest structure that nvml.h has had.
-enum { GPM_ROOM = 477 };
-
 typedef struct {
 	unsigned int version, count;
 	void *older, *newer;
-	fast_metric metrics[GPM_ROOM];
+	fast_metric metrics[FAST_GPM_ROOM];
 } gpm_request;
 
 typedef struct {
@@ -81,7 +78,7 @@ int fast_gpm_open(void *library, const char *uuid, int instance, const unsigned 
 		return FAST_MEMORY;
 	g->instance = instance;
 	g->request.version = GPM_VERSION;
-	g->request.count = n < GPM_ROOM ? n : GPM_ROOM;
+	g->request.count = n < FAST_GPM_ROOM ? n : FAST_GPM_ROOM;
 	for (unsigned int i = 0; i < g->request.count; i++)
 		g->request.metrics[i].id = ids[i];
 	int ret = find_device(library, uuid, &g->device);

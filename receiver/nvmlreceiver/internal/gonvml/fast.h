@@ -7,6 +7,9 @@
 
 enum { FAST_FUNCTION_NOT_FOUND = 13, FAST_MEMORY = 20 }; // of nvmlReturn_t
 
+// The library writes no more than the metrics asked for; the room is that of the largest structure that nvml.h has had.
+enum { FAST_GPM_ROOM = 477 };
+
 // Names and layouts are those of nvml.h; a test holds the sizes equal to go-nvml's.
 typedef struct {
 	unsigned int id;

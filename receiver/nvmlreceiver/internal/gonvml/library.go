@@ -97,12 +97,13 @@ func fail(function string, ret int) error { return &gpu.Error{Function: function
 
 // library is one user's view of the host's library.
 type library struct {
-	host *Host
-	path string
-	api  nvml.Interface
-	fast handle
-	have map[string]bool // symbols looked up so far; see has
-	mu   sync.Mutex      // over have
+	host   *Host
+	path   string
+	api    nvml.Interface
+	fast   handle
+	lookup func(symbol string) bool
+	mu     sync.Mutex
+	have   map[string]bool // symbols looked up so far
 }
 
 var _ gpu.Library = (*library)(nil)
@@ -116,7 +117,7 @@ func (l *library) Open() error {
 	if !ok {
 		return errors.Join(&gpu.Error{Function: "dlopen", Code: gpu.LibraryNotFound, Detail: l.path + " is gone"}, l.host.release())
 	}
-	l.api, l.fast, l.have = api, fast, make(map[string]bool)
+	l.api, l.fast, l.lookup, l.have = api, fast, fast.has, make(map[string]bool)
 	return nil
 }
 
@@ -136,7 +137,7 @@ func (l *library) has(symbols ...string) bool {
 	for _, symbol := range symbols {
 		have, known := l.have[symbol]
 		if !known {
-			have = l.fast.has(symbol)
+			have = l.lookup(symbol)
 			l.have[symbol] = have
 		}
 		if !have {
