@@ -266,6 +266,23 @@ func TestEnergyIsConserved(t *testing.T) {
 	}
 }
 
+// A GPU without an energy counter has the energy of the driver's power samples; one with a counter never has.
+func TestEnergyWithoutACounter(t *testing.T) {
+	d := newDesk(t, "h100", nil)
+	require.NoError(t, d.state.SetFault(0, "nvmlDeviceGetTotalEnergyConsumption", sim.Fault{Return: sim.NotSupported}))
+	d.collect()
+	random := rand.New(rand.NewPCG(4, 4))
+	for range 100 {
+		d.work(100*time.Millisecond, randomLoad(random))
+		require.NoError(t, d.reader.sample(false))
+	}
+	dp := d.point(d.collect(), signal.HWEnergy, "")
+	energy := func(s sim.Sample) float64 { return s.Energy }
+	truth := d.at(dp.Timestamp().AsTime(), energy) - d.at(dp.StartTimestamp().AsTime(), energy)
+	assert.InEpsilon(t, truth, dp.DoubleValue(), 0.005)
+	assert.Greater(t, dp.Timestamp().AsTime().Sub(dp.StartTimestamp().AsTime()), 9*time.Second)
+}
+
 func TestBytesOfTheLinks(t *testing.T) {
 	d := newDesk(t, "h100", nil)
 	d.collect()

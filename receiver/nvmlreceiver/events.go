@@ -2,7 +2,6 @@ package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/r
 
 import (
 	"context"
-	"runtime"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
@@ -13,8 +12,6 @@ const eventWait = 500 * time.Millisecond
 
 // wait takes the events of the worker's GPU until ctx ends. It is a thread of its own: a wait is a call that blocks by intent.
 func (w *worker) wait(ctx context.Context) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for ctx.Err() == nil {
 		err := w.waitOnce(ctx)
 		switch gpu.CodeOf(err) {

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component/componentstatus"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap/zapcore"
 
 	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu" //nolint:depguard // tests only: the GPUs
@@ -272,6 +273,15 @@ func TestAnUnknownErrorCostsItsValueOnly(t *testing.T) {
 	r.until("no power", func() bool { return !r.reading(id) && r.health(id) == healthOK })
 	_, energy := r.last()[series{id, signal.HWEnergy, ""}]
 	assert.True(t, energy)
+	failures, err := r.telemetry.GetMetric("otelcol_receiver_nvml_call_failures")
+	require.NoError(t, err)
+	found := false
+	for _, dp := range failures.Data.(metricdata.Sum[int64]).DataPoints {
+		function, _ := dp.Attributes.Value("function")
+		reason, _ := dp.Attributes.Value("reason")
+		found = found || function.AsString() == "nvmlDeviceGetPowerUsage" && reason.AsString() == "failed" && dp.Value > 0
+	}
+	assert.True(t, found)
 	require.NoError(t, b.state.ClearFaults())
 	r.until("power", func() bool { return r.reading(id) })
 	assert.LessOrEqual(t, r.log.FilterMessageSnippet("A call of NVML failed").Len(), 1)

@@ -82,24 +82,20 @@ func (f *finder) start(index int) *probe {
 // answers waits for the probes, at most for call_timeout. One that is held up stays under way and is looked at the next time.
 func (f *finder) answers(ctx context.Context, n int) (found []*probe, problems []error) {
 	limit := f.manager.shop.cfg.CallTimeout
-	deadline, stop := f.manager.shop.clock.After(limit)
+	late, stop := newDeadline(f.manager.shop.clock, limit)
 	defer stop()
 	for i := range n {
 		p := f.probes[i]
-		select {
-		case <-p.done:
-			delete(f.probes, i)
-			if p.err != nil {
-				problems = append(problems, fmt.Errorf("GPU %d: %w", i, sessionError(p.err)))
-				continue
-			}
-			found = append(found, p)
-		case <-ctx.Done():
-			return nil, []error{ctx.Err()}
-		case <-deadline:
-			deadline = closed()
+		if _, ok := await(ctx, p.done, nil, late); !ok {
 			problems = append(problems, fmt.Errorf("GPU %d: %s has not returned for more than %s", i, gpu.Find, limit))
+			continue
 		}
+		delete(f.probes, i)
+		if p.err != nil {
+			problems = append(problems, fmt.Errorf("GPU %d: %w", i, sessionError(p.err)))
+			continue
+		}
+		found = append(found, p)
 	}
 	return found, problems
 }

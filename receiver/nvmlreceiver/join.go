@@ -2,6 +2,8 @@ package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/r
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 	"sync"
 	"time"
@@ -47,22 +49,25 @@ func (j *joiner) close() error {
 	return j.kubelet.Close()
 }
 
-// refresh asks the kubelet. Without its socket there is no Kubernetes here, or no permission to see it: nothing is asked, and what
-// was known before is forgotten.
+// refresh asks the kubelet. Without its socket there is no Kubernetes here and nothing is asked. What was known before is forgotten
+// when it cannot be asked again.
 func (j *joiner) refresh(ctx context.Context) {
 	if j.kubelet == nil {
 		return
 	}
 	var all []podresources.Allocation
-	var err error
-	if _, missing := os.Stat(j.socket); missing == nil {
-		ctx, cancel := context.WithTimeout(ctx, podResourcesTimeout)
+	_, err := os.Stat(j.socket)
+	if err == nil {
+		asking, cancel := context.WithTimeout(ctx, podResourcesTimeout)
 		defer cancel()
-		all, err = j.kubelet.List(ctx)
+		all, err = j.kubelet.List(asking)
+	} else if errors.Is(err, fs.ErrNotExist) {
+		err = nil
 	}
-	if ctx.Err() == nil || err == nil {
-		j.tell.trouble("kubelet", err)
+	if ctx.Err() != nil {
+		return
 	}
+	j.tell.aside("kubelet", err)
 	j.mu.Lock()
 	j.allocations = all
 	j.mu.Unlock()

@@ -107,6 +107,10 @@ func TestPods(t *testing.T) {
 		return plugin && claim
 	})
 	server.Stop()
+	require.NoError(t, os.WriteFile(socket, nil, 0o600), "a kubelet that does not answer")
+	r.until("a word in the log", func() bool { return r.log.FilterMessageSnippet("A part of the picture is missing").Len() == 1 })
+	status, why = r.host.last()
+	assert.NotEqual(t, componentstatus.StatusRecoverableError, status, "the GPUs are read all the same: %s", why)
 	r.until("the allocations of a node without kubelet are not known", func() bool {
 		_, ok := r.last()[series{first, signal.GPUAllocation, "engine,serving,vllm-0,nvidia.com/gpu"}]
 		return !ok

@@ -102,17 +102,17 @@ func TestPointsPerPreset(t *testing.T) {
 			b := newBench(t, template(t, "h100", 1), busy())
 			r := b.observe(func(c *Config) { c.Preset = preset })
 			r.batches(3)
-			assert.Equal(t, want, len(r.last()), sortedKeys(countByMetric(r.last())))
+			assert.Len(t, sortedSeries(r.last()), want)
 		})
 	}
 }
 
-func countByMetric(points map[series]pmetric.NumberDataPoint) map[string]int {
-	n := map[string]int{}
+func sortedSeries(points map[series]pmetric.NumberDataPoint) (all []string) {
 	for s := range points {
-		n[s.metric]++
+		all = append(all, s.metric+"{"+s.attributes+"}")
 	}
-	return n
+	slices.Sort(all)
+	return all
 }
 
 // Sums neither fall nor change their start.

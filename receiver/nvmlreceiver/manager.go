@@ -127,15 +127,13 @@ func (m *manager) session(ctx context.Context, opened func(error)) error {
 // closeSession ends the workers and gives the library back, unless a thread is still inside it: then the library stays as it is
 // until the process ends, and the GPU in question gets no other thread.
 func (m *manager) closeSession(f *finder) {
-	deadline, stop := m.shop.clock.After(shutdownGrace)
+	late, stop := newDeadline(m.shop.clock, shutdownGrace)
 	defer stop()
 	free := f.quiet()
 	for _, w := range append(m.all(), m.takeLeaving()...) {
-		select {
-		case <-w.done:
+		if _, ended := await(context.Background(), w.done, nil, late); ended {
 			m.remove(w)
-		case <-deadline:
-			deadline = closed()
+		} else {
 			free = false
 		}
 	}
@@ -152,13 +150,6 @@ func (m *manager) closeSession(f *finder) {
 
 // shutdownGrace is how long the threads have to leave the library: an event wait may be under way.
 const shutdownGrace = eventWait + time.Second
-
-// closed is a channel that always delivers.
-func closed() <-chan time.Time {
-	c := make(chan time.Time)
-	close(c)
-	return c
-}
 
 func (m *manager) all() []*worker {
 	m.mu.Lock()
@@ -212,29 +203,21 @@ func (m *manager) collect(ctx context.Context, limit time.Duration) pmetric.Metr
 	for i, w := range workers {
 		replies[i] = make(chan pmetric.Metrics, 1)
 		if _, held := w.blocked(m.shop.cfg.CallTimeout); held {
-			replies[i] = nil
-			continue
+			continue // nothing will come
 		}
 		select {
 		case w.requests <- replies[i]:
 		default: // the last request still waits
 		}
 	}
-	deadline, stop := m.shop.clock.After(limit)
+	late, stop := newDeadline(m.shop.clock, limit)
 	defer stop()
 	for i, w := range workers {
-		if replies[i] == nil {
-			m.shop.failed(out, w.id, m.shop.clock.Now())
-			continue
-		}
-		select {
-		case page := <-replies[i]:
+		page, ok := await(ctx, replies[i], w.done, late)
+		switch {
+		case ok:
 			page.ResourceMetrics().MoveAndAppendTo(out.ResourceMetrics())
-		case <-ctx.Done():
-			return out
-		case <-w.done:
-		case <-deadline:
-			deadline = closed()
+		case !w.ended():
 			m.shop.failed(out, w.id, m.shop.clock.Now())
 		}
 	}

@@ -85,15 +85,13 @@ func (r *reader) open() error {
 	return r.sample(true)
 }
 
-// openRing begins to read a buffer of the driver. A device without buffers is none the worse.
+// openRing begins to read a buffer of the driver. A device may have some of them, or none.
 func (r *reader) openRing(kind gpu.SampleKind, scale float64, into *integral, counted bool) error {
-	if r.off[gpu.SampleBuffer] {
-		return nil
-	}
 	r.guard.enter(gpu.SampleBuffer)
 	b, err := r.device.Samples(kind)
 	r.guard.leave()
 	ok, err := r.judge(gpu.SampleBuffer, err)
+	r.off[gpu.SampleBuffer] = false
 	if ok {
 		r.sampler.addRing(b, scale, into, counted)
 	}

@@ -38,6 +38,7 @@ type reporter struct {
 	warned   map[call]bool
 	loggedAt map[call]time.Time
 	troubles map[string]string // by subject; what the status says
+	asides   map[string]bool   // subjects that are told in the log only, and are in trouble
 	said     string            // the status that was reported last, "" for none
 }
 
@@ -50,7 +51,7 @@ type call struct {
 func newReporter(telemetry *metadata.TelemetryBuilder, logger *zap.Logger, c clock) *reporter {
 	return &reporter{
 		telemetry: telemetry, logger: logger, clock: c,
-		warned: make(map[call]bool), loggedAt: make(map[call]time.Time), troubles: make(map[string]string),
+		warned: make(map[call]bool), loggedAt: make(map[call]time.Time), troubles: make(map[string]string), asides: make(map[string]bool),
 	}
 }
 
@@ -144,6 +145,21 @@ func (r *reporter) trouble(subject string, err error) {
 		}
 	}
 	r.status()
+}
+
+// aside takes what is wrong with something that the GPUs are read without: it is logged when it changes and is no error of the
+// component.
+func (r *reporter) aside(subject string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case (err != nil) == r.asides[subject]:
+	case err != nil:
+		r.logger.Warn("A part of the picture is missing", zap.String("subject", subject), zap.Error(err))
+	default:
+		r.logger.Info("The picture is whole again", zap.String("subject", subject))
+	}
+	r.asides[subject] = err != nil
 }
 
 // status reports when it has changed: a recoverable error while there is trouble, else OK.

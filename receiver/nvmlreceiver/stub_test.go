@@ -116,13 +116,6 @@ func (b *bench) step() {
 	}
 }
 
-// truth is what GPU i has done by now.
-func (b *bench) truth(i int) sim.Sample {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.totals[i]
-}
-
 func (b *bench) change(f func(loads []load, totals []sim.Sample)) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

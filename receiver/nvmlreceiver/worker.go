@@ -3,7 +3,7 @@ package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/r
 import (
 	"context"
 	"errors"
-	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -18,7 +18,8 @@ const (
 	lastRetry  = time.Minute
 )
 
-// worker reads one GPU and its MIG devices on a thread of its own, so that a GPU on which calls block holds up itself only.
+// worker reads one GPU and its MIG devices in a goroutine of its own. Inside the library a goroutine has a thread to itself, so a GPU
+// on which calls block holds up itself only.
 type worker struct {
 	shop   *shop
 	lib    gpu.Library
@@ -69,8 +70,6 @@ func (w *worker) reader(d gpu.Device, id gpu.Identity) *reader {
 // run reads until ctx ends.
 func (w *worker) run(ctx context.Context) {
 	defer close(w.done)
-	runtime.LockOSThread() // the library keeps state per thread
-	defer runtime.UnlockOSThread()
 	events := make(chan struct{})
 	go func() {
 		defer close(events)
@@ -82,15 +81,15 @@ func (w *worker) run(ctx context.Context) {
 	defer w.close()
 
 	w.note(w.open())
-	var samples <-chan time.Time
-	if len(w.shop.plan.gpm) > 0 {
-		ticks, stop := w.shop.clock.Ticks(w.shop.cfg.SamplingInterval)
-		defer stop()
-		samples = ticks
-	}
 	look, stop := w.shop.clock.Ticks(w.shop.cfg.DiscoveryInterval)
 	defer stop()
+	var samples <-chan time.Time
 	for {
+		if samples == nil && w.sampling() {
+			ticks, stop := w.shop.clock.Ticks(w.shop.cfg.SamplingInterval)
+			defer stop() // once
+			samples = ticks
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -155,6 +154,11 @@ func (w *worker) findInstances() error {
 	}
 	w.gpu.divided = len(w.migs) > 0
 	return nil
+}
+
+// sampling says whether there is anything to sample.
+func (w *worker) sampling() bool {
+	return w.gpu.sampler.active() || slices.ContainsFunc(w.migs, func(m *reader) bool { return m.sampler.active() })
 }
 
 // sample takes a sample of each device.

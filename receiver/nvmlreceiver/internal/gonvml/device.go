@@ -37,16 +37,16 @@ func (d *device) Identity() (gpu.Identity, error) {
 	}
 	id := gpu.Identity{UUID: uuid, Index: -1, Minor: -1, GPUInstance: -1, ComputeInstance: -1}
 	if d.lib.has("nvmlDeviceGetName") {
-		id.Name, _ = orEmpty(d.nvml.GetName())
+		id.Name = orEmpty(d.nvml.GetName())
 	}
 	if d.parent != nil {
 		return id, d.instance(&id)
 	}
 	if d.lib.has("nvmlDeviceGetSerial") {
-		id.Serial, _ = orEmpty(d.nvml.GetSerial())
+		id.Serial = orEmpty(d.nvml.GetSerial())
 	}
 	if d.lib.has("nvmlDeviceGetVbiosVersion") {
-		id.Firmware, _ = orEmpty(d.nvml.GetVbiosVersion())
+		id.Firmware = orEmpty(d.nvml.GetVbiosVersion())
 	}
 	if d.lib.has("nvmlDeviceGetIndex") {
 		if i, ret := d.nvml.GetIndex(); ret == nvml.SUCCESS {

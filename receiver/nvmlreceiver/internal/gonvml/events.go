@@ -78,4 +78,4 @@ func (e *events) Wait(timeout time.Duration) (gpu.Event, error) {
 	return event, nil
 }
 
-func (e *events) Close() { e.set.Free() }
+func (e *events) Close() { _ = e.set.Free() } // nothing can be done about it

@@ -160,10 +160,10 @@ func (l *library) hasAny(symbols ...string) bool {
 func (l *library) System() gpu.System {
 	var s gpu.System
 	if l.has("nvmlSystemGetDriverVersion") {
-		s.DriverVersion, _ = orEmpty(l.api.SystemGetDriverVersion())
+		s.DriverVersion = orEmpty(l.api.SystemGetDriverVersion())
 	}
 	if l.has("nvmlSystemGetNVMLVersion") {
-		s.NVMLVersion, _ = orEmpty(l.api.SystemGetNVMLVersion())
+		s.NVMLVersion = orEmpty(l.api.SystemGetNVMLVersion())
 	}
 	if l.has("nvmlSystemGetCudaDriverVersion_v2") {
 		if v, ret := l.api.SystemGetCudaDriverVersion_v2(); ret == nvml.SUCCESS && v > 0 {
@@ -173,11 +173,11 @@ func (l *library) System() gpu.System {
 	return s
 }
 
-func orEmpty(s string, ret nvml.Return) (string, bool) {
+func orEmpty(s string, ret nvml.Return) string {
 	if ret != nvml.SUCCESS {
-		return "", false
+		return ""
 	}
-	return s, true
+	return s
 }
 
 func (l *library) Count() (int, error) {

@@ -79,7 +79,7 @@ func (d *device) readMemory(r *gpu.Reading) nvml.Return {
 		m, ret := d.nvml.GetMemoryInfo_v2()
 		if ret == nvml.SUCCESS {
 			r.MemoryTotal, r.MemoryUsed, r.MemoryReserved, r.HasReserved = m.Total, m.Used, m.Reserved, true
-			return ret
+			return nvml.SUCCESS
 		}
 		if ret != nvml.ERROR_NOT_SUPPORTED && ret != nvml.ERROR_ARGUMENT_VERSION_MISMATCH {
 			return ret
@@ -117,10 +117,10 @@ func (d *device) readTemperatureLimits(r *gpu.Reading) nvml.Return {
 	r.Shutdown, r.HasShutdown = shutdown, ret == nvml.SUCCESS && shutdown > 0
 	slowdown, second := d.nvml.GetTemperatureThreshold(nvml.TEMPERATURE_THRESHOLD_SLOWDOWN)
 	r.Slowdown, r.HasSlowdown = slowdown, second == nvml.SUCCESS && slowdown > 0
-	if ret != nvml.SUCCESS && second == nvml.SUCCESS {
-		return second
+	if r.HasShutdown || r.HasSlowdown {
+		return nvml.SUCCESS
 	}
-	return ret
+	return max(ret, second)
 }
 
 func (d *device) readFans(r *gpu.Reading) nvml.Return {

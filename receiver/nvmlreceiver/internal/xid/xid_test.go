@@ -28,7 +28,7 @@ func TestAFaultOfAProgramDoesNotDegradeTheGPU(t *testing.T) {
 		assert.True(t, table.Lookup(code).Degrades(), code)
 	}
 	assert.Equal(t, Fatal, table.Lookup(79).Severity)
-	assert.Equal(t, Severity(Info), table.Lookup(45).Severity)
+	assert.Equal(t, Info, table.Lookup(45).Severity)
 }
 
 func TestAnUnknownCodeIsAWarning(t *testing.T) {
