@@ -128,10 +128,10 @@ func TestMemoryStaysFlat(t *testing.T) {
 		runtime.ReadMemStats(&m)
 		return m.HeapInuse
 	}
-	settle(20)
+	settle(10)
 	before, goroutines := settle(10), runtime.NumGoroutine()
 	rss := residentAnon(t)
-	after := settle(40)
+	after := settle(25)
 	assert.Less(t, float64(after), 1.15*float64(before)+1<<20, "heap")
 	assert.LessOrEqual(t, runtime.NumGoroutine(), goroutines+2)
 	assert.Less(t, float64(residentAnon(t)), 1.2*float64(rss)+16<<20, "resident memory")

@@ -64,7 +64,7 @@ func (w *worker) register() (gpu.Events, error) {
 	if _, err := device.Identity(); err != nil {
 		return nil, err
 	}
-	return w.lib.Events([]gpu.Device{device})
+	return w.lib.Events(device)
 }
 
 // pause keeps a wait that fails at once from spinning.

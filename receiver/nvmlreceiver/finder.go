@@ -17,12 +17,12 @@ type finder struct {
 	manager *manager
 	lib     gpu.Library
 	system  gpu.System
-	stale   chan error     // from the workers
-	probes  map[int]*probe // by index; those under way
+	stale   chan error // from the workers
 }
 
-// probe asks one GPU who it is.
+// probe asks one GPU who it is. One that is held up outlives its session, and there is no second for its GPU meanwhile.
 type probe struct {
+	of     *finder
 	done   chan struct{}
 	device gpu.Device
 	id     gpu.Identity
@@ -44,8 +44,8 @@ func (f *finder) find(ctx context.Context) error {
 	}
 	n = min(n, maxGPUs)
 	for i := range n {
-		if f.probes[i] == nil {
-			f.probes[i] = f.start(i)
+		if p := m.probes[i]; p == nil || p.of != f && p.answered() {
+			m.probes[i] = f.start(i)
 		}
 	}
 	found, problems := f.answers(ctx, n)
@@ -69,7 +69,7 @@ func sessionError(err error) error {
 }
 
 func (f *finder) start(index int) *probe {
-	p := &probe{done: make(chan struct{})}
+	p := &probe{of: f, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
 		if p.device, p.err = f.lib.ByIndex(index); p.err == nil {
@@ -85,12 +85,12 @@ func (f *finder) answers(ctx context.Context, n int) (found []*probe, problems [
 	late, stop := newDeadline(f.manager.shop.clock, limit)
 	defer stop()
 	for i := range n {
-		p := f.probes[i]
-		if _, ok := await(ctx, p.done, nil, late); !ok {
+		p := f.manager.probes[i]
+		if _, ok := await(ctx, p.done, nil, late); !ok || p.of != f {
 			problems = append(problems, fmt.Errorf("GPU %d: %s has not returned for more than %s", i, gpu.Find, limit))
 			continue
 		}
-		delete(f.probes, i)
+		delete(f.manager.probes, i)
 		if p.err != nil {
 			problems = append(problems, fmt.Errorf("GPU %d: %w", i, sessionError(p.err)))
 			continue
@@ -128,12 +128,19 @@ func (f *finder) leave(found []*probe) {
 	}
 }
 
+func (p *probe) answered() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // quiet says whether no probe is inside the library.
-func (f *finder) quiet() bool {
-	for _, p := range f.probes {
-		select {
-		case <-p.done:
-		default:
+func (m *manager) quiet() bool {
+	for _, p := range m.probes {
+		if !p.answered() {
 			return false
 		}
 	}

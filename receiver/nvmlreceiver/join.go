@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/hostproc"
 	"github.com/otelcol-inference/otelcol-inference/internal/hostproc/podresources"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -121,7 +123,7 @@ func (j *joiner) emitMemory(e *emitter) {
 		}
 		dp := e.page.point(signal.GPUProcessMemory, e.ledger.since, e.at)
 		dp.SetIntValue(int64(p.Memory))
-		j.describe(int(p.PID), dp.Attributes().PutStr, dp.Attributes().PutInt)
+		j.describe(int(p.PID), dp.Attributes())
 	}
 }
 
@@ -152,26 +154,26 @@ func (j *joiner) emitUsage(e *emitter) {
 		}{{signal.UnitSM, s.sm}, {signal.UnitDRAM, s.memory}} {
 			dp := e.page.point(signal.GPUProcessActivity, time.Time{}, e.at)
 			dp.SetDoubleValue(unit.sum / s.n / 100)
-			j.describe(int(pid), dp.Attributes().PutStr, dp.Attributes().PutInt)
+			j.describe(int(pid), dp.Attributes())
 			dp.Attributes().PutStr(signal.AttrGPUUnit, unit.name)
 		}
 	}
 }
 
 // describe puts who a process is. What cannot be read is left out: the process has ended, or is in another PID namespace.
-func (j *joiner) describe(pid int, putStr func(string, string), putInt func(string, int64)) {
-	putInt(signal.AttrProcessPID, int64(pid))
+func (j *joiner) describe(pid int, to pcommon.Map) {
+	to.PutInt(signal.AttrProcessPID, int64(pid))
 	if p, err := j.proc.Process(pid); err == nil {
-		putStr(signal.AttrProcessExecutable, p.Name)
+		to.PutStr(signal.AttrProcessExecutable, p.Name)
 	}
 	w, err := j.proc.Workload(pid)
 	if err != nil {
 		return
 	}
 	if w.ContainerID != "" {
-		putStr(signal.AttrContainerID, w.ContainerID)
+		to.PutStr(signal.AttrContainerID, w.ContainerID)
 	}
 	if w.PodUID != "" {
-		putStr(signal.AttrK8sPodUID, w.PodUID)
+		to.PutStr(signal.AttrK8sPodUID, w.PodUID)
 	}
 }

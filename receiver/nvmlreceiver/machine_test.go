@@ -14,7 +14,6 @@ import (
 
 	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu" //nolint:depguard // tests only: the GPUs
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
-	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 )
 
 // everything turns on every metric.
@@ -266,12 +265,4 @@ func sortedKeysOrNil(m map[string]uint64) []string {
 		return nil
 	}
 	return sortedKeys(m)
-}
-
-// Each question can be asked of each machine without an answer that nobody expects.
-func TestQuestionsHaveNames(t *testing.T) {
-	for q := range gpu.Questions {
-		assert.Contains(t, q.String(), "nvml")
-		assert.Greater(t, len(q.String()), len("nvml"), "question %d", q)
-	}
 }

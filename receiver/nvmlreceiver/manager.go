@@ -27,6 +27,7 @@ type manager struct {
 	tell *reporter
 
 	guard   *guard         // of the thread that initialises
+	probes  map[int]*probe // of that thread, by index; those under way
 	threads sync.WaitGroup // the workers
 
 	mu       sync.Mutex
@@ -42,7 +43,8 @@ type departed struct {
 
 func newManager(s *shop, open func() gpu.Library) *manager {
 	return &manager{
-		shop: s, open: open, tell: s.tell, guard: newGuard(s.clock), workers: make(map[string]*worker), departed: make(map[string]departed),
+		shop: s, open: open, tell: s.tell, guard: newGuard(s.clock), probes: make(map[int]*probe),
+		workers: make(map[string]*worker), departed: make(map[string]departed),
 	}
 }
 
@@ -91,7 +93,7 @@ func (m *manager) session(ctx context.Context, opened func(error)) error {
 		return err
 	}
 	m.tell.telemetry.ReceiverNvmlInitializations.Add(ctx, 1)
-	f := &finder{manager: m, lib: lib, stale: make(chan error, 1), probes: make(map[int]*probe)}
+	f := &finder{manager: m, lib: lib, stale: make(chan error, 1)}
 	inside, cancel := context.WithCancel(ctx)
 	defer func() {
 		cancel()
@@ -129,7 +131,7 @@ func (m *manager) session(ctx context.Context, opened func(error)) error {
 func (m *manager) closeSession(f *finder) {
 	late, stop := newDeadline(m.shop.clock, shutdownGrace)
 	defer stop()
-	free := f.quiet()
+	free := m.quiet()
 	for _, w := range append(m.all(), m.takeLeaving()...) {
 		if _, ended := await(context.Background(), w.done, nil, late); ended {
 			m.remove(w)

@@ -128,7 +128,12 @@ func (w *worker) findInstances() error {
 	for _, m := range w.migs {
 		before[m.id.UUID] = m
 	}
-	w.migs = w.migs[:0]
+	w.migs = nil
+	defer func() {
+		for _, gone := range before {
+			gone.close()
+		}
+	}()
 	for _, d := range found {
 		w.guard.enter(gpu.Find)
 		id, err := d.Identity()
@@ -140,20 +145,28 @@ func (w *worker) findInstances() error {
 		}
 		m := before[id.UUID]
 		delete(before, id.UUID)
-		if m == nil {
-			id.MIG = true
-			m = w.reader(d, id)
-			if err := m.open(); err != nil {
-				return err
-			}
+		if m != nil {
+			w.migs = append(w.migs, m)
+			continue
 		}
+		m = w.reader(d, id)
 		w.migs = append(w.migs, m)
+		if err := m.open(); err != nil {
+			return err
+		}
 	}
-	for _, gone := range before {
-		gone.close()
+	return w.divide(len(w.migs) > 0)
+}
+
+// divide takes whether the GPU has MIG devices. It answers other questions then, so it is asked all of them anew.
+func (w *worker) divide(divided bool) error {
+	if w.gpu.divided == divided {
+		return nil
 	}
-	w.gpu.divided = len(w.migs) > 0
-	return nil
+	w.gpu.close()
+	w.gpu = w.reader(w.gpu.device, w.id)
+	w.gpu.divided = divided
+	return w.gpu.open()
 }
 
 // sampling says whether there is anything to sample.

@@ -68,7 +68,6 @@ func (d *device) Identity() (gpu.Identity, error) {
 			id.Architecture = architecture(a)
 		}
 	}
-	id.MIG = d.migEnabled() == nil
 	return id, nil
 }
 

@@ -11,49 +11,34 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 )
 
-type events struct {
-	set   nvml.EventSet
-	uuids map[nvml.Device]string
-}
+type events struct{ set nvml.EventSet }
 
-// Events registers XIDs and changes of the MIG devices, as far as each GPU supports them.
-func (l *library) Events(devices []gpu.Device) (gpu.Events, error) {
+// Events registers XIDs and changes of the MIG devices, as far as the GPU supports them.
+func (l *library) Events(d gpu.Device) (gpu.Events, error) {
+	own, ok := d.(*device)
+	if !ok {
+		return nil, fail("nvmlDeviceRegisterEvents", int(gpu.InvalidArgument))
+	}
 	if !l.has("nvmlEventSetCreate", "nvmlEventSetFree", "nvmlDeviceRegisterEvents", "nvmlDeviceGetSupportedEventTypes") ||
 		!l.hasAny("nvmlEventSetWait_v2", "nvmlEventSetWait") {
 		return nil, fail("nvmlEventSetCreate", int(gpu.FunctionNotFound))
+	}
+	supported, ret := own.nvml.GetSupportedEventTypes()
+	if ret != nvml.SUCCESS {
+		return nil, fail("nvmlDeviceGetSupportedEventTypes", int(ret))
+	}
+	wanted := supported & (nvml.EventTypeXidCriticalError | nvml.EventMigConfigChange)
+	if wanted == 0 {
+		return nil, fail("nvmlDeviceGetSupportedEventTypes", int(gpu.NotSupported))
 	}
 	set, ret := l.api.EventSetCreate()
 	if ret != nvml.SUCCESS {
 		return nil, fail("nvmlEventSetCreate", int(ret))
 	}
-	if set == nil {
-		return nil, fail("nvmlEventSetCreate", int(gpu.NotSupported))
-	}
-	e := &events{set: set, uuids: make(map[nvml.Device]string, len(devices))}
-	last := nvml.ERROR_NOT_SUPPORTED
-	for _, d := range devices {
-		own, ok := d.(*device)
-		if !ok {
-			continue
-		}
-		supported, ret := own.nvml.GetSupportedEventTypes()
-		if ret != nvml.SUCCESS {
-			last = ret
-			continue
-		}
-		wanted := supported & (nvml.EventTypeXidCriticalError | nvml.EventMigConfigChange)
-		if wanted == 0 {
-			continue
-		}
-		if ret := own.nvml.RegisterEvents(wanted, set); ret != nvml.SUCCESS {
-			last = ret
-			continue
-		}
-		e.uuids[own.nvml] = own.uuid
-	}
-	if len(e.uuids) == 0 {
+	e := &events{set}
+	if ret := own.nvml.RegisterEvents(wanted, set); ret != nvml.SUCCESS {
 		e.Close()
-		return nil, fail("nvmlDeviceRegisterEvents", int(last))
+		return nil, fail("nvmlDeviceRegisterEvents", int(ret))
 	}
 	return e, nil
 }
@@ -63,7 +48,7 @@ func (e *events) Wait(timeout time.Duration) (gpu.Event, error) {
 	if ret != nvml.SUCCESS {
 		return gpu.Event{}, fail("nvmlEventSetWait_v2", int(ret))
 	}
-	event := gpu.Event{UUID: e.uuids[data.Device], GPUInstance: -1, ComputeInstance: -1}
+	event := gpu.Event{GPUInstance: -1, ComputeInstance: -1}
 	if data.EventType&nvml.EventMigConfigChange != 0 {
 		event.Reconfigured = true
 		return event, nil

@@ -71,7 +71,7 @@ func TestALibraryThatLacksNearlyEverything(t *testing.T) {
 	missing(err)
 	_, err = d.Samples(gpu.UtilizationSamples)
 	missing(err)
-	_, err = lib.Events([]gpu.Device{d})
+	_, err = lib.Events(d)
 	missing(err)
 	_, err = lib.ByUUID("GPU-poor")
 	missing(err)

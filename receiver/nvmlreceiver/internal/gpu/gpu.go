@@ -18,8 +18,8 @@ type Library interface {
 	ByIndex(index int) (Device, error)
 	// ByUUID is the GPU with this UUID.
 	ByUUID(uuid string) (Device, error)
-	// Events watches these GPUs. An error of NotSupported means that none of them has events.
-	Events(devices []Device) (Events, error)
+	// Events watches a GPU, or says NotSupported.
+	Events(d Device) (Events, error)
 }
 
 // System is what the library says of itself.
@@ -55,7 +55,6 @@ type Identity struct {
 	Firmware     string // VBIOS version
 	Index        int    // of NVML; -1 when not known
 	Minor        int    // of the device file; -1 when not known
-	MIG          bool   // MIG mode is on
 	// Of a MIG device only.
 	GPUInstance, ComputeInstance int
 }
@@ -93,7 +92,6 @@ type Samples interface {
 
 // Event is something that a GPU said by itself.
 type Event struct {
-	UUID                         string // of the GPU, never of a MIG device
 	XID                          uint64 // 0 when Reconfigured
 	Reconfigured                 bool   // the set of MIG devices changed
 	GPUInstance, ComputeInstance int    // -1 when the event is not of an instance
