@@ -17,6 +17,8 @@ VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 # The collector needs cgo for NVML later on; without -buildvcs the same sources give the same binary in any checkout.
 export CGO_ENABLED := 1
 export GOFLAGS := -buildvcs=false
+# go-nvml wraps functions that NVIDIA has marked as deprecated; hundreds of warnings would hide others.
+export CGO_CFLAGS := -Wno-deprecated-declarations
 
 .PHONY: help
 help: ## List the targets

@@ -1,5 +1,5 @@
-// Command fleetsim runs a simulated fleet of LLM inference workers: every worker is an HTTP server that answers like vLLM, and a
-// control server tells the truth behind it. See docs/fleetsim.md.
+// Command fleetsim runs a simulated fleet of LLM inference workers: every worker is an HTTP server that answers like a real engine,
+// beside the engines' other protocols, and a control server tells the truth behind it. See docs/fleetsim.md.
 package main
 
 import (
@@ -13,7 +13,8 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/live"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
 )
 
 // Exit codes.
@@ -25,74 +26,64 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, wallClock{})
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, live.WallClock{})
 	stop()
 	os.Exit(code)
 }
 
 // run is the whole program.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer, clk clock) int {
-	opts, err := parseOptions(args, stderr)
-	if errors.Is(err, flag.ErrHelp) {
-		return exitOK
+func run(ctx context.Context, args []string, stdout, stderr io.Writer, clock live.Clock) int {
+	command, args := "run", args
+	if len(args) > 0 && args[0] != "" && args[0][0] != '-' {
+		command, args = args[0], args[1:]
 	}
-	if err != nil {
+	var err error
+	usage := false
+	switch command {
+	case "run":
+		var o live.Options
+		if o, err = parseRun(args, stderr); err == nil {
+			o.Clock = clock
+			err = simulate(ctx, o, stdout)
+		} else {
+			usage = true
+		}
+	case "scenarios":
+		err = list(stdout)
+	default:
+		err, usage = fmt.Errorf("unknown command %q; commands: run, scenarios", command), true
+	}
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case usage:
 		fmt.Fprintln(stderr, "fleetsim:", err)
 		return exitUsage
 	}
-	if err := simulate(ctx, opts, stdout, clk); err != nil {
-		fmt.Fprintln(stderr, "fleetsim:", err)
-		return exitError
-	}
-	return exitOK
+	fmt.Fprintln(stderr, "fleetsim:", err)
+	return exitError
 }
 
-// simulate sets everything up, runs to the end, and writes the files.
-func simulate(ctx context.Context, opts options, stdout io.Writer, clk clock) (err error) {
-	requests, err := openRequestLog(opts.requests)
+// simulate runs a scenario to its end. The addresses appear as one JSON line, the sign that everything listens.
+func simulate(ctx context.Context, o live.Options, stdout io.Writer) error {
+	rig, err := live.Start(o)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, requests.close()) }()
-	if opts.requests != "" {
-		opts.fleet.OnRequest = requests.write
+	if err := json.NewEncoder(stdout).Encode(rig.Addresses()); err != nil {
+		return errors.Join(err, rig.Close())
 	}
-	opts.fleet.StartTime = clk.Now()
-	fleet, err := fleetsim.New(opts.fleet)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, fleet.Close()) }()
-
-	d := &driver{clock: clk, speed: opts.speed, limit: opts.duration, start: opts.fleet.StartTime, fleet: fleet}
-	servers, err := listen(opts, d)
-	if err != nil {
-		return err
-	}
-	servers.serve()
-	if err := announce(stdout, servers, fleet); err != nil {
-		return errors.Join(err, servers.shutdown())
-	}
-	err = errors.Join(d.run(ctx), servers.shutdown())
-	if opts.ledger != "" {
-		err = errors.Join(err, writeLedger(opts.ledger, fleet))
-	}
-	return err
+	return errors.Join(rig.Run(ctx), rig.Close())
 }
 
-// announce prints the addresses as one JSON line, the sign that everything listens.
-func announce(stdout io.Writer, s *serverGroup, fleet *fleetsim.Fleet) error {
-	return json.NewEncoder(stdout).Encode(struct {
-		Workers []string `json:"workers"`
-		Control string   `json:"control"`
-		Model   string   `json:"model"`
-	}{s.addresses[1:], s.addresses[0], fleet.ServedModel()})
-}
-
-func writeLedger(path string, fleet *fleetsim.Fleet) error {
-	b, err := json.MarshalIndent(fleet.Ledger(), "", "  ")
-	if err != nil {
-		return err
+// list prints the ready scenarios.
+func list(stdout io.Writer) error {
+	for _, name := range scenario.Names() {
+		s, err := scenario.Load(name, scenario.Options{})
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(stdout, "%-34s %s\n", name, s.Description)
 	}
-	return os.WriteFile(path, append(b, '\n'), 0o644)
+	return nil
 }

@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -38,6 +39,8 @@ func (c *fakeClock) Now() time.Time {
 	defer c.mu.Unlock()
 	return c.now
 }
+
+func (c *fakeClock) After(time.Duration) <-chan time.Time { return nil }
 
 func (c *fakeClock) Ticker(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
 
@@ -69,7 +72,7 @@ func launch(t *testing.T, args ...string) *program {
 	ctx, stop := context.WithCancel(t.Context())
 	p := &program{clock: newFakeClock(), stop: stop, exit: make(chan int, 1)}
 	out, in := io.Pipe()
-	args = append([]string{"--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, args...)
+	args = append(args, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0")
 	go func() {
 		p.exit <- run(ctx, args, in, &p.stderr, p.clock)
 		in.Close()
@@ -105,20 +108,20 @@ func fetch(t *testing.T, url string) (string, http.Header) {
 func TestWorkersAnswerLikeVLLM(t *testing.T) {
 	dir := t.TempDir()
 	ledgerPath, requestsPath := filepath.Join(dir, "ledger.json"), filepath.Join(dir, "requests.jsonl")
-	p := launch(t, "--workers", "2", "--ledger", ledgerPath, "--requests", requestsPath)
+	p := launch(t, "--set", "pools[0].workers=2", "--ledger", ledgerPath, "--requests", requestsPath)
 	if len(p.ready.Workers) != 2 {
 		t.Fatalf("ready: %+v", p.ready)
 	}
 	p.clock.move(30 * time.Second)
 	base := "http://" + p.ready.Workers[1]
 	page, header := fetch(t, base+"/metrics")
-	if header.Get("Content-Type") != fleetsim.VLLMContentType {
+	if header.Get("Content-Type") != engine.VLLMContentType {
 		t.Errorf("content type %q", header.Get("Content-Type"))
 	}
 	if !strings.Contains(page, "process_start_time_seconds 1.8e+09\n") || strings.Contains(page, "vllm:generation_tokens_total{engine=\"0\",model_name=\""+p.ready.Model+"\"} 0.0\n") {
 		t.Error("the page does not show 30 s of work since the clock's start")
 	}
-	if version, _ := fetch(t, base+"/version"); version != `{"version":"`+fleetsim.VLLMVersion+`"}` {
+	if version, _ := fetch(t, base+"/version"); version != `{"version":"`+engine.VLLMVersion+`"}` {
 		t.Errorf("version: %s", version)
 	}
 	if models, _ := fetch(t, base+"/v1/models"); !strings.Contains(models, `"id":"`+p.ready.Model+`"`) || !strings.Contains(models, `"max_model_len":131072`) {
@@ -170,7 +173,7 @@ func (l *ledgerOf) UnmarshalJSON(b []byte) error {
 }
 
 func TestDurationEndsTheRun(t *testing.T) {
-	p := launch(t, "--workers", "1", "--duration", "10s", "--speed", "100")
+	p := launch(t, "--set", "pools[0].workers=1", "--duration", "10s", "--speed", "100")
 	p.clock.move(time.Second)
 	p.clock.ticks <- time.Time{}
 	if code := <-p.exit; code != exitOK {
@@ -184,7 +187,7 @@ func TestSprintIsReproducible(t *testing.T) {
 	var ledgers [2][]byte
 	for i := range ledgers {
 		path := filepath.Join(t.TempDir(), "ledger.json")
-		p := launch(t, "--workers", "2", "--speed", "0", "--duration", "1m", "--seed", "9", "--ledger", path)
+		p := launch(t, "--set", "pools[0].workers=2", "--speed", "0", "--duration", "1m", "--set", "seed=9", "--ledger", path)
 		if code := <-p.exit; code != exitOK {
 			t.Fatalf("exit code %d: %s", code, p.stderr.String())
 		}
@@ -206,7 +209,7 @@ func TestTraceEndsTheRunAndItsErrorsShow(t *testing.T) {
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p := launch(t, "--workers", "1", "--trace", path, "--speed", "0")
+		p := launch(t, "--set", "pools[0].workers=1", "--set", "workload={trace: {path: "+path+"}}", "--speed", "0")
 		if code := <-p.exit; code != want {
 			t.Errorf("exit code %d, want %d: %s", code, want, p.stderr.String())
 		}
@@ -224,18 +227,24 @@ func TestWrongArgumentsAreRefused(t *testing.T) {
 	}
 	defer used.Close()
 	for want, args := range map[string][]string{
-		"listen: must be a loopback address unless --allow-remote is set": {"--listen", "0.0.0.0:18000"},
-		"control: must be a loopback address":                             {"--control", "example.org:1"},
-		"control: must be host:port":                                      {"--control", "17999"},
-		"speed: must be at least 0, is -1":                                {"--speed", "-1"},
-		"needs a duration or a trace that ends":                           {"--speed", "0"},
-		"load: must be above 0, is 0":                                     {"--load", "0"},
-		"workers: must be at least 1, is 0":                               {"--workers", "0"},
-		`gpu: unknown value "x"`:                                          {"--gpu", "x"},
-		`unexpected argument "x"`:                                         {"x"},
-		"address already in use":                                          {"--control", used.Addr().String()},
-		"the port of worker 1 must be from 0 to 65535":                    {"--listen", "127.0.0.1:65535", "--control", "127.0.0.1:0"},
-		"flag provided but not defined":                                   {"--nonsense"},
+		"listen: must be a loopback address unless allow-remote is set":          {"--listen", "0.0.0.0:18000"},
+		"control: must be a loopback address":                                    {"--control", "example.org:1"},
+		"control: must be host:port":                                             {"--control", "17999"},
+		"speed: must be at least 0, is -1":                                       {"--speed", "-1"},
+		"needs a duration or a trace that ends":                                  {"--speed", "0"},
+		"workload.synthetic.load_per_worker: must be above 0, or 0 for 1, is -2": {"--set", "workload={synthetic: {load_per_worker: -2}}"},
+		"workers: must be at least 1, is 0":                                      {"--set", "pools[0].workers=0"},
+		`gpu: unknown value "x"`:                                                 {"--set", "pools[0].gpu=x"},
+		`unexpected argument "x"`:                                                {"run", "aggregated-mixed", "x"},
+		`unknown command "x"; commands: run, scenarios`:                          {"x"},
+		`unknown name "x"; known: advice-`:                                       {"run", "x"},
+		`pools[0].workers: must be a whole number, is "two"`:                     {"--set", "pools[0].workers=two"},
+		"duration: must be at least 0s, is -1s":                                  {"--duration", "-1s"},
+		"must be path=value":                                                     {"--set", "x"},
+		"requests: open /":                                                       {"--requests", "/no/such/folder/file"},
+		"address already in use":                                                 {"--control", used.Addr().String()},
+		"the port of worker 1 must be from 0 to 65535":                           {"--listen", "127.0.0.1:65535", "--control", "127.0.0.1:0"},
+		"flag provided but not defined":                                          {"--nonsense"},
 	} {
 		var stderr bytes.Buffer
 		if code := run(t.Context(), args, io.Discard, &stderr, newFakeClock()); code == exitOK || !strings.Contains(stderr.String(), want) {
@@ -250,7 +259,7 @@ func TestWrongArgumentsAreRefused(t *testing.T) {
 // The real program: real clock, real signal.
 func TestMainStopsOnSignal(t *testing.T) {
 	if os.Getenv("FLEETSIM_TEST_MAIN") == "1" {
-		os.Args = []string{"fleetsim", "--workers", "1", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}
+		os.Args = []string{"fleetsim", "--set", "pools[0].workers=1", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}
 		main()
 		return
 	}

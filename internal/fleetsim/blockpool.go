@@ -3,77 +3,112 @@ package fleetsim
 // none marks the absence of a block.
 const none = int32(-1)
 
-// block is one page of the KV cache. Free blocks form a list in eviction order; a free block with a hash is still a cache entry.
+// block is one page of the KV cache that can be found by its content, or a run of free pages that nobody can ask for again.
 type block struct {
-	prev, next int32 // neighbours in the free list
+	prev, next int32 // neighbours in the list of free blocks with content; next also links numbers that are not in use
 	refs       int32 // requests that hold the block
 	duplicate  int32 // next block with the same hash
 	hash       uint64
-	cached     bool
+	run        int32 // pages of a run; 0 for a block
+	cached     bool  // full, and found by its hash
 }
 
-// blockPool is the paged KV memory of one worker with a prefix cache. The cache is not de-duplicated: two requests that compute
-// the same block at the same time leave two blocks with one hash, as in vLLM.
+// blockPool is the paged KV memory of one worker with a prefix cache. Free pages without content are taken first, then those with
+// content in the order in which they were released. The cache is not de-duplicated: two requests that compute the same block at
+// the same time leave two blocks with one hash, as in vLLM.
+//
+// Most pages hold the middle of a prompt or an answer that no other request can share. They take part in the order of eviction but
+// need no identity: requests hold them as a number, and after their release they are one run.
 type blockPool struct {
-	blocks  []block
-	byHash  map[uint64]int32 // first block of each hash
-	head    int32            // next to be taken
+	size    int     // pages
+	blocks  []block // by number
+	spare   int32   // stack of numbers given back
+	index   hashIndex
+	head    int32 // free blocks and runs with content: next to be evicted
 	tail    int32
-	free    int
+	free    int // pages nobody holds
+	cached  int // of these, pages with content
 	caching bool
+
+	shared    int   // holders of blocks beyond the first of each
+	evictions int64 // pages whose content was dropped
+
+	events *kvRecorder // nil unless somebody listens
+	ledger *kvLedger   // nil unless the pool is audited
 }
 
 func newBlockPool(n int, caching bool) *blockPool {
-	p := &blockPool{blocks: make([]block, n), byHash: make(map[uint64]int32), head: 0, tail: int32(n - 1), free: n, caching: caching}
-	for i := range p.blocks {
-		p.blocks[i] = block{prev: int32(i) - 1, next: int32(i) + 1, duplicate: none}
+	p := &blockPool{size: n, spare: none, head: none, tail: none, free: n, caching: caching}
+	if caching {
+		p.index = newHashIndex()
 	}
-	p.blocks[n-1].next = none
 	return p
 }
 
-// usage is the share of blocks that requests hold; cached blocks nobody holds count as free.
-func (p *blockPool) usage() float64 { return 1 - float64(p.free)/float64(len(p.blocks)) }
-
 // lookup returns the block that holds the hash, or none.
 func (p *blockPool) lookup(hash uint64) int32 {
-	if id, ok := p.byHash[hash]; ok {
-		return id
-	}
-	return none
+	id, _ := p.index.find(p.blocks, hash)
+	return id
 }
 
 // touch makes a request hold a cached block.
 func (p *blockPool) touch(id int32) {
 	b := &p.blocks[id]
+	p.ledger.hit(id, b.refs > 0)
 	if b.refs == 0 {
-		p.unlink(id)
+		p.unlink(b)
+		p.free--
+		p.cached--
+	} else {
+		p.shared++
 	}
 	b.refs++
 }
 
-// take removes the block first in eviction order from the free list, drops what it cached, and hands it out. The caller has
-// checked that one is free.
+// take hands out a page as a block. The caller has checked that one is free.
 func (p *blockPool) take() int32 {
-	id := p.head
-	p.unlink(id)
-	b := &p.blocks[id]
-	if b.cached {
-		p.forget(id)
-	}
-	b.refs = 1
+	p.takePages(1)
+	id := p.number()
+	p.blocks[id] = block{refs: 1, duplicate: none}
+	p.ledger.allocated(id)
 	return id
 }
 
-// store makes a full block findable under its hash.
+// takePages takes the free pages that are worth least and drops what they cached. The caller has checked that so many are free.
+func (p *blockPool) takePages(n int) {
+	empty := p.free - p.cached
+	p.free -= n
+	n -= min(n, empty)
+	p.evictions += int64(n)
+	for n > 0 {
+		id := p.head
+		b := &p.blocks[id]
+		pages := 1
+		if b.run > 0 {
+			pages = min(n, int(b.run))
+			b.run -= int32(pages)
+		} else {
+			p.evict(id)
+		}
+		if b.run == 0 {
+			p.unlink(b)
+			p.giveBack(id)
+		}
+		p.cached -= pages
+		n -= pages
+	}
+}
+
+// store gives a full block its content, by which it can be found from now on.
 func (p *blockPool) store(id int32, hash uint64) {
-	if !p.caching || p.blocks[id].cached {
+	b := &p.blocks[id]
+	if !p.caching || b.cached {
 		return
 	}
-	p.blocks[id].hash, p.blocks[id].cached = hash, true
-	first, ok := p.byHash[hash]
-	if !ok {
-		p.byHash[hash] = id
+	b.hash, b.cached = hash, true
+	first, slot := p.index.find(p.blocks, hash)
+	if first == none {
+		p.index.enter(slot, id, hash)
 		return
 	}
 	for p.blocks[first].duplicate != none {
@@ -82,50 +117,83 @@ func (p *blockPool) store(id int32, hash uint64) {
 	p.blocks[first].duplicate = id
 }
 
-// release gives back the blocks of a request, last block first, so that the leaf of a prefix goes before its root. Cached blocks
-// queue at the end of the free list; blocks that hold nothing useful go to its front.
+// adopt makes one of a request's nameless full pages a block.
+func (p *blockPool) adopt(hash uint64) int32 {
+	id := p.number()
+	p.blocks[id] = block{refs: 1, duplicate: none}
+	p.store(id, hash)
+	return id
+}
+
+// release gives back the blocks of a request, last block first, so that the leaf of a prefix goes before its root.
 func (p *blockPool) release(ids []int32) {
-	front := none
 	for i := len(ids) - 1; i >= 0; i-- {
-		b := &p.blocks[ids[i]]
-		b.refs--
-		if b.refs > 0 {
+		id := ids[i]
+		b := &p.blocks[id]
+		if b.refs--; b.refs > 0 {
+			p.shared--
 			continue
 		}
+		p.free++
 		if b.cached {
-			p.link(ids[i], p.tail, none)
-		} else if front == none {
-			p.link(ids[i], none, p.head)
-			front = ids[i]
+			p.ledger.released(id)
+			p.append(id, b)
+			p.cached++
 		} else {
-			p.link(ids[i], front, p.blocks[front].next)
-			front = ids[i]
+			p.giveBack(id)
 		}
 	}
 }
 
-// forget removes a block from the cache index.
-func (p *blockPool) forget(id int32) {
+// releasePages gives back nameless pages, the given number of them full.
+func (p *blockPool) releasePages(n, full int) {
+	p.free += n
+	if !p.caching || full == 0 {
+		return
+	}
+	p.cached += full
+	id := p.number()
+	p.blocks[id] = block{run: int32(full), duplicate: none}
+	p.append(id, &p.blocks[id])
+}
+
+// evict drops the content of a block.
+func (p *blockPool) evict(id int32) {
 	b := &p.blocks[id]
-	first := p.byHash[b.hash]
-	if first == id {
-		if b.duplicate == none {
-			delete(p.byHash, b.hash)
-		} else {
-			p.byHash[b.hash] = b.duplicate
-		}
-	} else {
+	p.events.removed(b.hash)
+	p.ledger.evicted(id, b.hash)
+	first, slot := p.index.find(p.blocks, b.hash)
+	switch {
+	case first != id:
 		for p.blocks[first].duplicate != id {
 			first = p.blocks[first].duplicate
 		}
 		p.blocks[first].duplicate = b.duplicate
+	case b.duplicate != none:
+		p.index.put(slot, b.duplicate)
+	default:
+		p.index.drop(slot)
 	}
-	b.cached, b.duplicate, b.hash = false, none, 0
+	b.cached = false
 }
 
-// unlink takes a block out of the free list.
-func (p *blockPool) unlink(id int32) {
-	b := &p.blocks[id]
+// number gives out a number; there are as many as pages, and every number in use stands for at least one.
+func (p *blockPool) number() int32 {
+	if id := p.spare; id != none {
+		p.spare = p.blocks[id].next
+		return id
+	}
+	p.blocks = append(p.blocks, block{})
+	return int32(len(p.blocks) - 1)
+}
+
+func (p *blockPool) giveBack(id int32) {
+	p.blocks[id] = block{next: p.spare}
+	p.spare = id
+}
+
+// unlink takes a block or run out of the list of free ones.
+func (p *blockPool) unlink(b *block) {
 	if b.prev == none {
 		p.head = b.next
 	} else {
@@ -136,23 +204,15 @@ func (p *blockPool) unlink(id int32) {
 	} else {
 		p.blocks[b.next].prev = b.prev
 	}
-	b.prev, b.next = none, none
-	p.free--
 }
 
-// link puts a block into the free list between two neighbours (none: the end).
-func (p *blockPool) link(id, prev, next int32) {
-	b := &p.blocks[id]
-	b.prev, b.next = prev, next
-	if prev == none {
+// append puts a block or run at the end of the list of free ones.
+func (p *blockPool) append(id int32, b *block) {
+	b.prev, b.next = p.tail, none
+	if p.tail == none {
 		p.head = id
 	} else {
-		p.blocks[prev].next = id
+		p.blocks[p.tail].next = id
 	}
-	if next == none {
-		p.tail = id
-	} else {
-		p.blocks[next].prev = id
-	}
-	p.free++
+	p.tail = id
 }

@@ -6,89 +6,81 @@ import (
 	"time"
 )
 
-// Router decides which worker gets an arrival.
-type Router string
-
-// Routers.
-const (
-	RoundRobin  Router = "round_robin"
-	LeastLoaded Router = "least_loaded" // fewest unfinished requests; the lowest index among equals
-)
-
-// Config describes a fleet of equal workers and what it is asked to do.
+// Config describes a fleet and what it is asked to do. All pools serve one model.
 type Config struct {
-	Seed    uint64
-	Workers int
+	Seed  uint64
+	Pools []Pool
 
-	Model          string // row of figures.yaml
-	GPU            string // row of figures.yaml
-	Stack          string // row of figures.yaml: overhead of the serving software
-	Precision      string // of the layer weights: bf16 or fp8
-	TensorParallel int    // GPUs per worker
+	Router       Router // of arrivals, among aggregated and prefill workers
+	DecodeRouter Router // of prefilled requests, among decode workers; "" is Router
 
-	MaxBatchedTokens int // token budget of a step (max_num_batched_tokens)
-	MaxNumSeqs       int // most sequences in a step (max_num_seqs)
-	MaxModelTokens   int // longest context, tokens; 0: what the model allows
-	BlockSize        int // tokens per KV block
-	KVBlocks         int // KV blocks per worker; 0: what the GPUs' memory leaves
-	PrefixCaching    bool
+	Handoff    Handoff    // from prefill to decode workers
+	Link       Link       // by which KV travels between them
+	Objectives Objectives // what counts as goodput
+	Client     Client     // what callers do about lost requests
+	Adapters   AdapterTraffic
+
+	FrontEnd string // before all workers, keeping a book of its own: "" for none, or dynamo
 
 	StepNoise float64 // standard deviation of the logarithm of a step's time
-	Router    Router
 	Workload  Workload
 
 	// StartTime is the wall time of simulated time 0, used for the created timestamps only.
 	StartTime time.Time
 
-	// OnStep and OnRequest, when set, see every finished step and request, from inside Advance.
-	OnStep    func(StepTruth)
-	OnRequest func(RequestTruth)
+	// OnStep, OnRequest and OnTransfer, when set, see every finished step, request and transfer of KV, from inside Advance.
+	OnStep     func(StepTruth)
+	OnRequest  func(RequestTruth)
+	OnTransfer func(TransferTruth)
+
+	// OnKV and OnPass, when set, see what each worker's prefix cache publishes and each step's forward-pass record.
+	OnKV   func(KVBatch)
+	OnPass func(Pass)
+	// OnProcess, when set, is told when a worker's process ends (up false) and when the next one runs.
+	OnProcess func(worker int, up bool)
+
+	// KVLedger audits every KV pool (Truth.KV); it costs time and memory.
+	KVLedger bool
+	// OnAccess, when set, sees every full block of every prompt when it is first looked up, in order, by its published hash.
+	OnAccess func(worker int, hash uint64, hit bool)
 }
 
-// gpuMemoryUtilization is the share of GPU memory the engine takes (vLLM's default).
-const gpuMemoryUtilization = 0.92
-
-// runtimeBytes is what the engine needs on each GPU beside weights and KV cache: activations, communication buffers, graphs
-// (aiconfigurator h200_sxm.yaml, other_mem plus nccl_mem at TP 4).
-const runtimeBytes = 4.17e9
-
-// DefaultConfig is one worker with Llama-3-70B in bf16 on four H200, vLLM's scheduler defaults with a budget of 2048, and the
-// conversation traffic at its published rate.
+// DefaultConfig is one aggregated worker (DefaultPool) and the conversation traffic at its published rate.
 func DefaultConfig() Config {
 	return Config{
-		Seed: 1, Workers: 1,
-		Model: "llama-3-70b", GPU: "h200", Stack: "vllm", Precision: "bf16", TensorParallel: 4,
-		MaxBatchedTokens: 2048, MaxNumSeqs: 256, BlockSize: 16, PrefixCaching: true,
-		StepNoise: 0.02, Router: RoundRobin,
+		Seed: 1, Pools: []Pool{DefaultPool()},
+		Router: RoundRobin, Handoff: DefaultHandoff(), Link: DefaultLink(),
+		StepNoise: 0.02,
 		Workload:  Synthetic{Shape: "azure-conversation", Load: 1},
 		StartTime: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 	}
 }
 
-// validate checks every bound and reports all violations at once.
-func (c Config) validate() error {
-	var errs []error
-	atLeast := func(key string, value, bound int) {
-		if value < bound {
-			errs = append(errs, fmt.Errorf("%s: must be at least %d, is %d", key, bound, value))
-		}
+// Workers is the number of workers of all pools.
+func (c *Config) Workers() int {
+	n := 0
+	for i := range c.Pools {
+		n += c.Pools[i].Workers
 	}
-	atLeast("workers", c.Workers, 1)
-	atLeast("max_num_seqs", c.MaxNumSeqs, 1)
-	atLeast("max_num_batched_tokens", c.MaxBatchedTokens, c.MaxNumSeqs)
-	atLeast("block_size", c.BlockSize, 1)
-	atLeast("kv_blocks", c.KVBlocks, 0)
-	atLeast("max_model_tokens", c.MaxModelTokens, 0)
-	switch c.TensorParallel {
-	case 1, 2, 4, 8:
-	default:
-		errs = append(errs, fmt.Errorf("tensor_parallel: must be 1, 2, 4 or 8, is %d", c.TensorParallel))
+	return n
+}
+
+// validate checks every bound that needs no figures and reports all violations at once.
+func (c *Config) validate() error {
+	var errs []error
+	if len(c.Pools) == 0 {
+		errs = append(errs, errors.New("pools: must be at least 1, are 0"))
+	}
+	for i := range c.Pools {
+		errs = append(errs, c.Pools[i].validate(fmt.Sprintf("pools[%d]", i)))
+	}
+	errs = append(errs, c.validatePools(), c.Router.validate("router"), c.Handoff.validate(), c.Link.validate(),
+		c.Objectives.validate(), c.Client.validate(), c.Adapters.validate())
+	if c.DecodeRouter != "" {
+		errs = append(errs, c.DecodeRouter.validate("decode_router"))
 	}
 	if !(c.StepNoise >= 0 && c.StepNoise <= 1) {
 		errs = append(errs, fmt.Errorf("step_noise: must be from 0 to 1, is %g", c.StepNoise))
-	}
-	if c.Router != RoundRobin && c.Router != LeastLoaded {
-		errs = append(errs, fmt.Errorf("router: must be %s or %s, is %q", RoundRobin, LeastLoaded, c.Router))
 	}
 	if c.Workload == nil {
 		errs = append(errs, errors.New("workload: must be set"))
@@ -96,34 +88,43 @@ func (c Config) validate() error {
 	return errors.Join(errs...)
 }
 
-// memoryBlocks is how many KV blocks the group's memory holds beside the weights.
-func memoryBlocks(c Config, gpu gpuFigures, model modelFigures) int {
-	tp := float64(c.TensorParallel)
-	left := gpu.Memory*gpuMemoryUtilization*tp - model.weightBytes(c.Precision) - runtimeBytes*tp
-	return int(left / (model.kvBytesPerToken() * float64(c.BlockSize)))
-}
-
-// sizeKV settles the KV blocks and checks that the longest context fits, as the engine does at start: otherwise a single request
-// could wait for ever.
-func sizeKV(c *Config, gpu gpuFigures, model modelFigures) error {
-	if c.MaxModelTokens == 0 {
-		c.MaxModelTokens = model.MaxTokens
+// validatePools checks what pools must have in common.
+func (c *Config) validatePools() error {
+	var errs []error
+	names := map[string]bool{}
+	first := map[Role]*Pool{}
+	for i := range c.Pools {
+		p := &c.Pools[i]
+		if names[p.Name] {
+			errs = append(errs, fmt.Errorf("pools[%d].name: must differ from the others, is %q", i, p.Name))
+		}
+		names[p.Name] = true
+		if p.Model != c.Pools[0].Model {
+			errs = append(errs, fmt.Errorf("pools[%d].model: must be %q as in pools[0], is %q", i, c.Pools[0].Model, p.Model))
+		}
+		if first[p.Role] == nil {
+			first[p.Role] = p
+		}
+		if p.Role == Aggregated {
+			continue
+		}
+		// KV can be read only by the same engine with the same layout.
+		partner := first[Prefill]
+		if partner == nil {
+			partner = first[Decode]
+		}
+		if p.Engine != partner.Engine {
+			errs = append(errs, fmt.Errorf("pools[%d].engine: must be %q as in pool %q, is %q", i, partner.Engine, partner.Name, p.Engine))
+		}
+		if p.BlockSize != partner.BlockSize {
+			errs = append(errs, fmt.Errorf("pools[%d].block_size: must be %d as in pool %q, is %d", i, partner.BlockSize, partner.Name, p.BlockSize))
+		}
+		if p.KVPrecision != partner.KVPrecision {
+			errs = append(errs, fmt.Errorf("pools[%d].kv_precision: must be %q as in pool %q, is %q", i, partner.KVPrecision, partner.Name, p.KVPrecision))
+		}
 	}
-	if c.MaxModelTokens > model.MaxTokens {
-		return fmt.Errorf("max_model_tokens: must be at most %d with model %s, is %d", model.MaxTokens, c.Model, c.MaxModelTokens)
+	if (first[Prefill] == nil) != (first[Decode] == nil) {
+		errs = append(errs, errors.New("pools: prefill and decode pools need each other"))
 	}
-	derived := c.KVBlocks == 0
-	if derived {
-		c.KVBlocks = memoryBlocks(*c, gpu, model)
-	}
-	// One block is vLLM's null block and never used.
-	need := (c.MaxModelTokens+c.BlockSize-1)/c.BlockSize + 1
-	if c.KVBlocks >= need {
-		return nil
-	}
-	if derived {
-		return fmt.Errorf("kv_blocks: %s %s on %d x %s leaves memory for %d blocks, a context of max_model_tokens %d needs %d",
-			c.Model, c.Precision, c.TensorParallel, c.GPU, max(c.KVBlocks, 0), c.MaxModelTokens, need)
-	}
-	return fmt.Errorf("kv_blocks: must be at least %d for max_model_tokens %d, is %d", need, c.MaxModelTokens, c.KVBlocks)
+	return errors.Join(errs...)
 }

@@ -24,10 +24,11 @@ func TestCreditingFollowedByHand(t *testing.T) {
 
 	type books struct{ iterations, iterationTokens, prompt, generated, ttft, itl, finished, running float64 }
 	read := func() books {
-		s := &f.workers[0].stats
+		p := readPage(t, f, 0)
 		return books{
-			float64(s.iterationTokens.total), s.iterationTokens.sum, float64(s.promptTokens), float64(s.generationTokens),
-			float64(s.ttft.total), float64(s.itl.total), float64(s.e2e.total), float64(s.running),
+			p("iteration_tokens_total_count"), p("iteration_tokens_total_sum"), p("prompt_tokens_total"), p("generation_tokens_total"),
+			p("time_to_first_token_seconds_count"), p("inter_token_latency_seconds_count"), p("e2e_request_latency_seconds_count"),
+			p("num_requests_running"),
 		}
 	}
 	want := []books{
@@ -54,7 +55,7 @@ func TestCreditingFollowedByHand(t *testing.T) {
 // checkTimes compares sums of latencies with the ends of the four steps.
 func checkTimes(t *testing.T, f *Fleet, ends []time.Duration) {
 	t.Helper()
-	s := &f.workers[0].stats
+	p := readPage(t, f, 0)
 	near := func(name string, got float64, want time.Duration) {
 		t.Helper()
 		if math.Abs(got-want.Seconds()) > 1e-9 {
@@ -62,15 +63,15 @@ func checkTimes(t *testing.T, f *Fleet, ends []time.Duration) {
 		}
 	}
 	t1, t2, t3, t4 := ends[0], ends[1], ends[2], ends[3]
-	near("ttft", s.ttft.sum, t2+t3-1)
-	near("itl", s.itl.sum, (t3-t2)+2*(t4-t3))
+	near("ttft", p("time_to_first_token_seconds_sum"), t2+t3-1)
+	near("itl", p("inter_token_latency_seconds_sum"), (t3-t2)+2*(t4-t3))
 	// The engine core sees the second request at the end of step 1 and schedules it at once: waiting before that is no queue time.
-	near("queue", s.queue.sum, 0)
-	near("prefill", s.prefill.sum, t2+(t3-t1))
-	near("decode", s.decode.sum, (t4-t2)+(t4-t3))
-	near("inference", s.inference.sum, t4+(t4-t1))
-	near("e2e", s.e2e.sum, t4+t4-1)
-	near("tpot", s.tpot.sum, (t4-t2)/2+(t4-t3))
+	near("queue", p("request_queue_time_seconds_sum"), 0)
+	near("prefill", p("request_prefill_time_seconds_sum"), t2+(t3-t1))
+	near("decode", p("request_decode_time_seconds_sum"), (t4-t2)+(t4-t3))
+	near("inference", p("request_inference_time_seconds_sum"), t4+(t4-t1))
+	near("e2e", p("e2e_request_latency_seconds_sum"), t4+t4-1)
+	near("tpot", p("request_time_per_output_token_seconds_sum"), (t4-t2)/2+(t4-t3))
 
 	truth := f.Truth()
 	if truth.Steps != 4 || truth.OutputSteps != 3 || truth.PrefillOnlySteps != 2 || truth.MixedSteps != 1 || truth.DecodeOnlySteps != 1 {
@@ -91,14 +92,14 @@ func TestPreemptionRecomputesAndIsCountedLate(t *testing.T) {
 	cfg := small(
 		Request{PromptTokens: 48, OutputTokens: 40},
 		Request{At: 1, PromptTokens: 48, OutputTokens: 40})
-	cfg.MaxBatchedTokens, cfg.KVBlocks = 128, 9
+	cfg.Pools[0].MaxBatchedTokens, cfg.Pools[0].KVBlocks = 128, 9
 	f := start(t, cfg)
 	w := f.workers[0]
 	late := false
 	advance(t, f, 0)
 	for !f.Done() {
 		advance(t, f, w.stepEnd)
-		if f.Truth().Preemptions > 0 && w.stats.preemptions == 0 {
+		if f.Truth().Preemptions > 0 && readPage(t, f, 0)("num_preemptions_total") == 0 {
 			late = true
 		}
 		checkBlocks(t, w)
@@ -107,18 +108,20 @@ func TestPreemptionRecomputesAndIsCountedLate(t *testing.T) {
 		t.Error("the engine counted a preemption before the preempted request went on")
 	}
 	truth := f.Truth()
-	if truth.Preemptions == 0 || w.stats.preemptions != truth.Preemptions {
-		t.Errorf("preemptions: true %d, counted %d", truth.Preemptions, w.stats.preemptions)
+	p := readPage(t, f, 0)
+	if counted := p("num_preemptions_total"); truth.Preemptions == 0 || counted != float64(truth.Preemptions) {
+		t.Errorf("preemptions: true %d, counted %g", truth.Preemptions, counted)
 	}
 	// A recomputation also computes the last sampled token, which the next decode would have done.
 	if truth.RecomputedTokens == 0 || truth.PrefillTokens != 96+truth.RecomputedTokens+truth.Preemptions {
 		t.Errorf("prefill tokens %d with %d recomputed and %d preemptions", truth.PrefillTokens, truth.RecomputedTokens, truth.Preemptions)
 	}
-	s := &w.stats
-	if s.promptTokens != 96 || s.generationTokens != 80 || s.ttft.total != 2 || s.itl.total != 78 {
-		t.Errorf("prompt %d generated %d ttft %d itl %d, want 96, 80, 2, 78", s.promptTokens, s.generationTokens, s.ttft.total, s.itl.total)
+	prompt, generated := p("prompt_tokens_total"), p("generation_tokens_total")
+	ttft, itl := p("time_to_first_token_seconds_count"), p("inter_token_latency_seconds_count")
+	if prompt != 96 || generated != 80 || ttft != 2 || itl != 78 {
+		t.Errorf("prompt %g generated %g ttft %g itl %g, want 96, 80, 2, 78", prompt, generated, ttft, itl)
 	}
-	if s.requestPreemptions.sum != float64(truth.Preemptions) {
-		t.Errorf("request preemptions: sum %g, want %d", s.requestPreemptions.sum, truth.Preemptions)
+	if sum := p("request_num_preemptions_sum"); sum != float64(truth.Preemptions) {
+		t.Errorf("request preemptions: sum %g, want %d", sum, truth.Preemptions)
 	}
 }

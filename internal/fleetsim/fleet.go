@@ -4,84 +4,49 @@
 package fleetsim
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
 )
 
 // Fleet is a simulated fleet. It is not safe for concurrent use.
 type Fleet struct {
-	cfg     Config
-	model   modelFigures
-	workers []*worker
-	source  source
-	next    *Request // next arrival; nil when the workload is exhausted
-	unique  uint64   // requests so far, the identity of the next one
-	now     time.Duration
-	err     error
-	page    pageHeader
+	cfg       Config
+	model     physics.Model
+	workers   []*worker
+	front     []*worker // that take arrivals
+	decode    []*worker
+	agenda    agenda
+	source    source
+	residency *residency // of cached contents, for the ledgers
+	// adapters chooses the adapters of requests that name none.
+	adapters adapterChoice
+	pace     pace
+	next     *Request      // next arrival; nil when the workload is exhausted
+	nextAt   time.Duration // its time in the workload
+	arrived  uint64        // requests so far, the number of the next one
+	open     int           // requests arrived and not answered
+	now      time.Duration
+	err      error
+
+	random   *rand.Rand // of the routers
+	turns    struct{ front, decode uint64 }
+	frontEnd engine.Frontend
+	down     int        // workers
+	held     []*request // arrivals while no worker is up
+	homeless []*handoff // prefilled requests while no decode worker is up
 }
 
-// Streams of random numbers drawn from one seed.
-const (
-	workloadStream = 1 << 32
-	identityStream = 2 << 32
-)
-
-// New validates the configuration and sets the fleet up at simulated time 0. Close it when done.
-func New(cfg Config) (*Fleet, error) {
-	if err := cfg.validate(); err != nil {
-		return nil, err
+// WriteMetrics writes a worker's page at the simulated time reached, as its engine does; ErrDown while there is none.
+func (f *Fleet) WriteMetrics(worker int, w io.Writer) error {
+	if f.workers[worker].down {
+		return fmt.Errorf("worker %d: %w", worker, ErrDown)
 	}
-	fig, err := loadFigures()
-	if err != nil {
-		return nil, err
-	}
-	gpu, err := pick("gpu", cfg.GPU, fig.GPUs)
-	if err != nil {
-		return nil, err
-	}
-	model, err := pick("model", cfg.Model, fig.Models)
-	if err != nil {
-		return nil, err
-	}
-	stack, err := pick("stack", cfg.Stack, fig.Stacks)
-	if err != nil {
-		return nil, err
-	}
-	cost, err := newCostModel(fig, gpu, model, stack, cfg.Precision, cfg.TensorParallel)
-	if err != nil {
-		return nil, err
-	}
-	if err := sizeKV(&cfg, gpu, model); err != nil {
-		return nil, err
-	}
-	f := &Fleet{cfg: cfg, model: model, page: newPageHeader(cfg, model)}
-	if f.source, err = cfg.Workload.open(fig, rand.New(rand.NewPCG(cfg.Seed, workloadStream))); err != nil {
-		return nil, err
-	}
-	for i := range cfg.Workers {
-		f.workers = append(f.workers, newWorker(i, cfg, cost))
-	}
-	if err := f.pull(); err != nil {
-		return nil, errors.Join(err, f.source.close())
-	}
-	return f, nil
-}
-
-func newWorker(i int, cfg Config, cost *costModel) *worker {
-	return &worker{
-		index: i, cost: cost,
-		sched: scheduler{
-			budget: cfg.MaxBatchedTokens, maxSeqs: cfg.MaxNumSeqs, blockSize: cfg.BlockSize,
-			pool: newBlockPool(cfg.KVBlocks-1, cfg.PrefixCaching),
-		},
-		stats: newEngineStats(cfg.MaxModelTokens), truth: newLedger(),
-		noise: cfg.StepNoise, random: rand.New(rand.NewPCG(cfg.Seed, uint64(i))),
-		maxTokens: cfg.MaxModelTokens, onStep: cfg.OnStep, onRequest: cfg.OnRequest,
-		stepEnd: idle,
-	}
+	return f.workers[worker].book.WritePage(w)
 }
 
 // Close releases the workload's file. Truth and metrics stay readable.
@@ -90,8 +55,17 @@ func (f *Fleet) Close() error { return f.source.close() }
 // Config is the configuration in force, with derived values filled in.
 func (f *Fleet) Config() Config { return f.cfg }
 
-// Workers is the number of workers.
+// Workers is the number of workers, those of the first pool first.
 func (f *Fleet) Workers() int { return len(f.workers) }
+
+// Pool is the configuration of a worker's pool, with derived values filled in.
+func (f *Fleet) Pool(worker int) Pool { return f.cfg.Pools[f.workers[worker].pool] }
+
+// Book is a worker's engine book; a restart replaces it.
+func (f *Fleet) Book(worker int) engine.Book { return f.workers[worker].book }
+
+// Facts are what a worker's engine process knows of itself; a restart replaces them.
+func (f *Fleet) Facts(worker int) engine.Facts { return f.workers[worker].facts }
 
 // ServedModel is the model name the workers serve under.
 func (f *Fleet) ServedModel() string { return f.model.ServedName }
@@ -100,66 +74,106 @@ func (f *Fleet) ServedModel() string { return f.model.ServedName }
 func (f *Fleet) Now() time.Duration { return f.now }
 
 // Done reports that the workload is exhausted and every request has been answered.
-func (f *Fleet) Done() bool {
-	if f.next != nil {
-		return false
-	}
-	for _, w := range f.workers {
-		if w.stepEnd != idle {
-			return false
-		}
-	}
-	return true
-}
+func (f *Fleet) Done() bool { return f.next == nil && f.open == 0 }
 
 // Advance runs the simulation until simulated time t; a t in the past does nothing. An error of the workload (a malformed line)
 // stops the arrivals for good and is returned then and by every later call; what already arrived is still served.
 func (f *Fleet) Advance(t time.Duration) error {
 	for t >= f.now {
-		w, end := f.earliest()
-		if f.next != nil && f.next.At <= end && f.next.At <= t {
+		w, due := f.agenda.steps[0], f.agenda.nextTimer()
+		if f.next != nil && f.next.At <= min(w.stepEnd, due, t) {
+			f.now = f.next.At
 			f.arrive()
 			continue
 		}
-		if end > t || end == idle {
+		if due <= min(w.stepEnd, t) {
+			f.now = due
+			f.agenda.fire()
+			continue
+		}
+		if w.stepEnd > t || w.stepEnd == idle {
 			break
 		}
-		before := w.truth.sums.FinishedRequests
+		f.now = w.stepEnd
 		w.end()
-		if f.source.completed(end, int(w.truth.sums.FinishedRequests-before)) && f.next == nil {
-			f.setError(f.pull())
-		}
+		f.settle(w)
 	}
 	f.now = max(f.now, t)
 	return f.err
 }
 
-// earliest finds the worker whose step ends first; the lowest index among equals.
-func (f *Fleet) earliest() (*worker, time.Duration) {
-	first := f.workers[0]
-	for _, w := range f.workers[1:] {
-		if w.stepEnd < first.stepEnd {
-			first = w
+// settle takes notice of what a worker has just done.
+func (f *Fleet) settle(w *worker) {
+	f.agenda.steps.moved(w)
+	if n := w.answered; n > 0 {
+		w.answered = 0
+		f.answered(n)
+	}
+	for len(w.prefilled) > 0 || len(w.reserved) > 0 {
+		prefilled, reserved := w.prefilled, w.reserved
+		w.prefilled, w.reserved = nil, nil
+		for _, h := range prefilled {
+			f.gotPrompt(h)
+		}
+		for _, h := range reserved {
+			f.gotBlocks(h)
 		}
 	}
-	return first, first.stepEnd
 }
 
-// arrive routes the next request and fetches the one after it.
-func (f *Fleet) arrive() {
-	r := &request{Request: *f.next, unique: mix(f.cfg.Seed^identityStream, f.unique)}
-	w := f.workers[f.unique%uint64(len(f.workers))]
-	if f.cfg.Router == LeastLoaded {
-		w = f.workers[0]
-		for _, o := range f.workers[1:] {
-			if o.load() < w.load() {
-				w = o
-			}
-		}
+// answered tells the workload that n requests are over now.
+func (f *Fleet) answered(n int) {
+	f.open -= n
+	if f.source.completed(f.now, n) && f.next == nil {
+		f.setError(f.pull())
 	}
-	f.unique++
-	w.submit(r)
+}
+
+// arrive takes the next request in and fetches the one after it.
+func (f *Fleet) arrive() {
+	r := &request{
+		Request: *f.next, number: f.arrived, unique: mix(f.cfg.Seed^identityStream, f.arrived), resend: f.cfg.Client.Retries > 0,
+	}
+	if r.Adapter == 0 {
+		r.Adapter = f.adapters.of(r.unique)
+	}
+	f.arrived++
+	f.open++
+	f.send(r)
 	f.setError(f.pull())
+}
+
+// send lets a client's request reach the fleet now.
+func (f *Fleet) send(r *request) {
+	r.sent = f.now
+	f.tellArrived(r)
+	f.dispatch(r)
+}
+
+// dispatch finds a worker for a request. A prompt that leaves no room for an answer is refused, as by the API server.
+func (f *Fleet) dispatch(r *request) {
+	w := f.route(f.cfg.Router, f.front, &f.turns.front, r)
+	if w == nil {
+		f.held = append(f.held, r)
+		return
+	}
+	if !r.counted {
+		r.counted = true
+		w.truth.sums.ArrivedRequests++
+	}
+	switch {
+	case r.PromptTokens >= w.maxTokens:
+		w.truth.sums.RejectedRequests++
+		f.tellGone(r)
+		f.open--
+	case w.role != Prefill:
+		w.submit(r, f.now)
+		f.settle(w)
+	case r.PromptTokens <= f.cfg.Handoff.LocalPrefillTokens:
+		f.computeAnswer(r)
+	default:
+		f.handOver(r, w)
+	}
 }
 
 // pull fetches the next arrival, if there is one now.
@@ -169,32 +183,55 @@ func (f *Fleet) pull() error {
 		return f.err
 	}
 	r, ok, err := f.source.next()
-	if err != nil || !ok {
-		return err
+	if err != nil {
+		return fmt.Errorf("workload: %w", err)
 	}
+	if !ok {
+		return nil
+	}
+	f.nextAt = r.At
+	r.At = f.pace.at(r.At)
 	f.next = &r
 	return nil
 }
 
 func (f *Fleet) setError(err error) {
-	if f.err == nil && err != nil {
-		f.err = fmt.Errorf("workload: %w", err)
+	if f.err == nil {
+		f.err = err
 	}
 }
 
+// PoolTruth is the cumulative truth of one pool at the simulated time reached.
+func (f *Fleet) PoolTruth(pool int) Truth {
+	return f.sum(func(w *worker) bool { return w.pool == pool })
+}
+
 // Truth is the fleet's cumulative truth at the simulated time reached.
-func (f *Fleet) Truth() Truth {
-	total := newLedger()
-	var inFlight float64
+func (f *Fleet) Truth() Truth { return f.sum(func(*worker) bool { return true }) }
+
+// sum adds up the truth of some workers.
+func (f *Fleet) sum(of func(*worker) bool) Truth {
+	var total ledger
+	var rest remainder
+	var workers []*worker
 	for _, w := range f.workers {
-		total.merge(&w.truth)
-		inFlight += w.inFlight(f.now)
+		if of(w) {
+			total.merge(&w.truth)
+			total.sums.Transfers.LeakedTokens += w.leaked()
+			rest.add(w.remainder(f.now))
+			workers = append(workers, w)
+		}
 	}
-	return total.snapshot(f.now, len(f.workers), inFlight)
+	t := total.snapshot(f.now, len(workers), rest)
+	t.KV = fleetKV(workers, f.now)
+	return t
 }
 
 // WorkerTruth is the cumulative truth of one worker at the simulated time reached.
 func (f *Fleet) WorkerTruth(worker int) Truth {
 	w := f.workers[worker]
-	return w.truth.snapshot(f.now, 1, w.inFlight(f.now))
+	t := w.truth.snapshot(f.now, 1, w.remainder(f.now))
+	t.Transfers.LeakedTokens = w.leaked()
+	t.KV = w.kv.truth(f.now)
+	return t
 }

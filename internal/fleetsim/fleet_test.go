@@ -3,6 +3,7 @@ package fleetsim
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -12,8 +13,9 @@ import (
 // busyFleet is three workers under a load that uses every part of the simulation.
 func busyFleet(seed uint64) Config {
 	cfg := DefaultConfig()
-	cfg.Seed, cfg.Workers, cfg.Router = seed, 3, LeastLoaded
-	cfg.MaxModelTokens, cfg.KVBlocks = 16384, 1500
+	pool := &cfg.Pools[0]
+	cfg.Seed, cfg.Router, pool.Workers = seed, LeastLoaded, 3
+	pool.MaxModelTokens, pool.KVBlocks = 16384, 1500
 	cfg.Workload = Synthetic{Shape: "azure-conversation", Load: 3, SharedPrefixShare: 0.3, SharedPrefixes: 4, SharedPrefixTokens: 300}
 	return cfg
 }
@@ -83,19 +85,21 @@ func TestPagesAgreeWithTruth(t *testing.T) {
 	f := start(t, busyFleet(2))
 	advance(t, f, 2*time.Minute)
 	for i := range f.Workers() {
-		s, truth := &f.workers[i].stats, f.WorkerTruth(i)
-		if s.promptTokens != truth.PromptTokens || s.cachedTokens != truth.CachedTokens || s.generationTokens != truth.OutputTokens {
-			t.Errorf("worker %d: prompt %d/%d cached %d/%d generated %d/%d", i, s.promptTokens, truth.PromptTokens,
-				s.cachedTokens, truth.CachedTokens, s.generationTokens, truth.OutputTokens)
+		p, truth := readPage(t, f, i), f.WorkerTruth(i)
+		prompt, cached, generated := p("prompt_tokens_total"), p("prompt_tokens_cached_total"), p("generation_tokens_total")
+		if prompt != float64(truth.PromptTokens) || cached != float64(truth.CachedTokens) || generated != float64(truth.OutputTokens) {
+			t.Errorf("worker %d: prompt %g/%d cached %g/%d generated %g/%d", i, prompt, truth.PromptTokens,
+				cached, truth.CachedTokens, generated, truth.OutputTokens)
 		}
-		if int64(s.iterationTokens.total) != truth.OutputSteps || s.computedTokens != s.promptTokens-s.cachedTokens {
-			t.Errorf("worker %d: iterations %d of %d steps with output", i, s.iterationTokens.total, truth.OutputSteps)
+		if n := p("iteration_tokens_total_count"); n != float64(truth.OutputSteps) {
+			t.Errorf("worker %d: iterations %g of %d steps with output", i, n, truth.OutputSteps)
 		}
-		if s.itl.total != truth.ITL.Count || math.Abs(s.itl.sum-truth.ITL.Sum) > 1e-9 || s.ttft.total != truth.TTFT.Count {
+		itl, ttft := p("inter_token_latency_seconds_count"), p("time_to_first_token_seconds_count")
+		if itl != float64(truth.ITL.Count) || math.Abs(p("inter_token_latency_seconds_sum")-truth.ITL.Sum) > 1e-9 || ttft != float64(truth.TTFT.Count) {
 			t.Errorf("worker %d: latencies differ", i)
 		}
-		if want := float64(s.computedTokens + s.generationTokens); s.iterationTokens.sum != want {
-			t.Errorf("worker %d: iteration tokens %g, want %g", i, s.iterationTokens.sum, want)
+		if got, want := p("iteration_tokens_total_sum"), prompt-cached+generated; got != want {
+			t.Errorf("worker %d: iteration tokens %g, want %g", i, got, want)
 		}
 	}
 }
@@ -106,7 +110,7 @@ func TestRouters(t *testing.T) {
 		requests = append(requests, Request{At: time.Duration(i), PromptTokens: 10, OutputTokens: 1 + 60*(i%2)})
 	}
 	cfg := small(requests...)
-	cfg.Workers = 4
+	cfg.Pools[0].Workers = 4
 	for router, want := range map[Router][]int64{RoundRobin: {10, 10, 10, 10}, LeastLoaded: {10, 10, 10, 10}} {
 		cfg.Router = router
 		f := start(t, cfg)
@@ -118,7 +122,7 @@ func TestRouters(t *testing.T) {
 		}
 	}
 	// A worker stuck with a long answer gets no more while the other is free.
-	cfg.Workers, cfg.Router = 2, LeastLoaded
+	cfg.Pools[0].Workers, cfg.Router = 2, LeastLoaded
 	cfg.Workload = Script{{PromptTokens: 10, OutputTokens: 100}, {At: 1, PromptTokens: 10, OutputTokens: 1},
 		{At: 200 * time.Millisecond, PromptTokens: 10, OutputTokens: 1}}
 	f := start(t, cfg)
@@ -131,31 +135,36 @@ func TestRouters(t *testing.T) {
 func TestTooLongPromptsAreRejectedAndAnswersCut(t *testing.T) {
 	f := start(t, small(Request{PromptTokens: 128, OutputTokens: 5}, Request{PromptTokens: 100, OutputTokens: 50}))
 	finish(t, f)
-	truth, s := f.Truth(), &f.workers[0].stats
-	if truth.RejectedRequests != 1 || truth.FinishedRequests != 1 || truth.OutputTokens != 28 || s.lengthLimited != 1 || s.stopped != 0 {
-		t.Errorf("rejected %d finished %d output %d, length %d stop %d", truth.RejectedRequests, truth.FinishedRequests, truth.OutputTokens, s.lengthLimited, s.stopped)
+	truth, page := f.Truth(), string(pageOf(t, f, 0))
+	if truth.RejectedRequests != 1 || truth.FinishedRequests != 1 || truth.OutputTokens != 28 {
+		t.Errorf("rejected %d finished %d output %d", truth.RejectedRequests, truth.FinishedRequests, truth.OutputTokens)
+	}
+	for reason, want := range map[string]string{"length": "1.0", "stop": "0.0"} {
+		if line := fmt.Sprintf("finished_reason=%q,model_name=%q} %s\n", reason, f.ServedModel(), want); !strings.Contains(page, line) {
+			t.Errorf("the page lacks %q", line)
+		}
 	}
 }
 
 func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"workers: must be at least 1, is 0":                                          func(c *Config) { c.Workers = 0 },
-		"max_num_batched_tokens: must be at least 256, is 100":                       func(c *Config) { c.MaxBatchedTokens = 100 },
-		"tensor_parallel: must be 1, 2, 4 or 8, is 3":                                func(c *Config) { c.TensorParallel = 3 },
-		"step_noise: must be from 0 to 1, is -1":                                     func(c *Config) { c.StepNoise = -1 },
-		`router: must be round_robin or least_loaded, is "x"`:                        func(c *Config) { c.Router = "x" },
-		"workload: must be set":                                                      func(c *Config) { c.Workload = nil },
-		`gpu: unknown value "b900"; known: a100, h100, h200`:                         func(c *Config) { c.GPU = "b900" },
-		`model: unknown value "x"; known: llama-3-70b, llama-3-8b`:                   func(c *Config) { c.Model = "x" },
-		`stack: unknown value "x"; known: eager-2023, vllm`:                          func(c *Config) { c.Stack = "x" },
-		`precision: unknown value "fp4"; known: bf16, fp8`:                           func(c *Config) { c.Precision = "fp4" },
-		"kv_blocks: must be at least 8193 for max_model_tokens 131072, is 9":         func(c *Config) { c.KVBlocks = 9 },
-		"kv_blocks: llama-3-70b bf16 on 1 x h200 leaves memory for 0 blocks":         func(c *Config) { c.TensorParallel = 1 },
-		"max_model_tokens: must be at most 131072 with model llama-3-70b, is 200000": func(c *Config) { c.MaxModelTokens = 200000 },
-		"workload.load: must be above 0, is 0":                                       func(c *Config) { c.Workload = Synthetic{Shape: "azure-code"} },
-		`workload.shape: unknown value "x"`:                                          func(c *Config) { c.Workload = Synthetic{Shape: "x", Load: 1} },
-		"workload.script[0]: prompt_tokens":                                          func(c *Config) { c.Workload = Script{{}} },
-		"workload.concurrency":                                                       func(c *Config) { c.Workload = ClosedLoop{} },
+		"workers: must be at least 1, is 0":                                                                func(c *Config) { c.Pools[0].Workers = 0 },
+		"max_num_batched_tokens: must be at least 256, is 100":                                             func(c *Config) { c.Pools[0].MaxBatchedTokens = 100 },
+		"tensor_parallel: must be 1, 2, 4 or 8, is 3":                                                      func(c *Config) { c.Pools[0].TensorParallel = 3 },
+		"step_noise: must be from 0 to 1, is -1":                                                           func(c *Config) { c.StepNoise = -1 },
+		`router: must be round_robin, least_loaded, prefix_aware or random, is "x"`:                        func(c *Config) { c.Router = "x" },
+		"workload: must be set":                                                                            func(c *Config) { c.Workload = nil },
+		`gpu: unknown value "b900"; known: a100, b200, h100, h200`:                                         func(c *Config) { c.Pools[0].GPU = "b900" },
+		`model: unknown value "x"; known: llama-3-70b, llama-3-8b, mixtral-8x7b, qwen3-30b-a3b, qwen3-32b`: func(c *Config) { c.Pools[0].Model = "x" },
+		`stack: unknown value "x"; known: eager-2023, eager-2023-a100, vllm, vllm-decode-graphs`:           func(c *Config) { c.Pools[0].Stack = "x" },
+		`precision: unknown value "fp4"; known: bf16, fp8`:                                                 func(c *Config) { c.Pools[0].Precision = "fp4" },
+		"kv_blocks: must be at least 8193 for max_model_tokens 131072, is 9":                               func(c *Config) { c.Pools[0].KVBlocks = 9 },
+		"kv_blocks: llama-3-70b bf16 on 1 x h200 leaves memory for 0 blocks":                               func(c *Config) { c.Pools[0].TensorParallel = 1 },
+		"max_model_tokens: must be at most 131072 with model llama-3-70b, is 200000":                       func(c *Config) { c.Pools[0].MaxModelTokens = 200000 },
+		"workload.load: must be above 0, is 0":                                                             func(c *Config) { c.Workload = Synthetic{Shape: "azure-code"} },
+		`workload.shape: unknown value "x"`:                                                                func(c *Config) { c.Workload = Synthetic{Shape: "x", Load: 1} },
+		"workload.script[0]: prompt_tokens":                                                                func(c *Config) { c.Workload = Script{{}} },
+		"workload.concurrency":                                                                             func(c *Config) { c.Workload = ClosedLoop{} },
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
@@ -163,16 +172,6 @@ func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
-}
-
-func BenchmarkConversationHour(b *testing.B) {
-	var steps int64
-	for b.Loop() {
-		f := start(b, DefaultConfig())
-		advance(b, f, time.Hour)
-		steps += f.Truth().Steps
-	}
-	b.ReportMetric(float64(steps)/b.Elapsed().Seconds(), "steps/s")
 }
 
 func BenchmarkWriteMetrics(b *testing.B) {

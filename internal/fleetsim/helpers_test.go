@@ -2,6 +2,8 @@ package fleetsim
 
 import (
 	"bytes"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -50,8 +52,28 @@ func pageOf(t testing.TB, f *Fleet, worker int) []byte {
 // small is a worker whose counts can be followed by hand: 64 tokens a step, no noise.
 func small(requests ...Request) Config {
 	cfg := DefaultConfig()
-	cfg.MaxBatchedTokens, cfg.MaxNumSeqs, cfg.MaxModelTokens = 64, 4, 128
+	pool := &cfg.Pools[0]
+	pool.MaxBatchedTokens, pool.MaxNumSeqs, pool.MaxModelTokens = 64, 4, 128
 	cfg.StepNoise = 0
 	cfg.Workload = Script(requests)
 	return cfg
+}
+
+// readPage parses a worker's page of vLLM; the result gives the value of a sample without labels that tell series apart, by its name
+// after "vllm:".
+func readPage(t testing.TB, f *Fleet, worker int) func(name string) float64 {
+	t.Helper()
+	page := pageOf(t, f, worker)
+	return func(name string) float64 {
+		t.Helper()
+		m := regexp.MustCompile(`(?m)^vllm:` + name + `\{[^}]*\} (\S+)$`).FindSubmatch(page)
+		if m == nil {
+			t.Fatalf("the page lacks vllm:%s", name)
+		}
+		v, err := strconv.ParseFloat(string(m[1]), 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
 }

@@ -9,22 +9,17 @@ type Ledger struct {
 
 // Setup is the configuration in force.
 type Setup struct {
-	Seed             uint64   `json:"seed"`
-	Workers          int      `json:"workers"`
-	Model            string   `json:"model"`
-	GPU              string   `json:"gpu"`
-	Stack            string   `json:"stack"`
-	Precision        string   `json:"precision"`
-	TensorParallel   int      `json:"tensor_parallel"`
-	MaxBatchedTokens int      `json:"max_num_batched_tokens"`
-	MaxNumSeqs       int      `json:"max_num_seqs"`
-	MaxModelTokens   int      `json:"max_model_tokens"`
-	BlockSize        int      `json:"block_size"`
-	KVBlocks         int      `json:"kv_blocks"`
-	PrefixCaching    bool     `json:"prefix_caching"`
-	StepNoise        float64  `json:"step_noise"`
-	Router           Router   `json:"router"`
-	Workload         Workload `json:"workload"`
+	Seed         uint64     `json:"seed"`
+	Pools        []Pool     `json:"pools"`
+	Router       Router     `json:"router"`
+	DecodeRouter Router     `json:"decode_router"`
+	Handoff      Handoff    `json:"handoff"`
+	Link         Link       `json:"link"`
+	Objectives   Objectives `json:"objectives"`
+	Client       Client     `json:"client"`
+	FrontEnd     string     `json:"front_end,omitempty"`
+	StepNoise    float64    `json:"step_noise"`
+	Workload     Workload   `json:"workload"`
 }
 
 // Ledger takes a snapshot at the simulated time reached.
@@ -32,10 +27,8 @@ func (f *Fleet) Ledger() Ledger {
 	c := f.cfg
 	l := Ledger{
 		Setup: Setup{
-			Seed: c.Seed, Workers: c.Workers, Model: c.Model, GPU: c.GPU, Stack: c.Stack, Precision: c.Precision,
-			TensorParallel: c.TensorParallel, MaxBatchedTokens: c.MaxBatchedTokens, MaxNumSeqs: c.MaxNumSeqs,
-			MaxModelTokens: c.MaxModelTokens, BlockSize: c.BlockSize, KVBlocks: c.KVBlocks, PrefixCaching: c.PrefixCaching,
-			StepNoise: c.StepNoise, Router: c.Router, Workload: c.Workload,
+			Seed: c.Seed, Pools: c.Pools, Router: c.Router, DecodeRouter: c.DecodeRouter, Handoff: c.Handoff, Link: c.Link,
+			Objectives: c.Objectives, Client: c.Client, FrontEnd: c.FrontEnd, StepNoise: c.StepNoise, Workload: c.Workload,
 		},
 		Fleet: f.Truth(),
 	}

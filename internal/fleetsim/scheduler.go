@@ -1,65 +1,180 @@
 package fleetsim
 
-import "time"
+import (
+	"math"
+	"time"
 
-// chunk is the work of one request in one step.
-type chunk struct {
-	req    *request
-	tokens int
-	decode bool // one further token of a sequence whose whole past is cached; everything else computes prompt or recomputes
-}
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
+)
 
 // scheduler decides, as vLLM V1 does, which requests compute how many tokens in a step: running requests in order of admission
 // (decodes need one token each, so in practice they go first), then waiting ones as token budget, sequence limit and blocks allow.
 type scheduler struct {
-	budget    int // max_num_batched_tokens
-	maxSeqs   int // max_num_seqs
-	blockSize int
-	pool      *blockPool
+	budget     int // max_num_batched_tokens
+	maxSeqs    int // max_num_seqs
+	maxTokens  int // longest context
+	maxChunk   int // most tokens of one prompt in a step (long_prefill_token_threshold); 0: no limit
+	scheduling Scheduling
+	drafts     int // tokens proposed for each decode and step
+	blockSize  int
+	pool       *blockPool
+	access     func(hash uint64, hit bool) // sees lookups; nil unless somebody listens
 
-	waiting queue
-	running []*request
-	chunks  []chunk // the step being planned or executed
+	waiting  queue
+	deferred int // of the waiting, held back in the last plan by the limit on adapters
+	running  []sequence
+	due      []int // of each running sequence: the clock when the plan has to look at it
+	clock    int   // steps of decodes
+	nextEnd  int   // no decode ends before the clock shows this
+	decodes  int   // of the running, sequences that decode
+	context  int   // tokens with keys and values of these decodes
+	tokens   int   // tokens with keys and values of all running requests, shared ones counted for each
+	adapters adapterSlots
+	meter    decodeMeter
 
-	preemptions int // in the step just planned
+	// Of the step planned or executed.
+	now         time.Duration // when it was planned
+	work        physics.Work
+	preemptions int
 	lookups     struct{ queries, hits int }
+
+	hit     []int32    // scratch of cachedPrefix
+	skipped []*request // scratch of planWaiting
+	spare   [][]int32  // block lists of requests that left
 }
 
-// plan fills chunks for a step that starts now.
+// always is due in every step: a request that does not decode yet.
+const always = math.MinInt
+
+// uniform says that every step holds every decode with one token: prompts under way are the newest requests then, and take what
+// the decodes leave.
+func (s *scheduler) uniform() bool {
+	return s.drafts == 0 && s.maxChunk == 0 && s.scheduling != PrefillFirst
+}
+
+// plan settles the work of a step that starts now.
 func (s *scheduler) plan(now time.Duration) {
-	s.chunks = s.chunks[:0]
+	s.now = now
+	s.work = physics.Work{}
 	s.preemptions = 0
 	s.lookups.queries, s.lookups.hits = 0, 0
-	left := s.planRunning()
-	// Blocks that were just taken from a preempted request are not given to new ones.
-	if s.preemptions == 0 {
-		s.planWaiting(now, left)
+	if s.scheduling == PrefillFirst {
+		s.planPromptsOrDecodes()
+	} else {
+		var left int
+		if s.uniform() {
+			left = s.planRunning()
+		} else {
+			left = s.planEach()
+		}
+		// Blocks that were just taken from a preempted request are not given to new ones.
+		if s.preemptions == 0 {
+			s.planWaiting(left)
+		}
 	}
+	s.work.Adapters = s.adapters.distinct(s)
 }
 
 // planRunning schedules requests already admitted and returns the budget left.
 func (s *scheduler) planRunning() int {
-	left := s.budget
-	for i := 0; i < len(s.running) && left > 0; i++ {
-		r := s.running[i]
-		tokens := min(r.tokens()-r.computed, left)
-		if !s.makeRoom(r, tokens) {
+	left := s.budget - s.decodes
+	for i := 0; i < len(s.due); i++ {
+		if s.due[i] > s.clock {
+			continue
+		}
+		if s.due[i] == always {
+			tokens, ok := s.continuePrompt(i, left)
+			if !ok {
+				break
+			}
+			left -= tokens
+		} else if !s.extend(i) {
 			break
 		}
-		s.schedule(r, tokens)
-		left -= tokens
 	}
+	s.work.DecodeSequences = s.decodes
+	s.work.DecodeContext = float64(s.context + s.decodes)
 	return left
 }
 
-// makeRoom frees blocks for a running request by preempting the newest ones; false if the request itself had to go.
-func (s *scheduler) makeRoom(r *request, tokens int) bool {
-	need := s.blocksFor(r.computed+tokens) - len(r.blocks)
+// continuePrompt schedules what fits of a prompt under way, or of a recomputation; false if the request had to go.
+func (s *scheduler) continuePrompt(i, left int) (int, bool) {
+	q := &s.running[i]
+	q.tokens = 0
+	tokens := s.chunk(q.req, left)
+	if tokens == 0 {
+		return 0, true
+	}
+	if !s.makeRoom(q.req, s.blocksFor(q.req.computed+tokens)-q.req.pages()) {
+		return 0, false
+	}
+	s.schedule(q, tokens)
+	return tokens, true
+}
+
+// extend gives a decode that is due, and has one token in the step, the page it needs.
+func (s *scheduler) extend(i int) bool {
+	if s.prompt() {
+		return s.attend(i, 1)
+	}
+	r := s.running[i].req // all its pages are full
+	if !s.makeRoom(r, 1) {
+		return false
+	}
+	full := r.pages()
+	s.hold(r, full+1)
+	s.storeUpTo(r, full)
+	s.due[i] += s.blockSize
+	return true
+}
+
+// attend gives a decode pages for the tokens of the step where it has none left, and publishes the pages it completes; false if the
+// request had to go.
+func (s *scheduler) attend(i, tokens int) bool {
+	q := &s.running[i]
+	r, computed := q.req, s.clock+q.ahead
+	pages := s.blocksFor(computed + tokens)
+	if !s.makeRoom(r, pages-r.pages()) {
+		return false
+	}
+	s.hold(r, pages)
+	s.storeUpTo(r, (computed+1)/s.blockSize)
+	s.due[i] = s.nextDue(q)
+	return true
+}
+
+// nextDue is the clock when a decode, as it is now or after this step, next needs a page or completes one that has to be published
+// at once. Nobody can tell whether other pages are published in time.
+func (s *scheduler) nextDue(q *sequence) int {
+	r := q.req
+	due := r.pages()*s.blockSize - q.ahead
+	if s.prompt() {
+		due = min(due, (r.stored+1)*s.blockSize-1-q.ahead)
+	}
+	return due
+}
+
+// prompt says that pages are published in the step that completes them.
+func (s *scheduler) prompt() bool { return s.pool.events != nil || s.drafts > 0 || s.blockSize == 1 }
+
+// chunk is how many tokens of its prompt a request computes with the given budget left; 0: not now.
+func (s *scheduler) chunk(r *request, left int) int {
+	tokens := r.tokens() - r.computed
+	if s.maxChunk > 0 {
+		tokens = min(tokens, s.maxChunk)
+	}
+	if tokens > left && (s.scheduling == WholePrompts || s.scheduling == PrefillFirst) {
+		return 0
+	}
+	return min(tokens, left)
+}
+
+// makeRoom frees pages for a running request by preempting the newest ones; false if the request itself had to go.
+func (s *scheduler) makeRoom(r *request, need int) bool {
 	for need > s.pool.free {
 		last := len(s.running) - 1
-		victim := s.running[last]
-		s.running = s.running[:last]
-		s.preempt(victim)
+		victim := s.running[last].req
+		s.preempt(last)
 		if victim == r {
 			return false
 		}
@@ -67,149 +182,88 @@ func (s *scheduler) makeRoom(r *request, tokens int) bool {
 	return true
 }
 
-// preempt returns a request to the head of the queue; its cache entries stay until evicted, the rest is computed again.
-func (s *scheduler) preempt(r *request) {
-	s.pool.release(r.blocks)
-	r.blocks, r.stored, r.computed, r.decoding = r.blocks[:0], 0, 0, false
+// preempt returns the newest running request to the head of the queue; its cache entries stay until evicted, the rest is computed
+// again.
+func (s *scheduler) preempt(last int) {
+	r := s.running[last].req
+	s.leave(&s.running[last], s.now)
+	s.running[last] = sequence{}
+	s.running, s.due = s.running[:last], s.due[:last]
+	s.identify(r)
+	s.release(r)
+	r.computed, r.decoding = 0, false
 	r.preemptions++
 	r.unreported++
 	s.preemptions++
 	s.waiting.pushFront(r)
 }
 
-// planWaiting admits requests in order of arrival until something runs out.
-func (s *scheduler) planWaiting(now time.Duration, left int) {
-	for left > 0 && s.waiting.len() > 0 && len(s.running) < s.maxSeqs {
-		r := s.waiting.front()
-		hit := s.cachedPrefix(r)
-		if !s.fits(r, hit) {
-			return
+// startDecoding makes a request whose whole past is computed one of the decodes.
+func (s *scheduler) startDecoding(i int) {
+	q := &s.running[i]
+	r := q.req
+	r.decoding = true
+	q.ahead, q.end = r.computed-s.clock, s.clock+r.limit-r.generated
+	s.due[i] = s.nextDue(q)
+	s.nextEnd = min(s.nextEnd, q.end)
+	s.decodes++
+	s.context += r.computed
+	s.meter.start(&r.shares)
+}
+
+// leave brings a request that leaves the running set up to date; last is when its latest token came.
+func (s *scheduler) leave(q *sequence, last time.Duration) {
+	r := q.req
+	if q.end != 0 {
+		q.settle(s.clock, last)
+		s.decodes--
+		s.context -= r.computed
+		if !q.late {
+			s.meter.stop(&r.shares)
 		}
-		for _, id := range hit {
-			s.pool.touch(id)
+		if !s.prompt() {
+			s.storeUpTo(r, r.computed/s.blockSize)
 		}
-		r.blocks = append(r.blocks, hit...)
-		r.stored = len(hit)
-		r.computed = len(hit) * s.blockSize
-		if r.preemptions == 0 {
-			s.lookups.queries += r.tokens()
-			s.lookups.hits += r.computed
-			r.cachedTokens = r.computed
-			r.firstScheduled = now
-		}
-		s.waiting.popFront()
-		s.running = append(s.running, r)
-		tokens := min(r.tokens()-r.computed, left)
-		s.schedule(r, tokens)
-		left -= tokens
+	}
+	s.tokens -= r.computed
+	s.adapters.stop(r.Adapter)
+}
+
+// schedule adds a prompt, or a part of it, to the step: gives the request its pages and publishes the ones this step fills. They
+// become findable before they are computed: a request admitted later in the same step may already share them.
+func (s *scheduler) schedule(q *sequence, tokens int) {
+	r := q.req
+	q.tokens = tokens
+	s.hold(r, s.blocksFor(r.computed+tokens))
+	s.storeUpTo(r, (r.computed+tokens)/s.blockSize)
+
+	w := &s.work
+	n, before := float64(tokens), float64(r.computed)
+	w.PrefillTokens += tokens
+	w.PrefillSequences++
+	w.PrefillContext += n*before + n*(n+1)/2
+	if r.computed+tokens == r.tokens() {
+		w.PrefillOutputs++
 	}
 }
 
-// cachedPrefix finds the longest run of cached blocks from the start. The last token is always computed, to have something to
-// sample from: a prompt that is cached completely loses its last block.
-func (s *scheduler) cachedPrefix(r *request) []int32 {
-	if !s.pool.caching {
-		return nil
+// finish removes the requests that are done (indices into the running set in rising order) and frees what they hold.
+func (s *scheduler) finish(done []int) {
+	if len(done) == 0 {
+		return
 	}
-	var hit []int32
-	for i := range (r.tokens() - 1) / s.blockSize {
-		id := s.pool.lookup(r.blockHash(i, s.blockSize))
-		if id == none {
-			break
+	kept := done[0]
+	for n, i := range done {
+		s.release(s.running[i].req)
+		next := len(s.running)
+		if n+1 < len(done) {
+			next = done[n+1]
 		}
-		hit = append(hit, id)
+		copy(s.due[kept:], s.due[i+1:next])
+		kept += copy(s.running[kept:], s.running[i+1:next])
 	}
-	return hit
-}
-
-// fits asks whether the whole prompt would find blocks now, not only its first chunk (scheduler_reserve_full_isl of vLLM). Hit
-// blocks that nobody holds count too: they leave the free list.
-func (s *scheduler) fits(r *request, hit []int32) bool {
-	need := s.blocksFor(r.tokens()) - len(hit)
-	for _, id := range hit {
-		if s.pool.blocks[id].refs == 0 {
-			need++
-		}
-	}
-	return need <= s.pool.free
-}
-
-// schedule gives the request its blocks, publishes the ones this step fills, and adds it to the step. Blocks become findable
-// before they are computed: a request admitted later in the same step may already share them.
-func (s *scheduler) schedule(r *request, tokens int) {
-	for end := s.blocksFor(r.computed + tokens); len(r.blocks) < end; {
-		r.blocks = append(r.blocks, s.pool.take())
-	}
-	for full := (r.computed + tokens) / s.blockSize; r.stored < full; r.stored++ {
-		s.pool.store(r.blocks[r.stored], r.blockHash(r.stored, s.blockSize))
-	}
-	s.chunks = append(s.chunks, chunk{req: r, tokens: tokens, decode: r.decoding})
-}
-
-// finish removes the requests that are done from the running set and frees their blocks.
-func (s *scheduler) finish(done func(*request) bool) {
-	kept := s.running[:0]
-	for _, r := range s.running {
-		if done(r) {
-			s.pool.release(r.blocks)
-			continue
-		}
-		kept = append(kept, r)
-	}
-	clear(s.running[len(kept):])
-	s.running = kept
+	clear(s.running[kept:])
+	s.running, s.due = s.running[:kept], s.due[:kept]
 }
 
 func (s *scheduler) blocksFor(tokens int) int { return (tokens + s.blockSize - 1) / s.blockSize }
-
-// work sums up what the planned step costs.
-func (s *scheduler) work() stepWork {
-	var w stepWork
-	for _, c := range s.chunks {
-		r := c.req
-		if c.decode {
-			w.decodeSequences++
-			w.decodeContext += float64(r.computed + 1)
-			continue
-		}
-		n, before := float64(c.tokens), float64(r.computed)
-		w.prefillTokens += c.tokens
-		w.prefillSequences++
-		w.prefillContext += n*before + n*(n+1)/2
-		if r.computed+c.tokens == r.tokens() {
-			w.prefillOutputs++
-		}
-	}
-	return w
-}
-
-// queue is a first-in-first-out queue that can also take a request back at its head.
-type queue struct {
-	items []*request
-	head  int
-}
-
-func (q *queue) len() int        { return len(q.items) - q.head }
-func (q *queue) front() *request { return q.items[q.head] }
-func (q *queue) push(r *request) { q.items = append(q.items, r) }
-
-func (q *queue) popFront() {
-	q.items[q.head] = nil
-	q.head++
-	if q.head > 64 && q.head*2 > len(q.items) {
-		n := copy(q.items, q.items[q.head:])
-		clear(q.items[n:])
-		q.items, q.head = q.items[:n], 0
-	}
-}
-
-func (q *queue) pushFront(r *request) {
-	if q.head == 0 {
-		q.items = append(q.items, nil)
-		copy(q.items[1:], q.items)
-		q.items[0] = r
-		return
-	}
-	q.head--
-	q.items[q.head] = r
-}

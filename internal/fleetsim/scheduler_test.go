@@ -2,56 +2,125 @@ package fleetsim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
 
-// checkBlocks holds the pool to its books: every block is either free or held, references equal holders, the free list is whole.
+// checkSequences holds what the scheduler keeps of its sequences to the requests, before the step that was just executed is over.
+func checkSequences(t *testing.T, w *worker) {
+	t.Helper()
+	s := &w.sched
+	context, decodes, tokens, bs := 0, 0, 0, s.blockSize
+	if len(s.due) != len(s.running) {
+		t.Fatalf("%d due times for %d sequences", len(s.due), len(s.running))
+	}
+	for i := range s.running {
+		q := &s.running[i]
+		r, computed := q.req, q.req.computed
+		if q.end == 0 {
+			if r.decoding || r.computed > r.tokens() || s.due[i] != always {
+				t.Fatalf("decoding %t, computed %d of %d tokens, due at %d", r.decoding, r.computed, r.tokens(), s.due[i])
+			}
+		} else {
+			computed = s.clock + q.ahead
+			context += computed
+			decodes++
+			if q.end <= s.clock || q.end < s.nextEnd || computed+q.end-s.clock != r.PromptTokens+r.limit-1 {
+				t.Fatalf("clock %d, ends at %d, next end %d, %d tokens of %d + %d", s.clock, q.end, s.nextEnd, computed, r.PromptTokens, r.limit)
+			}
+			if s.uniform() && computed+s.due[i]-s.clock > r.pages()*bs {
+				t.Fatalf("due at %d of clock %d, %d tokens in %d pages", s.due[i], s.clock, computed, r.pages())
+			}
+		}
+		tokens += computed
+		if held := r.pages() * bs; computed > held || r.stored*bs > computed || len(r.blocks) > r.named {
+			t.Fatalf("%d tokens in %d pages, %d stored, %d named of %d", computed, r.pages(), r.stored, len(r.blocks), r.named)
+		}
+	}
+	if context != s.context || decodes != s.decodes || tokens != s.tokens {
+		t.Fatalf("%d decodes with %d tokens, all have %d; the scheduler counts %d, %d, %d", decodes, context, tokens, s.decodes, s.context, s.tokens)
+	}
+}
+
+// holders are the requests that hold pages.
+func (w *worker) holders() []*request {
+	all := slices.Concat(w.awaiting, w.landing.all())
+	for i := range w.sched.running {
+		all = append(all, w.sched.running[i].req)
+	}
+	for _, h := range w.handoffs {
+		if h.pinned != nil {
+			all = append(all, h.pinned)
+		}
+	}
+	return all
+}
+
+// checkBlocks holds the pool to its books: every page is either free or held, references equal holders, the free list is whole.
 func checkBlocks(t *testing.T, w *worker) {
 	t.Helper()
 	p := w.sched.pool
 	refs := make([]int32, len(p.blocks))
-	for _, r := range w.sched.running {
+	held := 0
+	for _, r := range w.holders() {
+		held += r.nameless
 		for _, id := range r.blocks {
-			refs[id]++
+			if refs[id]++; refs[id] == 1 {
+				held++
+			}
 		}
 	}
-	held := 0
 	for id := range p.blocks {
 		if p.blocks[id].refs != refs[id] {
 			t.Fatalf("block %d: %d references, %d holders", id, p.blocks[id].refs, refs[id])
 		}
-		if refs[id] > 0 {
-			held++
-		}
 	}
 	listed := 0
 	for id, prev := p.head, none; id != none; prev, id = id, p.blocks[id].next {
-		if p.blocks[id].prev != prev || refs[id] != 0 {
-			t.Fatalf("free list is broken at block %d", id)
+		b := &p.blocks[id]
+		if b.prev != prev || refs[id] != 0 || b.cached != (b.run == 0) {
+			t.Fatalf("list of free blocks is broken at block %d", id)
 		}
-		listed++
+		listed += max(1, int(b.run))
 	}
-	if listed != p.free || held+listed != len(p.blocks) {
-		t.Fatalf("%d held + %d free (list: %d) of %d blocks", held, p.free, listed, len(p.blocks))
+	if listed != p.cached || p.cached > p.free || held+p.free != p.size {
+		t.Fatalf("%d held + %d free, of these %d with content (list: %d), of %d pages", held, p.free, p.cached, listed, p.size)
 	}
-	cached := 0
+	checkIndex(t, p)
+}
+
+// checkIndex holds the index to the blocks: every cached block is found, in its chain, and nothing else.
+func checkIndex(t *testing.T, p *blockPool) {
+	t.Helper()
+	cached, chained := 0, 0
 	for i := range p.blocks {
-		if p.blocks[i].cached {
-			cached++
+		b := &p.blocks[i]
+		if !b.cached {
+			continue
 		}
-	}
-	indexed := 0
-	for hash, id := range p.byHash {
-		for ; id != none; id = p.blocks[id].duplicate {
-			if p.blocks[id].hash != hash || !p.blocks[id].cached {
+		cached++
+		found := false
+		for id := p.lookup(b.hash); id != none; id = p.blocks[id].duplicate {
+			if p.blocks[id].hash != b.hash || !p.blocks[id].cached {
 				t.Fatalf("block %d is indexed under a hash it does not hold", id)
 			}
-			indexed++
+			found = found || id == int32(i)
+		}
+		if !found {
+			t.Fatalf("block %d is not found under its hash", i)
 		}
 	}
-	if cached != indexed {
-		t.Fatalf("%d cached blocks, %d in the index", cached, indexed)
+	for _, slot := range p.index.slots {
+		if slot.block == 0 {
+			continue
+		}
+		for id := slot.block - 1; id != none; id = p.blocks[id].duplicate {
+			chained++
+		}
+	}
+	if cached != chained {
+		t.Fatalf("%d cached blocks, %d in the index", cached, chained)
 	}
 }
 
@@ -82,22 +151,19 @@ func TestSchedulerInvariants(t *testing.T) {
 		requests, prompt, output := randomRequests(seed, 150)
 		cfg := small()
 		cfg.Seed, cfg.Workload = seed, requests
-		cfg.MaxBatchedTokens, cfg.MaxNumSeqs, cfg.MaxModelTokens, cfg.KVBlocks = 96, 12, 400, 27+int(seed)*8
+		pool := &cfg.Pools[0]
+		pool.MaxBatchedTokens, pool.MaxNumSeqs, pool.MaxModelTokens, pool.KVBlocks = 96, 12, 400, 27+int(seed)*8
 		cfg.StepNoise = 0.02
 		var f *Fleet
 		cfg.OnStep = func(s StepTruth) {
-			if n := s.PrefillTokens + s.DecodeSequences; n > cfg.MaxBatchedTokens || n == 0 {
-				t.Fatalf("%d tokens in a step, budget %d", n, cfg.MaxBatchedTokens)
+			if n := s.PrefillTokens + s.DecodeSequences; n > pool.MaxBatchedTokens || n == 0 {
+				t.Fatalf("%d tokens in a step, budget %d", n, pool.MaxBatchedTokens)
 			}
 			w := f.workers[0]
-			if len(w.sched.chunks) > cfg.MaxNumSeqs || len(w.sched.running) > cfg.MaxNumSeqs {
-				t.Fatalf("%d sequences in a step, limit %d", len(w.sched.chunks), cfg.MaxNumSeqs)
+			if len(w.sched.running) > pool.MaxNumSeqs {
+				t.Fatalf("%d running sequences, limit %d", len(w.sched.running), pool.MaxNumSeqs)
 			}
-			for _, c := range w.sched.chunks {
-				if c.req.computed > c.req.tokens() {
-					t.Fatalf("computed %d of %d tokens", c.req.computed, c.req.tokens())
-				}
-			}
+			checkSequences(t, w)
 			checkBlocks(t, w)
 		}
 		f = start(t, cfg)
@@ -121,7 +187,7 @@ func TestSchedulerInvariants(t *testing.T) {
 		if truth.CachedTokens == 0 {
 			t.Errorf("seed %d: shared prefixes were never found", seed)
 		}
-		if f.workers[0].sched.pool.free != cfg.KVBlocks-1 {
+		if f.workers[0].sched.pool.free != pool.KVBlocks-1 {
 			t.Errorf("seed %d: blocks still held after the last request", seed)
 		}
 	}
@@ -137,80 +203,9 @@ func TestFullHitComputesTheLastBlock(t *testing.T) {
 	if truth.CachedTokens != 48 || truth.PrefillTokens != 64+16 {
 		t.Errorf("cached %d, computed %d; want 48 and 80", truth.CachedTokens, truth.PrefillTokens)
 	}
-	s := &f.workers[0].stats
-	if s.prefixQueries != 128 || s.prefixHits != 48 || s.computedTokens != 80 || s.cachedTokens != 48 {
-		t.Errorf("queries %d hits %d computed %d cached %d; want 128, 48, 80, 48", s.prefixQueries, s.prefixHits, s.computedTokens, s.cachedTokens)
-	}
-}
-
-func TestEvictionTakesTheOldestLeafFirst(t *testing.T) {
-	p := newBlockPool(4, true)
-	hold := func(hashes ...uint64) []int32 {
-		var ids []int32
-		for _, h := range hashes {
-			id := p.take()
-			p.store(id, h)
-			ids = append(ids, id)
-		}
-		return ids
-	}
-	old, young := hold(1, 2), hold(3, 4)
-	p.release(old)
-	p.release(young)
-	for _, want := range []uint64{2, 1, 4, 3} {
-		if p.lookup(want) == none {
-			t.Fatalf("hash %d was evicted too early", want)
-		}
-		p.take()
-		if p.lookup(want) != none {
-			t.Fatalf("hash %d was not the next to be evicted", want)
-		}
-	}
-}
-
-func TestBlocksWithoutContentAreReusedFirst(t *testing.T) {
-	p := newBlockPool(3, true)
-	cached := p.take()
-	p.store(cached, 1)
-	empty := p.take()
-	p.release([]int32{cached, empty})
-	if got := p.take(); got != empty {
-		t.Errorf("took block %d, want the empty block %d", got, empty)
-	}
-}
-
-func TestDuplicateHashesLiveSideBySide(t *testing.T) {
-	p := newBlockPool(3, true)
-	a, b := p.take(), p.take()
-	p.store(a, 9)
-	p.store(b, 9)
-	p.release([]int32{a})
-	p.take() // the third block
-	p.take() // evicts a
-	if got := p.lookup(9); got != b {
-		t.Errorf("lookup: got block %d, want the duplicate %d", got, b)
-	}
-}
-
-func TestQueueKeepsOrder(t *testing.T) {
-	var q queue
-	next, front := 0, -1
-	for i := range 500 {
-		q.push(&request{limit: i})
-		if i%3 != 0 {
-			if got := q.front().limit; got != next {
-				t.Fatalf("front is %d, want %d", got, next)
-			}
-			r := q.front()
-			q.popFront()
-			next++
-			if i%7 == 0 {
-				q.pushFront(r)
-				next, front = next-1, r.limit
-			}
-		}
-	}
-	if q.len() != 500-next || front < 0 {
-		t.Errorf("length %d, want %d", q.len(), 500-next)
+	p := readPage(t, f, 0)
+	queries, hits := p("prefix_cache_queries_total"), p("prefix_cache_hits_total")
+	if cached := p("prompt_tokens_cached_total"); queries != 128 || hits != 48 || cached != 48 {
+		t.Errorf("queries %g hits %g cached %g; want 128, 48, 48", queries, hits, cached)
 	}
 }

@@ -1,10 +1,14 @@
 package fleetsim
 
-import "time"
+import (
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
+)
 
 // Truth is what really happened up to a point of simulated time, on one worker or summed over a fleet. All figures are cumulative,
 // so the truth of a window is the difference of two snapshots (quantiles excepted). Work of a step counts when the step ends;
-// until then its elapsed part is InFlightSeconds, and busy + idle + in flight = workers x simulated seconds.
+// until then its elapsed part is InFlightSeconds, and busy + idle + in flight + abandoned = workers x simulated seconds.
 type Truth struct {
 	SimulatedSeconds float64 `json:"simulated_seconds"`
 	Workers          int     `json:"workers"`
@@ -33,6 +37,14 @@ type Truth struct {
 	DecodeTokens        int64   `json:"decode_tokens"`         // sum of n over steps
 	DecodeContextTokens float64 `json:"decode_context_tokens"` // sum of c over steps
 
+	Resources
+	IdleJoules     float64 `json:"idle_joules"`      // drawn between steps
+	InFlightJoules float64 `json:"in_flight_joules"` // of the elapsed part of steps not finished
+
+	// Of steps that the end of a process cut short; their work counts nowhere else.
+	AbandonedSeconds float64 `json:"abandoned_seconds"`
+	AbandonedJoules  float64 `json:"abandoned_joules"`
+
 	// Waiting of decodes: sum of step time x n, and the part that co-scheduled prefill causes, sum of (t(p,n,c) - t(0,n,c)) x n.
 	DecodeSequenceSeconds      float64 `json:"decode_sequence_seconds"`
 	DecodeDelaySequenceSeconds float64 `json:"decode_delay_sequence_seconds"`
@@ -46,10 +58,19 @@ type Truth struct {
 	CachedTokens     int64 `json:"cached_tokens"` // the part of PromptTokens found in the prefix cache
 	OutputTokens     int64 `json:"output_tokens"`
 
+	DraftedTokens  int64 `json:"drafted_tokens"`  // proposed by speculative decoding
+	AcceptedTokens int64 `json:"accepted_tokens"` // the part of DraftedTokens that was kept
+
 	TTFT  Latency `json:"ttft_seconds"`
 	ITL   Latency `json:"itl_seconds"`
 	E2E   Latency `json:"e2e_seconds"`
 	Queue Latency `json:"queue_seconds"` // arrival to first scheduled
+
+	Goodput   Goodput      `json:"goodput"`
+	Transfers TransferSums `json:"transfers"`
+	Faults    FaultSums    `json:"faults"`
+
+	KV *KVTruth `json:"kv,omitempty"` // with Config.KVLedger
 }
 
 // Latency summarises all values since the start, in seconds; quantiles are exact to 0.25 %.
@@ -91,6 +112,8 @@ type StepTruth struct {
 	PrefillContext     float64 `json:"prefill_context"`
 	DecodeSequences    int     `json:"decode_sequences"`
 	DecodeContext      float64 `json:"decode_context_tokens"`
+	ClockRatio         float64 `json:"clock_ratio"` // below 1: slowed by the power limit
+	Resources
 }
 
 // ledger accumulates the truth of one worker.
@@ -99,46 +122,49 @@ type ledger struct {
 	ttft, itl, e2e, queue fineHistogram
 }
 
-func newLedger() ledger {
-	return ledger{ttft: newFineHistogram(), itl: newFineHistogram(), e2e: newFineHistogram(), queue: newFineHistogram()}
-}
-
-// step books a finished step and returns its truth.
-func (l *ledger) step(w stepWork, s shapley, start, length time.Duration) StepTruth {
-	t, seconds := &l.sums, length.Seconds()
+// step books a finished step of a group of GPUs.
+func (l *ledger) step(w *physics.Work, s *physics.DemandShares, seconds, gpus float64) {
+	t := &l.sums
 	t.Steps++
 	t.BusySeconds += seconds
-	t.PrefillSeconds += s.prefill
-	t.DecodeSeconds += s.decode
-	t.PrefillLowSeconds += s.low
-	t.PrefillHighSeconds += s.high
-	t.PrefillTokens += int64(w.prefillTokens)
-	t.PrefillContext += w.prefillContext
-	t.DecodeTokens += int64(w.decodeSequences)
-	t.DecodeContextTokens += w.decodeContext
-	n := float64(w.decodeSequences)
+	t.PrefillSeconds += s.Prefill.Seconds
+	t.DecodeSeconds += s.Decode.Seconds
+	t.PrefillLowSeconds += s.Low.Seconds
+	t.PrefillHighSeconds += s.High.Seconds
+	t.bookShares(s, gpus)
+	t.PrefillTokens += int64(w.PrefillTokens)
+	t.PrefillContext += w.PrefillContext
+	t.DecodeTokens += int64(w.DecodeSequences)
+	t.DecodeContextTokens += w.DecodeContext
+	n := float64(w.DecodeSequences)
 	t.DecodeSequenceSeconds += seconds * n
 	switch {
-	case w.decodeSequences == 0:
+	case w.DecodeSequences == 0:
 		t.PrefillOnlySteps++
-	case w.prefillTokens == 0:
+	case w.PrefillTokens == 0:
 		t.DecodeOnlySteps++
 	default:
 		t.MixedSteps++
-		t.DecodeDelaySequenceSeconds += (seconds - s.decodeAlone) * n
-		if seconds > 3*s.decodeAlone {
+		t.DecodeDelaySequenceSeconds += (seconds - s.DecodeAlone) * n
+		if seconds > 3*s.DecodeAlone {
 			t.StallSteps++
 		}
 	}
-	if w.decodeSequences+w.prefillOutputs > 0 {
+	if w.DecodeSequences+w.PrefillOutputs > 0 {
 		t.OutputSteps++
 	}
-	return StepTruth{
+}
+
+// stepTruth is the truth of a finished step.
+func stepTruth(w *physics.Work, s *physics.DemandShares, start time.Duration, seconds, gpus float64) StepTruth {
+	t := StepTruth{
 		StartSeconds: start.Seconds(), Seconds: seconds,
-		PrefillSeconds: s.prefill, PrefillLowSeconds: s.low, PrefillHighSeconds: s.high,
-		PrefillTokens: w.prefillTokens, PrefillContext: w.prefillContext,
-		DecodeSequences: w.decodeSequences, DecodeContext: w.decodeContext,
+		PrefillSeconds: s.Prefill.Seconds, PrefillLowSeconds: s.Low.Seconds, PrefillHighSeconds: s.High.Seconds,
+		PrefillTokens: w.PrefillTokens, PrefillContext: w.PrefillContext,
+		DecodeSequences: w.DecodeSequences, DecodeContext: w.DecodeContext, ClockRatio: s.Step.ClockRatio,
 	}
+	t.bookShares(s, gpus)
+	return t
 }
 
 // merge adds another worker's sums and latencies.
@@ -149,6 +175,9 @@ func (l *ledger) merge(o *ledger) {
 	t.DecodeSeconds += u.DecodeSeconds
 	t.PrefillLowSeconds += u.PrefillLowSeconds
 	t.PrefillHighSeconds += u.PrefillHighSeconds
+	t.addResources(&u.Resources)
+	t.AbandonedSeconds += u.AbandonedSeconds
+	t.AbandonedJoules += u.AbandonedJoules
 	t.Steps += u.Steps
 	t.PrefillOnlySteps += u.PrefillOnlySteps
 	t.DecodeOnlySteps += u.DecodeOnlySteps
@@ -169,17 +198,32 @@ func (l *ledger) merge(o *ledger) {
 	t.PromptTokens += u.PromptTokens
 	t.CachedTokens += u.CachedTokens
 	t.OutputTokens += u.OutputTokens
+	t.Goodput.add(&u.Goodput)
+	t.Transfers.add(&u.Transfers)
+	t.Faults.add(&u.Faults)
+	t.DraftedTokens += u.DraftedTokens
+	t.AcceptedTokens += u.AcceptedTokens
 	l.ttft.add(&o.ttft)
 	l.itl.add(&o.itl)
 	l.e2e.add(&o.e2e)
 	l.queue.add(&o.queue)
 }
 
+// remainder is what finished steps do not account for: the elapsed part of steps in progress, and idling.
+type remainder struct{ inFlightSeconds, inFlightJoules, idleJoules float64 }
+
+func (r *remainder) add(o remainder) {
+	r.inFlightSeconds += o.inFlightSeconds
+	r.inFlightJoules += o.inFlightJoules
+	r.idleJoules += o.idleJoules
+}
+
 // snapshot completes the sums with time and latencies.
-func (l *ledger) snapshot(now time.Duration, workers int, inFlight float64) Truth {
+func (l *ledger) snapshot(now time.Duration, workers int, rest remainder) Truth {
 	t := l.sums
-	t.SimulatedSeconds, t.Workers, t.InFlightSeconds = now.Seconds(), workers, inFlight
-	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-inFlight)
+	t.SimulatedSeconds, t.Workers = now.Seconds(), workers
+	t.InFlightSeconds, t.InFlightJoules, t.IdleJoules = rest.inFlightSeconds, rest.inFlightJoules, rest.idleJoules
+	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-rest.inFlightSeconds-t.AbandonedSeconds)
 	t.TTFT, t.ITL, t.E2E, t.Queue = l.ttft.summary(), l.itl.summary(), l.e2e.summary(), l.queue.summary()
 	return t
 }

@@ -4,6 +4,9 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
 )
 
 // idle is the end of the current step of a worker that has none.
@@ -11,43 +14,83 @@ const idle = time.Duration(math.MaxInt64)
 
 // worker is one engine core: a scheduler, its KV pool, and a GPU group that takes time.
 type worker struct {
-	index     int
-	cost      *costModel
-	sched     scheduler
-	stats     engineStats
-	truth     ledger
-	noise     float64 // standard deviation of log step time
-	random    *rand.Rand
-	maxTokens int
-	onStep    func(StepTruth)
-	onRequest func(RequestTruth)
+	index      int
+	pool       int // its pool's place in the configuration
+	role       Role
+	facts      engine.Facts
+	place      int // in the agenda's heap
+	answered   int // requests over since the fleet last looked
+	cost       *physics.Cost
+	sched      scheduler
+	book       engine.Book
+	frontEnd   engine.Frontend // nil if there is none
+	last       answeredLast
+	truth      ledger
+	noise      float64 // standard deviation of log step time
+	random     *rand.Rand
+	speed      float64
+	phaseSpeed PhaseSpeed
+	hashSeed   uint64
+	nextSeed   uint64 // of the next process
+	maxTokens  int
+	objectives Objectives
+	onStep     func(StepTruth)
+	onRequest  func(RequestTruth)
+	onKV       func(KVBatch)
+	passes     *passRecorder // nil unless somebody listens
+	kv         *kvLedger     // nil unless the pool is audited
+
+	kvTraffic
+	down bool
 
 	inbox []*request // arrived; the engine core looks between steps only
 
+	told     engine.Request // scratch of what the book is told
+	toldStep engine.Step
+	done     []int // running sequences that produced their last token in this step
+
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
-	stepWork           stepWork
-	stepClean          float64 // step time without noise, s
+	stepWork           physics.Work
+	stepDemand         physics.Demand // without noise
+
+	toldEvictions   int64 // of the pool's
+	countsEvictions bool  // the engine's page has them
+
+	verifier *verifier // nil without speculative decoding
+	device   device
+	gpuSums  gpuSums // of finished and abandoned steps
 }
 
-// submit hands the worker a request that arrives now. A prompt that leaves no room for an answer is refused, as by the API server.
-func (w *worker) submit(r *request) {
-	w.truth.sums.ArrivedRequests++
-	if r.PromptTokens >= w.maxTokens {
-		w.truth.sums.RejectedRequests++
-		return
+// publish hands out the events and the record of the step that ends.
+func (w *worker) publish(now time.Duration, seconds float64) {
+	if events := w.sched.pool.events.take(); len(events) > 0 {
+		w.onKV(KVBatch{Worker: w.index, Process: w.process(), At: now, Events: events})
 	}
+	w.passes.finished(now, seconds, &w.sched)
+}
+
+// submit hands the worker a request that reaches its API server now.
+func (w *worker) submit(r *request, now time.Duration) {
+	r.arrived = now
 	r.limit = min(r.OutputTokens, w.maxTokens-r.PromptTokens)
+	if w.role == Prefill {
+		r.limit = 1
+	}
 	w.inbox = append(w.inbox, r)
 	if w.stepEnd == idle {
-		w.begin(r.At)
+		w.begin(now)
 	}
 }
 
 // load is the number of requests the worker has not finished.
-func (w *worker) load() int { return len(w.inbox) + w.sched.waiting.len() + len(w.sched.running) }
+func (w *worker) load() int {
+	n := len(w.inbox) + w.sched.waiting.len() + len(w.sched.running)
+	return n + w.bootstrapping + w.arriving.len() + len(w.awaiting) + w.landing.len()
+}
 
 // begin starts a step at the given time, or goes idle if there is nothing to do.
 func (w *worker) begin(now time.Duration) {
+	w.kv.sync()
 	for _, r := range w.inbox {
 		r.queued = now
 		w.sched.waiting.push(r)
@@ -56,97 +99,60 @@ func (w *worker) begin(now time.Duration) {
 	w.inbox = w.inbox[:0]
 
 	w.stepEnd = idle
+	w.admit(now)
 	w.sched.plan(now)
-	w.stats.prefixQueries += int64(w.sched.lookups.queries)
-	w.stats.prefixHits += int64(w.sched.lookups.hits)
+	w.reserve(now)
+	w.tellLookups()
+	w.tellEvictions()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
-	if len(w.sched.chunks) == 0 {
+	if w.sched.work == (physics.Work{}) {
+		w.tellIdling(now)
+		w.passes.rest(now)
 		return
 	}
-	w.stepWork = w.sched.work()
-	w.stepClean = w.cost.seconds(w.stepWork)
+	w.passes.planned(&w.sched)
+	w.stepWork = w.sched.work
+	w.stepDemand = w.cost.Demand(w.stepWork)
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
-	w.stepEnd = now + max(time.Duration(w.stepClean*factor*float64(time.Second)), 1)
+	w.stepEnd = now + max(time.Duration(w.paced()*factor/w.speed*float64(time.Second)), 1)
 }
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
 func (w *worker) end() {
-	now, length := w.stepEnd, w.stepEnd-w.stepStart
-	step := w.truth.step(w.stepWork, w.cost.split(w.stepWork, w.stepClean, length.Seconds()), w.stepStart, length)
-	outputs, credited := w.emit(now)
-	w.stats.iteration(outputs, credited)
-	w.sched.finish(func(r *request) bool { return r.generated == r.limit })
-	w.stats.running, w.stats.waiting = len(w.sched.running), w.sched.waiting.len()
-	w.stats.kvUsage = w.sched.pool.usage()
+	w.kv.sync()
+	now, seconds := w.stepEnd, (w.stepEnd - w.stepStart).Seconds()
+	shares := w.divide(seconds)
+	w.truth.step(&w.stepWork, &shares, seconds, w.device.gpus)
+	w.gpuSums.add(&w.stepWork, &shares.Step, 1)
+	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
+	told := &w.toldStep
+	*told = engine.Step{
+		End: now, Seconds: seconds,
+		PrefillTokens: w.stepWork.PrefillTokens, PrefillSequences: w.stepWork.PrefillSequences, PrefillContext: w.stepWork.PrefillContext,
+		DecodeSequences: w.stepWork.DecodeSequences, DecodeContext: w.stepWork.DecodeContext,
+	}
+	w.emit(now, told, &shares)
+	w.sched.finish(w.done)
+	w.sched.work = physics.Work{} // it is done; the plan is empty until the next
+	told.State = w.state()
+	w.book.Step(told)
+	w.publish(now, seconds)
 	if w.onStep != nil {
+		step := stepTruth(&w.stepWork, &shares, w.stepStart, seconds, w.device.gpus)
 		step.Worker = w.index
 		w.onStep(step)
 	}
 	w.begin(now)
 }
 
-// emit advances every request of the step; it returns the tokens produced and the computed prompt tokens of the requests among
-// them that got their first one.
-func (w *worker) emit(now time.Duration) (outputs, credited int) {
-	regular := 0 // sequences whose previous token came with the previous step: one common interval
-	for _, c := range w.sched.chunks {
-		r := c.req
-		w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+c.tokens)-r.computed))
-		r.computed += c.tokens
-		r.reached = max(r.reached, r.computed)
-		if r.computed < r.tokens() {
-			continue
-		}
-		outputs++
-		r.decoding = true
-		r.generated++
-		switch {
-		case r.generated == 1:
-			r.firstToken = now
-			credited += r.PromptTokens - r.cachedTokens
-			w.bookFirstToken(r)
-		case r.lastToken == w.stepStart:
-			regular++
-		default:
-			w.bookInterval(now-r.lastToken, 1)
-		}
-		r.lastToken = now
-		w.stats.preemptions += int64(r.unreported)
-		r.unreported = 0
-		if r.generated == r.limit {
-			w.bookFinish(r)
-		}
-	}
-	if regular > 0 {
-		w.bookInterval(now-w.stepStart, regular)
-	}
-	w.truth.sums.OutputTokens += int64(outputs)
-	return outputs, credited
-}
+// process is the number of the worker's process, from 0.
+func (w *worker) process() int { return int(w.truth.sums.Faults.Restarts) }
 
-func (w *worker) bookInterval(d time.Duration, n int) {
-	w.stats.itl.observeN(d.Seconds(), n)
-	w.truth.itl.observeN(d.Seconds(), n)
-}
-
-func (w *worker) bookFirstToken(r *request) {
-	w.stats.firstToken(r)
-	t := &w.truth.sums
-	t.PromptTokens += int64(r.PromptTokens)
-	t.CachedTokens += int64(r.cachedTokens)
-	w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
-}
-
-func (w *worker) bookFinish(r *request) {
-	w.stats.finished(r, w.maxTokens)
-	w.truth.sums.FinishedRequests++
-	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
-	w.truth.queue.observeN((r.firstScheduled - r.At).Seconds(), 1)
-	if w.onRequest != nil {
-		w.onRequest(r.truth(w.index))
-	}
+// divide plays the game of the phases over the step in progress, which takes the given time.
+func (w *worker) divide(seconds float64) physics.DemandShares {
+	return w.cost.Divide(w.stepDemand, w.stepWork, seconds/w.stepDemand.Seconds)
 }
 
 // inFlight is the elapsed part of the step in progress, s.
@@ -155,4 +161,31 @@ func (w *worker) inFlight(now time.Duration) float64 {
 		return 0
 	}
 	return (now - w.stepStart).Seconds()
+}
+
+// elapsed is the part of the step in progress that has passed, 0 to 1, and its demand; 0 without a step.
+func (w *worker) elapsed(now time.Duration) (float64, physics.Demand) {
+	if w.stepEnd == idle {
+		return 0, physics.Demand{ClockRatio: 1}
+	}
+	seconds := (w.stepEnd - w.stepStart).Seconds()
+	return w.inFlight(now) / seconds, w.divide(seconds).Step
+}
+
+// remainder is what the worker's finished steps do not account for by now.
+func (w *worker) remainder(now time.Duration) remainder {
+	part, step := w.elapsed(now)
+	t := &w.truth.sums
+	r := remainder{inFlightSeconds: w.inFlight(now), inFlightJoules: part * step.Joules}
+	r.idleJoules = max(0, now.Seconds()-t.BusySeconds-t.AbandonedSeconds-r.inFlightSeconds) * w.cost.IdlePower()
+	return r
+}
+
+// abandon gives up the step in progress: it has taken time and energy, but nothing comes of it.
+func (w *worker) abandon(now time.Duration) {
+	part, step := w.elapsed(now)
+	w.gpuSums.add(&w.stepWork, &step, part)
+	w.truth.sums.AbandonedSeconds += w.inFlight(now)
+	w.truth.sums.AbandonedJoules += part * step.Joules
+	w.stepEnd = idle
 }

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
 )
 
 // Workload is a stream of arrivals: Synthetic, Trace, ClosedLoop or Script.
@@ -40,10 +42,15 @@ type Synthetic struct {
 }
 
 func (s Synthetic) open(f *figures, random *rand.Rand) (source, error) {
-	row, err := pick("workload.shape", s.Shape, f.Workloads)
+	row, err := physics.Pick("workload.shape", s.Shape, f.Workloads)
 	if err != nil {
 		return nil, err
 	}
+	return s.openRow(s.Shape, row, random)
+}
+
+// openRow starts traffic with the distributions of a row; name is what its errors call the row.
+func (s Synthetic) openRow(name string, row workloadFigures, random *rand.Rand) (source, error) {
 	if !(s.Load > 0) || math.IsInf(s.Load, 0) {
 		return nil, fmt.Errorf("workload.load: must be above 0, is %g", s.Load)
 	}
@@ -54,10 +61,10 @@ func (s Synthetic) open(f *figures, random *rand.Rand) (source, error) {
 		return nil, fmt.Errorf("workload.shared_prefixes and shared_prefix_tokens: must be at least 1 with a shared_prefix_share, are %d and %d",
 			s.SharedPrefixes, s.SharedPrefixTokens)
 	}
-	if err := row.PromptTokens.check(s.Shape + ".prompt_tokens"); err != nil {
+	if err := row.PromptTokens.check(name + ".prompt_tokens"); err != nil {
 		return nil, err
 	}
-	if err := row.OutputTokens.check(s.Shape + ".output_tokens"); err != nil {
+	if err := row.OutputTokens.check(name + ".output_tokens"); err != nil {
 		return nil, err
 	}
 	return &synthetic{cfg: s, row: row, random: random}, nil

@@ -161,7 +161,7 @@ func TestTraceLoops(t *testing.T) {
 
 func TestMooncakeTraceSharesPrefixes(t *testing.T) {
 	cfg := small()
-	cfg.MaxBatchedTokens, cfg.MaxModelTokens = 2048, 4096
+	cfg.Pools[0].MaxBatchedTokens, cfg.Pools[0].MaxModelTokens = 2048, 4096
 	cfg.Workload = Trace{Path: write(t, "m.jsonl.zst", mooncakeLines), Load: 1}
 	f := start(t, cfg)
 	finish(t, f)
@@ -207,7 +207,7 @@ func TestTraceErrorsNameFileLineAndValue(t *testing.T) {
 // What arrived before a bad line is served, and the error stays.
 func TestBadLineStopsTheArrivalsOnly(t *testing.T) {
 	cfg := small()
-	cfg.MaxModelTokens, cfg.MaxBatchedTokens = 4096, 512
+	cfg.Pools[0].MaxModelTokens, cfg.Pools[0].MaxBatchedTokens = 4096, 512
 	cfg.Workload = Trace{Path: write(t, "a.csv", azureLines+"oops\n"), Load: 1}
 	f := start(t, cfg)
 	for range 2 {

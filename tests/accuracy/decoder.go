@@ -7,7 +7,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 // newDecoder returns the llm_engine receiver's way from a page to metrics, at times of our choosing.
@@ -23,7 +23,7 @@ func newDecoder() (func(page []byte, at time.Time) (pmetric.Metrics, error), err
 		MaxSeries: 20_000,
 	})
 	return func(page []byte, at time.Time) (pmetric.Metrics, error) {
-		md, _, err := book.Scrape(page, false, at, fleetsim.VLLMVersion)
+		md, _, err := book.Scrape(page, false, at, engine.VLLMVersion)
 		return md, err
 	}, nil
 }

@@ -27,8 +27,10 @@ type outcome struct {
 // Scrapes have a random phase and a jitter of 2 %, as real ones have.
 func replay(s scenario, workload fleetsim.Workload) (outcome, error) {
 	cfg := fleetsim.DefaultConfig()
-	cfg.Seed, cfg.MaxBatchedTokens, cfg.Workload = s.seed, s.budget, workload
-	cfg.Model, cfg.GPU, cfg.Precision, cfg.TensorParallel = s.model, s.gpu, s.precision, s.tensorParallel
+	cfg.Seed, cfg.Workload = s.seed, workload
+	pool := &cfg.Pools[0]
+	pool.MaxBatchedTokens = s.budget
+	pool.Model, pool.GPU, pool.Precision, pool.TensorParallel = s.model, s.gpu, s.precision, s.tensorParallel
 	fleet, err := fleetsim.New(cfg)
 	if err != nil {
 		return outcome{}, err

@@ -1,0 +1,17 @@
+package physics
+
+import (
+	"os"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// figures reads the real constants.
+func figures() (*Figures, error) {
+	b, err := os.ReadFile("../figures.yaml")
+	if err != nil {
+		return nil, err
+	}
+	var f Figures
+	return &f, yaml.Unmarshal(b, &f)
+}
