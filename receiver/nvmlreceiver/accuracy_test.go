@@ -17,8 +17,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.uber.org/zap"
 
-	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"     //nolint:depguard // tests only: the GPUs
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu/gputest" //nolint:depguard // tests only: the library
+	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu/gputest"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gonvml"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"

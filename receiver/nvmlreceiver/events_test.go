@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/plog"
 
-	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu" //nolint:depguard // tests only: the GPUs
+	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/xid"
 )

@@ -16,7 +16,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap/zapcore"
 
-	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu" //nolint:depguard // tests only: the GPUs
+	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 

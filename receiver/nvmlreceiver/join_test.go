@@ -17,7 +17,7 @@ import (
 	"google.golang.org/grpc"
 	api "k8s.io/kubelet/pkg/apis/podresources/v1"
 
-	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu" //nolint:depguard // tests only: the GPUs
+	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/hostproc/podresources"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"

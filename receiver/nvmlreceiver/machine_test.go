@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu" //nolint:depguard // tests only: the GPUs
+	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 

@@ -20,8 +20,8 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
-	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"     //nolint:depguard // tests only: the GPUs
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu/gputest" //nolint:depguard // tests only: the library
+	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu/gputest"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/metadata"
 )
