@@ -14,7 +14,7 @@ SOURCES  := $(shell find receiver processor exporter internal cmd -name '*.go' -
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
 VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 
-# The collector needs cgo for NVML later on; without -buildvcs the same sources give the same binary in any checkout.
+# NVML needs cgo; without -buildvcs the same sources give the same binary in any checkout.
 export CGO_ENABLED := 1
 export GOFLAGS := -buildvcs=false
 # go-nvml wraps functions that NVIDIA has marked as deprecated; hundreds of warnings would hide others.
@@ -57,7 +57,12 @@ $(TOOLS)/%: internal/tools/go.mod
 .PHONY: test
 test: build ## Everything that must hold: unit, race, lifecycle, golden, end to end, YAML, README commands
 	$(GO) test -race ./...
+	CGO_ENABLED=0 $(GO) test ./receiver/nvmlreceiver/...
 	$(GO) -C tests test -race -count=1 ./accuracy ./e2e
+
+.PHONY: test-gpu
+test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
+	$(GO) test -tags gpu -count=1 -timeout 30m -v -run OnAGPU ./receiver/nvmlreceiver
 
 .PHONY: test-browser
 test-browser: build ## The page in a real browser against the real binary
