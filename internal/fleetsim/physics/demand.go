@@ -42,7 +42,7 @@ func (m *Cost) Demand(w Work) Demand {
 	if w.DecodeContext > 0 {
 		m.context(&s, w.DecodeContext, 1)
 	}
-	if m.draftShare > 0 && decodeRows > w.DecodeSequences {
+	if m.draftShare > 0 && w.DecodeSequences > 0 && decodeRows > w.DecodeSequences {
 		// Every further token of a sequence took one pass of the draft model over all sequences.
 		n := float64(w.DecodeSequences)
 		share := m.draftShare * (float64(decodeRows)/n - 1)

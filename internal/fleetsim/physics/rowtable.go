@@ -81,6 +81,9 @@ func (t *rowTable) at(rows float64) rowCost {
 	}
 	i, f := gridPosition(rows)
 	a, b := &t.cells[i], &t.cells[i+1]
+	if f == 0 && beyond == 1 {
+		return *a
+	}
 	return rowCost{
 		gemm:        (a.gemm + f*(b.gemm-a.gemm)) * beyond,
 		headRow:     a.headRow + f*(b.headRow-a.headRow),
