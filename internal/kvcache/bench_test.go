@@ -1,8 +1,17 @@
 package kvcache
 
 import (
+	"syscall"
 	"testing"
+	"time"
 )
+
+// cpu is the processor time of this process: on a busy machine it says more than the clock on the wall.
+func cpu() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
 
 // BenchmarkStep is a steady state of a million resident blocks: each iteration stores a prompt of 32 new blocks below a sequence of 32
 // that is found, and removes as many.
@@ -33,11 +42,11 @@ func BenchmarkStep(b *testing.B) {
 		step()
 	}
 	b.ReportAllocs()
+	began := cpu()
 	for b.Loop() {
 		step()
 	}
-	b.ReportMetric(float64(b.N)*run/b.Elapsed().Seconds(), "blocks/s")
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/run, "ns/block")
+	b.ReportMetric(float64(b.N)*run/(cpu()-began).Seconds(), "blocks/cpu-s")
 }
 
 // BenchmarkTouch finds a sequence of 1,000 blocks again and again among a million.
@@ -56,6 +65,7 @@ func BenchmarkTouch(b *testing.B) {
 	last, now := uint64(0), 1e4
 	one := make([]uint64, 1)
 	b.ReportAllocs()
+	began := cpu()
 	for b.Loop() {
 		last++
 		now += 100
@@ -65,5 +75,5 @@ func BenchmarkTouch(b *testing.B) {
 		x.EndBatch()
 		x.Remove(one, GPU, 0)
 	}
-	b.ReportMetric(float64(b.N)*1000/b.Elapsed().Seconds(), "references/s")
+	b.ReportMetric(float64(b.N)*1000/(cpu()-began).Seconds(), "references/cpu-s")
 }

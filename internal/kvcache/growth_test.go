@@ -189,6 +189,7 @@ func TestFleet(t *testing.T) {
 	assert.Equal(t, uint64(20*16), xs[2].Totals().RoutedTokens)
 	assert.Equal(t, View{Workers: 3, Known: 3, Blocks: 220, Distinct: 150, DuplicateTokens: 70 * 16}, f.View())
 	xs[0].Remove(span(1, 100), GPU, 0)
+	xs[0].EndBatch()
 	xs[1].Gap()
 	assert.Equal(t, View{Workers: 3, Known: 2, Blocks: 120, Distinct: 100, DuplicateTokens: 20 * 16}, f.View())
 	xs[1].Clear()

@@ -13,6 +13,8 @@ type Index struct {
 	live  int
 
 	run      run
+	removal  removal
+	touched  uint64   // keeps the compiler from dropping the reads of touch
 	sequence []uint32 // of run and its ancestors, from the last block to the first
 
 	now, start float64 // seconds
@@ -111,26 +113,6 @@ func (x *Index) refuse(tier Tier) {
 	x.totals.Refused++
 	x.totals.Resident[tier]++
 	x.refused[tier]++
-}
-
-// Remove takes away one copy of each block.
-func (x *Index) Remove(hashes []uint64, tier Tier, group int) {
-	x.EndBatch()
-	defer x.fleet.lock().unlock()
-	for _, hash := range hashes {
-		x.totals.Removed[tier]++
-		i := x.find(keyOf(hash, tier, group))
-		switch {
-		case i != none && x.slots.at(i).live():
-			x.leave(i, tier)
-		case x.refused[tier] > 0:
-			x.refused[tier]--
-			x.totals.Resident[tier]--
-		default:
-			x.totals.UnknownRemovals++
-		}
-	}
-	x.resync()
 }
 
 // leave takes away one copy of a resident block.

@@ -22,12 +22,13 @@ func (x *Index) Store(e Stored) {
 	if len(e.Hashes) == 0 {
 		return
 	}
+	x.endRemoval()
 	r := &x.run
 	if n := len(r.hashes); n > 0 {
 		f := &r.first
 		joins := e.HasParent && e.Parent == r.hashes[n-1] && e.Tier == f.Tier && e.Group == f.Group && e.Tokens == f.Tokens
 		if !joins {
-			x.EndBatch()
+			x.endRun()
 		}
 	}
 	for hashes := e.Hashes; len(hashes) > 0; {
@@ -40,13 +41,18 @@ func (x *Index) Store(e Stored) {
 		hashes = hashes[n:]
 		if len(r.hashes) == maxRun {
 			e.Parent, e.HasParent = r.hashes[maxRun-1], true
-			x.EndBatch()
+			x.endRun()
 		}
 	}
 }
 
-// EndBatch takes in what Store has collected. What is stored in another batch is another run.
+// EndBatch takes in what Store and Remove have collected. What is stored in another batch is another run.
 func (x *Index) EndBatch() {
+	x.endRemoval()
+	x.endRun()
+}
+
+func (x *Index) endRun() {
 	r := &x.run
 	if len(r.hashes) == 0 {
 		return
@@ -113,6 +119,7 @@ func (x *Index) storeRun() {
 	if parent != none && !x.slots.at(parent).live() {
 		parent = none
 	}
+	x.touch(r.hashes, GPU, r.first.Group)
 	if parent != none {
 		kind = x.growth(parent)
 		x.slots.at(parent).flags |= flagChild

@@ -42,6 +42,9 @@ func (f *seen) has(h uint64) (before, onlyBeforeReset bool) {
 		word, bit := line+int(x>>6&(lineWords-1)), uint64(1)<<(x&63)
 		young = young && f.young[word]&bit != 0
 		old = old && f.old[word]&bit != 0
+		if !young && !old {
+			break
+		}
 		x >>= 9
 	}
 	return young || old, !young && old && f.cleared
@@ -62,7 +65,12 @@ func (f *seen) put(h uint64, now float64) {
 
 // place returns the first word of a key's cache line, and bits of which each probe takes nine.
 func (f *seen) place(h uint64) (int, uint64) {
-	return int(h%uint64(len(f.young)/lineWords)) * lineWords, mix(h ^ 0x9e3779b97f4a7c15)
+	return f.line(h), mix(h ^ 0x9e3779b97f4a7c15)
+}
+
+// line spreads the low 32 bits of a mixed key over the cache lines.
+func (f *seen) line(h uint64) int {
+	return int(uint64(uint32(h))*uint64(len(f.young)/lineWords)>>32) * lineWords
 }
 
 func (f *seen) rotate(now float64) {

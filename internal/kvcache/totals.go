@@ -62,5 +62,5 @@ func (x *Index) State() State {
 func (x *Index) bytes() int {
 	const slotBytes = 32
 	return len(x.slots.slabs)*slabSize*slotBytes + 8*(len(x.table.entries)+len(x.list.bits)+2*len(x.seen.young)) + 4*len(x.list.tree) +
-		8*cap(x.run.hashes) + 4*cap(x.sequence)
+		8*(cap(x.run.hashes)+cap(x.removal.hashes)) + 4*cap(x.sequence)
 }

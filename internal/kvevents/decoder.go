@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/tinylib/msgp/msgp"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
 	"github.com/otelcol-inference/otelcol-inference/internal/msgpack"
 )
@@ -136,6 +138,9 @@ func (d *Decoder) namedBatch(n int, b []byte, sink Sink, r *Report) error {
 }
 
 func readRank(b []byte, r *Report) {
+	if msgp.IsNil(b) {
+		return
+	}
 	if rank, _, err := msgpack.Count(b); err == nil && rank < 1<<16 {
 		r.Rank = int(rank)
 	}

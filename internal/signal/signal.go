@@ -32,7 +32,8 @@ type Metric struct {
 
 // All returns the whole table, ordered by component and then as declared.
 func All() []Metric {
-	return append(EngineMetrics(), PhaseMetrics()...)
+	engine := append(append(EngineMetrics(), KVEventMetrics()...), StepMetrics()...)
+	return append(engine, PhaseMetrics()...)
 }
 
 // Index returns ms by name.
