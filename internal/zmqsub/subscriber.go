@@ -3,7 +3,6 @@ package zmqsub
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
 	"time"
@@ -111,6 +110,9 @@ func (s *Subscriber) session(ctx context.Context) (got bool, err error) {
 	s.fresh = true
 	for {
 		frames, err := c.receive()
+		if err == nil {
+			err = ctx.Err() // what is buffered outlives the connection
+		}
 		if err != nil {
 			return got, err
 		}
@@ -204,6 +206,3 @@ func (s *Subscriber) fill(ctx context.Context, upTo uint64) {
 	s.handler.Lost(upTo - s.next)
 	s.next = upTo
 }
-
-// String names the subscriber in logs.
-func (s *Subscriber) String() string { return fmt.Sprint(s.set.Endpoint) }
