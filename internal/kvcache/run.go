@@ -88,7 +88,7 @@ const (
 // takes Tokens steps, and a chunk of a prompt one.
 const (
 	outputBlocks    = 2   // an output run has at most so many (more than 1 with speculative decoding)
-	secondsPerToken = 0.1 // of the slowest decode
+	secondsPerToken = 0.3 // of a slow decode
 	leastPause      = 1.0 // seconds
 	mostOutputPause = 30.0
 )
