@@ -227,3 +227,13 @@ func TestTwiceTheCachePublicTrace(t *testing.T) {
 	t.Logf("gain of twice the cache: %.4f predicted, %.4f true; %d of %d hits seen", gain, want, x.Totals().HitTokens/512, small)
 	assert.InDelta(t, want, gain, 0.03)
 }
+
+// TestSampledStackDepthsPublicTrace is the bar of SHARDS on skewed traffic, for ten seeds.
+func TestSampledStackDepthsPublicTrace(t *testing.T) {
+	worst := 0.0
+	for seed := range uint64(10) {
+		worst = max(worst, sampledError(t, seed, 200_000, 32<<10))
+	}
+	t.Logf("largest error of the hit ratio: %.4f", worst)
+	assert.LessOrEqual(t, worst, 0.02)
+}

@@ -25,6 +25,8 @@ type Index struct {
 	weight     uint64 // of the references that were in the sample
 	first      uint64 // told of the first bucket
 
+	outputAtEnd bool // the engine stores the output of a request when it ends
+
 	known    bool
 	epoch    uint8
 	turnover int // blocks known to be younger than the last gap that were evicted since
