@@ -199,7 +199,7 @@ func TestConnectedInTheMiddle(t *testing.T) {
 }
 
 func TestFleet(t *testing.T) {
-	f := NewFleet()
+	f := NewFleet(1 << 17)
 	var xs [3]*Index
 	for i := range xs {
 		xs[i] = NewIndex(testSettings(), true)
@@ -225,7 +225,7 @@ func TestFleet(t *testing.T) {
 }
 
 func TestALargeFleetIsSampled(t *testing.T) {
-	f := NewFleet()
+	f := NewFleet(1 << 17)
 	set := testSettings()
 	set.MemoryLimit = 32 << 20
 	a, b := NewIndex(set, true), NewIndex(set, true)
@@ -241,5 +241,5 @@ func TestALargeFleetIsSampled(t *testing.T) {
 	assert.InEpsilon(t, 450_000, v.Distinct, 0.02)
 	assert.InEpsilon(t, 150_000*16, v.DuplicateTokens, 0.02)
 	assert.InEpsilon(t, 150_000*16, b.Totals().RoutedTokens, 0.05)
-	assert.LessOrEqual(t, len(f.held), fleetBlocks)
+	assert.LessOrEqual(t, len(f.held), f.limit)
 }

@@ -59,7 +59,7 @@ func (r *engineReceiver) newStreams(endpoints []EndpointConfig, targets []*targe
 		made := endpointStreams{kv: e.KVEvents != nil, passes: e.ForwardPasses != nil}
 		ranks := max(e.KVEvents.ranks(), e.ForwardPasses.ranks())
 		for rank := range ranks {
-			w, err := s.worker(e, rank, ranks, r.cfg.Streams.KVEvents.MemoryLimit/max(1, total), tell)
+			w, err := s.worker(e, rank, ranks, r.cfg.Streams.KVEvents.streamMemory(total), tell)
 			if err != nil {
 				return nil, err
 			}

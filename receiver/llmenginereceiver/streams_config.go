@@ -13,7 +13,9 @@ import (
 const (
 	maxRanks            = 1024
 	defaultMemoryLimit  = 64 << 20
+	leastStreamMemory   = 1 << 20 // of memory_limit
 	maxMemoryLimit      = 4 << 30
+	fleetShare          = 16 // one part in so many of memory_limit is for the merged view of a fleet
 	defaultHorizon      = 10 * time.Minute
 	defaultExactBlocks  = 1 << 20
 	defaultSampleBlocks = 1 << 16
@@ -118,7 +120,7 @@ func (c *KVEventsConfig) validate(streams int) (errs []error) {
 			errs = append(errs, fmt.Errorf("kv_events: %s must be between %d and %d (got %d)", key, least, most, got))
 		}
 	}
-	between("memory_limit", c.MemoryLimit, max(1, streams)*kvcache.MinMemory, maxMemoryLimit)
+	between("memory_limit", c.MemoryLimit, max(1, streams)*leastStreamMemory, maxMemoryLimit)
 	between("sampled_blocks", c.SampledBlocks, minSampleBlocks, maxReuseDistance)
 	between("exact_blocks", c.ExactBlocks, minSampleBlocks, maxReuseDistance)
 	between("max_reuse_distance", c.MaxReuseDistance, minSampleBlocks, maxReuseDistance)
@@ -129,6 +131,11 @@ func (c *KVEventsConfig) validate(streams int) (errs []error) {
 		errs = append(errs, fmt.Errorf("kv_events: expected_workers must be at least 0 (got %d)", c.ExpectedWorkers))
 	}
 	return errs
+}
+
+// streamMemory is the memory limit of one of so many streams.
+func (c *KVEventsConfig) streamMemory(streams int) int {
+	return max((c.MemoryLimit-c.MemoryLimit/fleetShare)/max(1, streams), kvcache.MinMemory)
 }
 
 func checkRanks(ranks int) error {
