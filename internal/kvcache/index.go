@@ -182,6 +182,9 @@ func (x *Index) Clear() {
 	x.table.n, x.live, x.level = 0, 0, 0
 	x.list.size(x.list.places())
 	x.queue = newQueue()
+	if !math.IsNaN(x.start) {
+		x.start, x.tick = x.now, 0 // no slot has a time
+	}
 	x.totals.Resident, x.refused = [Tiers]int64{}, [Tiers]int64{}
 	x.trust()
 }

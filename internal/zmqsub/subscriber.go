@@ -17,7 +17,7 @@ type Handler interface {
 	Disconnected(why error)
 	// Message takes a payload, which is valid during the call. Messages come in the order of their numbers, each once.
 	Message(payload []byte)
-	// Lost says that n messages before the next one are lost for good; n is 0 if nobody knows how many.
+	// Lost says that n messages before the next one are lost for good. n is 0 for those that were sent before the first message came.
 	Lost(n uint64)
 	// Restarted says that the publisher began anew; what follows is from its first message on, but for what Lost says.
 	Restarted()
@@ -58,7 +58,8 @@ type Subscriber struct {
 	handler Handler
 	seed    maphash.Seed
 
-	started bool
+	started bool   // a message has come
+	joining bool   // the first message came, and what was before it is asked for
 	next    uint64 // sequence number that follows the last message
 	last    uint64 // hash of the last message's payload
 	fresh   bool   // no message has come on this connection
@@ -136,9 +137,9 @@ func (s *Subscriber) take(ctx context.Context, sequence uint64, payload []byte) 
 	s.fresh = false
 	switch {
 	case !s.started:
-		s.next = 0
-		s.started = true
+		s.started, s.joining = true, true
 		s.fill(ctx, sequence)
+		s.joining = false
 	case !fresh && sequence+1 == s.next:
 		s.handler.Note(Duplicate)
 		return
@@ -190,7 +191,7 @@ func (s *Subscriber) fill(ctx context.Context, upTo uint64) {
 				return false
 			}
 			if n > s.next {
-				s.handler.Lost(n - s.next)
+				s.lost(n - s.next)
 			}
 			s.handler.Note(Replayed)
 			s.pass(n, payload)
@@ -203,6 +204,13 @@ func (s *Subscriber) fill(ctx context.Context, upTo uint64) {
 			s.handler.Note(ReplayFailed)
 		}
 	}
-	s.handler.Lost(upTo - s.next)
+	s.lost(upTo - s.next)
 	s.next = upTo
+}
+
+func (s *Subscriber) lost(n uint64) {
+	if s.joining {
+		n = 0
+	}
+	s.handler.Lost(n)
 }

@@ -78,11 +78,17 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	client.CheckRedirect = sameHost
 	endpoints := r.cfg.all()
-	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, len(endpoints))
+	scraped := 0
+	for _, e := range endpoints {
+		if r.scrapes(e) {
+			scraped++
+		}
+	}
+	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
 	pool := newBuffers(pooledBuffers)
 	targets := make([]*target, len(endpoints)) // nil for those that are not scraped
 	for i, e := range endpoints {
-		if e.Endpoint == "" || !r.cfg.Streams.Pages.Enabled {
+		if !r.scrapes(e) {
 			continue
 		}
 		if targets[i], err = r.newTarget(e, client, tell, pool); err != nil {
@@ -104,6 +110,11 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 		r.loops.Go(func() { t.run(running, delay, r.cfg.Scrape.CollectionInterval, r.deliver) })
 	}
 	return nil
+}
+
+// scrapes tells whether an endpoint has a page to scrape.
+func (r *engineReceiver) scrapes(e EndpointConfig) bool {
+	return e.Endpoint != "" && r.cfg.Streams.Pages.Enabled
 }
 
 // phase spreads n targets evenly over the interval, the same way at each start.
