@@ -126,7 +126,6 @@ func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
 	}
 	s := x.slots.at(i)
 	if !r.first.Secondary {
-		s.flags |= flagPrimary
 		x.explain(hash, s, found, kind)
 	}
 	if above != none {
@@ -136,14 +135,14 @@ func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
 	} else {
 		s.parent = none
 	}
-	s.flags |= flagGPU
 	if !s.live() {
-		s.flags &^= flagChild
-	}
-	if kind == output {
-		s.flags |= flagOutput
-	} else {
-		s.flags &^= flagOutput
+		s.flags = s.flags&(flagQueued|flagAgain) | flagGPU
+		if !r.first.Secondary {
+			s.flags |= flagPrimary
+		}
+		if kind == output {
+			s.flags |= flagOutput
+		}
 	}
 	x.arrive(i, GPU, r.tokens())
 	x.sequence = append(x.sequence, i)

@@ -33,23 +33,25 @@ const (
 	Duplicate    Note = iota // a message that came before
 	Misframed                // a message that has not three frames
 	Replayed                 // a message had by replay
-	ReplayFailed             // a request for replay that brought less than was missing
+	ReplayFailed             // a replay that brought less than was missing, or was one too many
 )
 
-// Settings of a Subscriber. All but Topic, Replay and Clock are needed.
+// Settings of a Subscriber. All but Topic, Replay, After and Now are needed; ReplaysPerHour is with Replay.
 type Settings struct {
 	Endpoint        Endpoint
 	Topic           string
 	Replay          Endpoint // the zero value for none
 	Timeout         time.Duration
 	ReplayTimeout   time.Duration
+	ReplaysPerHour  int // at most, and at once: a replay costs the engine as much as it keeps
 	MaxMessageBytes int
 	// Sequenced is false for streams without sequence numbers that mean something.
 	Sequenced bool
 	// FirstPause is after the first failure to connect, and doubles to MostPause.
 	FirstPause, MostPause time.Duration
-	// After is time.After or that of a test.
+	// After and Now are those of package time, unless a test has its own.
 	After func(time.Duration) <-chan time.Time
+	Now   func() time.Time
 }
 
 // Subscriber receives one publisher's messages.
@@ -63,6 +65,8 @@ type Subscriber struct {
 	next    uint64 // sequence number that follows the last message
 	last    uint64 // hash of the last message's payload
 	fresh   bool   // no message has come on this connection
+	budget  float64
+	counted time.Time // when the budget was
 }
 
 // New makes a subscriber that does nothing yet.
@@ -70,8 +74,11 @@ func New(set Settings, handler Handler) *Subscriber {
 	if set.After == nil {
 		set.After = time.After
 	}
+	if set.Now == nil {
+		set.Now = time.Now
+	}
 	set.ReplayTimeout = max(set.ReplayTimeout, minReplayTimeout)
-	return &Subscriber{set: set, handler: handler, seed: maphash.MakeSeed()}
+	return &Subscriber{set: set, handler: handler, seed: maphash.MakeSeed(), budget: float64(set.ReplaysPerHour), counted: set.Now()}
 }
 
 // Run receives until ctx ends.
@@ -181,7 +188,7 @@ func (s *Subscriber) fill(ctx context.Context, upTo uint64) {
 	if upTo <= s.next {
 		return
 	}
-	if s.replays() {
+	if s.replays() && s.afford() {
 		missing := s.next
 		err := replay(ctx, &s.set, s.next, func(n uint64, payload []byte) bool {
 			if n < s.next {
@@ -206,6 +213,20 @@ func (s *Subscriber) fill(ctx context.Context, upTo uint64) {
 	}
 	s.lost(upTo - s.next)
 	s.next = upTo
+}
+
+// afford takes one replay from the budget, which fills up again within an hour.
+func (s *Subscriber) afford() bool {
+	now := s.set.Now()
+	most := float64(s.set.ReplaysPerHour)
+	s.budget = min(most, s.budget+now.Sub(s.counted).Hours()*most)
+	s.counted = now
+	if s.budget < 1 {
+		s.handler.Note(ReplayFailed)
+		return false
+	}
+	s.budget--
+	return true
 }
 
 func (s *Subscriber) lost(n uint64) {

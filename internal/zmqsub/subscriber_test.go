@@ -7,6 +7,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -85,6 +86,27 @@ func TestAReplayThatNeverEndsIsCutOff(t *testing.T) {
 	p.Faults().DropNext(1)
 	publish(p, 0, 2)
 	d.expect(t, "replay failed", "lost 0", "1", "2")
+}
+
+func TestReplaysHaveABudget(t *testing.T) {
+	p := newPublisher(t, stream.KVOptions{ReplayEndpoint: loopback})
+	s := settings(t, p.Endpoint(), p.ReplayEndpoint())
+	s.ReplaysPerHour = 2
+	var hours atomic.Int64
+	s.Now = func() time.Time { return time.Unix(3600*hours.Load(), 0) }
+	d := follow(t, s)
+	subscribed(t, p)
+	publish(p, 0, 0)
+	for n := 1; n < 6; n += 2 {
+		p.Faults().DropNext(1)
+		publish(p, n, n+1)
+	}
+	want := []string{"0", "1", "2", "3", "4", "replay failed", "lost 1", "6"}
+	d.expect(t, want...)
+	hours.Add(1)
+	p.Faults().DropNext(1)
+	publish(p, 7, 8)
+	d.expect(t, append(want, "7", "8")...)
 }
 
 func TestRestarts(t *testing.T) {
