@@ -88,6 +88,7 @@ func (x *Index) storeRun() {
 		parent = none
 	}
 	x.touch(r.hashes, GPU, r.first.Group)
+	x.touchGhosts(len(r.hashes))
 	if len(r.hashes) > outputBlocks {
 		x.outputAtEnd = r.events == len(r.hashes)
 	}
