@@ -136,11 +136,23 @@ func (c *Config) validateEndpoints() (errs []error) {
 		return []error{errors.New("endpoint or endpoints must name at least one engine (got none)")}
 	}
 	seen := make(map[string]string)
+	once := func(key, what string, endpoint fmt.Stringer, shown string) {
+		if other, twice := seen[endpoint.String()]; twice {
+			errs = append(errs, fmt.Errorf("%s must be there once (got %s, as in %s)", what, shown, other))
+		} else {
+			seen[endpoint.String()] = key
+		}
+	}
 	check := func(key string, e EndpointConfig) {
-		for _, err := range []error{e.KVEvents.validate(), e.ForwardPasses.validate()} {
-			if err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", key, err))
-			}
+		if err := checkRole(e.Role); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+		}
+		streams, err := e.streams()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+		}
+		for _, at := range streams {
+			once(key, key+": a stream", at, at.String())
 		}
 		if e.Endpoint == "" && (e.KVEvents != nil || e.ForwardPasses != nil) {
 			return
@@ -148,14 +160,9 @@ func (c *Config) validateEndpoints() (errs []error) {
 		u, err := parseEndpoint(e.Endpoint)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s %w", key, err))
-		} else if other, twice := seen[u.String()]; twice {
-			errs = append(errs, fmt.Errorf("%s must be there once (got %s, as in %s)", key, u.Host, other))
-		} else {
-			seen[u.String()] = key
+			return
 		}
-		if err := checkRole(e.Role); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", key, err))
-		}
+		once(key, key, u, u.Host)
 	}
 	if c.ClientConfig.Endpoint != "" || kv != nil || passes != nil {
 		check("endpoint", EndpointConfig{Endpoint: c.ClientConfig.Endpoint, KVEvents: kv, ForwardPasses: passes})

@@ -56,6 +56,17 @@ func TestInvalidStreamConfigs(t *testing.T) {
 		"sampled":  {kv("sampled_blocks", 1), "kv_events: sampled_blocks must be between 1024 and 67108864 (got 1)"},
 		"distance": {kv("max_reuse_distance", 1), "kv_events: max_reuse_distance must be between 1024 and 67108864 (got 1)"},
 		"workers":  {kv("expected_workers", -1), "kv_events: expected_workers must be at least 0 (got -1)"},
+		"twice": {
+			map[string]any{"endpoints": []any{
+				map[string]any{"endpoint": "a:1", "kv_events": map[string]any{"endpoint": "tcp://h:5557", "ranks": 2}},
+				map[string]any{"endpoint": "b:1", "kv_events": "tcp://h:5558"},
+			}},
+			"endpoints[1]: a stream must be there once (got tcp://h:5558, as in endpoints[0])",
+		},
+		"role of a stream alone": {
+			map[string]any{"endpoints": []any{map[string]any{"role": "boss", "kv_events": "tcp://h:1"}}},
+			`endpoints[0]: role must be one of prefill, decode, aggregated, encode, router (got "boss")`,
+		},
 		"passes": {
 			map[string]any{"endpoints": []any{map[string]any{"endpoint": "h:1", "forward_passes": map[string]any{"endpoint": "x"}}}},
 			`endpoints[0]: forward_passes: endpoint must be tcp://host:port or ipc://path (got "x")`,
