@@ -32,7 +32,7 @@ type Polled struct {
 	Waiting     uint64 // events that no consumer had taken, before this poll
 	Full        bool   // the ring filled up: what the agent exported since is lost, without a count
 	Moved       bool   // another reader moved the read position
-	Restarted   bool   // the writer began anew at slot 0
+	Restarted   bool   // the writer began anew at slot 0; nothing was read yet
 }
 
 // Poll hands every event that has come since the last poll to the sink, and as the consumer then frees their slots. It allocates
@@ -52,7 +52,9 @@ func (r *Ring) Poll(s *Scratch, to Sink) (p Polled, err error) {
 		return p, fmt.Errorf("%w: read %d, write %d, capacity %d", ErrPosition, read, write, r.geo.Capacity)
 	}
 	p.Waiting = (write - read) & mask
-	r.follow(read, write, &p)
+	if r.follow(read, write, &p); p.Restarted {
+		return p, nil
+	}
 	r.notice(&p, mask)
 	if write == r.cursor {
 		return p, nil
@@ -89,7 +91,7 @@ func (r *Ring) follow(read, write uint64, p *Polled) {
 		return // the cursor of an observer may lag behind what the consumer took
 	case read == r.last || read == 0 && !r.foreign:
 		p.Restarted = true
-		r.last, r.cursor, r.cut = read, read, noCut
+		r.last, r.cursor, r.cut, r.full = read, read, noCut, false
 	default:
 		p.Moved = true
 		r.last, r.foreign = read, true
