@@ -29,11 +29,17 @@ const (
 // knownTypes is the number of event types above.
 const knownTypes = int(EventsDropped) + 1
 
+// Sums are values added up by event type: bytes, microseconds or counts.
+type Sums [knownTypes]uint64
+
+// Errors are the counts of errors, in the order of ErrorNames.
+func (s *Sums) Errors() []uint64 { return s[firstError : lastError+1] }
+
 // errorNames are the errors in the order of their numbers, after nixl_status_t in lower case.
 const errorNames = "not_posted invalid_param backend not_found mismatch not_allowed repost_active unknown not_supported " +
 	"remote_disconnect canceled no_telemetry"
 
-// ErrorNames returns the twelve errors, in the order of Tally.Errors.
+// ErrorNames returns the twelve errors, in the order of Sums.Errors.
 func ErrorNames() []string { return strings.Fields(errorNames) }
 
 // Event is one event of a ring. It has the size and the fields of an event of V3 and later.

@@ -63,7 +63,7 @@ func TestEveryLayoutIsKnownByVersionAndStructure(t *testing.T) {
 			assert.Equal(t, uint64(250), tally.Sums[XferTime])
 			assert.Equal(t, uint64(12), tally.Sums[XferPostTime])
 			assert.Equal(t, uint64(1), tally.Duration[Receive].Count())
-			for i, n := range tally.Errors() {
+			for i, n := range tally.Sums.Errors() {
 				assert.Equal(t, uint64(1), n, ErrorNames()[i])
 			}
 			assert.Zero(t, tally.Unknown)

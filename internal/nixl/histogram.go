@@ -2,7 +2,7 @@ package nixl // import "github.com/otelcol-inference/otelcol-inference/internal/
 
 // Histogram counts whole numbers by bucket. Counts[i] is what is above Bounds[i-1] and at most Bounds[i]; the last is above all.
 type Histogram struct {
-	Bounds []uint64 // shared, never changed
+	Bounds []uint64 `json:"-"` // shared, never changed
 	Counts []uint64
 	Sum    uint64
 }

@@ -180,3 +180,19 @@ func (r *Ring) Geometry() Geometry { return r.geo }
 
 // Owned says whether this reader is the consumer.
 func (r *Ring) Owned() bool { return r.owned }
+
+// Cursor is the slot to be read next.
+func (r *Ring) Cursor() uint64 { return r.cursor }
+
+// Resume goes on reading at a slot, as a reader before did. Where a consumer has gone past it, reading begins with the first event
+// that nobody has taken, as it does anyway.
+func (r *Ring) Resume(cursor uint64) error {
+	return guard(func() error {
+		mask := r.geo.Capacity - 1
+		write := atomic.LoadUint64(r.word(writePosAt))
+		if (cursor-r.last)&mask <= (write-r.last)&mask {
+			r.cursor = cursor & mask
+		}
+		return nil
+	})
+}

@@ -67,11 +67,11 @@ type Snapshot struct {
 	Instance               uint64
 	Updated                int64 // CLOCK_MONOTONIC in nanoseconds
 
-	Sums           [knownTypes]uint64 // as in Tally
-	Unknown        uint64             // slots without a meaning that are not 0
-	Bounds         []float64          // of both histograms, in microseconds, at most 32
-	Duration, Post []uint64           // one more than bounds
-	DurationSum    uint64             // microseconds
+	Sums           Sums
+	Unknown        uint64    // slots without a meaning that are not 0
+	Bounds         []float64 // of both histograms, in microseconds, at most 32
+	Duration, Post []uint64  // one more than bounds
+	DurationSum    uint64    // microseconds
 	PostSum        uint64
 }
 
@@ -136,9 +136,6 @@ func (s *Snapshot) fill(word func(int) uint64, slots, buckets int) {
 
 // storeSize is that of the file: two words a slot, a histogram with its overflow, a sum.
 func storeSize(slots int) int { return storeSlotsAt + 8*slots*(2+maxBuckets+1+1) }
-
-// Errors are the counts of errors in the order of ErrorNames.
-func (s *Snapshot) Errors() []uint64 { return s.Sums[firstError : lastError+1] }
 
 // text ends at the first NUL.
 func text(field []byte) string {

@@ -58,7 +58,7 @@ func TestAStoreIsReadWholeAndLeftAsItIs(t *testing.T) {
 			assert.Equal(t, uint64(4096), got.Sums[RxBytes])
 			assert.Equal(t, uint64(1<<20), got.Sums[MemoryRegistered])
 			assert.Equal(t, uint64(11_000_250), got.Sums[XferTime])
-			assert.Equal(t, uint64(1), got.Errors()[3])
+			assert.Equal(t, uint64(1), got.Sums.Errors()[3])
 			assert.Equal(t, "not_found", ErrorNames()[3])
 			assert.Equal(t, sim.DefaultBuckets(), got.Bounds)
 			assert.Equal(t, uint64(1), got.Duration[4], "250 us are at most 250 us")

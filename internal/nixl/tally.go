@@ -1,6 +1,10 @@
 package nixl // import "github.com/otelcol-inference/otelcol-inference/internal/nixl"
 
-import "math/bits"
+import (
+	"encoding/json"
+	"fmt"
+	"math/bits"
+)
 
 // Direction is which way the bytes of a transfer went, as its initiator sees it.
 type Direction int
@@ -18,8 +22,7 @@ const (
 // transfer together again, across polls, as far as the order allows it: what stands alone feeds the counters, and the histograms
 // under Undirected. Nothing is guessed over a cut.
 type Tally struct {
-	// Sums of the values, by event type: bytes, microseconds or counts.
-	Sums [knownTypes]uint64
+	Sums Sums
 	// Unknown events had a type without a meaning. They are in no sum.
 	Unknown uint64
 
@@ -135,5 +138,21 @@ func perSecond(size, us uint64) uint64 {
 	return rate
 }
 
-// Errors are the counts of errors in the order of ErrorNames.
-func (t *Tally) Errors() []uint64 { return t.Sums[firstError : lastError+1] }
+// Save returns what the tally has counted. The transfer that is being pieced together is not in it.
+func (t *Tally) Save() ([]byte, error) { return json.Marshal(t) }
+
+// Restore returns a tally for rings of a layout that goes on from what was saved.
+func Restore(l Layout, raw []byte) (*Tally, error) {
+	t := NewTally(l)
+	if err := json.Unmarshal(raw, t); err != nil {
+		return nil, fmt.Errorf("saved tally: %w", err)
+	}
+	for _, set := range [][]Histogram{t.Duration[:], t.Post[:], t.Size[:], t.Throughput[:]} {
+		for _, h := range set {
+			if len(h.Counts) != len(h.Bounds)+1 {
+				return nil, fmt.Errorf("saved tally: a histogram must have %d buckets (got %d)", len(h.Bounds)+1, len(h.Counts))
+			}
+		}
+	}
+	return t, nil
+}
