@@ -44,7 +44,7 @@ func IDOf(info os.FileInfo) FileID {
 	if !ok {
 		return FileID{}
 	}
-	return FileID{Device: uint64(stat.Dev), Inode: stat.Ino}
+	return FileID{Device: stat.Dev, Inode: stat.Ino}
 }
 
 func mapFile(f *os.File, size int64, writable bool) ([]byte, error) {

@@ -21,6 +21,13 @@ type collector struct {
 	seen  sightings
 }
 
+func newTail(cfg *Config) *ucxlog.Tail {
+	if len(cfg.EngineLogs) == 0 {
+		return nil
+	}
+	return ucxlog.NewTail(cfg.EngineLogs)
+}
+
 // collect returns all points.
 func (c *collector) collect(now time.Time) pmetric.Metrics {
 	r := c.links.read(now)

@@ -148,16 +148,6 @@ func (r refusals) settled(c candidate) bool {
 	return old != nil && old.told && old.fileStamp == c.fileStamp && (old.why == "unsupported" || old.why == "invalid")
 }
 
-// why counts the files that are refused for a reason.
-func (r refusals) count(why string) (n int) {
-	for _, x := range r {
-		if x.told && x.why == why {
-			n++
-		}
-	}
-	return n
-}
-
 // keep forgets the files that are no more.
 func (r refusals) keep(listed map[string]fileStamp) {
 	for path := range r {

@@ -31,7 +31,6 @@ type fleet struct {
 	refused  refusals
 	finished map[string]fileStamp // files whose agents were forgotten, by path
 	looked   time.Time
-	listErr  error
 
 	mu     sync.Mutex
 	agents []*agent

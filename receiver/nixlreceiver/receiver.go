@@ -19,7 +19,6 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/nixl"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver/internal/metadata"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver/internal/owner"
-	"github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver/internal/ucxlog"
 )
 
 // nixlReceiver runs three loops: one polls the rings, one looks for agents, one collects and delivers. A pipeline that is slow, or a
@@ -76,9 +75,7 @@ func (r *nixlReceiver) Start(ctx context.Context, host component.Host) error {
 	if r.cfg.Sources.Links.Enabled {
 		c.links.sys = os.DirFS(r.cfg.SysPath)
 	}
-	if len(r.cfg.EngineLogs) > 0 {
-		c.tail = ucxlog.NewTail(r.cfg.EngineLogs)
-	}
+	c.tail = newTail(r.cfg)
 	if r.watcher, err = fsnotify.NewWatcher(); err != nil {
 		r.set.Logger.Info("No inotify, so new agents are found by looking every rescan_interval", zap.Error(err))
 	}

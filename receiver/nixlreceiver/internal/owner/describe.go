@@ -2,6 +2,7 @@ package owner // import "github.com/otelcol-inference/otelcol-inference/receiver
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"strconv"
@@ -69,7 +70,7 @@ func (f *Finder) verbs(pid int) Verbs {
 		return VerbsUnknown
 	}
 	entries, err := list.ReadDir(maxFiles)
-	if err != nil && len(entries) == 0 && err != io.EOF {
+	if err != nil && len(entries) == 0 && !errors.Is(err, io.EOF) {
 		return VerbsUnknown
 	}
 	for _, e := range entries {
