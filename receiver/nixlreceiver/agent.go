@@ -44,6 +44,7 @@ type agent struct {
 	emitted  bool   // the resource is fixed
 	looked   bool   // the owner was looked for
 	muted    bool   // another agent has its slot
+	failing  bool   // it could not be read the last time
 	moving   bool   // it moved bytes before the last collection
 	saved    uint64 // events read when it was last saved
 
@@ -60,6 +61,7 @@ type life struct {
 	lastEvent   time.Time
 	usage       float64 // largest share of the ring that waited, since the last collection
 	told        traffic // at the last collection
+	collected   bool    // there was one
 }
 
 // traffic is bytes by direction.

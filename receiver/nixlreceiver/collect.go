@@ -108,9 +108,12 @@ func (f *fleet) bury(a *agent, now time.Time) {
 	f.render.agent(f.buried, a, now)
 }
 
-// moved is what the agents moved since the last collection.
+// moved is what the agents moved since the last collection. What an agent had done before its first is of another time.
 func moved(agents []*agent) (sum traffic) {
 	for _, a := range agents {
+		if !a.collected {
+			a.told, a.collected = a.moved(), true
+		}
 		now := a.moved()
 		sum.add(traffic{increase(a.told.transmit, now.transmit), increase(a.told.receive, now.receive)})
 	}
@@ -150,14 +153,15 @@ func (s *sheet) transport(a *agent, active, passive string) {
 	s.gauge(signal.NIXLTransport, signal.AttrTransport, transport, signal.AttrEvidence, signal.EvidenceFD).SetIntValue(1)
 }
 
-// sightings are what engine logs said last, by agent and direction.
+// sightings are what engine logs said last, by agent or, where the log names none, by process.
 type sightings struct {
-	byAgent map[sighting]ucxlog.Choice
-	told    map[sighting]bool // to an agent, at this collection
+	last map[sighting]ucxlog.Choice
+	told map[sighting]bool // to an agent, at this collection
 }
 
 type sighting struct {
 	agent string
+	pid   int // only without an agent
 	write bool
 }
 
@@ -165,23 +169,29 @@ type sighting struct {
 const maxSightings = 4096
 
 func (x *sightings) add(choices []ucxlog.Choice) {
-	if x.byAgent == nil {
-		x.byAgent = make(map[sighting]ucxlog.Choice)
+	if x.last == nil {
+		x.last = make(map[sighting]ucxlog.Choice)
 	}
 	for _, c := range choices {
-		key := sighting{c.Agent, c.Write}
-		if _, known := x.byAgent[key]; known || len(x.byAgent) < maxSightings {
-			x.byAgent[key] = c
+		key := sighting{agent: c.Agent, write: c.Write}
+		if c.Agent == "" {
+			key.pid = c.PID
+		}
+		if _, known := x.last[key]; known || len(x.last) < maxSightings {
+			x.last[key] = c
 		}
 	}
 	x.told = make(map[sighting]bool)
 }
 
-// tell writes what the log said of one agent: UCX calls its worker after it.
+// tell writes what the log said of one agent.
 func (x *sightings) tell(s *sheet, a *agent) {
 	for _, write := range []bool{true, false} {
-		key := sighting{a.name, write}
-		if c, ok := x.byAgent[key]; ok {
+		key := sighting{agent: a.name, write: write}
+		if _, named := x.last[key]; !named && a.owner != nil {
+			key = sighting{pid: a.owner.PID, write: write}
+		}
+		if c, ok := x.last[key]; ok {
 			x.told[key] = true
 			s.sighted(c)
 		}
@@ -191,7 +201,7 @@ func (x *sightings) tell(s *sheet, a *agent) {
 // rest tells of the agents that have no telemetry, together.
 func (x *sightings) rest(s *sheet) {
 	told := make(map[[2]string]bool)
-	for key, c := range x.byAgent {
+	for key, c := range x.last {
 		pair := [2]string{string(c.Transport), direction(c.Write)}
 		if !x.told[key] && !told[pair] {
 			told[pair] = true

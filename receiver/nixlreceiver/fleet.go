@@ -174,13 +174,19 @@ func (f *fleet) look(now time.Time, fresh []*agent) {
 func (f *fleet) missing(now time.Time) (files []owner.File, due bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	alive := make(map[int]bool) // by process, which may have several agents
 	for _, a := range f.agents {
 		files = append(files, owner.File{ID: a.id(), Base: filepath.Base(a.path)})
 		switch {
 		case a.owner == nil && a.state != down:
 			due = due || now.Sub(f.looked) >= lookAgain || a.fresh()
-		case a.state == up && a.owner != nil && !f.finder.Alive(*a.owner):
-			due = true
+		case a.state == up && a.owner != nil:
+			lives, asked := alive[a.owner.PID]
+			if !asked {
+				lives = f.finder.Alive(*a.owner)
+				alive[a.owner.PID] = lives
+			}
+			due = due || !lives
 		}
 	}
 	return files, due

@@ -15,7 +15,8 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver/internal/metadata"
 )
 
-// reporter says how reading goes: counters for everything, the log and the component status on change.
+// reporter says how reading goes: counters for everything, the log and the component status on change. What it is told of an agent
+// is told under the fleet's lock.
 type reporter struct {
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
@@ -24,11 +25,10 @@ type reporter struct {
 	host    component.Host
 	known   int               // agents told to the telemetry
 	standby map[string]string // what was last said, by subject; "" is well
-	failing map[*agent]bool   // rings whose last poll failed
 }
 
 func newReporter(telemetry *metadata.TelemetryBuilder, logger *zap.Logger) *reporter {
-	return &reporter{telemetry: telemetry, logger: logger, standby: make(map[string]string), failing: make(map[*agent]bool)}
+	return &reporter{telemetry: telemetry, logger: logger, standby: make(map[string]string)}
 }
 
 func (r *reporter) events(n int) {
@@ -67,10 +67,8 @@ func (r *reporter) turn(a *agent, t turn) {
 
 // polled counts failures, and logs the first of each spell.
 func (r *reporter) polled(a *agent, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if err == nil {
-		delete(r.failing, a)
+		a.failing = false
 		return
 	}
 	why := "changed"
@@ -78,8 +76,8 @@ func (r *reporter) polled(a *agent, err error) {
 		why = "position"
 	}
 	r.telemetry.ReceiverNixlPollErrors.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", why)))
-	if !r.failing[a] {
-		r.failing[a] = true
+	if !a.failing {
+		a.failing = true
 		r.logger.Warn("A ring of NIXL cannot be read", zap.String("path", a.path), zap.Error(err))
 	}
 }
@@ -93,9 +91,6 @@ func (r *reporter) refused(path string, err error) {
 
 // closed takes the end of an agent's file.
 func (r *reporter) closed(a *agent, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.failing, a)
 	if err != nil {
 		r.logger.Debug("A file of NIXL did not close well", zap.String("path", a.path), zap.Error(err))
 	}
@@ -106,14 +101,12 @@ func (r *reporter) read(a *agent, err error) {
 	if a.store == nil {
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if err == nil {
-		delete(r.failing, a)
+		a.failing = false
 		return
 	}
-	if !r.failing[a] {
-		r.failing[a] = true
+	if !a.failing {
+		a.failing = true
 		r.logger.Warn("A store of NIXL cannot be read", zap.String("path", a.path), zap.Error(err))
 	}
 }

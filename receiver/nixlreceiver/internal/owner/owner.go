@@ -74,7 +74,7 @@ func (f *Finder) Find(files []File) (Found, error) {
 			continue
 		}
 		m, err := f.maps(pid, wanted)
-		if errors.Is(err, os.ErrPermission) {
+		if errors.Is(err, os.ErrPermission) && pid != initPID {
 			found.Complete = false
 		}
 		if err != nil || !m.library && len(m.files) == 0 {
@@ -97,6 +97,9 @@ func (f *Finder) Find(files []File) (Found, error) {
 	}
 	return found, nil
 }
+
+// initPID is the host's first process, which may guard itself even from root, and is no agent.
+const initPID = 1
 
 // isHost says whether this /proc has the processes of the whole host: only that one has kernel threads.
 func (f *Finder) isHost() bool {

@@ -22,7 +22,7 @@ const (
 
 // Choice is what UCX chose for large transfers of one direction.
 type Choice struct {
-	Agent     string // UCX calls its worker after it
+	Agent     string // UCX calls its worker after it; "" in releases of NIXL whose workers have no names
 	PID       int    // in the namespace of the engine
 	Write     bool   // else read
 	Transport Transport
@@ -50,7 +50,8 @@ const maxProcesses = 1024
 // NewParser returns a parser.
 func NewParser() *Parser {
 	return &Parser{
-		line:   regexp.MustCompile(`\[[^\[\]]*:(\d+):\d+\]\s+\|(.*)\|\s*$`),
+		// [time] [host:process:thread], the numbers padded with spaces to five and one digits.
+		line:   regexp.MustCompile(`\[[^\[\]]*:(\d+) *:\d+ *\]\s+\|(.*)\|\s*$`),
 		title:  regexp.MustCompile(`^(.*) (self|intra-node|inter-node) cfg#\d+`),
 		lane:   regexp.MustCompile(`\b([a-z][a-z0-9_]*)/[A-Za-z0-9_.:-]+`),
 		tables: make(map[int]*table),
@@ -75,6 +76,9 @@ func (p *Parser) Line(text string) (Choice, bool) {
 	switch {
 	case len(cells) == 1:
 		p.head(pid, strings.TrimSpace(cells[0]))
+	case len(cells) == 2: // as UCX prints it in NIXL up to 1.2: who and which operation on one line
+		p.head(pid, strings.TrimSpace(cells[0]))
+		p.head(pid, strings.TrimSpace(cells[1]))
 	case len(cells) == 3 && t != nil && t.payload && strings.HasSuffix(strings.TrimSpace(cells[0]), "..inf"):
 		lanes := strings.TrimSpace(cells[2])
 		return Choice{Agent: t.agent, PID: pid, Write: t.write, Transport: p.classify(lanes), Lanes: lanes}, true
@@ -89,7 +93,11 @@ func (p *Parser) head(pid int, text string) {
 		if t == nil && len(p.tables) == maxProcesses {
 			return
 		}
-		p.tables[pid] = &table{agent: m[1], titled: true, self: m[2] == "self"}
+		t = &table{agent: m[1], titled: true, self: m[2] == "self"}
+		if strings.HasPrefix(t.agent, "ucp_context_") {
+			t.agent = ""
+		}
+		p.tables[pid] = t
 		return
 	}
 	if t == nil || !t.titled {

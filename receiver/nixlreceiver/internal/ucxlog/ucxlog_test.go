@@ -56,6 +56,22 @@ func TestOnlyPayloadRowsCount(t *testing.T) {
 	}, choices(printed))
 }
 
+// TestTheOlderTableIsRead: UCX 1.20 and before, in the wheel nixl-cu12 1.2.0, has the operation beside the endpoint, and no names.
+func TestTheOlderTableIsRead(t *testing.T) {
+	got := choices(`
+[1795604337.215151] [vm:17486:0]   +--------------------------+-------------------------+-----------------------------------+
+[1795604337.215181] [vm:17486:0]   | ucp_context_0 self cfg#0 | remote memory write by ucp_put* from host memory to host    |
+[1795604337.215183] [vm:17486:0]   +--------------------------+-------------------------+-----------------------------------+
+[1795604337.215185] [vm:17486:0]   |                   0..inf | zero-copy               | cma/memory                        |
+[1795604337.313240] [vm:17486:0]   | ucp_context_0 intra-node cfg#1 | remote memory read by ucp_get* into host memory from host |
+[1795604337.313242] [vm:17486:0]   +--------------------------+-------------------------+-----------------------------------+
+[1795604337.313244] [vm:17486:0]   |                   0..inf | software emulation      | tcp/lo                            |
+[1795604337.412185] [vm:17486:0]   | ucp_context_0 intra-node cfg#1 | active message by ucp_am_send* from host memory |
+[1795604337.412187] [vm:17486:0]   |               65529..inf | multi-frag copy-in      | tcp/lo                            |
+`)
+	assert.Equal(t, []Choice{{PID: 17486, Transport: TCP, Lanes: "tcp/lo"}}, got)
+}
+
 func TestLanesAreClassified(t *testing.T) {
 	p := NewParser()
 	for lanes, want := range map[string]Transport{
@@ -77,7 +93,7 @@ func TestLanesAreClassified(t *testing.T) {
 
 func TestProcessesThatShareALogAreKeptApart(t *testing.T) {
 	got := choices(`
-[1.0] [h:1:0] | x inter-node cfg#1 |
+[1.0] [h:1    :0] | x inter-node cfg#1 |
 [1.0] [h:2:0] | y inter-node cfg#1 |
 [1.0] [h:1:0] | remote memory read by ucp_get* into cuda/GPU0 from cuda |
 [1.0] [h:2:0] | remote memory write by ucp_put* from cuda/GPU0 to cuda |

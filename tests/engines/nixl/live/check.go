@@ -111,7 +111,7 @@ func (c *check) histograms(store bool) {
 	}
 }
 
-// transport holds what was inferred against what UCX was allowed to use. Releases up to 1.0 print no table.
+// transport holds what was inferred against what UCX was allowed to use.
 func (c *check) transport(r *reading, tls string) {
 	want := signal.TransportLocal
 	if tls == "tcp" {
@@ -120,11 +120,7 @@ func (c *check) transport(r *reading, tls string) {
 	seen := r.transports()
 	fmt.Printf("        transports told: %v\n", seen)
 	c.that("bytes of links tell "+want, seen[sighting{want, signal.EvidenceCounters}] > 0)
-	for s := range seen {
-		if s.evidence == signal.EvidenceLog {
-			c.that("the table of UCX tells "+want, s.transport == want)
-		}
-	}
+	c.that("the table of UCX tells "+want, seen[sighting{want, signal.EvidenceLog}] > 0)
 }
 
 func (c *check) end(version string, n int) error {
