@@ -227,18 +227,24 @@ func TestWrongArgumentsAreRefused(t *testing.T) {
 	}
 	defer used.Close()
 	for want, args := range map[string][]string{
-		"listen: must be a loopback address unless --allow-remote is set": {"--listen", "0.0.0.0:18000"},
-		"control: must be a loopback address":                             {"--control", "example.org:1"},
-		"control: must be host:port":                                      {"--control", "17999"},
-		"speed: must be at least 0, is -1":                                {"--speed", "-1"},
-		"needs a duration or a trace that ends":                           {"--speed", "0"},
-		"load: must be above 0, is 0":                                     {"--load", "0"},
-		"workers: must be at least 1, is 0":                               {"--workers", "0"},
-		`gpu: unknown value "x"`:                                          {"--gpu", "x"},
-		`unexpected argument "x"`:                                         {"x"},
-		"address already in use":                                          {"--control", used.Addr().String()},
-		"the port of worker 1 must be from 0 to 65535":                    {"--listen", "127.0.0.1:65535", "--control", "127.0.0.1:0"},
-		"flag provided but not defined":                                   {"--nonsense"},
+		"listen: must be a loopback address unless allow-remote is set":          {"--listen", "0.0.0.0:18000"},
+		"control: must be a loopback address":                                    {"--control", "example.org:1"},
+		"control: must be host:port":                                             {"--control", "17999"},
+		"speed: must be at least 0, is -1":                                       {"--speed", "-1"},
+		"needs a duration or a trace that ends":                                  {"--speed", "0"},
+		"workload.synthetic.load_per_worker: must be above 0, or 0 for 1, is -2": {"--set", "workload={synthetic: {load_per_worker: -2}}"},
+		"workers: must be at least 1, is 0":                                      {"--set", "pools[0].workers=0"},
+		`gpu: unknown value "x"`:                                                 {"--set", "pools[0].gpu=x"},
+		`unexpected argument "x"`:                                                {"run", "aggregated-mixed", "x"},
+		`unknown command "x"; commands: run, scenarios`:                          {"x"},
+		`unknown name "x"; known: advice-`:                                       {"run", "x"},
+		`pools[0].workers: must be a whole number, is "two"`:                     {"--set", "pools[0].workers=two"},
+		"duration: must be at least 0s, is -1s":                                  {"--duration", "-1s"},
+		"must be path=value":                                                     {"--set", "x"},
+		"requests: open /":                                                       {"--requests", "/no/such/folder/file"},
+		"address already in use":                                                 {"--control", used.Addr().String()},
+		"the port of worker 1 must be from 0 to 65535":                           {"--listen", "127.0.0.1:65535", "--control", "127.0.0.1:0"},
+		"flag provided but not defined":                                          {"--nonsense"},
 	} {
 		var stderr bytes.Buffer
 		if code := run(t.Context(), args, io.Discard, &stderr, newFakeClock()); code == exitOK || !strings.Contains(stderr.String(), want) {

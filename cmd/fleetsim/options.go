@@ -49,6 +49,7 @@ func parseRun(args []string, stderr io.Writer) (live.Options, error) {
 	fs.BoolVar(&o.NoServers, "no-servers", false, "do not listen at all: just simulate")
 	fs.Float64Var(&o.Speed, "speed", o.Speed, "simulated seconds per second; 0: as fast as possible")
 	fs.DurationVar(&duration, "duration", 0, "simulated time after which to stop; 0: what the scenario says")
+	fs.StringVar(&o.Endpoints, "endpoints", "", "file for the workers as endpoints of an llm_engine receiver, written when everything listens")
 	fs.StringVar(&o.Ledger, "ledger", "", "file for the truth as JSON, written at exit")
 	fs.StringVar(&o.Requests, "requests", "", "file for one JSON line per finished request")
 	fs.StringVar(&o.Steps, "steps", "", "file for one JSON line per engine step")

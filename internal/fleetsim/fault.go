@@ -110,12 +110,3 @@ func (f *Fleet) SetHashSeed(worker int, seed uint64) error {
 	w.nextSeed = seed
 	return nil
 }
-
-func (f *Fleet) openBook(w *worker) error {
-	book, err := f.cfg.newBook(f.cfg.Pools[w.pool].Engine, w.facts)
-	if err != nil {
-		return err
-	}
-	w.book = book
-	return nil
-}

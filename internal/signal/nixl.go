@@ -38,9 +38,6 @@ const (
 	AttrNIXLAgentSlot   = "nixl.agent.slot" // number that stands for a random name, given anew when the agent is gone
 	AttrNIXLSource      = "nixl.telemetry.source"
 	AttrNIXLLayout      = "nixl.layout.version"
-	AttrContainerID     = "container.id"
-	AttrK8sPodUID       = "k8s.pod.uid"
-	AttrProcessPID      = "process.pid"
 	AttrNIXLLocalRank   = "nixl.local_rank"
 	AttrNIXLReaderMode  = "nixl.telemetry.reader.mode" // observe or consume
 	AttrEnvironmentStem = "process.environment_variable."
@@ -48,9 +45,7 @@ const (
 
 // Point attributes of the nixl receiver.
 const (
-	AttrDirection     = "network.io.direction"
-	AttrInterface     = "network.interface.name" // of a network interface
-	AttrHardwareID    = "hw.id"                  // of an RDMA port: device:port
+	AttrInterface     = "network.interface.name" // of a network interface; an RDMA port has AttrHWID, device:port
 	AttrLinkTransport = "nixl.link.transport"
 	AttrRDMACounter   = "nixl.rdma.counter" // as the driver calls it
 	AttrTransport     = "nixl.transport"
@@ -59,7 +54,7 @@ const (
 	AttrSourceHint    = "llm.source.hint"
 )
 
-// Values of AttrDirection: as the initiator of a transfer, or the host of a link, sees it.
+// Values of AttrNetDirection: as the initiator of a transfer, or the host of a link, sees it.
 const (
 	DirectionTransmit = "transmit"
 	DirectionReceive  = "receive"
@@ -107,9 +102,9 @@ func NIXLMetrics() []Metric {
 	for _, name := range NIXLEnvironment() {
 		info = append(info, AttrEnvironmentStem+name)
 	}
-	link := []string{AttrInterface, AttrHardwareID, AttrLinkTransport}
-	linkDirection := append([]string{AttrDirection}, link...)
-	direction := []string{AttrDirection}
+	link := []string{AttrInterface, AttrHWID, AttrLinkTransport}
+	linkDirection := append([]string{AttrNetDirection}, link...)
+	direction := []string{AttrNetDirection}
 	return []Metric{
 		{NIXLAgentInfo, Gauge, "1", info, c, "1 for each agent, with facts that may change; each is left out where it is not known."},
 		{NIXLAgentUp, Gauge, "1", nil, c, "1 while the agent lives, 0 after; absent where the privileges do not suffice to know."},
@@ -137,8 +132,8 @@ func NIXLMetrics() []Metric {
 		{NIXLLinkLimit, Gauge, "By/s", link, c, "Rate of a link in each direction."},
 		{NIXLLinkUse, Gauge, "1", linkDirection, c, "Share of a link's rate that was used since the last collection."},
 		{NIXLLinkUp, Gauge, "1", link, c, "1 while the link is up."},
-		{NIXLRDMAErrors, Sum, "{error}", []string{AttrHardwareID, AttrRDMACounter}, c, "Faults and congestion that an RDMA port counted."},
-		{NIXLTransport, Gauge, "1", []string{AttrTransport, AttrEvidence, AttrDirection}, c,
+		{NIXLRDMAErrors, Sum, "{error}", []string{AttrHWID, AttrRDMACounter}, c, "Faults and congestion that an RDMA port counted."},
+		{NIXLTransport, Gauge, "1", []string{AttrTransport, AttrEvidence, AttrNetDirection}, c,
 			"1 for the transport that the evidence speaks for. All of it is inferred: counters compares bytes of agents and links, fd looks for open RDMA devices, log reads UCX_PROTO_INFO and tells the direction."},
 		{SourceMissing, Gauge, "1", []string{AttrSource, AttrSourceHint}, c,
 			"1 for an input that would tell more and is off, with what turns it on."},

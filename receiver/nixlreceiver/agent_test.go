@@ -32,9 +32,9 @@ func TestTransfersAreTold(t *testing.T) {
 	r.now = r.now.Add(3 * time.Second)
 	got := r.told()
 
-	assert.Equal(t, 2.0*(1<<20), got.value(t, signal.NIXLTransferIO, signal.AttrDirection, "transmit"))
-	assert.Equal(t, 1.0*(1<<20), got.value(t, signal.NIXLTransferIO, signal.AttrDirection, "receive"))
-	assert.Equal(t, 2.0, got.value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit"))
+	assert.Equal(t, 2.0*(1<<20), got.value(t, signal.NIXLTransferIO, signal.AttrNetDirection, "transmit"))
+	assert.Equal(t, 1.0*(1<<20), got.value(t, signal.NIXLTransferIO, signal.AttrNetDirection, "receive"))
+	assert.Equal(t, 2.0, got.value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
 	assert.InDelta(t, 750e-6, got.value(t, signal.NIXLBusyTime), 1e-12)
 	assert.Equal(t, 1.0*(1<<29), got.value(t, signal.NIXLMemory))
 	assert.Equal(t, 1.0, got.value(t, signal.NIXLErrors, signal.AttrErrorType, "not_found"))
@@ -44,7 +44,7 @@ func TestTransfersAreTold(t *testing.T) {
 	assert.Equal(t, 3.0, got.value(t, signal.NIXLLastEventAge))
 	assert.Equal(t, 1.0, got.value(t, signal.NIXLAgents, signal.AttrNIXLSource, "buffer"))
 
-	duration := got.of(signal.NIXLTransferTime, signal.AttrDirection, "transmit")[0]
+	duration := got.of(signal.NIXLTransferTime, signal.AttrNetDirection, "transmit")[0]
 	assert.Equal(t, 2.0, duration.value)
 	assert.InDelta(t, 500e-6, duration.sum, 1e-12)
 	assert.Equal(t, began.UTC(), duration.start)
@@ -55,9 +55,9 @@ func TestTransfersAreTold(t *testing.T) {
 	}
 	assert.Equal(t, bounds, p.ExplicitBounds().AsRaw())
 	assert.Equal(t, uint64(2), p.BucketCounts().At(4), "250 us belong to the bucket up to 250 us")
-	assert.InDelta(t, 2*4_194_304_000.0, got.of(signal.NIXLThroughput, signal.AttrDirection, "transmit")[0].sum, 1)
-	assert.InDelta(t, 24e-6, got.of(signal.NIXLTransferPost, signal.AttrDirection, "transmit")[0].sum, 1e-12)
-	assert.Equal(t, 1.0*(1<<20), got.of(signal.NIXLTransferSize, signal.AttrDirection, "receive")[0].sum)
+	assert.InDelta(t, 2*4_194_304_000.0, got.of(signal.NIXLThroughput, signal.AttrNetDirection, "transmit")[0].sum, 1)
+	assert.InDelta(t, 24e-6, got.of(signal.NIXLTransferPost, signal.AttrNetDirection, "transmit")[0].sum, 1e-12)
+	assert.Equal(t, 1.0*(1<<20), got.of(signal.NIXLTransferSize, signal.AttrNetDirection, "receive")[0].sum)
 
 	info := got.of(signal.NIXLAgentInfo)[0].attributes
 	assert.Equal(t, map[string]any{
@@ -142,7 +142,7 @@ func TestAutoTakesWhatNobodyTakes(t *testing.T) {
 		w.transfer(true)
 		r.poll()
 	}
-	assert.Equal(t, 60.0, r.told().value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit"), "nothing is lost")
+	assert.Equal(t, 60.0, r.told().value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"), "nothing is lost")
 	assert.Equal(t, []string{"Nobody else empties a ring of NIXL, so it is consumed from now on"}, r.messages())
 }
 
@@ -159,7 +159,7 @@ func TestAnotherReaderMakesUsObserve(t *testing.T) {
 		w.steal()
 		r.after(time.Second)
 		got := r.told()
-		count := got.value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit")
+		count := got.value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit")
 		assert.Greater(t, count, last)
 		last = count
 		assert.Equal(t, float64(i+1), got.value(t, signal.NIXLContention))
@@ -171,7 +171,7 @@ func TestAnotherReaderMakesUsObserve(t *testing.T) {
 	assert.Contains(t, r.messages(), "Another reader empties a ring of NIXL, so it is only observed from now on")
 	r.after(30 * time.Second)
 	assert.Equal(t, *w.word(0), *w.word(8), "until the other is silent")
-	assert.Equal(t, 22.0, r.told().value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit"))
+	assert.Equal(t, 22.0, r.told().value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
 }
 
 func TestObserveNeverWrites(t *testing.T) {
@@ -213,14 +213,14 @@ func TestARestartBeginsNewStreams(t *testing.T) {
 			r.poll()
 			restarted := r.now
 			got := r.look()
-			io := got.of(signal.NIXLTransferIO, signal.AttrDirection, "transmit")
+			io := got.of(signal.NIXLTransferIO, signal.AttrNetDirection, "transmit")
 			require.Len(t, io, 2, "the last of the first life, the first of the second")
 			assert.Equal(t, 2.0*(1<<20), io[0].value)
 			assert.Equal(t, began.UTC(), io[0].start)
 			assert.Zero(t, io[1].value)
 			assert.Equal(t, restarted.UTC(), io[1].start)
 			assert.Equal(t, io[0].resource, io[1].resource)
-			in := got.of(signal.NIXLTransferIO, signal.AttrDirection, "receive")
+			in := got.of(signal.NIXLTransferIO, signal.AttrNetDirection, "receive")
 			assert.Equal(t, []float64{0, 1 << 20}, []float64{in[0].value, in[1].value})
 			assert.Equal(t, 1.0, got.of(signal.NIXLAgentRestarts)[1].value)
 			assert.Equal(t, int64(11), got.of(signal.NIXLAgentInfo)[1].attributes[signal.AttrProcessPID])
@@ -238,7 +238,7 @@ func TestADeadAgentIsDrainedAndThenForgotten(t *testing.T) {
 	r.stop(10)
 	r.after(6 * time.Second)
 	got := r.told()
-	assert.Equal(t, 1.0, got.value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit"))
+	assert.Equal(t, 1.0, got.value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
 	assert.Equal(t, 0.0, got.value(t, signal.NIXLAgentUp))
 	assert.Equal(t, 0.0, got.value(t, signal.NIXLAgents, signal.AttrNIXLSource, "buffer"))
 	r.after(r.cfg.StaleAfter + time.Second)
@@ -271,12 +271,12 @@ func TestAnUnlinkedRingIsReadToItsEnd(t *testing.T) {
 	require.NoError(t, os.Remove(w.path))
 	w.transfer(true)
 	r.after(time.Minute)
-	assert.Equal(t, 1.0, r.told().value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit"))
+	assert.Equal(t, 1.0, r.told().value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
 	w.transfer(true)
 	w.end()
 	r.stop(10)
 	r.after(10 * time.Second)
-	last := r.told().of(signal.NIXLTransferCount, signal.AttrDirection, "transmit")
+	last := r.told().of(signal.NIXLTransferCount, signal.AttrNetDirection, "transmit")
 	require.Len(t, last, 1)
 	assert.Equal(t, 2.0, last[0].value)
 	assert.Empty(t, r.fleet.agents)
@@ -294,7 +294,7 @@ func TestAFileThatTakesTheNameOfAnother(t *testing.T) {
 	r.run(11, 1, again)
 	r.now = r.now.Add(time.Second)
 	got := r.look()
-	io := got.of(signal.NIXLTransferIO, signal.AttrDirection, "transmit")
+	io := got.of(signal.NIXLTransferIO, signal.AttrNetDirection, "transmit")
 	require.Len(t, io, 2)
 	assert.Equal(t, []float64{1 << 20, 0}, []float64{io[0].value, io[1].value})
 	restarts := got.of(signal.NIXLAgentRestarts)
@@ -310,7 +310,7 @@ func TestWithoutPrivilegesLifeIsUnknown(t *testing.T) {
 	w.transfer(true)
 	got := r.look()
 	assert.Empty(t, got.of(signal.NIXLAgentUp))
-	assert.Equal(t, 1.0, got.value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit"))
+	assert.Equal(t, 1.0, got.value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
 	assert.Len(t, got.of(signal.SourceMissing, signal.AttrSource, "nixl.owner"), 1)
 	r.after(time.Hour)
 	assert.Len(t, r.told().of(signal.NIXLTransferCount), 2, "it is not taken for dead")

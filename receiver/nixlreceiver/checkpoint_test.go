@@ -72,7 +72,7 @@ func (r *rig) crash(kept *memory) {
 }
 
 func (r *rig) transfers() (count float64, start time.Time) {
-	p := r.told().of(signal.NIXLTransferCount, signal.AttrDirection, "transmit")
+	p := r.told().of(signal.NIXLTransferCount, signal.AttrNetDirection, "transmit")
 	require.Len(r.t, p, 1)
 	return p[0].value, p[0].start
 }

@@ -212,7 +212,7 @@ func (x *sightings) rest(s *sheet) {
 
 func (s *sheet) sighted(c ucxlog.Choice) {
 	s.gauge(signal.NIXLTransport, signal.AttrTransport, string(c.Transport), signal.AttrEvidence, signal.EvidenceLog,
-		signal.AttrDirection, direction(c.Write)).SetIntValue(1)
+		signal.AttrNetDirection, direction(c.Write)).SetIntValue(1)
 }
 
 func direction(write bool) string {

@@ -59,8 +59,8 @@ func (s *sheet) transfers(a *agent) {
 	}{
 		{signal.DirectionTransmit, nixl.TxBytes, nixl.TxRequests}, {signal.DirectionReceive, nixl.RxBytes, nixl.RxRequests},
 	} {
-		s.count(signal.NIXLTransferIO, a.start, sums[d.bytes], signal.AttrDirection, d.name)
-		s.count(signal.NIXLTransferCount, a.start, sums[d.done], signal.AttrDirection, d.name)
+		s.count(signal.NIXLTransferIO, a.start, sums[d.bytes], signal.AttrNetDirection, d.name)
+		s.count(signal.NIXLTransferCount, a.start, sums[d.done], signal.AttrNetDirection, d.name)
 	}
 	s.sum(signal.NIXLBusyTime, a.start).SetDoubleValue(float64(sums[nixl.XferTime]) * microsecond)
 	if a.store != nil {
@@ -80,7 +80,7 @@ func (s *sheet) transfers(a *agent) {
 // observed leaves out what there never was: the ring of most agents has one direction.
 func (s *sheet) observed(name string, a *agent, h nixl.Histogram, scale float64, direction string) {
 	if h.Count() > 0 {
-		s.histogram(name, a.start, scaled(h, scale), signal.AttrDirection, direction)
+		s.histogram(name, a.start, scaled(h, scale), signal.AttrNetDirection, direction)
 	}
 }
 
@@ -99,7 +99,7 @@ func (s *sheet) stored(a *agent) {
 		{signal.NIXLTransferPost, a.snapshot.Post, a.snapshot.PostSum},
 	} {
 		d := distribution{bounds: bounds, counts: h.counts, sum: float64(h.sum) * microsecond}
-		s.histogram(h.name, a.start, d, signal.AttrDirection, signal.DirectionUnknown)
+		s.histogram(h.name, a.start, d, signal.AttrNetDirection, signal.DirectionUnknown)
 	}
 }
 

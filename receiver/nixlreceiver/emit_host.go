@@ -79,7 +79,7 @@ func (s *sheet) links(l *links, r reading) {
 		}
 		who := []string{signal.AttrInterface, x.Name, signal.AttrLinkTransport, string(x.Kind)}
 		if x.Kind.RDMA() {
-			who[0] = signal.AttrHardwareID
+			who[0] = signal.AttrHWID
 		}
 		m := l.meters[x.Name]
 		s.direction(x, r, who, signal.DirectionTransmit, m.since, m.total.transmit, r.moved[x.Name].transmit)
@@ -93,13 +93,13 @@ func (s *sheet) links(l *links, r reading) {
 		}
 		s.gauge(signal.NIXLLinkUp, who...).SetIntValue(isUp)
 		for _, e := range x.Errors {
-			s.count(signal.NIXLRDMAErrors, m.since, m.errors[e.Name], signal.AttrHardwareID, x.Name, signal.AttrRDMACounter, e.Name)
+			s.count(signal.NIXLRDMAErrors, m.since, m.errors[e.Name], signal.AttrHWID, x.Name, signal.AttrRDMACounter, e.Name)
 		}
 	}
 }
 
 func (s *sheet) direction(x link.Link, r reading, who []string, direction string, since time.Time, total, moved uint64) {
-	who = append(slices.Clone(who), signal.AttrDirection, direction)
+	who = append(slices.Clone(who), signal.AttrNetDirection, direction)
 	s.count(signal.NIXLLinkIO, since, total, who...)
 	if x.Rate > 0 && r.elapsed > 0 {
 		s.gauge(signal.NIXLLinkUse, who...).SetDoubleValue(float64(moved) / r.elapsed.Seconds() / x.Rate)

@@ -94,12 +94,12 @@ func TestTheLoopsWorkTogether(t *testing.T) {
 		all := sink.AllMetrics()
 		return flatten(all[len(all)-1])
 	}
-	assert.Equal(t, 1.0, last().value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit"))
+	assert.Equal(t, 1.0, last().value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
 	w.transfer(true)
 	clock.tick(r.cfg.PollInterval)
 	w.transfer(true)
 	require.NoError(t, r.Shutdown(t.Context()))
-	assert.Equal(t, 3.0, last().value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit"),
+	assert.Equal(t, 3.0, last().value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"),
 		"what was taken out is told, even at the end")
 }
 
@@ -133,7 +133,7 @@ func TestARefusingPipelineLosesNothing(t *testing.T) {
 	refuse.Store(false)
 	require.NoError(t, r.Shutdown(t.Context()))
 	got := flatten(sink.AllMetrics()[0])
-	assert.Equal(t, 5.0, got.value(t, signal.NIXLTransferCount, signal.AttrDirection, "transmit"))
+	assert.Equal(t, 5.0, got.value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
 }
 
 type refusing struct {

@@ -81,7 +81,7 @@ func TestTheRoadOfAnAgentIsTold(t *testing.T) {
 	assert.Len(t, got.of(signal.NIXLTransport, signal.AttrEvidence, "fd", signal.AttrTransport, "unknown"), 2, "no device is open")
 
 	link := []any{"hw.id", "mlx5_0:1", signal.AttrLinkTransport, "infiniband"}
-	out := append(link, signal.AttrDirection, "transmit")
+	out := append(link, signal.AttrNetDirection, "transmit")
 	assert.Equal(t, 10.0*(1<<20), got.value(t, signal.NIXLLinkIO, out...), "since we began")
 	assert.Equal(t, 50e9, got.value(t, signal.NIXLLinkLimit, link...))
 	assert.Equal(t, 1.0, got.value(t, signal.NIXLLinkUp, link...))
@@ -128,7 +128,7 @@ func TestTheRoadIsReadInLogs(t *testing.T) {
 	mine := got.of(signal.NIXLTransport, signal.AttrEvidence, "log", signal.AttrNIXLAgentName, "a")
 	require.Len(t, mine, 1)
 	assert.Equal(t, map[string]any{"nixl.transport": "tcp", "nixl.transport.evidence": "log", "network.io.direction": "receive"}, mine[0].attributes)
-	assert.Len(t, got.of(signal.NIXLTransport, signal.AttrEvidence, "log", signal.AttrTransport, "rdma", signal.AttrDirection, "transmit"), 1)
+	assert.Len(t, got.of(signal.NIXLTransport, signal.AttrEvidence, "log", signal.AttrTransport, "rdma", signal.AttrNetDirection, "transmit"), 1)
 }
 
 func TestHintsSayWhatTurnsTelemetryOn(t *testing.T) {

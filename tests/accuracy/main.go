@@ -36,7 +36,7 @@ type check struct {
 }
 
 func checks() []check {
-	return []check{{"A1", phaseTimeShare}}
+	return []check{{"A1", phaseTimeShare}, {"A14", fidelity}}
 }
 
 func main() {

@@ -87,7 +87,7 @@ static bool next_event(const struct fleetsim_state *state, struct nvmlEventSet_s
 static bool lost_device(const struct fleetsim_state *state, const struct nvmlEventSet_st *set)
 {
     for (int d = 0; d < FLEETSIM_MAX_DEVICES; d++)
-        if (set->types[d] != 0 && (__atomic_load_n(&state->faults[d][0], __ATOMIC_ACQUIRE) & 0xffff) == NVML_ERROR_GPU_IS_LOST)
+        if (set->types[d] != 0 && fault_code(__atomic_load_n(&state->faults[d][0], __ATOMIC_ACQUIRE)) == NVML_ERROR_GPU_IS_LOST)
             return true;
     return false;
 }

@@ -102,7 +102,7 @@ static nvmlReturn_t serve_fault(const uint64_t *at)
             pause_us(left < fault_poll_us ? (unsigned)left : fault_poll_us);
             same = __atomic_load_n(at, __ATOMIC_ACQUIRE) == fault;
         }
-        if (same) return (nvmlReturn_t)(fault & ((1u << FLEETSIM_FAULT_CODE_BITS) - 1));
+        if (same) return fault_code(fault);
     }
 }
 

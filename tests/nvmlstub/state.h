@@ -144,7 +144,6 @@ struct fleetsim_core {
     uint64_t bar1_total;
     uint64_t bar1_used;
     uint64_t energy_mj;  /* since the driver was loaded, as of the sensor's last refresh */
-    uint64_t energy_us;  /* time of that refresh */
     uint64_t nvlink_base_rx[FLEETSIM_MAX_LINKS]; /* bytes when the driver was loaded: its counters begin at 0 */
     uint64_t nvlink_base_tx[FLEETSIM_MAX_LINKS];
     uint64_t throttle_reasons;

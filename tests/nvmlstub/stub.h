@@ -75,6 +75,9 @@ nvmlReturn_t put_text(char *to, unsigned size, const char *text);
 #define DEVICE_CALL(var, name, handle) BEGIN_CALL_(var, device_call(&var, FN_##name, handle, false))
 #define ANY_CALL(var, name, handle) BEGIN_CALL_(var, device_call(&var, FN_##name, handle, true))
 
+/* The answer that a word of the fault table stands for. */
+static inline nvmlReturn_t fault_code(uint64_t fault) { return (nvmlReturn_t)(fault & ((1u << FLEETSIM_FAULT_CODE_BITS) - 1)); }
+
 #define REQUIRE(condition)                                     \
     do {                                                       \
         if (!(condition)) return NVML_ERROR_INVALID_ARGUMENT;  \

@@ -3,12 +3,20 @@
 package gpu
 
 import (
+	_ "embed"
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
+
+//go:embed functions.txt
+var functionNames string
+
+// Functions returns the NVML functions that the library answers and counts, in the order of tests/nvmlstub/functions.h.
+func Functions() []string { return strings.Fields(functionNames) }
 
 // Return is an nvmlReturn_t.
 type Return uint16
@@ -99,7 +107,7 @@ func (s *State) ClearFaults() error {
 	})
 }
 
-// Calls returns how often each function of Functions was called, by all processes together, since the machine was made. Calls that
+// Calls returns how often each of Functions was called, by all processes together, since the machine was made. Calls that
 // failed or hang count. It is nil once the state is closed.
 func (s *State) Calls() map[string]uint64 {
 	var calls map[string]uint64

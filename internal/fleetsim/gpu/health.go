@@ -63,9 +63,14 @@ type Health struct {
 	NVLinksDown    []int
 	NVLinks        []NVLinkErrors
 
-	// FabricState is nvmlGpuFabricState_t + 1, so that 0 is the state of a healthy device (completed).
-	FabricState  uint32
-	FabricStatus Return
+	// Fabric is where the device stands in its NVLink fabric; nil: it has completed.
+	Fabric *Fabric
+}
+
+// Fabric is the registration of a device with its NVLink fabric.
+type Fabric struct {
+	State  uint32 // nvmlGpuFabricState_t: 0 not supported, 1 not started, 2 in progress, 3 completed
+	Status Return
 }
 
 // SetHealth replaces what is wrong with a device.
@@ -130,8 +135,8 @@ func (h *Health) write(core *coreLayout) {
 	for _, e := range h.NVLinks {
 		core.NvlinkErrors[e.Link] = [5]uint64{e.Replay, e.Recovery, e.CRCFlit, e.CRCData, e.ECC}
 	}
-	core.FabricState, core.FabricStatus = core.FabricSupported*fabricCompleted, uint32(h.FabricStatus)
-	if h.FabricState != 0 {
-		core.FabricState = h.FabricState - 1
+	core.FabricState, core.FabricStatus = core.FabricSupported*fabricCompleted, uint32(Success)
+	if h.Fabric != nil {
+		core.FabricState, core.FabricStatus = h.Fabric.State, uint32(h.Fabric.Status)
 	}
 }

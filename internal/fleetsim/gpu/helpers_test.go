@@ -3,6 +3,7 @@
 package gpu_test
 
 import (
+	"encoding/binary"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -47,7 +48,7 @@ func newRig(t testing.TB, machine gpu.Machine) *rig {
 	r := newMachine(t, machine)
 	r.nvml = nvml.New(nvml.WithLibraryPath(gputest.BuildStub(t)))
 	ok(t, r.nvml.Init())
-	t.Cleanup(func() { r.nvml.Shutdown() })
+	t.Cleanup(func() { _ = r.nvml.Shutdown() })
 	return r
 }
 
@@ -95,4 +96,25 @@ func got[V any](t testing.TB) func(V, nvml.Return) V {
 		ok(t, ret)
 		return v
 	}
+}
+
+// number is the unsigned integer in a field or sample.
+func number(b [8]byte) uint64 { return binary.LittleEndian.Uint64(b[:]) }
+
+// fields reads field values that must all be answered; each is an unsigned integer of the scope all links.
+func (r *rig) fields(t testing.TB, d nvml.Device, ids ...uint32) []uint64 {
+	t.Helper()
+	const allLinks = 0xffffffff
+	values := make([]nvml.FieldValue, len(ids))
+	for i, id := range ids {
+		values[i] = nvml.FieldValue{FieldId: id, ScopeId: allLinks}
+	}
+	ok(t, d.GetFieldValues(values))
+	out := make([]uint64, len(ids))
+	for i, v := range values {
+		require.Equal(t, nvml.SUCCESS, nvml.Return(v.NvmlReturn), "field %d", v.FieldId)
+		require.Contains(t, []nvml.ValueType{nvml.VALUE_TYPE_UNSIGNED_INT, nvml.VALUE_TYPE_UNSIGNED_LONG_LONG}, nvml.ValueType(v.ValueType))
+		out[i] = number(v.Value)
+	}
+	return out
 }

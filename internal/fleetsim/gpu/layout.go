@@ -136,7 +136,6 @@ type coreLayout struct {
 	Bar1Total              uint64
 	Bar1Used               uint64
 	EnergyMj               uint64
-	EnergyUs               uint64
 	NvlinkBaseRx           [maxLinks]uint64
 	NvlinkBaseTx           [maxLinks]uint64
 	ThrottleReasons        uint64

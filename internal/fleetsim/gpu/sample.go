@@ -57,7 +57,7 @@ type Sample struct {
 	MIG []MIGSample
 }
 
-// MIGSample is a Sample of a MIG device. Activity is relative to the instance: 1 is all of its SMs.
+// MIGSample is a Sample of a MIG device. Activity is relative to the instance, 1 being all of its SMs, and counts since ConfigureMIG.
 type MIGSample struct {
 	Activity   Activity
 	MemoryUsed uint64 // bytes
@@ -118,6 +118,9 @@ func (s *State) Update(device int, sample Sample) error {
 		if err := sample.check(&d.Core); err != nil {
 			return err
 		}
+		if err := sample.checkMIG(d); err != nil {
+			return err
+		}
 		d.write(func() {
 			sensors.advance(d, &next, &sample)
 			sample.writeGauges(&d.Core)
@@ -167,10 +170,7 @@ func (s *Sample) check(core *coreLayout) error {
 			return fmt.Errorf("process %d: MIG device must be 0..%d, is %d", i, int(core.MigCount)-1, p.MIG)
 		}
 	}
-	if n := len(s.MIG); n != 0 && n != int(core.MigCount) {
-		return fmt.Errorf("MIG samples: must be none or %d, are %d", core.MigCount, n)
-	}
-	for _, v := range []struct {
+	for _, v := range [...]struct {
 		key   string
 		value float64
 	}{
@@ -182,6 +182,26 @@ func (s *Sample) check(core *coreLayout) error {
 		}
 	}
 	return nil
+}
+
+func (s *Sample) checkMIG(d *deviceLayout) error {
+	if n := len(s.MIG); n != 0 && n != int(d.Core.MigCount) {
+		return fmt.Errorf("MIG samples: must be none or %d, are %d", d.Core.MigCount, n)
+	}
+	for i, m := range s.MIG {
+		was, next := &d.Mig[i], m.integrals(s.Time)
+		if err := acceptsActivity(&was.Integrals, &next); err != nil {
+			return fmt.Errorf("MIG device %d: %w", i, err)
+		}
+		if room := was.MemoryTotal - was.MemoryReserved; m.MemoryUsed > room {
+			return fmt.Errorf("MIG device %d: memory used: must be at most %d bytes, is %d", i, room, m.MemoryUsed)
+		}
+	}
+	return nil
+}
+
+func (m *MIGSample) integrals(at time.Time) integralsLayout {
+	return integralsLayout{TimeNs: nanoseconds(at), ActivityS: m.Activity.array()}
 }
 
 func (s *Sample) writeGauges(core *coreLayout) {
@@ -211,8 +231,8 @@ func (s *Sample) writeProcesses(d *deviceLayout) {
 
 func (s *Sample) writeMIG(d *deviceLayout) {
 	for i, m := range s.MIG {
-		d.Mig[i].Integrals = integralsLayout{TimeNs: nanoseconds(s.Time), ActivityS: m.Activity.array()}
-		d.Mig[i].MemoryUsed = min(m.MemoryUsed, d.Mig[i].MemoryTotal-d.Mig[i].MemoryReserved)
+		d.Mig[i].Integrals = m.integrals(s.Time)
+		d.Mig[i].MemoryUsed = m.MemoryUsed
 	}
 }
 

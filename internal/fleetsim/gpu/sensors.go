@@ -49,48 +49,58 @@ func (s *sensors) begin(at *integralsLayout) {
 
 // accepts says what of the next integrals cannot follow the last.
 func (s *sensors) accepts(next *integralsLayout) error {
-	for i, v := range next.ActivityS {
-		if !(v >= 0) {
-			return fmt.Errorf("activity of unit %d: must be at least 0, is %v", i, v)
-		}
-	}
 	if !(next.EnergyJ >= 0) {
 		return fmt.Errorf("energy: must be at least 0 J, is %v", next.EnergyJ)
 	}
+	last := &s.last
 	if !s.updated {
-		return nil
+		last = nil
+	} else if next.TimeNs < last.TimeNs {
+		return fmt.Errorf("time: must not go back, goes from %d to %d ns", last.TimeNs, next.TimeNs)
 	}
-	if next.TimeNs < s.last.TimeNs {
-		return fmt.Errorf("time: must not go back, goes from %d to %d ns", s.last.TimeNs, next.TimeNs)
-	}
-	// Room for rounding and for a clock that is not quite the simulator's.
-	most := (float64(next.TimeNs-s.last.TimeNs)*1.01 + 1e6) * 1e-9
-	for i, v := range next.ActivityS {
-		if d := v - s.last.ActivityS[i]; !(d >= 0 && d <= most) {
-			return fmt.Errorf("activity of unit %d: must grow by 0..%.6f s, grows by %.6f", i, most, d)
-		}
+	if err := acceptsActivity(last, next); err != nil || last == nil {
+		return err
 	}
 	return s.acceptsCounters(next)
 }
 
+// acceptsActivity says what of the next activities cannot follow the last; nil: there is no last.
+func acceptsActivity(last, next *integralsLayout) error {
+	for i, v := range next.ActivityS {
+		if !(v >= 0) {
+			return fmt.Errorf("activity of unit %d: must be at least 0, is %v", i, v)
+		}
+		if last == nil {
+			continue
+		}
+		// Room for rounding and for a clock that is not quite the simulator's.
+		most := (float64(next.TimeNs-last.TimeNs)*1.01 + 1e6) * 1e-9
+		if d := v - last.ActivityS[i]; !(d >= 0 && d <= most) {
+			return fmt.Errorf("activity of unit %d: must grow by 0..%.6f s, grows by %.6f", i, most, d)
+		}
+	}
+	return nil
+}
+
 func (s *sensors) acceptsCounters(next *integralsLayout) error {
-	type counter struct {
+	for _, c := range [...]struct {
 		key       string
 		was, will float64
-	}
-	counters := []counter{
+	}{
 		{"energy", s.last.EnergyJ, next.EnergyJ},
 		{"PCIe bytes received", s.last.PcieRxBytes, next.PcieRxBytes},
 		{"PCIe bytes sent", s.last.PcieTxBytes, next.PcieTxBytes},
-	}
-	for i := range next.NvlinkRxBytes {
-		counters = append(counters,
-			counter{fmt.Sprintf("NVLink %d bytes received", i), s.last.NvlinkRxBytes[i], next.NvlinkRxBytes[i]},
-			counter{fmt.Sprintf("NVLink %d bytes sent", i), s.last.NvlinkTxBytes[i], next.NvlinkTxBytes[i]})
-	}
-	for _, c := range counters {
+	} {
 		if !(c.will >= c.was) {
 			return fmt.Errorf("%s: must not fall, goes from %v to %v", c.key, c.was, c.will)
+		}
+	}
+	for i := range next.NvlinkRxBytes {
+		if was, will := s.last.NvlinkRxBytes[i], next.NvlinkRxBytes[i]; !(will >= was) {
+			return fmt.Errorf("bytes received by NVLink %d: must not fall, go from %v to %v", i, was, will)
+		}
+		if was, will := s.last.NvlinkTxBytes[i], next.NvlinkTxBytes[i]; !(will >= was) {
+			return fmt.Errorf("bytes sent by NVLink %d: must not fall, go from %v to %v", i, was, will)
 		}
 	}
 	return nil
@@ -136,7 +146,6 @@ func (s *sensors) refreshEnergy(next *integralsLayout, seconds float64) {
 func (s *sensors) show(core *coreLayout, power float64) {
 	newest := s.reads[s.read-1]
 	core.EnergyMj = uint64(max(newest-s.base, 0) * 1e3)
-	core.EnergyUs = (s.nextRead - uint64(energyPeriod)) / 1000
 	core.PowerAverageMw = milli(power)
 	if s.read > 1 {
 		core.PowerAverageMw = milli((newest - s.reads[0]) / (float64(s.read-1) * energyPeriod.Seconds()))
@@ -180,7 +189,7 @@ func newest(r *ringLayout) uint32 {
 }
 
 func (s *sensors) addViolations(core *coreLayout, ns uint64, reasons ThrottleReasons) {
-	for _, v := range []struct {
+	for _, v := range [...]struct {
 		sum  int
 		bits ThrottleReasons
 	}{

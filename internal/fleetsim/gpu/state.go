@@ -20,7 +20,7 @@ const EnvState = "FLEETSIM_NVML_STATE"
 var errClosed = errors.New("the GPU state is closed")
 
 // State is a simulated machine whose state is shared with every process that has loaded the library. Its methods may be called from
-// several goroutines; only one State may be made for a path at a time.
+// several goroutines. A later State on the same path takes over the clients that initialise after it.
 type State struct {
 	path    string
 	machine Machine
@@ -142,6 +142,8 @@ func (s *State) device(index int, f func(*deviceLayout, *sensors) error) error {
 // write runs f under the sequence lock of the device: readers see all of it or nothing.
 func (d *deviceLayout) write(f func()) {
 	atomic.AddUint64(&d.Generation, 1)
+	// On arm64 the addition alone lets later stores pass its own; a load behind it does not.
+	atomic.LoadUint64(&d.Generation)
 	defer atomic.AddUint64(&d.Generation, 1)
 	f()
 }

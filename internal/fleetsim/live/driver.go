@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -86,8 +85,12 @@ func (d *driver) move(t time.Duration) {
 	}
 }
 
-// fail ends the run because of an error. The lock is held.
-func (d *driver) fail(err error) { d.err = errors.Join(d.err, err) }
+// fail ends the run because of an error, if it is the first. The lock is held.
+func (d *driver) fail(err error) {
+	if d.err == nil {
+		d.err = err
+	}
+}
 
 // now is the wall time of the simulated time reached. The lock is held, or nothing runs yet.
 func (d *driver) now() time.Time {

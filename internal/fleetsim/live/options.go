@@ -22,6 +22,10 @@ type Options struct {
 	// Files, "" for none: the ledger as JSON at the end; one JSON line per request, step, transfer, and per interval of truth.
 	Ledger, Requests, Steps, Transfers, Truth string
 	TruthEvery                                time.Duration // simulated; 0: 10 s
+
+	// Endpoints is a file that is written when everything listens: the workers with their roles, as the endpoints of an llm_engine
+	// receiver in JSON; "" for none.
+	Endpoints string
 }
 
 // DefaultOptions run a scenario in real time on the ports of the documentation.

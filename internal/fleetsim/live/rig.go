@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 // Rig is a running fleet with everything around it.
@@ -28,11 +29,11 @@ type Rig struct {
 	agents *agents
 	gpus   *gpuState
 	spans  *spanStreams
-	front  *frontend
 
 	requests, steps, transfers, truth *lines
 
 	addresses Addresses
+	closed    bool
 }
 
 // Addresses say where a fleet can be reached; what is off is left out.
@@ -63,6 +64,9 @@ func Start(o Options) (*Rig, error) {
 		return nil, errors.Join(err, r.release())
 	}
 	r.servers.serve()
+	if err := r.writeEndpoints(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
 	return r, nil
 }
 
@@ -95,12 +99,6 @@ func (r *Rig) build() error {
 	}
 	if r.gpus != nil {
 		r.driver.onMove(func(now time.Duration) error { return r.gpus.update(fleet, r.driver.wall(now)) })
-	}
-	if o.Scenario.Protocols.Frontend != nil {
-		if r.front, err = openFrontend(fleet); err != nil {
-			return err
-		}
-		r.driver.onMove(func(time.Duration) error { r.front.update(fleet); return nil })
 	}
 	for i := range o.Scenario.Faults {
 		f := &o.Scenario.Faults[i]
@@ -189,11 +187,11 @@ func (r *Rig) hook(cfg *fleetsim.Config) {
 		if r.spans != nil {
 			r.spans.send(t, r.driver.wall(0).Add(r.skew[t.Worker]))
 		}
-		if r.front != nil {
-			r.front.finished(t)
-		}
 	}
 	cfg.OnProcess = r.process
+	if r.options.Scenario.Protocols.Frontend != nil {
+		cfg.FrontEnd = engine.NameDynamo
+	}
 }
 
 // process follows a worker's process that ends or starts.
@@ -254,8 +252,12 @@ func (r *Rig) Do(f func(*fleetsim.Fleet)) {
 	f(r.driver.fleet)
 }
 
-// Close stops the servers and streams and writes the ledger.
+// Close stops the servers and streams and writes the ledger; a second one does nothing.
 func (r *Rig) Close() error {
+	if r.closed {
+		return nil
+	}
+	r.closed = true
 	for _, p := range r.pages {
 		p.set(PageFault{}) // whoever hangs is answered
 	}
@@ -275,6 +277,33 @@ func (r *Rig) writeLedger() error {
 	}
 	if err := os.WriteFile(r.options.Ledger, append(b, '\n'), 0o644); err != nil {
 		return fmt.Errorf("ledger: %w", err)
+	}
+	return nil
+}
+
+// writeEndpoints tells where the workers are in the form that a collector reads.
+func (r *Rig) writeEndpoints() error {
+	if r.options.Endpoints == "" {
+		return nil
+	}
+	type endpoint struct {
+		Endpoint string        `json:"endpoint"`
+		Role     fleetsim.Role `json:"role"`
+	}
+	var list []endpoint
+	for i, address := range r.addresses.Workers {
+		path := "/metrics"
+		if r.driver.fleet.Pool(i).Engine == fleetsim.TensorRTLLM {
+			path = "/prometheus/metrics"
+		}
+		list = append(list, endpoint{"http://" + address + path, r.driver.fleet.Pool(i).Role})
+	}
+	b, err := json.Marshal(list)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(r.options.Endpoints, append(b, '\n'), 0o644); err != nil {
+		return fmt.Errorf("endpoints: %w", err)
 	}
 	return nil
 }

@@ -63,6 +63,7 @@ func (g *servers) shutdown() error {
 		}
 	}
 	g.running.Wait()
+	g.listeners = nil
 	return err
 }
 

@@ -89,3 +89,25 @@ func TestHiccupsCascade(t *testing.T) {
 	assert.GreaterOrEqual(t, worse("hiccup-cascade"), 0.200)
 	assert.LessOrEqual(t, worse("hiccup-fifo"), 0.060)
 }
+
+// The names of the which-side scenarios are their truth: a tenth more capacity of the named phase alone gains more goodput than a tenth
+// of the other, and where the scenario is balanced neither gains much more than the other (A18).
+func TestWhichSideIsTheTruth(t *testing.T) {
+	gains := func(name string) (prefill, decode float64) {
+		goodput := func(o ...Override) float64 {
+			_, f := simulate(t, name, Options{Overrides: o})
+			return float64(f.Truth().Goodput.Both)
+		}
+		base := goodput()
+		return goodput(Override{"pools[0].phase_speed", "{prefill: 1.1}"})/base - 1, goodput(Override{"pools[0].phase_speed", "{decode: 1.1}"})/base - 1
+	}
+	for name, check := range map[string]func(prefill, decode float64) bool{
+		"which-side-prefill":  func(p, d float64) bool { return p > d+0.03 },
+		"which-side-decode":   func(p, d float64) bool { return d > p+0.03 },
+		"which-side-balanced": func(p, d float64) bool { return p < d+0.03 && d < p+0.03 },
+	} {
+		p, d := gains(name)
+		t.Logf("%s: prefill +10 %% gains %.1f %%, decode +10 %% gains %.1f %%", name, p*100, d*100)
+		assert.True(t, check(p, d), name)
+	}
+}

@@ -54,6 +54,9 @@ func (w *workload) build(path, dir string, workers int) (fleetsim.Workload, erro
 	var out fleetsim.Workload
 	if w.Synthetic != nil {
 		kinds = append(kinds, "synthetic")
+		if !(w.Synthetic.Load >= 0) {
+			return nil, fmt.Errorf("%s.synthetic.load_per_worker: must be above 0, or 0 for 1, is %g", path, w.Synthetic.Load)
+		}
 		out = w.Synthetic.build(workers)
 	}
 	if w.Custom != nil {

@@ -22,24 +22,20 @@ const module = "github.com/otelcol-inference/otelcol-inference"
 // compiler.
 func BuildStub(t testing.TB) string {
 	t.Helper()
-	source, err := sourceDir()
+	root, err := output("", "go", "list", "-m", "-f", "{{.Dir}}", module)
 	if err != nil {
 		t.Fatalf("finding tests/nvmlstub: %v", err)
 	}
-	library, err := build(source)
+	library, err := build(root)
 	if err != nil {
 		t.Fatalf("building the NVML library: %v", err)
 	}
 	return library
 }
 
-func sourceDir() (string, error) {
-	out, err := output("", "go", "list", "-m", "-f", "{{.Dir}}", module)
-	return filepath.Join(out, "tests", "nvmlstub"), err
-}
-
-func build(source string) (string, error) {
-	key, err := hash(source)
+func build(root string) (string, error) {
+	source := filepath.Join(root, "tests", "nvmlstub")
+	key, err := hash(root, source)
 	if err != nil {
 		return "", err
 	}
@@ -69,7 +65,7 @@ func build(source string) (string, error) {
 }
 
 // hash is a digest of what the library is built from.
-func hash(source string) (string, error) {
+func hash(root, source string) (string, error) {
 	files, err := filepath.Glob(filepath.Join(source, "*.[ch]"))
 	if err != nil {
 		return "", err
@@ -84,7 +80,7 @@ func hash(source string) (string, error) {
 		}
 		fmt.Fprintf(digest, "%s %d\n%s", filepath.Base(file), len(content), content)
 	}
-	header, err := output(source, "go", "list", "-m", "github.com/NVIDIA/go-nvml")
+	header, err := output(root, "go", "list", "-m", "github.com/NVIDIA/go-nvml")
 	if err != nil {
 		return "", err
 	}
@@ -92,7 +88,7 @@ func hash(source string) (string, error) {
 	if compiler == "" {
 		compiler = "gcc"
 	}
-	version, err := output(source, "sh", "-c", compiler+" --version")
+	version, err := output(root, "sh", "-c", compiler+" --version")
 	if err != nil {
 		return "", fmt.Errorf("a C compiler is needed: %w", err)
 	}

@@ -73,7 +73,7 @@ func (c *check) equal(what string, want uint64, got, unit float64) {
 const microsecond = 1e-6
 
 func (c *check) totals() {
-	direction := func(d string) map[string]any { return map[string]any{signal.AttrDirection: d} }
+	direction := func(d string) map[string]any { return map[string]any{signal.AttrNetDirection: d} }
 	for d, w := range map[string]transfers{signal.DirectionTransmit: c.want.sent, signal.DirectionReceive: c.want.received} {
 		c.equal("transfers, "+d, w.count, c.points.value(signal.NIXLTransferCount, direction(d)), 1)
 		c.equal("bytes, "+d, w.bytes, c.points.value(signal.NIXLTransferIO, direction(d)), 1)
@@ -101,7 +101,7 @@ func (c *check) histograms(store bool) {
 		return
 	}
 	for d, w := range map[string]transfers{signal.DirectionTransmit: sent, signal.DirectionReceive: received} {
-		of := map[string]any{signal.AttrDirection: d}
+		of := map[string]any{signal.AttrNetDirection: d}
 		count, sum := c.points.both(signal.NIXLTransferTime, of)
 		c.equal("transfers with a duration, "+d, w.count, count, 1)
 		c.equal("microseconds of duration, "+d, w.duration, sum, microsecond)
