@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
@@ -113,6 +114,8 @@ func TestANewFileIsFoundByInotify(t *testing.T) {
 	r.fleet.mu.Lock()
 	assert.Len(t, r.fleet.agents, 1, "though no rescan is due")
 	r.fleet.mu.Unlock()
+	r.watcher.Errors <- fsnotify.ErrEventOverflow
+	require.Eventually(t, r.changed.Load, 10*time.Second, time.Millisecond, "an overflow may hide a file")
 	require.NoError(t, r.Shutdown(t.Context()))
 }
 
