@@ -163,9 +163,15 @@ func (a *agent) polled() bool {
 	return a.store != nil || a.policy.capacity != 0 || a.policy.events != 0
 }
 
-// presentable says whether there is something to tell. What a dead agent left behind empty is not.
-func (a *agent) presentable() bool {
-	return a.looked && !a.muted && a.polled() && (a.emitted || a.state != down || !a.unwritten())
+// presentable says whether there is something to tell. What a dead agent left behind empty is not, and neither is an agent that has
+// been silent for long where nobody can say whether it lives: it is told of again when it tells something.
+func (a *agent) presentable(now time.Time, staleAfter time.Duration) bool {
+	return a.looked && !a.muted && a.polled() && !a.silent(now, staleAfter) && (a.emitted || a.state != down || !a.unwritten())
+}
+
+// silent says whether an agent may have ended long ago.
+func (a *agent) silent(now time.Time, staleAfter time.Duration) bool {
+	return a.state == unknown && now.Sub(a.lastEvent) >= staleAfter
 }
 
 // unwritten says whether the ring never told anything and waits with nothing.

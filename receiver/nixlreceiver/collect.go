@@ -68,18 +68,27 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 // present reads the stores and returns the agents of which there is something to tell, identified. The caller holds the lock.
 func (f *fleet) present(now time.Time, out pmetric.Metrics) (agents []*agent) {
 	for _, a := range f.agents {
-		if !a.presentable() {
+		if !f.presentable(a, now) {
 			continue
 		}
 		f.tell.read(a, a.refresh(now))
 		f.identify(a, now, out)
 	}
 	for _, a := range f.agents { // one may have lost its slot to a later one
-		if a.presentable() {
+		if f.presentable(a, now) {
 			agents = append(agents, a)
 		}
 	}
 	return agents
+}
+
+func (f *fleet) presentable(a *agent, now time.Time) bool {
+	return a.presentable(now, f.cfg.StaleAfter)
+}
+
+// isOver says of agents whether their slots may be taken.
+func (f *fleet) isOver(now time.Time) func(*agent) bool {
+	return func(a *agent) bool { return a.state == down || a.silent(now, f.cfg.StaleAfter) }
 }
 
 // identify gives an agent its resource, if it has none yet.
@@ -87,8 +96,8 @@ func (f *fleet) identify(a *agent, now time.Time, out pmetric.Metrics) {
 	if a.emitted {
 		return
 	}
-	f.slots.assign(a, f.cfg.AgentName, func(old *agent) {
-		if old.presentable() && old.emitted {
+	f.slots.assign(a, f.cfg.AgentName, f.isOver(now), func(old *agent) {
+		if f.presentable(old, now) && old.emitted {
 			f.render.agent(out, old, now)
 		}
 	})
@@ -97,7 +106,7 @@ func (f *fleet) identify(a *agent, now time.Time, out pmetric.Metrics) {
 
 // bury keeps the last points of a life that ends. The caller holds the lock.
 func (f *fleet) bury(a *agent, now time.Time) {
-	if !a.presentable() || f.buried.ResourceMetrics().Len() >= 2*f.cfg.MaxAgents {
+	if !f.presentable(a, now) || f.buried.ResourceMetrics().Len() >= 2*f.cfg.MaxAgents {
 		return
 	}
 	f.tell.read(a, a.refresh(now))

@@ -1,7 +1,6 @@
 package nixlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver"
 
 import (
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -10,13 +9,6 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/nixl"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver/internal/owner"
-)
-
-// How often all processes of the host are looked through: at once when there is something new, else so that processes without
-// telemetry are found, and while an owner is not to be found.
-const (
-	lookAnyway = time.Minute
-	lookAgain  = 30 * time.Second
 )
 
 // fleet is the agents of the host. The survey changes who is in it; polls and collections read and change the agents.
@@ -102,6 +94,9 @@ func (f *fleet) open(listed []candidate, known map[string]*agent, now time.Time)
 		if _, done := f.finished[c.path]; done {
 			continue
 		}
+		if len(f.agents)+len(fresh) >= f.cfg.MaxAgents {
+			f.makeRoom(now)
+		}
 		a, err := f.openOne(c, len(f.agents)+len(fresh), now)
 		if err != nil {
 			if f.refused.add(c, err, now) {
@@ -135,6 +130,24 @@ func (f *fleet) openOne(c candidate, n int, now time.Time) (*agent, error) {
 	return c.open(&f.cfg.Sources.Buffer, now)
 }
 
+// makeRoom forgets the agent that has been silent longest, where nobody can say whether it lives. Engines that restart under random
+// names leave one file each behind, and must not use up the limit.
+func (f *fleet) makeRoom(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	oldest := -1
+	for i, a := range f.agents {
+		if a.silent(now, f.cfg.StaleAfter) && (oldest < 0 || a.lastEvent.Before(f.agents[oldest].lastEvent)) {
+			oldest = i
+		}
+	}
+	if oldest >= 0 {
+		a := f.agents[oldest]
+		f.finished[a.path] = a.info
+		f.remove(oldest)
+	}
+}
+
 // inherit ends the agent whose file another has replaced. The caller holds the lock.
 func (f *fleet) inherit(a *agent, now time.Time) {
 	for i, old := range f.agents {
@@ -144,74 +157,6 @@ func (f *fleet) inherit(a *agent, now time.Time) {
 			f.remove(i)
 			return
 		}
-	}
-}
-
-// look finds the processes of the agents, if it is time to.
-func (f *fleet) look(now time.Time, fresh []*agent) {
-	files, due := f.missing(now)
-	if len(fresh) == 0 && !due && now.Sub(f.looked) < lookAnyway {
-		return
-	}
-	f.looked = now
-	found, err := f.finder.Find(files)
-	f.tell.processes(err)
-	f.saved.load(fresh)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.silent, f.blind = found.Silent, err != nil || !found.Complete
-	for _, a := range f.agents {
-		p, ok := found.Owners[a.id()]
-		f.own(a, p, ok, now)
-		if !a.looked {
-			f.saved.restore(a, now, &f.cfg.Sources.Buffer)
-			a.looked = true
-		}
-	}
-}
-
-// missing lists the files of all agents, and says whether one has no owner who lives.
-func (f *fleet) missing(now time.Time) (files []owner.File, due bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	alive := make(map[int]bool) // by process, which may have several agents
-	for _, a := range f.agents {
-		files = append(files, owner.File{ID: a.id(), Base: filepath.Base(a.path)})
-		switch {
-		case a.owner == nil && a.state != down:
-			due = due || now.Sub(f.looked) >= lookAgain || a.fresh()
-		case a.state == up && a.owner != nil:
-			lives, asked := alive[a.owner.PID]
-			if !asked {
-				lives = f.finder.Alive(*a.owner)
-				alive[a.owner.PID] = lives
-			}
-			due = due || !lives
-		}
-	}
-	return files, due
-}
-
-// fresh says whether nobody has looked for the owner yet.
-func (a *agent) fresh() bool {
-	return a.state == unknown && !a.emitted && a.owner == nil && a.restarts > 0
-}
-
-// own takes what a look has found for one agent. The caller holds the lock.
-func (f *fleet) own(a *agent, p owner.Process, found bool, now time.Time) {
-	switch {
-	case found && a.owner != nil && (a.owner.PID != p.PID || a.owner.Start != p.Start) && a.ring != nil:
-		// The agent began anew, and nothing in the ring gave that away.
-		f.bury(a, now)
-		a.restarts++
-		a.begin(now)
-		fallthrough
-	case found:
-		a.owner = &p
-		a.setState(up, now)
-	case a.store != nil:
-	case a.owner != nil || !f.blind:
-		a.setState(down, now)
 	}
 }
 

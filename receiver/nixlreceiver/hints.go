@@ -30,6 +30,9 @@ func (f *fleet) hints() (all []hint) {
 	if f.refuse["unsupported"] > 0 {
 		add("nixl.version", "Some rings have a version that is not known: sources::buffer::allow_unknown_version reads what is common")
 	}
+	if f.refuse["initialising"] > 0 {
+		add("nixl.ring", "A ring was begun and never made: NIXL_TELEMETRY_BUFFER_SIZE must be a power of two")
+	}
 	for _, a := range f.agents {
 		if a.ring == nil || a.state == down {
 			continue

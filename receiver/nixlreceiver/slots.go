@@ -20,8 +20,8 @@ func newSlots() *slots {
 	}
 }
 
-// assign gives an agent a slot if its name does not do. A slot of an agent that is down is taken away from it; evict is called before.
-func (s *slots) assign(a *agent, mode NameMode, evict func(*agent)) {
+// assign gives an agent a slot if its name does not do. A slot of an agent that is over is taken away from it; evict is called before.
+func (s *slots) assign(a *agent, mode NameMode, over func(*agent) bool, evict func(*agent)) {
 	if a.slot != noSlot {
 		return
 	}
@@ -35,7 +35,7 @@ func (s *slots) assign(a *agent, mode NameMode, evict func(*agent)) {
 	}
 	for n := 0; ; n++ {
 		holder := s.taken[n]
-		if holder != nil && holder.state == down {
+		if holder != nil && over(holder) {
 			evict(holder)
 			holder.muted, holder.slot, holder = true, noSlot, nil
 		}
