@@ -115,6 +115,24 @@ func TestAnObserverBesideAConsumerReadsEveryEventOnce(t *testing.T) {
 	assert.Zero(t, a.Counts().Lost)
 }
 
+// TestWhatAnObserverMayHaveReadTornIsDropped looks at ten events of a ring of sixteen, while the writer goes on.
+func TestWhatAnObserverMayHaveReadTornIsDropped(t *testing.T) {
+	a := start(t, sim.Options{Capacity: 16})
+	r := open(t, a.Path())
+	r.foreign = true
+	const at, n, write = 2, 10, 12
+	for written, want := range []uint64{0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10} {
+		// Six slots are free. The writer is in the one after what it has written.
+		position := uint64(write+written) % 16
+		raw := content(t, a.Path())
+		raw[0] = byte(position)
+		require.NoError(t, os.WriteFile(a.Path(), raw, 0o644))
+		assert.Equal(t, want, r.overtaken(at, n, write), "%d written", written)
+	}
+	r.foreign = false
+	assert.Zero(t, r.overtaken(at, n, write), "without a consumer nothing is written over")
+}
+
 func TestARestartInPlaceBeginsAnew(t *testing.T) {
 	for name, own := range map[string]bool{"consumer": true, "observer": false} {
 		t.Run(name, func(t *testing.T) {

@@ -32,13 +32,13 @@ import (
 
 // writer is an agent that writes a ring of V4, as far as these tests need it: header of 40 bytes, events of 16.
 type writer struct {
-	t    *testing.T
+	t    testing.TB
 	path string
 	mem  []byte
 	mask uint64
 }
 
-func newWriter(t *testing.T, dir, name string, capacity int) *writer {
+func newWriter(t testing.TB, dir, name string, capacity int) *writer {
 	t.Helper()
 	w := &writer{t: t, path: filepath.Join(dir, name), mask: uint64(capacity - 1)}
 	f, err := os.OpenFile(w.path, os.O_CREATE|os.O_RDWR, 0o644)
@@ -106,7 +106,7 @@ func (w *writer) id() nixl.FileID {
 
 // rig is a fleet whose loops the test runs by hand.
 type rig struct {
-	t         *testing.T
+	t         testing.TB
 	cfg       *Config
 	dir       string
 	proc      fstest.MapFS
@@ -118,7 +118,7 @@ type rig struct {
 	scratch *nixl.Scratch
 }
 
-func newRig(t *testing.T, change func(*Config)) *rig {
+func newRig(t testing.TB, change func(*Config)) *rig {
 	r := &rig{
 		t: t, cfg: createDefaultConfig().(*Config), dir: t.TempDir(), now: time.Unix(1_800_000_000, 0), scratch: new(nixl.Scratch),
 		proc: fstest.MapFS{"2/stat": {Data: []byte("2 (kthreadd) S 0 " + strings.Repeat("0 ", 17) + "0 0")}},
