@@ -61,7 +61,7 @@ func write(text string) error {
 	}
 	burst := int(o.Capacity / 4)
 	for sent := 0; sent < o.Events; {
-		for o.Patient && watch.waiting()+uint64(burst) >= o.Capacity {
+		for o.Patient && watch.waiting()+uint64(burst) >= o.Capacity-1 {
 			time.Sleep(time.Microsecond) // the reader is in another process, on a core that may be this one
 		}
 		for range burst {
