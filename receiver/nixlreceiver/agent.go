@@ -96,8 +96,11 @@ func (a *agent) begin(now time.Time) {
 	if a.ring != nil {
 		a.tally = nixl.NewTally(a.ring.Geometry().Layout)
 	}
-	a.owner, a.state, a.emitted = nil, unknown, false
+	a.owner, a.state, a.emitted, a.muted, a.saved = nil, unknown, false, false, notSaved
 }
+
+// notSaved is how many events were read when an agent was last saved, if it never was.
+const notSaved = 1<<64 - 1
 
 // id is the file.
 func (a *agent) id() nixl.FileID {

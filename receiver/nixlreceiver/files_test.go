@@ -45,6 +45,33 @@ func TestUUIDsDoNotMakeSeries(t *testing.T) {
 	assert.ElementsMatch(t, []any{name(100), name(101)}, []any{names[int64(0)], names[int64(1)]}, "the name is told once, as a fact")
 }
 
+// TestAnAgentThatLostItsSlotGetsAnother: it was down when its slot was taken, and began anew in its file.
+func TestAnAgentThatLostItsSlotGetsAnother(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AgentName, c.StaleAfter = NameDrop, time.Hour })
+	a := newWriter(t, r.dir, "a", 64)
+	r.run(1, 1, a)
+	a.transfer(true)
+	r.look()
+	a.end()
+	r.stop(1)
+	r.after(6 * time.Second)
+	b := newWriter(t, r.dir, "b", 64)
+	r.run(2, 2, b)
+	b.transfer(true)
+	slots := func() (all []any) {
+		for _, p := range r.look().of(signal.NIXLAgentUp) {
+			all = append(all, p.resource[signal.AttrNIXLAgentSlot])
+		}
+		return all
+	}
+	assert.Equal(t, []any{int64(0), int64(0)}, slots(), "the last of one, the first of the other")
+	assert.Equal(t, []any{int64(0)}, slots())
+	again := newWriter(t, r.dir, "a", 64)
+	r.run(3, 3, again)
+	r.after(6 * time.Second)
+	assert.ElementsMatch(t, []any{int64(0), int64(1)}, slots())
+}
+
 func TestNamesAreKeptOrDroppedOnRequest(t *testing.T) {
 	const uuid = "01234567-1111-4222-8333-444455556666"
 	for mode, want := range map[NameMode][]any{NameAuto: {"a", nil}, NameKeep: {"a", uuid}, NameDrop: {nil, nil}} {

@@ -167,7 +167,9 @@ func (f *fleet) settle(now time.Time) {
 	for i := len(f.agents) - 1; i >= 0; i-- {
 		a := f.agents[i]
 		if a.store != nil {
-			f.tell.read(a, f.ask(a, now))
+			if err := f.ask(a, now); err != nil {
+				f.tell.read(a, err)
+			}
 		}
 		if f.over(a, now) {
 			f.bury(a, now)

@@ -28,8 +28,9 @@ func (f *fleet) look(now time.Time, fresh []*agent) {
 	defer f.mu.Unlock()
 	f.silent, f.blind = found.Silent, err != nil || !found.Complete
 	for _, a := range f.agents {
-		p, ok := found.Owners[a.id()]
-		f.own(a, p, ok, now)
+		if p, ok := found.Owners[a.id()]; err == nil {
+			f.own(a, p, ok, now)
+		}
 		if !a.looked {
 			f.saved.restore(a, now, &f.cfg.Sources.Buffer)
 			a.looked = true

@@ -84,6 +84,9 @@ func (a *agent) note(p nixl.Polled, now time.Time, t *turn) {
 	t.events = p.Read
 	if p.Read > 0 {
 		a.lastEvent = now
+		if a.muted { // it lives after all, and needs another slot
+			a.muted, a.emitted = false, false
+		}
 	}
 	if a.policy.capacity > 1 {
 		a.usage = max(a.usage, float64(p.Waiting)/float64(a.policy.capacity-1))
