@@ -29,6 +29,7 @@ def main():
         os.environ["NIXL_TELEMETRY_DIR"] = args.dir
     made = record.Recording(args.dir)
     handle = made.connect()
+    time.sleep(3)  # The receiver compares bytes of agents that it knows with bytes of links that it has seen before.
     for i in range(args.transfers):
         made.transfer("READ" if i % 3 == 2 else "WRITE", 1 + i % 64)
         if i % 100 == 99:
