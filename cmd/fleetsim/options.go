@@ -46,7 +46,7 @@ func parseRun(args []string, stderr io.Writer) (live.Options, error) {
 	fs.StringVar(&o.Listen, "listen", o.Listen, "address of the first worker; worker i listens on port + i, port 0 takes free ports")
 	fs.StringVar(&o.Control, "control", o.Control, "address of the control server: GET /truth, /scenario, /faults, /healthz; POST /faults")
 	fs.BoolVar(&o.AllowRemote, "allow-remote", false, "allow listening on addresses that are not loopback")
-	fs.BoolVar(&o.NoServers, "no-servers", false, "do not listen at all: just simulate")
+	fs.BoolVar(&o.NoServers, "no-servers", false, "do not listen at all: no pages, no ZeroMQ; NIXL files, NVML state and spans as the scenario says")
 	fs.Float64Var(&o.Speed, "speed", o.Speed, "simulated seconds per second; 0: as fast as possible")
 	fs.DurationVar(&duration, "duration", 0, "simulated time after which to stop; 0: what the scenario says")
 	fs.StringVar(&o.Endpoints, "endpoints", "", "file for the workers as endpoints of an llm_engine receiver, written when everything listens")

@@ -61,7 +61,7 @@ func (f *Fleet) SetLoad(multiplier float64) error {
 
 // SetLink changes the links of some workers, without any of all, for transfers that start from now on.
 func (f *Fleet) SetLink(l Link, workers ...int) error {
-	if err := l.validate(); err != nil {
+	if err := l.Validate(); err != nil {
 		return err
 	}
 	var some []*worker

@@ -17,7 +17,7 @@ type Options struct {
 	Control     string  // of the control server
 	AllowRemote bool    // listen on addresses that are not loopback
 	Speed       float64 // simulated seconds per second; 0: as fast as possible
-	NoServers   bool    // do not listen at all
+	NoServers   bool    // do not listen at all: no pages, no ZeroMQ; files and spans as the scenario says
 
 	// Files, "" for none: the ledger as JSON at the end; one JSON line per request, step, transfer, and per interval of truth.
 	Ledger, Requests, Steps, Transfers, Truth string

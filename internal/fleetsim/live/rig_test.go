@@ -240,6 +240,25 @@ func TestStartRefusesWhatCannotBe(t *testing.T) {
 	}
 }
 
+// A run ends with its workload, whatever is planned beyond, and says the truth of its last moment.
+func TestTheLastTruthEndsTheFile(t *testing.T) {
+	dir := t.TempDir()
+	trace := filepath.Join(dir, "t.csv")
+	require.NoError(t, os.WriteFile(trace, []byte("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,374,44\n2023-11-16 18:15:59,374,44\n"), 0o600))
+	o := DefaultOptions(load(t, "workload: {trace: {path: "+trace+"}}\nprotocols: {kv_events: {}, forward_passes: {}}\nfaults: [{at: 1h, counter_reset: {}}]"))
+	o.Speed, o.NoServers, o.Truth = 0, true, filepath.Join(dir, "truth")
+	r, err := Start(o)
+	require.NoError(t, err)
+	assert.Empty(t, r.Addresses().KVEvents, "nothing listens")
+	require.NoError(t, r.Run(context.Background()))
+	require.NoError(t, r.Close())
+	b, err := os.ReadFile(o.Truth)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	assert.Len(t, lines, 2)
+	assert.Contains(t, lines[1], `"finished_requests":2`)
+}
+
 func TestRunEndsWithTheScenario(t *testing.T) {
 	o := DefaultOptions(load(t, "duration: 30s"))
 	o.Speed, o.NoServers = 0, true

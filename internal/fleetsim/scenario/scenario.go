@@ -69,6 +69,9 @@ func Load(name string, o Options) (Scenario, error) {
 		return Scenario{}, err
 	}
 	s, err := parse(text, filepath.Dir(name), o)
+	if err == nil {
+		err = s.check()
+	}
 	if err != nil {
 		return Scenario{}, inFile(name, err)
 	}
@@ -143,7 +146,7 @@ func (f *file) scenario(base fleetsim.Config, dir string) (Scenario, error) {
 	cfg.Objectives, cfg.Client, cfg.StepNoise = f.Objectives, f.Client, f.StepNoise
 	cfg.Adapters, cfg.KVLedger = f.Adapters, f.KVLedger
 	var errs []error
-	if len(f.Pools) > 0 {
+	if f.Pools != nil {
 		cfg.Pools = nil
 	}
 	for i, tree := range f.Pools {
