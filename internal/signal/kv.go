@@ -17,10 +17,11 @@ const (
 	KVDuplicates     = "llm.kv_cache.duplicate.tokens"
 	KVDuplicateRatio = "llm.kv_cache.duplicate.ratio"
 	Coverage         = "llm.estimate.coverage"
-	SourceMissing    = "llm.source.missing"
-	SourceMessages   = "llm.source.messages"
-	SourceLost       = "llm.source.lost"
-	SourceConnected  = "llm.source.connected"
+	// SourceMissing is emitted by every receiver that knows an input which would sharpen an estimate and is off.
+	SourceMissing   = "llm.source.missing"
+	SourceMessages  = "llm.source.messages"
+	SourceLost      = "llm.source.lost"
+	SourceConnected = "llm.source.connected"
 )
 
 // Point attributes of what comes from streams.

@@ -27,9 +27,6 @@ const (
 	NIXLLinkUp         = "nixl.link.up"
 	NIXLRDMAErrors     = "nixl.rdma.errors"
 	NIXLTransport      = "nixl.transport.info"
-
-	// SourceMissing is emitted by every receiver that knows an input which would sharpen an estimate and is off.
-	SourceMissing = "llm.source.missing"
 )
 
 // Resource attributes of a NIXL agent.
@@ -50,8 +47,6 @@ const (
 	AttrRDMACounter   = "nixl.rdma.counter" // as the driver calls it
 	AttrTransport     = "nixl.transport"
 	AttrEvidence      = "nixl.transport.evidence"
-	AttrSource        = "llm.source"
-	AttrSourceHint    = "llm.source.hint"
 )
 
 // Values of AttrNetDirection: as the initiator of a transfer, or the host of a link, sees it.
