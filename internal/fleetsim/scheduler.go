@@ -62,12 +62,17 @@ func (s *scheduler) decodesAll() bool {
 	return true
 }
 
-// plan settles the work of a step that starts now.
-func (s *scheduler) plan(now time.Duration) {
+// open begins a step without work.
+func (s *scheduler) open(now time.Duration) {
 	s.now = now
 	s.work = physics.Work{}
 	s.preemptions = 0
 	s.lookups.queries, s.lookups.hits = 0, 0
+}
+
+// plan settles the work of the step just opened. It may be repeated while that is empty.
+func (s *scheduler) plan() {
+	before := s.preemptions
 	s.uniform = s.decodesAll()
 	if s.scheduling == PrefillFirst {
 		s.planPromptsOrDecodes()
@@ -79,7 +84,7 @@ func (s *scheduler) plan(now time.Duration) {
 			left = s.planEach()
 		}
 		// Blocks that were just taken from a preempted request are not given to new ones.
-		if s.preemptions == 0 {
+		if s.preemptions == before {
 			s.planWaiting(left)
 		}
 	}

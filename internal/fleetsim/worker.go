@@ -99,9 +99,7 @@ func (w *worker) begin(now time.Duration) {
 	w.inbox = w.inbox[:0]
 
 	w.stepEnd = idle
-	w.admit(now)
-	w.sched.plan(now)
-	w.reserve(now)
+	w.plan(now)
 	w.tellLookups()
 	w.tellEvictions()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
@@ -117,6 +115,19 @@ func (w *worker) begin(now time.Duration) {
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
 	w.stepEnd = now + max(time.Duration(w.paced()*factor/w.speed*float64(time.Second)), 1)
+}
+
+// plan fills the step that starts now. A request that finds no block preempts itself when it is the newest; if that leaves the step empty,
+// what it held - seats, adapter slots, blocks - may be all that others need, and nothing else would wake the worker for them.
+func (w *worker) plan(now time.Duration) {
+	s := &w.sched
+	s.open(now)
+	for before := -1; before < s.preemptions && s.work == (physics.Work{}); {
+		before = s.preemptions
+		w.admit(now)
+		s.plan()
+	}
+	w.reserve(now)
 }
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.

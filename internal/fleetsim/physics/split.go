@@ -45,11 +45,23 @@ func (m *Cost) Divide(whole Demand, w Work, noiseScale float64) DemandShares {
 	case w.PrefillTokens == 0:
 		return DemandShares{Step: whole, Decode: all, DecodeAlone: whole.Seconds}
 	}
-	decode := m.Demand(w.DecodeOnly()).noisy(noiseScale).amounts()
-	alone := m.Demand(w.PrefillOnly()).noisy(noiseScale).amounts()
+	decode := m.without(w.DecodeOnly(), whole.ClockRatio).noisy(noiseScale).amounts()
+	alone := m.without(w.PrefillOnly(), whole.ClockRatio).noisy(noiseScale).amounts()
 	s := DemandShares{Step: whole, DecodeAlone: decode.Seconds}
 	s.divide(&all, &alone, &decode)
 	return s
+}
+
+// without is the demand of a step without its other phase. A lower clock makes the same work occupy tensor pipes and SMs for longer, so
+// that both count at the clock of the whole step; time and energy are those of the step as it would have run.
+func (m *Cost) without(w Work, clockRatio float64) Demand {
+	d := m.Demand(w)
+	if d.ClockRatio != clockRatio {
+		s := m.step(w, w.decodeRows())
+		t := s.at(1 / clockRatio)
+		d.Tensor, d.SM = t.tensor, t.busy
+	}
+	return d
 }
 
 // divide fills the shares of every amount from the three coalitions.
