@@ -114,6 +114,9 @@ func (c *Config) validatePools() error {
 		if partner == nil {
 			partner = first[Decode]
 		}
+		if partner == nil {
+			continue // no such role
+		}
 		if p.Engine != partner.Engine {
 			errs = append(errs, fmt.Errorf("pools[%d].engine: must be %q as in pool %q, is %q", i, partner.Engine, partner.Name, p.Engine))
 		}

@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
 )
 
 func (r *Rig) openFiles() error {
 	o := &r.options
-	var errs [4]error
+	var errs [5]error
+	if o.Ledger != "" {
+		// A ledger that cannot be written is better known before the run than after it.
+		if errs[4] = os.WriteFile(o.Ledger, nil, 0o644); errs[4] != nil {
+			errs[4] = fmt.Errorf("ledger: %w", errs[4])
+		}
+	}
 	r.requests, errs[0] = openLines("requests", o.Requests)
 	r.steps, errs[1] = openLines("steps", o.Steps)
 	r.transfers, errs[2] = openLines("transfers", o.Transfers)
@@ -22,11 +27,7 @@ func (r *Rig) openFiles() error {
 
 // tellTruthLater plans the next line of truth.
 func (r *Rig) tellTruthLater() error {
-	every := r.options.TruthEvery
-	if every == 0 {
-		every = 10 * time.Second
-	}
-	return r.driver.schedule(r.driver.fleet.Now()+every, func() error {
+	return r.driver.schedule(r.driver.fleet.Now()+r.options.TruthEvery, func() error {
 		r.tellTruth()
 		return r.tellTruthLater()
 	})

@@ -75,6 +75,9 @@ func Start(o Options) (*Rig, error) {
 func (r *Rig) build() error {
 	o := &r.options
 	cfg := o.Scenario.Fleet
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
 	cfg.StartTime = o.Clock.Now()
 	r.skew = make([]time.Duration, cfg.Workers())
 	r.driver = &driver{clock: o.Clock, speed: o.Speed, limit: o.Scenario.Duration, start: cfg.StartTime}
@@ -211,7 +214,7 @@ func (r *Rig) release() error {
 		err = errors.Join(err, r.agents.close())
 	}
 	if r.gpus != nil {
-		err = errors.Join(err, r.gpus.state.Close())
+		err = errors.Join(err, r.gpus.close())
 	}
 	if r.spans != nil {
 		err = errors.Join(err, r.spans.close())

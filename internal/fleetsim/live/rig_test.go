@@ -193,7 +193,9 @@ func TestFaultsGivenWhileRunning(t *testing.T) {
 		`{"agent_death": {}}`:                            "fault agent_death: the scenario has no protocols.nixl",
 		`{"xid": {"xid": 79}}`:                           "fault xid: the scenario has no protocols.nvml",
 		`{"speeed": {}}`:                                 "unknown keys: speeed",
-		`{`:                                              "yaml: ",
+		`{`:                                              "must be whole JSON",
+		`{"restart": {}}x`:                               "must be whole JSON",
+		`{"version": {"worker": 0, "version": "1.2"}}`:   `version: got "1.2"`,
 	} {
 		code, answer := post(t, control, text)
 		if want == "" {

@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -198,6 +200,9 @@ func (f *Fault) Validate(workers int) error {
 	if f.For > 0 && once(kind) {
 		errs = append(errs, fmt.Errorf("for: must not be set, %s happens once; is %s", kind, f.For))
 	}
+	if err := needs(value); err != nil {
+		errs = append(errs, fmt.Errorf("%s%w", kind, err))
+	}
 	v := reflect.ValueOf(value).Elem()
 	for i := range v.NumField() {
 		key := v.Type().Field(i).Tag.Get("yaml")
@@ -223,8 +228,8 @@ func checkValue(key string, value any, workers int, negative bool) error {
 		switch {
 		case key == "factor" && !(x > 0 && x <= 1000):
 			return fmt.Errorf("factor: must be above 0 and at most 1000, is %g", x)
-		case key == "share" && !(x >= 0 && x <= 1):
-			return fmt.Errorf("share: must be from 0 to 1, is %g", x)
+		case key == "share" && !(x > 0 && x <= 1):
+			return fmt.Errorf("share: must be above 0 and at most 1, is %g", x)
 		}
 	case int:
 		switch {
@@ -234,6 +239,37 @@ func checkValue(key string, value any, workers int, negative bool) error {
 			return fmt.Errorf("count: must be at least 1, is %d", x)
 		case key == "device" && x < -1:
 			return fmt.Errorf("device: must be at least -1, is %d", x)
+		}
+	}
+	return nil
+}
+
+// needs tells of a kind without what it takes to do anything.
+func needs(value any) error {
+	switch x := value.(type) {
+	case *Delay:
+		if x.Delay == 0 {
+			return errors.New(".delay: must be set")
+		}
+	case *Version:
+		if x.Version == "" {
+			return errors.New(".version: must be set")
+		}
+	case *XID:
+		if x.XID == 0 {
+			return errors.New(".xid: must be set")
+		}
+	case *GPU:
+		if x.Result == "" && x.Delay == 0 && !x.Hang {
+			return errors.New(": must have a result, a delay or hang")
+		}
+	case *fleetsim.Hiccups:
+		if x.Stall == 0 || (x.Chance == 0 && x.PerSecond == 0) {
+			return errors.New(": must have a stall, and a chance or per_second")
+		}
+	case *fleetsim.Fallback:
+		if x.Pairs == 0 && x.Transfers == 0 {
+			return errors.New(": must have a share of pairs or of transfers")
 		}
 	}
 	return nil
@@ -254,6 +290,10 @@ func target(value any) *int {
 
 // ParseFault reads a fault given while running, in the form of an entry of the file as JSON or YAML.
 func ParseFault(text []byte, workers int) (Fault, error) {
+	// JSON is YAML, but YAML takes some that is not JSON.
+	if start := bytes.TrimSpace(text); len(start) > 0 && start[0] == '{' && !json.Valid(text) {
+		return Fault{}, errors.New("must be whole JSON")
+	}
 	tree, err := parseTree(text)
 	if err != nil {
 		return Fault{}, err
