@@ -3,6 +3,7 @@ package live
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/nixl"
@@ -24,10 +25,44 @@ func (r *Rig) happen(f *scenario.Fault) error {
 		kind, _, _ := f.Kind()
 		return fmt.Errorf("fault %s: %w", kind, err)
 	}
+	kind, _, _ := f.Kind()
+	a := &activeFault{Kind: kind, Fault: f, Since: r.driver.fleet.Now().String(), undo: undo}
+	if !scenario.Once(kind) {
+		r.active = append(r.active, a)
+	}
 	if f.For > 0 {
-		return r.driver.schedule(r.driver.fleet.Now()+f.For, undo)
+		return r.driver.schedule(r.driver.fleet.Now()+f.For, func() error { return r.end(a) })
 	}
 	return nil
+}
+
+// activeFault is a fault in force.
+type activeFault struct {
+	Kind  string          `json:"kind"`
+	Fault *scenario.Fault `json:"-"`
+	Since string          `json:"since"` // simulated time
+	undo  func() error
+}
+
+// end ends a fault, once. The driver's lock is held.
+func (r *Rig) end(a *activeFault) error {
+	i := slices.Index(r.active, a)
+	if i < 0 {
+		return nil
+	}
+	r.active = slices.Delete(r.active, i, i+1)
+	return a.undo()
+}
+
+// EndFaults ends every fault in force, the newest first.
+func (r *Rig) EndFaults() error {
+	r.driver.Lock()
+	defer r.driver.Unlock()
+	var err error
+	for len(r.active) > 0 {
+		err = errors.Join(err, r.end(r.active[len(r.active)-1]))
+	}
+	return err
 }
 
 // nothing is the undoing of what cannot be undone.

@@ -31,7 +31,8 @@ type Rig struct {
 
 	requests, steps, transfers, truth *lines
 
-	told time.Duration // of the last line of truth
+	told   time.Duration  // of the last line of truth
+	active []*activeFault // in order of their beginning
 
 	addresses Addresses
 	closed    bool

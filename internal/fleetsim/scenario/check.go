@@ -95,7 +95,7 @@ func (s *Scenario) checkVersion(v *Version) error {
 func overlap(a, b *Fault) bool {
 	kindA, valueA, _ := a.Kind()
 	kindB, valueB, _ := b.Kind()
-	if kindA != kindB || once(kindA) || a.For == 0 || b.At >= a.At+a.For {
+	if kindA != kindB || Once(kindA) || a.For == 0 || b.At >= a.At+a.For {
 		return false
 	}
 	wa, wb := target(valueA), target(valueB)

@@ -175,8 +175,20 @@ func FaultKinds() []string {
 	return names
 }
 
-// once tells the kinds that happen at a moment and cannot last.
-func once(kind string) bool {
+// FaultKeys lists the kinds with the keys of their values.
+func FaultKeys() map[string][]string {
+	kinds := map[string][]string{}
+	t := reflect.TypeFor[Fault]()
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Type.Kind() == reflect.Pointer {
+			kinds[f.Tag.Get("yaml")] = append([]string{}, keysOf(f.Type.Elem())...)
+		}
+	}
+	return kinds
+}
+
+// Once tells the kinds that happen at a moment and cannot last.
+func Once(kind string) bool {
 	switch kind {
 	case "restart", "counter_reset", "version", "hash_seed", "event_drop", "event_garbage", "event_duplicate", "agent_death", "xid", "driver_reload":
 		return true
@@ -197,7 +209,7 @@ func (f *Fault) Validate(workers int) error {
 	if f.For < 0 {
 		errs = append(errs, fmt.Errorf("for: must be at least 0s, is %s", f.For))
 	}
-	if f.For > 0 && once(kind) {
+	if f.For > 0 && Once(kind) {
 		errs = append(errs, fmt.Errorf("for: must not be set, %s happens once; is %s", kind, f.For))
 	}
 	if err := needs(value); err != nil {

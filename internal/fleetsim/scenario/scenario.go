@@ -64,7 +64,7 @@ type file struct {
 
 // Load reads a scenario: a file's path, or the name of a ready one. Errors name the file, the path inside it and the value.
 func Load(name string, o Options) (Scenario, error) {
-	text, err := read(name)
+	text, err := Text(name)
 	if err != nil {
 		return Scenario{}, err
 	}
@@ -78,8 +78,8 @@ func Load(name string, o Options) (Scenario, error) {
 	return s, nil
 }
 
-// read finds the text of a scenario.
-func read(name string) ([]byte, error) {
+// Text is a scenario as it is written: a file's path, or the name of a ready one.
+func Text(name string) ([]byte, error) {
 	if text, ok := ready(name); ok {
 		return text, nil
 	}
