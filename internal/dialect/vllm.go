@@ -21,9 +21,10 @@ func vllm() Table {
 	rows = append(rows, vllmIgnored()...)
 	return Table{
 		Engine:     EngineVLLM,
-		Prefixes:   []string{"vllm:"},
+		Prefixes:   []string{"vllm:", "ray_vllm_"},
+		Renamed:    []Renamed{{"ray_vllm_", "vllm:"}}, // on Ray
 		RankLabel:  "engine",
-		ModelLabel: "model_name",
+		ModelLabel: []string{"model_name"},
 		Router:     "server",
 		Rows:       rows,
 		Variants: []Variant{

@@ -1,6 +1,7 @@
 package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
 
 import (
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -33,10 +34,11 @@ func (b *Book) upHolders() []*worker {
 }
 
 // render makes the points of the page that was just read.
-func (b *Book) render(version string) pmetric.Metrics {
+func (b *Book) render() pmetric.Metrics {
 	if b.changed {
 		b.arrange()
 	}
+	b.observeRoles()
 	md := pmetric.NewMetrics()
 	md.ResourceMetrics().EnsureCapacity(len(b.workers) + 1)
 	for _, w := range b.upHolders() {
@@ -47,17 +49,17 @@ func (b *Book) render(version string) pmetric.Metrics {
 		}
 		out.number(b.metrics.up).SetDoubleValue(up)
 		if len(b.workers) > 0 {
-			out.info(w, version)
+			out.info(w)
 		}
 		if len(b.workers) == 1 {
 			out.drift()
 		}
-		out.groups(w.groups)
+		out.worker(w)
 	}
 	if len(b.workers) > 1 {
 		out := b.begin(md, b.shared)
 		out.drift()
-		out.groups(b.shared.groups)
+		out.worker(b.shared)
 	}
 	b.report.Points = md.DataPointCount()
 	return md
@@ -65,21 +67,15 @@ func (b *Book) render(version string) pmetric.Metrics {
 
 // seen reports whether a series of the worker was on the page of a scrape.
 func (w *worker) seen(scrape uint64) bool {
-	for _, g := range w.groups {
-		for _, s := range g.streams {
-			if s.seen(scrape) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.streams, func(s *stream) bool { return s.seen(scrape) })
 }
 
 // output writes the points of one resource.
 type output struct {
 	book    *Book
 	metrics pmetric.MetricSlice
-	several bool // more than one group writes here, so a metric may have been begun before the last one
+	facts   bool // writes out of the order of the metrics, so a metric may have been begun before the last one
+	block   func() (tokens float64, ok bool)
 }
 
 func (b *Book) begin(md pmetric.Metrics, w *worker) *output {
@@ -88,12 +84,8 @@ func (b *Book) begin(md pmetric.Metrics, w *worker) *output {
 	sm := rm.ScopeMetrics().AppendEmpty()
 	sm.Scope().SetName(b.set.Scope)
 	sm.Scope().SetVersion(b.set.Version)
-	n := 4
-	for _, g := range w.groups {
-		n += len(g.streams)
-	}
-	sm.Metrics().EnsureCapacity(n)
-	return &output{book: b, metrics: sm.Metrics(), several: len(w.groups) > 1}
+	sm.Metrics().EnsureCapacity(len(w.streams) + 4)
+	return &output{book: b, metrics: sm.Metrics(), block: func() (float64, bool) { return b.blockSize(w) }}
 }
 
 func (o *output) metric(m signal.Metric) pmetric.Metric {
@@ -110,7 +102,7 @@ func (o *output) begun(name string) (pmetric.Metric, bool) {
 		if m := o.metrics.At(i); m.Name() == name {
 			return m, true
 		}
-		if !o.several { // the streams of one group are in the order of their metrics
+		if !o.facts { // streams are in the order of their metrics
 			break
 		}
 	}

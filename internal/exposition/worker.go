@@ -14,10 +14,13 @@ import (
 type Identity struct {
 	Address string // host name or address
 	Port    int64
-	Service string // service.name; empty: the engine's name
-	Fleet   string // empty: the model
-	Role    string // empty: not configured
-	Host    string // host.name; empty where the target is another host
+	Service string      // service.name; empty: the engine's name
+	Fleet   string      // empty: the model
+	Role    string      // empty: not configured
+	K8sRole string      // that the pod's labels tell; empty: none
+	Host    string      // host.name; empty where the target is another host
+	ID      string      // service.instance.id; empty: Address and Port
+	Base    pcommon.Map // further attributes of every resource
 }
 
 // unknownService is the service.name of a target that has not shown an engine, as the semantic conventions want it.
@@ -25,8 +28,11 @@ const unknownService = "unknown_service"
 
 // worker is one engine core: a data-parallel rank that serves a model.
 type worker struct {
+	key      groupKey
 	resource pcommon.Resource
 	groups   []*group
+	streams  []*stream // of all groups, by family
+	role     role
 }
 
 // arrange makes workers of groups. A group that tells rank and model is a worker (where none tells a rank, one that tells the
@@ -39,10 +45,10 @@ func (b *Book) arrange() {
 		ranks[k.rank] = true
 	}
 	b.several = b.several || len(ranks) > 1
-	b.shared = &worker{resource: b.resource(groupKey{}, false)}
+	b.shared = &worker{resource: b.resource(groupKey{}, nil)}
 	b.workers = make([]*worker, 0, len(keys))
 	for _, k := range keys {
-		b.workers = append(b.workers, &worker{resource: b.resource(k, true), groups: []*group{b.groups[k]}})
+		b.workers = append(b.workers, &worker{key: k, groups: []*group{b.groups[k]}})
 	}
 	for _, key := range b.sortedKeys() {
 		if slices.Contains(keys, key) {
@@ -54,7 +60,23 @@ func (b *Book) arrange() {
 		}
 		home.groups = append(home.groups, b.groups[key])
 	}
+	for _, w := range append(b.workers, b.shared) {
+		w.gather()
+	}
+	for _, w := range b.workers {
+		w.role = b.roleOf(w)
+		w.resource = b.resource(w.key, w)
+	}
 	b.changed = false
+}
+
+// gather puts the streams of all groups in one order.
+func (w *worker) gather() {
+	w.streams = w.streams[:0]
+	for _, g := range w.groups {
+		w.streams = append(w.streams, g.streams...)
+	}
+	slices.SortStableFunc(w.streams, func(a, b *stream) int { return cmp.Compare(a.family.Index, b.family.Index) })
 }
 
 // workerKeys returns the keys that are workers, in order.
@@ -99,9 +121,12 @@ func fitting(keys []groupKey, key groupKey) []int {
 
 // resource builds the resource of a worker, or of the target itself. The latter names no engine where the target has workers, so
 // that nobody takes it for one.
-func (b *Book) resource(key groupKey, isWorker bool) pcommon.Resource {
+func (b *Book) resource(key groupKey, w *worker) pcommon.Resource {
 	r := pcommon.NewResource()
-	id, a := b.set.Identity, r.Attributes()
+	id, a, isWorker := b.set.Identity, r.Attributes(), w != nil
+	if id.Base != (pcommon.Map{}) {
+		id.Base.CopyTo(a)
+	}
 	instance := id.Instance()
 	if isWorker && b.several && key.rank != "" {
 		instance += "/dp" + key.rank
@@ -119,18 +144,24 @@ func (b *Book) resource(key groupKey, isWorker bool) pcommon.Resource {
 	}
 	if isWorker {
 		put(signal.AttrEngineName, b.Engine())
-		put(signal.AttrRole, id.Role)
+		put(signal.AttrRole, b.settled(w))
+		put(signal.AttrObserver, b.engine.Observer())
 	}
 	put(signal.AttrModel, key.model)
 	put(signal.AttrFleetName, cmp.Or(id.Fleet, key.model))
 	put(signal.AttrHostName, id.Host)
 	put(signal.AttrServerAddress, id.Address)
-	a.PutInt(signal.AttrServerPort, id.Port)
+	if id.Port != 0 {
+		a.PutInt(signal.AttrServerPort, id.Port)
+	}
 	return r
 }
 
-// Instance returns host:port.
+// Instance returns the identity of the target, host:port as a rule.
 func (id Identity) Instance() string {
+	if id.ID != "" {
+		return id.ID
+	}
 	address := id.Address
 	if slices.Contains([]byte(address), ':') {
 		address = "[" + address + "]"
