@@ -45,6 +45,7 @@ type Dialect struct {
 	table    Table
 	rank     int // place in the set: of the dialects on a page the lowest is that of the engine
 	families []*Family
+	byID     map[string]*Family
 	values   map[string][]*Family // counters, gauges and info families by name
 	spreads  map[string][]*Family // histograms by name
 	prefixes []string             // of ignored families
@@ -63,11 +64,6 @@ type Family struct {
 
 // Spread reports whether the family becomes a histogram.
 func (f *Family) Spread() bool { return f.Kind == Histogram && !f.SumOnly }
-
-// tells reports whether the family gives a metric.
-func (f *Family) tells(metric string) bool {
-	return metric != "" && (f.Metric.Name == metric || slices.ContainsFunc(f.Facts, func(fact Fact) bool { return fact.Metric == metric }))
-}
 
 // Engine returns the value of llm.engine.name.
 func (d *Dialect) Engine() string { return d.table.Engine }
@@ -112,9 +108,10 @@ func Compile(tables ...Table) (*Set, error) {
 }
 
 func compile(t Table, metrics map[string]signal.Metric) (*Dialect, error) {
-	d := &Dialect{table: t, values: make(map[string][]*Family), spreads: make(map[string][]*Family)}
+	d := &Dialect{
+		table: t, byID: make(map[string]*Family), values: make(map[string][]*Family), spreads: make(map[string][]*Family),
+	}
 	var errs []error
-	byID := make(map[string]*Family)
 	for _, row := range t.Rows {
 		if prefix, ok := strings.CutSuffix(row.Name, "*"); ok {
 			if row.Ignored == "" {
@@ -127,15 +124,15 @@ func compile(t Table, metrics map[string]signal.Metric) (*Dialect, error) {
 		if row.Name != trimTotal(row.Name) {
 			errs = append(errs, fmt.Errorf("%s: must be without _total", row.Name))
 		}
-		if byID[row.ID] != nil {
+		if d.byID[row.ID] != nil {
 			errs = append(errs, fmt.Errorf("%s: is there twice", row.ID))
 		}
 		f := &Family{Row: row, Dialect: d}
-		byID[row.ID] = f
+		d.byID[row.ID] = f
 		d.families = append(d.families, f)
 	}
 	for _, f := range d.families {
-		if err := f.link(byID, metrics); err != nil {
+		if err := f.link(d.byID, metrics); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", f.ID, err))
 		}
 		if f.Kind == Histogram {
@@ -157,10 +154,22 @@ func (s *Set) order() {
 	for i, f := range s.families {
 		f.Index = i
 	}
+	tellers := make(map[string][]*Family) // by metric
 	for _, f := range s.families {
-		for _, better := range s.families {
-			named := better.Dialect == f.Dialect && slices.Contains(f.YieldsTo, better.ID)
-			if named || f.Dialect.table.Companion && better.Dialect.rank < f.Dialect.rank && better.tells(f.Metric.Name) {
+		tellers[f.Metric.Name] = append(tellers[f.Metric.Name], f)
+		for _, fact := range f.Facts {
+			tellers[fact.Metric] = append(tellers[fact.Metric], f)
+		}
+	}
+	for _, f := range s.families {
+		for _, id := range f.YieldsTo {
+			f.Yields = append(f.Yields, f.Dialect.byID[id].Index)
+		}
+		if !f.Dialect.table.Companion || f.Metric.Name == "" {
+			continue
+		}
+		for _, better := range tellers[f.Metric.Name] {
+			if better.Dialect.rank < f.Dialect.rank {
 				f.Yields = append(f.Yields, better.Index)
 			}
 		}

@@ -20,6 +20,7 @@ const sweepEvery = 60
 type Settings struct {
 	Dialects  *dialect.Set
 	Identity  Identity
+	Connected []string      // inputs (llm.source) that are read elsewhere, so that they are not missing
 	Preset    signal.Preset // metrics to emit; empty: the default
 	MaxSeries int           // series remembered; further ones are rejected
 	Scope     string        // name of the instrumentation scope
@@ -58,12 +59,14 @@ type Book struct {
 	before  []bool // what was shown before the last restart; nil when that was looked at
 	process cell   // process_start_time_seconds
 
-	engine   *dialect.Dialect   // nil until the first page that shows one
-	dialects []*dialect.Dialect // all that the pages showed
-	declared declaration
-	evidence dialect.Evidence
-	variant  string
-	version  string
+	engine    *dialect.Dialect   // nil until the first page that shows one
+	dialects  []*dialect.Dialect // all that the pages showed
+	declared  declaration
+	evidence  dialect.Evidence
+	variant   string
+	version   string
+	looked    uint64 // scrape at which the missing inputs were looked for; 0: they must be
+	lookedFor string // version of the engine then
 
 	workers []*worker
 	shared  *worker             // the target itself: what belongs to no worker
@@ -79,7 +82,7 @@ type Book struct {
 }
 
 // own are the metrics that no engine tells.
-type own struct{ up, info, drift signal.Metric }
+type own struct{ up, info, drift, missing signal.Metric }
 
 // declaration is the TYPE line that the series below it belong to.
 type declaration struct {
@@ -101,7 +104,7 @@ func NewBook(set Settings) *Book {
 		shown:    make([]bool, set.Dialects.Len()),
 		changed:  true,
 		emitted:  set.Preset.Metrics(),
-		metrics:  own{table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift]},
+		metrics:  own{table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift], table[signal.SourceMissing]},
 	}
 	b.evidence.Has = b.has
 	return b

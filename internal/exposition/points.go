@@ -208,3 +208,14 @@ func (o *output) drift() {
 		p.Attributes().PutStr(signal.AttrEngineName, name)
 	}
 }
+
+// missing writes the inputs of a worker that are off.
+func (o *output) missing(w *worker) {
+	b := o.book
+	for _, h := range w.hints {
+		p := o.number(b.metrics.missing)
+		p.SetDoubleValue(1)
+		p.Attributes().PutStr(signal.AttrSource, h.Source)
+		p.Attributes().PutStr(signal.AttrSourceHint, h.Text)
+	}
+}

@@ -39,6 +39,7 @@ func (b *Book) render() pmetric.Metrics {
 		b.arrange()
 	}
 	b.observeRoles()
+	b.noteMissing()
 	md := pmetric.NewMetrics()
 	md.ResourceMetrics().EnsureCapacity(len(b.workers) + 1)
 	for _, w := range b.upHolders() {
@@ -50,6 +51,7 @@ func (b *Book) render() pmetric.Metrics {
 		out.number(b.metrics.up).SetDoubleValue(up)
 		if len(b.workers) > 0 {
 			out.info(w)
+			out.missing(w)
 		}
 		if len(b.workers) == 1 {
 			out.drift()

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -33,6 +34,7 @@ type worker struct {
 	groups   []*group
 	streams  []*stream // of all groups, by family
 	role     role
+	hints    []dialect.Hint // inputs that are off
 }
 
 // arrange makes workers of groups. A group that tells rank and model is a worker (where none tells a rank, one that tells the
@@ -67,6 +69,7 @@ func (b *Book) arrange() {
 		w.role = b.roleOf(w)
 		w.resource = b.resource(w.key, w)
 	}
+	b.looked = 0
 	b.changed = false
 }
 
@@ -143,9 +146,13 @@ func (b *Book) resource(key groupKey, w *worker) pcommon.Resource {
 		}
 	}
 	if isWorker {
-		put(signal.AttrEngineName, b.Engine())
+		// What watches engines is no worker, and must not be added to those it watches.
+		if observer := b.engine.Observer(); observer != "" {
+			put(signal.AttrObserver, observer)
+		} else {
+			put(signal.AttrEngineName, b.Engine())
+		}
 		put(signal.AttrRole, b.settled(w))
-		put(signal.AttrObserver, b.engine.Observer())
 	}
 	put(signal.AttrModel, key.model)
 	put(signal.AttrFleetName, cmp.Or(id.Fleet, key.model))
