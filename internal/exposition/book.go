@@ -20,6 +20,7 @@ const sweepEvery = 60
 type Settings struct {
 	Dialects  *dialect.Set
 	Identity  Identity
+	Raw       bool          // the engine's own families too, untouched
 	Connected []string      // inputs (llm.source) that are read elsewhere, so that they are not missing
 	Preset    signal.Preset // metrics to emit; empty: the default
 	MaxSeries int           // series remembered; further ones are rejected
@@ -55,9 +56,10 @@ type Book struct {
 	foreign map[string]struct{}         // family names that are not mapped
 	drift   map[string]*dialect.Dialect // families that the dialect does not know, and [vanished] ones
 	groups  map[groupKey]*group
-	shown   []bool // by family index: on the target's pages
-	before  []bool // what was shown before the last restart; nil when that was looked at
-	process cell   // process_start_time_seconds
+	shown   []bool              // by family index: on the target's pages
+	before  []bool              // what was shown before the last restart; nil when that was looked at
+	starts  map[string]*tracker // of the cumulative series that are forwarded untouched
+	process cell                // process_start_time_seconds
 
 	engine    *dialect.Dialect   // nil until the first page that shows one
 	dialects  []*dialect.Dialect // all that the pages showed
@@ -158,6 +160,10 @@ func (b *Book) Scrape(body []byte, openMetrics bool, at time.Time, version strin
 	b.noteVariant()
 	b.noteProcess()
 	metrics := b.render()
+	if b.set.Raw {
+		b.raw(body, openMetrics, b.target(metrics))
+		b.report.Points = metrics.DataPointCount()
+	}
 	b.now.previous = 0
 	if broken == 0 && b.report.RejectedLimit == 0 {
 		b.now.previous = b.now.at

@@ -157,7 +157,7 @@ func (o *output) info(w *worker) {
 		a.PutStr(signal.AttrEngineVersion, b.version)
 	}
 	for key, value := range b.told.Facts {
-		a.PutStr(key, value)
+		putFacts(a, []dialect.FactAttribute{{Key: key, Value: value}})
 	}
 	if b.variant != "" {
 		a.PutStr(signal.AttrEngineVariant, b.variant)

@@ -67,6 +67,11 @@ func (b *Book) render() pmetric.Metrics {
 	return md
 }
 
+// target returns the resource of the target itself among those that render made: its only worker's, or that in front of several.
+func (b *Book) target(md pmetric.Metrics) pmetric.ResourceMetrics {
+	return md.ResourceMetrics().At(md.ResourceMetrics().Len() - 1)
+}
+
 // seen reports whether a series of the worker was on the page of a scrape.
 func (w *worker) seen(scrape uint64) bool {
 	return slices.ContainsFunc(w.streams, func(s *stream) bool { return s.seen(scrape) })

@@ -54,5 +54,5 @@ func (b *Book) settled(w *worker) string {
 type Told struct {
 	Version string
 	Role    string
-	Facts   map[string]string // attributes of llm.engine.info
+	Facts   map[string]any // string, float64 or bool; attributes of llm.engine.info
 }

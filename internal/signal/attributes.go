@@ -208,6 +208,13 @@ const (
 	ObserverTransfer = "transfer"
 )
 
+// Sources lists the values of AttrSource.
+func Sources() []string {
+	return []string{
+		SourceKVEvents, SourceForwardPasses, SourceKVResidency, SourceEffort, SourceNIXL, SourceTraces, SourceRequests, SourceIterations,
+	}
+}
+
 // Values of AttrSource: inputs that sharpen estimates and may be off.
 const (
 	SourceKVEvents      = "kv_events"

@@ -135,7 +135,7 @@ func TestParseEndpoint(t *testing.T) {
 	}
 	u, err := parseEndpoint("http://host:8000/engines/a/metrics?x=1")
 	require.NoError(t, err)
-	assert.Equal(t, "http://host:8000/engines/a/version", versionURL(u).String())
+	assert.Equal(t, "http://host:8000/engines/a/version", aboutURL(u, "/version").String())
 }
 
 func TestIsLocal(t *testing.T) {

@@ -104,10 +104,20 @@ func isOpenMetrics(contentType string) (bool, error) {
 	case err == nil && media == "application/openmetrics-text":
 		return true, nil
 	}
+	if err == nil && media == "application/json" {
+		return false, &jsonError{}
+	}
 	if len(contentType) > 100 {
 		contentType = contentType[:100]
 	}
 	return false, fmt.Errorf("the page has the content type %q", contentType)
+}
+
+// jsonError is a page in JSON, as TensorRT-LLM has at the default path.
+type jsonError struct{}
+
+func (*jsonError) Error() string {
+	return "the page is JSON; TensorRT-LLM has its metrics at /prometheus/metrics"
 }
 
 // decompress undoes gzip. The request asks for none, but a configured header may, and a server may send it unasked.

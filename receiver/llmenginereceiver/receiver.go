@@ -18,6 +18,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver/internal/metadata"
 )
 
@@ -106,16 +107,19 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	if err != nil {
 		return nil, fmt.Errorf("endpoint must have a port (got %q)", u.Port())
 	}
-	id := exposition.Identity{Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role}
+	id := exposition.Identity{
+		Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role, K8sRole: k8sRole(e.K8sRole),
+	}
 	if isLocal(u.Hostname(), r.hostname) {
 		id.Host = r.hostname
 	}
 	return &target{
 		url: u, name: id.Instance(), client: client, clock: r.clock, timeout: r.cfg.timeout(), maxBytes: r.cfg.Scrape.MaxBodyBytes,
-		buffers: pool, tell: tell, version: newVersionReader(r.loops.Go),
+		buffers: pool, tell: tell, about: newAboutReader(r.loops.Go),
 		book: exposition.NewBook(exposition.Settings{
 			Dialects: r.dialects, Identity: id, MaxSeries: r.cfg.Scrape.MaxSeries,
-			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version,
+			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Preset: signal.Preset(r.cfg.Scrape.Preset),
+			Connected: r.cfg.Scrape.Connected, Raw: r.cfg.Scrape.Raw,
 		}),
 	}, nil
 }

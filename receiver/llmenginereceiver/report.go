@@ -165,6 +165,10 @@ func (r *reporter) page(ctx context.Context, t *target, p exposition.Report) {
 		r.logger.Warn("The engine has metrics that this version does not know", zap.String("endpoint", t.name),
 			zap.Int("count", len(p.Drift)), zap.Strings("families", shortList(p.Drift)))
 	}
+	if len(p.Vanished) > 0 {
+		r.logger.Warn("The engine no longer has metrics that it had", zap.String("endpoint", t.name),
+			zap.Int("count", len(p.Vanished)), zap.Strings("families", shortList(p.Vanished)))
+	}
 	if broken := p.BrokenLines > 0; broken && !s.broken {
 		r.logger.Warn("Lines of the page cannot be parsed", zap.String("endpoint", t.name), zap.Int("lines", p.BrokenLines))
 		s.broken = true
