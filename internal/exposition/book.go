@@ -34,6 +34,7 @@ type Report struct {
 	RejectedLimit    int // series beyond MaxSeries
 	RejectedLong     int
 	RejectedBad      int // buckets without a bound
+	Unreadable       int // points of delta temporality or exponential histograms
 	NotNumbers       int // points not made because the value is NaN or infinite
 	BadHistograms    int
 	ShortPoints      int      // points not made because a broken or rejected line may hold a part of them
@@ -56,10 +57,12 @@ type Book struct {
 	foreign map[string]struct{}         // family names that are not mapped
 	drift   map[string]*dialect.Dialect // families that the dialect does not know, and [vanished] ones
 	groups  map[groupKey]*group
-	shown   []bool              // by family index: on the target's pages
-	before  []bool              // what was shown before the last restart; nil when that was looked at
-	starts  map[string]*tracker // of the cumulative series that are forwarded untouched
-	process cell                // process_start_time_seconds
+	shown   []bool                   // by family index: on the target's pages
+	before  []bool                   // what was shown before the last restart; nil when that was looked at
+	fed     map[string]*fedHistogram // of a target that somebody else scrapes
+	whole   bool                     // the page that is read has everything that the target has
+	starts  map[string]*tracker      // of the cumulative series that are forwarded untouched
+	process cell                     // process_start_time_seconds
 
 	engine    *dialect.Dialect   // nil until the first page that shows one
 	dialects  []*dialect.Dialect // all that the pages showed
@@ -144,28 +147,41 @@ func (b *Book) Tell(t Told) {
 // Scrape reads a page and returns its data points, up included. version is the engine's version, or "" while it is not known. An
 // error means that the body is no metrics page; the book is as before. The byte after body's end is overwritten.
 func (b *Book) Scrape(body []byte, openMetrics bool, at time.Time, version string) (pmetric.Metrics, Report, error) {
-	b.scrape++
-	b.report = Report{}
-	b.declared = declaration{}
-	b.now.at = pcommon.NewTimestampFromTime(at)
-	if b.began == 0 {
-		b.began = b.now.at
-	}
+	b.version = cmp.Or(version, b.told.Version)
+	b.begin(pcommon.NewTimestampFromTime(at))
 	broken, err := parse(body, openMetrics, b)
 	b.report.BrokenLines = broken
 	if err != nil {
 		return pmetric.Metrics{}, b.report, err
 	}
-	b.version = cmp.Or(version, b.told.Version)
-	b.noteVariant()
-	b.noteProcess()
-	metrics := b.render()
+	metrics := b.finish(true)
 	if b.set.Raw {
 		b.raw(body, openMetrics, b.target(metrics))
 		b.report.Points = metrics.DataPointCount()
 	}
+	return metrics, b.report, nil
+}
+
+// begin opens the reading of a page.
+func (b *Book) begin(at pcommon.Timestamp) {
+	b.scrape++
+	b.report = Report{}
+	b.declared = declaration{}
+	b.now.at = at
+	if b.began == 0 {
+		b.began = at
+	}
+}
+
+// finish makes the points of what was read and looks after what is remembered. whole says that the page had everything that the
+// target has: then what was not on it began later.
+func (b *Book) finish(whole bool) pmetric.Metrics {
+	b.whole = whole
+	b.noteVariant()
+	b.noteProcess()
+	metrics := b.render()
 	b.now.previous = 0
-	if broken == 0 && b.report.RejectedLimit == 0 {
+	if whole && b.report.BrokenLines == 0 && b.report.RejectedLimit == 0 {
 		b.now.previous = b.now.at
 	}
 	if b.report.Restarted {
@@ -179,7 +195,7 @@ func (b *Book) Scrape(body []byte, openMetrics bool, at time.Time, version strin
 		b.noteVanished(shown)
 	}
 	b.report.SeriesRemembered = len(b.known)
-	return metrics, b.report, nil
+	return metrics
 }
 
 // damaged reports whether the page had lines that could not be taken. A number that is made of several series, a histogram above
@@ -227,6 +243,7 @@ func (b *Book) forget(before uint64) {
 	}
 	b.changed = true
 	clear(b.foreign)
+	clear(b.fed)
 }
 
 // has reports whether a family of the engine is on the target's pages.

@@ -73,7 +73,16 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 	}
 	var parsed labels.Labels
 	p.Labels(&parsed)
-	m, s := b.set.Dialects.Find(family, b.declaredOf(name), pairs(parsed))
+	c := b.meetLabels(family, b.declaredOf(name), pairs(parsed))
+	if c != nil {
+		b.known[string(raw)] = c
+	}
+	return c
+}
+
+// meetLabels finds the place of a series by its name and labels. It returns nil when the series has none.
+func (b *Book) meetLabels(family, declared string, labels iter.Seq2[string, string]) *cell {
+	m, s := b.set.Dialects.Find(family, declared, labels)
 	b.showed(m.Dialect())
 	if m.Verdict != dialect.Known {
 		if m.Verdict == dialect.Unknown {
@@ -91,11 +100,7 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 		b.report.RejectedLimit++
 		return nil
 	}
-	c := b.place(m, s, pairs(parsed))
-	if c != nil {
-		b.known[string(raw)] = c
-	}
-	return c
+	return b.place(m, s, labels)
 }
 
 // wanted reports whether the metric of a family is to be emitted, or needed to convert others.

@@ -19,7 +19,7 @@ func (b *Book) Down(at time.Time) pmetric.Metrics {
 	}
 	md := pmetric.NewMetrics()
 	for _, w := range b.upHolders() {
-		out := b.begin(md, w)
+		out := b.open(md, w)
 		out.number(b.metrics.up).SetDoubleValue(0)
 	}
 	return md
@@ -43,12 +43,14 @@ func (b *Book) render() pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	md.ResourceMetrics().EnsureCapacity(len(b.workers) + 1)
 	for _, w := range b.upHolders() {
-		out := b.begin(md, w)
-		up := 1.0
-		if len(b.workers) > 0 && !w.seen(b.scrape) {
-			up = 0 // the page came, and this rank is no longer on it
+		out := b.open(md, w)
+		if b.whole {
+			up := 1.0
+			if len(b.workers) > 0 && !w.seen(b.scrape) {
+				up = 0 // the page came, and this rank is no longer on it
+			}
+			out.number(b.metrics.up).SetDoubleValue(up)
 		}
-		out.number(b.metrics.up).SetDoubleValue(up)
 		if len(b.workers) > 0 {
 			out.info(w)
 			out.missing(w)
@@ -59,7 +61,7 @@ func (b *Book) render() pmetric.Metrics {
 		out.worker(w)
 	}
 	if len(b.workers) > 1 {
-		out := b.begin(md, b.shared)
+		out := b.open(md, b.shared)
 		out.drift()
 		out.worker(b.shared)
 	}
@@ -85,7 +87,7 @@ type output struct {
 	block   func() (tokens float64, ok bool)
 }
 
-func (b *Book) begin(md pmetric.Metrics, w *worker) *output {
+func (b *Book) open(md pmetric.Metrics, w *worker) *output {
 	rm := md.ResourceMetrics().AppendEmpty()
 	w.resource.CopyTo(rm.Resource())
 	sm := rm.ScopeMetrics().AppendEmpty()
