@@ -83,7 +83,7 @@ func (d *Dialect) About() []About { return d.table.About }
 // Owns reports whether a name belongs to this dialect.
 func (d *Dialect) Owns(name string) bool {
 	begins := slices.ContainsFunc(d.table.Prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
-	return begins && (!d.table.Closed || d.Resolve(name, "").Verdict != Unknown)
+	return begins && (!d.table.Closed || d.spreads[trimTotal(name)] != nil || d.Resolve(name, "").Verdict != Unknown)
 }
 
 // Compile checks tables against the vocabulary.
