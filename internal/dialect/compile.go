@@ -17,10 +17,10 @@ type Set struct {
 }
 
 // Load compiles the tables of all engines. An error is a mistake in a table.
-func Load() (*Set, error) { return Compile(tables()...) }
+func Load() (*Set, error) { return Compile(Tables()...) }
 
-// tables lists the engines, and then what serves beside them. Of two that own a name the first that knows it reads it.
-func tables() []Table {
+// Tables lists the engines, and then what serves beside them. Of two that own a name the first that knows it reads it.
+func Tables() []Table {
 	return []Table{
 		vllm(), sglang(), tensorRT(), tgi(), llamaCpp(), lmdeploy(), triton(),
 		dynamoComponent(), dynamoFrontend(), vllmRouter(), sglangRouter(), lmcache(), mooncake(), nixl(), dynamoKVBM(),

@@ -117,3 +117,11 @@ func tensorRTHints() []Hint {
 		{Source: signal.SourceIterations, Text: "enable_iter_perf_stats: true", Since: release{1, 2}, Shown: []string{"trtllm_num_requests_running"}},
 	}
 }
+
+// First returns the first release that has the input, or "" where all have.
+func (h Hint) First() string {
+	if h.Since == (release{}) {
+		return ""
+	}
+	return h.Since.String()
+}

@@ -1,6 +1,7 @@
 package dialect // import "github.com/otelcol-inference/otelcol-inference/internal/dialect"
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -33,4 +34,12 @@ func (r release) before(other release) bool {
 		}
 	}
 	return false
+}
+
+// String writes the numbers; a last 0 is left out.
+func (r release) String() string {
+	if r[2] == 0 {
+		return fmt.Sprintf("%d.%d", r[0], r[1])
+	}
+	return fmt.Sprintf("%d.%d.%d", r[0], r[1], r[2])
 }

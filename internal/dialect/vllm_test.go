@@ -176,7 +176,7 @@ func TestIgnoredWithReason(t *testing.T) {
 	} {
 		assert.Equal(t, Ignored, d.Resolve(name, "").Verdict, name)
 	}
-	for _, table := range tables() {
+	for _, table := range Tables() {
 		for _, r := range table.Rows {
 			if r.Ignored != "" {
 				assert.Greater(t, len(r.Ignored), 15, "%s: the reason", r.Name)
