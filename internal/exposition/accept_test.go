@@ -70,7 +70,8 @@ func TestPublicPages(t *testing.T) {
 			assert.Zero(t, report.BadHistograms+report.NotNumbers+report.RejectedBad)
 			for what, want := range p.want {
 				name, attribute, _ := strings.Cut(what, " ")
-				assert.Equal(t, want, total(md, name, attribute), what)
+				got, _ := sumOf(md, name, attribute)
+				assert.Equal(t, want, got, what)
 			}
 		})
 	}

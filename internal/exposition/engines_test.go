@@ -11,7 +11,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -170,14 +169,4 @@ func compareGolden(t *testing.T, path, got string) {
 	want, err := os.ReadFile(path)
 	require.NoError(t, err)
 	assert.Equal(t, string(want), got)
-}
-
-// total adds up the points of a metric over all resources, of a histogram its count.
-func total(md pmetric.Metrics, name, attribute string) (v float64) {
-	for key, n := range samples(md) {
-		if key.metric == name && (key.what == "value" || key.what == "count") && strings.Contains(key.attributes, attribute) {
-			v += n
-		}
-	}
-	return v
 }

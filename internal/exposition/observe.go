@@ -18,14 +18,13 @@ const (
 type behaviour struct {
 	prompt, fetched, generated float64 // tokens
 	requests, other            float64 // finished at their length, and otherwise
-	connected                  bool    // moves KV between workers
 }
 
 // observeRoles reads the roles of workers that nobody names from what they do. A role once seen holds until the engine restarts:
 // a quiet hour is no change of role.
 func (b *Book) observeRoles() {
 	for _, w := range b.workers {
-		if w.role.source != "" && w.role.source != signal.RoleSourceObserved || b.observed[w.key] != "" {
+		if !w.connected || w.role.source != "" {
 			continue
 		}
 		if r := b.behaviour(w).role(); r != "" {
@@ -39,8 +38,6 @@ func (b *Book) behaviour(w *worker) (did behaviour) {
 	for _, s := range w.streams {
 		v, ok := s.value.value(b.scrape)
 		switch s.family.Metric.Name {
-		case signal.KVTransferTime:
-			did.connected = did.connected || s.seen(b.scrape)
 		case signal.TokensPrompt:
 			if ok && !b.yields(s.family) {
 				did.prompt += v
@@ -68,7 +65,7 @@ func (b *Book) behaviour(w *worker) (did behaviour) {
 func (d behaviour) role() string {
 	finished := d.requests + d.other
 	switch {
-	case !d.connected || finished < enoughRequests:
+	case finished < enoughRequests:
 		return ""
 	case d.fetched > fetchedShare*d.prompt:
 		return signal.RoleDecode

@@ -93,7 +93,7 @@ func (b *Book) open(md pmetric.Metrics, w *worker) *output {
 	sm := rm.ScopeMetrics().AppendEmpty()
 	sm.Scope().SetName(b.set.Scope)
 	sm.Scope().SetVersion(b.set.Version)
-	sm.Metrics().EnsureCapacity(len(w.streams) + 4)
+	sm.Metrics().EnsureCapacity(len(w.streams) + 8)
 	return &output{book: b, metrics: sm.Metrics(), block: func() (float64, bool) { return b.blockSize(w) }}
 }
 

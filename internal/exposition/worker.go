@@ -34,7 +34,9 @@ type worker struct {
 	groups   []*group
 	streams  []*stream // of all groups, by family
 	role     role
-	hints    []dialect.Hint // inputs that are off
+	// connected says that it moves KV between workers.
+	connected bool
+	hints     []dialect.Hint // inputs that are off
 }
 
 // arrange makes workers of groups. A group that tells rank and model is a worker (where none tells a rank, one that tells the
@@ -79,6 +81,7 @@ func (w *worker) gather() {
 	for _, g := range w.groups {
 		w.streams = append(w.streams, g.streams...)
 	}
+	w.connected = slices.ContainsFunc(w.streams, func(s *stream) bool { return s.family.Metric.Name == signal.KVTransferTime })
 	slices.SortStableFunc(w.streams, func(a, b *stream) int { return cmp.Compare(a.family.Index, b.family.Index) })
 }
 
