@@ -30,8 +30,8 @@ func sglang() Table {
 			Roles: map[string]string{"prefill": signal.RolePrefill, "decode": signal.RoleDecode},
 			Facts: map[string][]string{signal.AttrTensorParallel: {"tp_size"}, signal.AttrPipelineParallel: {"pp_size"}},
 		}},
-		Hints: sglangHints(),
-		Rows:  rows,
+		Inputs: sglangInputs(),
+		Rows:   rows,
 	}
 }
 

@@ -42,7 +42,7 @@ type Table struct {
 	Observer  string // value of llm.observer: what watches engines and is none; empty for engines
 	Role      Role
 	About     []About
-	Hints     []Hint
+	Inputs    []Input
 	Rows      []Row
 	Variants  []Variant
 }

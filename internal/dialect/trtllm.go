@@ -18,7 +18,7 @@ func tensorRT() Table {
 		Renamed:    []Renamed{{"trtllm:", "trtllm_"}}, // in Dynamo 0.7
 		ModelLabel: []string{"model_name"},
 		About:      []About{{Path: "/version", Version: []string{"version"}}},
-		Hints:      tensorRTHints(),
+		Inputs:     tensorRTInputs(),
 		Rows:       rows,
 	}
 }

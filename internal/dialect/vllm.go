@@ -35,8 +35,8 @@ func vllm() Table {
 				Roles: map[string]string{"kv_producer": signal.RolePrefill, "kv_consumer": signal.RoleDecode},
 			},
 		},
-		Hints: vllmHints(),
-		Rows:  rows,
+		Inputs: vllmInputs(),
+		Rows:   rows,
 		Variants: []Variant{
 			{VariantRust, func(e Evidence) bool { return e.Ranked && !e.Python && (e.DoubleStop || e.EOF) }},
 			{VariantV1, func(e Evidence) bool { return e.Ranked }},

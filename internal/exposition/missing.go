@@ -14,7 +14,7 @@ func (b *Book) noteMissing() {
 	}
 	b.looked, b.lookedFor = b.scrape, b.version
 	for _, w := range b.workers {
-		w.hints = b.engine.Missing(dialect.Seen{
+		w.missing = b.engine.Missing(dialect.Seen{
 			Version: b.version, Connected: b.set.Connected,
 			Value: func(family string) (v float64, shown bool) { return b.valueOf(w, family) },
 		})

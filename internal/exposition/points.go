@@ -212,7 +212,7 @@ func (o *output) drift() {
 // missing writes the inputs of a worker that are off.
 func (o *output) missing(w *worker) {
 	b := o.book
-	for _, h := range w.hints {
+	for _, h := range w.missing {
 		p := o.number(b.metrics.missing)
 		p.SetDoubleValue(1)
 		p.Attributes().PutStr(signal.AttrSource, h.Source)

@@ -58,8 +58,6 @@ const (
 	AttrDisaggQueue    = "llm.disagg.queue"    // of a disaggregated worker
 	AttrMemoryUse      = "llm.memory.use"      // of memory that the engine took
 	AttrCacheTierFrom  = "llm.cache.tier.from" // where blocks that move come from
-	AttrSource         = "llm.source"          // an input that is missing
-	AttrSourceHint     = "llm.source.hint"     // how to switch it on
 )
 
 // Attributes of EngineInfo that an engine's configuration tells.
@@ -215,16 +213,14 @@ func Sources() []string {
 	}
 }
 
-// Values of AttrSource: inputs that sharpen estimates and may be off.
+// Further values of AttrSource.
 const (
-	SourceKVEvents      = "kv_events"
-	SourceForwardPasses = "forward_passes"
-	SourceKVResidency   = "kv_residency"
-	SourceEffort        = "effort"
-	SourceNIXL          = "nixl"
-	SourceTraces        = "traces"
-	SourceRequests      = "requests"
-	SourceIterations    = "iterations"
+	SourceKVResidency = "kv_residency"
+	SourceEffort      = "effort"
+	SourceNIXL        = "nixl"
+	SourceTraces      = "traces"
+	SourceRequests    = "requests"
+	SourceIterations  = "iterations"
 )
 
 // Values of AttrSpec.

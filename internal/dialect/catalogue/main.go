@@ -67,16 +67,16 @@ func engine(b *strings.Builder, t dialect.Table) {
 		}
 	}
 	ignored(b, t.Rows)
-	if len(t.Hints) == 0 {
+	if len(t.Inputs) == 0 {
 		return
 	}
 	b.WriteString("\nInputs that may be off:\n\n")
-	for _, h := range t.Hints {
+	for _, h := range t.Inputs {
 		fmt.Fprintf(b, "- %s%s: %s\n", h.Source, since(h), code(h.Text))
 	}
 }
 
-func since(h dialect.Hint) string {
+func since(h dialect.Input) string {
 	if first := h.First(); first != "" {
 		return " (from " + first + ")"
 	}

@@ -19,7 +19,7 @@ func missing(d *Dialect, version string, page map[string]float64, connected ...s
 	return found
 }
 
-func TestHintsOfVLLM(t *testing.T) {
+func TestInputsOfVLLM(t *testing.T) {
 	d := load(t).Of("vllm:x")
 	page := map[string]float64{"vllm:kv_cache_usage_perc": 0, "vllm:generation_tokens": 10, "vllm:estimated_flops_per_gpu": 0}
 	got := missing(d, "0.32.0", page)
@@ -45,7 +45,7 @@ func TestHintsOfVLLM(t *testing.T) {
 		missing(d, "0.6.6", map[string]float64{"vllm:gpu_cache_usage_perc": 0}), "V0 has no more")
 }
 
-func TestHintsOfOthers(t *testing.T) {
+func TestInputsOfOthers(t *testing.T) {
 	d := load(t).Of("sglang:x")
 	page := map[string]float64{"sglang:page_size": 16, "sglang:realtime_tokens": 5}
 	got := missing(d, "0.5.22", page)

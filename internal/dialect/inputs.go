@@ -6,8 +6,8 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
-// Hint says how to switch on an input that an engine has and that sharpens estimates.
-type Hint struct {
+// Input says how to switch on an input that an engine has and that sharpens estimates.
+type Input struct {
 	Source string  // value of llm.source
 	Text   string  // the flag, environment variable or configuration key, as it is typed
 	Since  release // first release that knows it; the zero release: all
@@ -29,10 +29,10 @@ type Seen struct {
 }
 
 // Missing returns the hints of inputs that are off. The first hint of a source that fits the release counts.
-func (d *Dialect) Missing(s Seen) (missing []Hint) {
+func (d *Dialect) Missing(s Seen) (missing []Input) {
 	version, known := parseRelease(s.Version)
 	var done []string
-	for _, h := range d.table.Hints {
+	for _, h := range d.table.Inputs {
 		if slices.Contains(done, h.Source) || known && version.before(h.Since) || !h.makesSense(s) {
 			continue
 		}
@@ -44,7 +44,7 @@ func (d *Dialect) Missing(s Seen) (missing []Hint) {
 	return missing
 }
 
-func (h Hint) makesSense(s Seen) bool {
+func (h Input) makesSense(s Seen) bool {
 	shown := func(family string) bool { _, ok := s.Value(family); return ok }
 	if len(h.When) > 0 && !slices.ContainsFunc(h.When, shown) {
 		return false
@@ -56,16 +56,16 @@ func (h Hint) makesSense(s Seen) bool {
 	return done > 0
 }
 
-func (h Hint) isOn(s Seen) bool {
+func (h Input) isOn(s Seen) bool {
 	return slices.ContainsFunc(h.Shown, func(family string) bool { _, ok := s.Value(family); return ok }) ||
 		slices.ContainsFunc(h.Moving, func(family string) bool { v, _ := s.Value(family); return v > 0 })
 }
 
-// vllmHints: KV events since vllm-project/vllm#16750 (0.9), residency and MFU counters as of the 0.14 tree, forward passes by
+// vllmInputs: KV events since vllm-project/vllm#16750 (0.9), residency and MFU counters as of the 0.14 tree, forward passes by
 // vllm-project/vllm#52061, which was open when 0.32 came out.
-func vllmHints() []Hint {
+func vllmInputs() []Input {
 	v1 := []string{"vllm:kv_cache_usage_perc"} // of a page whose release is not known
-	return []Hint{
+	return []Input{
 		{
 			Source: signal.SourceKVEvents, Since: release{0, 9}, When: v1,
 			Text: `--kv-events-config '{"enable_kv_cache_events":true,"publisher":"zmq","endpoint":"tcp://*:5557","replay_endpoint":"tcp://*:5558"}'`,
@@ -85,10 +85,10 @@ func vllmHints() []Hint {
 	}
 }
 
-// sglangHints: forward passes since sgl-project/sglang#22789. The device timer is what forward_execution_seconds needs.
-func sglangHints() []Hint {
+// sglangInputs: forward passes since sgl-project/sglang#22789. The device timer is what forward_execution_seconds needs.
+func sglangInputs() []Input {
 	modern := []string{"sglang:page_size"} // since 0.5.11, of a page whose release is not known
-	return []Hint{
+	return []Input{
 		{Source: signal.SourceKVEvents, Text: `--kv-events-config '{"publisher":"zmq","endpoint":"tcp://*:5557","replay_endpoint":"tcp://*:5558"}'`, Since: release{0, 4, 6}},
 		{
 			Source: signal.SourceForwardPasses, Since: release{0, 5, 11}, When: modern,
@@ -106,9 +106,9 @@ func sglangHints() []Hint {
 	}
 }
 
-// tensorRTHints: KVEventsConfig came with NVIDIA/TensorRT-LLM#17023 (1.3.0rc27).
-func tensorRTHints() []Hint {
-	return []Hint{
+// tensorRTInputs: KVEventsConfig came with NVIDIA/TensorRT-LLM#17023 (1.3.0rc27).
+func tensorRTInputs() []Input {
+	return []Input{
 		{Source: signal.SourceKVEvents, Text: "kv_cache_config.kv_events_config: {publisher: zmq, endpoint: \"tcp://*:5557\"}", Since: release{1, 3}},
 		{
 			Source: signal.SourceRequests, Text: "return_perf_metrics: true", Shown: []string{"trtllm_request_success", "trtllm_e2e_request_latency_seconds"},
@@ -119,7 +119,7 @@ func tensorRTHints() []Hint {
 }
 
 // First returns the first release that has the input, or "" where all have.
-func (h Hint) First() string {
+func (h Input) First() string {
 	if h.Since == (release{}) {
 		return ""
 	}
