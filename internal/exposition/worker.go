@@ -36,7 +36,7 @@ type worker struct {
 	role     role
 	// connected says that it moves KV between workers.
 	connected bool
-	hints     []dialect.Input // inputs that are off
+	missing   []dialect.Input // inputs that are off
 }
 
 // arrange makes workers of groups. A group that tells rank and model is a worker (where none tells a rank, one that tells the
