@@ -73,11 +73,12 @@ type Book struct {
 	looked    uint64 // scrape at which the missing inputs were looked for; 0: they must be
 	lookedFor string // version of the engine then
 
-	workers []*worker
-	shared  *worker             // the target itself: what belongs to no worker
-	changed bool                // groups or streams differ from what workers was made of
-	roles   map[groupKey]string // that the workers' resources have, from the first emission on
-	told    Told                // by the engine beside its metrics
+	workers    []*worker
+	shared     *worker             // the target itself: what belongs to no worker
+	changed    bool                // groups or streams differ from what workers was made of
+	roles      map[groupKey]string // that the workers' resources have, from the first emission on
+	iterations *iterations         // nil where no records of iterations are read
+	told       Told                // by the engine beside its metrics
 	// observed are roles that workers were seen to have.
 	observed map[groupKey]string
 	several  bool // the target has shown several ranks
@@ -87,7 +88,7 @@ type Book struct {
 }
 
 // own are the metrics that no engine tells.
-type own struct{ up, info, drift, missing signal.Metric }
+type own struct{ up, info, drift, missing, busy, iterations signal.Metric }
 
 // declaration is the TYPE line that the series below it belong to.
 type declaration struct {
@@ -109,7 +110,7 @@ func NewBook(set Settings) *Book {
 		shown:    make([]bool, set.Dialects.Len()),
 		changed:  true,
 		emitted:  set.Preset.Metrics(),
-		metrics:  own{table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift], table[signal.SourceMissing]},
+		metrics:  own{table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift], table[signal.SourceMissing], table[signal.PhaseBusyTime], table[signal.Iterations]},
 	}
 	b.evidence.Has = b.has
 	return b

@@ -17,6 +17,9 @@ func (o *output) worker(w *worker) {
 		}
 	}
 	o.facts = true
+	if w != o.book.shared {
+		o.iterated()
+	}
 	for _, g := range w.groups {
 		for _, in := range g.infos {
 			if !o.book.yields(in.family) {

@@ -40,10 +40,11 @@ type ScrapeConfig struct {
 	CollectionInterval time.Duration    `mapstructure:"collection_interval"`
 	InitialDelay       time.Duration    `mapstructure:"initial_delay"` // before the first scrape of the first endpoint
 	MaxBodyBytes       int64            `mapstructure:"max_body_bytes"`
-	MaxSeries          int              `mapstructure:"max_series"` // per endpoint
-	Preset             string           `mapstructure:"preset"`     // minimal, default or full
-	Raw                bool             `mapstructure:"raw"`        // the engine's own families too, untouched
-	Connected          []string         `mapstructure:"connected"`  // inputs that are read elsewhere, and are not missing
+	MaxSeries          int              `mapstructure:"max_series"`      // per endpoint
+	Preset             string           `mapstructure:"preset"`          // minimal, default or full
+	Raw                bool             `mapstructure:"raw"`             // the engine's own families too, untouched
+	IterationStats     bool             `mapstructure:"iteration_stats"` // of TensorRT-LLM, which hands each record out once
+	Connected          []string         `mapstructure:"connected"`       // inputs that are read elsewhere, and are not missing
 
 	// Defaults for the endpoints that do not say.
 	ServiceName string `mapstructure:"service_name"`

@@ -175,3 +175,37 @@ func TestConnectedInputsAreNotMissing(t *testing.T) {
 		c.Scrape.Connected = []string{signal.SourceKVEvents, signal.SourceTraces}
 	}))
 }
+
+// TestIterationStatsAreOptIn: the page that is drained by reading is read only when asked for, and says when others read it too.
+func TestIterationStatsAreOptIn(t *testing.T) {
+	server, asked := serve(t, simulated.NameTensorRT, nil)
+	page := server.URL + "/prometheus/metrics"
+	r := startRig(t, nil, nil, page)
+	r.until(func() bool { return len(r.sink.AllMetrics()) > 2 }, "scrapes")
+	assert.Zero(t, asked("/metrics"))
+	_, found := r.find(signal.PhaseBusyTime)
+	assert.False(t, found)
+
+	r = startRig(t, nil, func(c *Config) { c.Scrape.IterationStats = true }, page)
+	r.until(func() bool { _, found := r.find(signal.PhaseBusyTime); return found }, "the records")
+	m, _ := r.find(signal.PhaseBusyTime)
+	assert.Equal(t, 0.02, m.Sum().DataPoints().At(0).DoubleValue(), "the one step, a prefill")
+	assert.Zero(t, r.logs.FilterMessageSnippet("Records of iterations are missing").Len())
+}
+
+func TestIterationStatsThatFail(t *testing.T) {
+	e := newEngine(t)
+	e.metrics.Store(handler(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/metrics" {
+			_, _ = w.Write([]byte("no list"))
+			return
+		}
+		(*answer("# TYPE trtllm_num_requests_running gauge\ntrtllm_num_requests_running{model_name=\"m\"} 1\n"))(w, r)
+	}))
+	r := startRig(t, nil, func(c *Config) { c.Scrape.IterationStats = true }, e.URL+"/prometheus/metrics")
+	r.until(func() bool { return r.logs.FilterMessageSnippet("Records of iterations are missing").Len() > 0 }, "the warning")
+	r.until(func() bool { _, n := r.last(instance(e)); return n > 5 }, "further scrapes")
+	up, _ := r.last(instance(e))
+	assert.Equal(t, 1.0, up, "the page itself is whole")
+	assert.Equal(t, 1, r.logs.FilterMessageSnippet("Records of iterations are missing").Len(), "once")
+}

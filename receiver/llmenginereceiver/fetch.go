@@ -51,9 +51,18 @@ func fetch(ctx context.Context, client *http.Client, from *url.URL, limit int64,
 	if err != nil {
 		return page{}, fail(outcomeContentType, "%w", err)
 	}
+	if failed := readBody(ctx, resp, limit, buf); failed != nil {
+		return page{}, failed
+	}
+	buf.Grow(1)
+	return page{buf.Bytes(), openMetrics}, nil
+}
+
+// readBody reads an answer of at most limit bytes, after decompression, into buf.
+func readBody(ctx context.Context, resp *http.Response, limit int64, buf *bytes.Buffer) *failure {
 	body, failed := decompress(ctx, resp)
 	if failed != nil {
-		return page{}, failed
+		return failed
 	}
 	buf.Reset()
 	if resp.ContentLength > 0 && resp.ContentLength < limit {
@@ -62,14 +71,13 @@ func fetch(ctx context.Context, client *http.Client, from *url.URL, limit int64,
 	n, err := buf.ReadFrom(io.LimitReader(body, limit+1))
 	switch {
 	case err != nil:
-		return page{}, classify(ctx, err)
+		return classify(ctx, err)
 	case n > limit:
-		return page{}, fail(outcomeTooLarge, "the page is larger than max_body_bytes, %d", limit)
+		return fail(outcomeTooLarge, "the page is larger than max_body_bytes, %d", limit)
 	case len(bytes.TrimSpace(buf.Bytes())) == 0:
-		return page{}, fail(outcomeEmpty, "the page is empty")
+		return fail(outcomeEmpty, "the page is empty")
 	}
-	buf.Grow(1)
-	return page{buf.Bytes(), openMetrics}, nil
+	return nil
 }
 
 // get sends the request and returns an answer with status 200, whose body the caller closes.

@@ -115,7 +115,7 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	}
 	return &target{
 		url: u, name: id.Instance(), client: client, clock: r.clock, timeout: r.cfg.timeout(), maxBytes: r.cfg.Scrape.MaxBodyBytes,
-		buffers: pool, tell: tell, about: newAboutReader(r.loops.Go),
+		buffers: pool, tell: tell, drains: r.cfg.Scrape.IterationStats, about: newAboutReader(r.loops.Go),
 		book: exposition.NewBook(exposition.Settings{
 			Dialects: r.dialects, Identity: id, MaxSeries: r.cfg.Scrape.MaxSeries,
 			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Preset: signal.Preset(r.cfg.Scrape.Preset),

@@ -41,6 +41,7 @@ type standing struct {
 	loggedAt   time.Time
 	broken     bool
 	overLimit  bool
+	incomplete bool // records of iterations are missing
 	suppressed int
 }
 
@@ -122,6 +123,23 @@ func (r *reporter) status(t *target, why *failure) {
 		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
 			fmt.Errorf("%d of %d endpoints cannot be scraped; %s answers again", r.failing, r.targets, t.name)))
 	}
+}
+
+// iterations takes how the reading of iteration records went. What is missing makes their sums too small.
+func (r *reporter) iterations(t *target, lost int64, why *failure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.standing(t)
+	if s.incomplete || lost == 0 && why == nil {
+		return
+	}
+	s.incomplete = true
+	fields := []zap.Field{zap.String("endpoint", t.name)}
+	if why != nil {
+		fields = append(fields, zap.Error(why))
+	}
+	r.logger.Warn("Records of iterations are missing, so phase times of this engine are too small: another reader may take them",
+		append(fields, zap.Int64("records", lost))...)
 }
 
 // Bounds of what one log line repeats of a page.

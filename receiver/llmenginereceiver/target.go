@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
 )
 
@@ -25,6 +27,7 @@ type target struct {
 	book     *exposition.Book
 	about    aboutReader
 	moved    bool // the page is not at the configured path
+	drains   bool // reads the records that TensorRT-LLM hands out once
 	tell     *reporter
 	up       bool
 	refused  bool // the pipeline refused the last points
@@ -60,6 +63,9 @@ func (t *target) read(ctx context.Context, at time.Time) (pmetric.Metrics, expos
 		return pmetric.Metrics{}, exposition.Report{}, failed
 	}
 	t.tell.body(ctx, len(got.body))
+	if t.drains && t.book.Engine() == dialect.EngineTensorRT {
+		t.iterations(ctx, at)
+	}
 	told, news := t.about.get()
 	if news {
 		t.book.Tell(told)
@@ -69,6 +75,25 @@ func (t *target) read(ctx context.Context, at time.Time) (pmetric.Metrics, expos
 		return metrics, report, &failure{outcomeMalformed, err}
 	}
 	return metrics, report, nil
+}
+
+// iterations reads the records of iterations. What cannot be read is lost and said, and costs the page nothing.
+func (t *target) iterations(ctx context.Context, at time.Time) {
+	buf := t.buffers.get()
+	defer t.buffers.put(buf)
+	var lost int64
+	resp, failed := get(ctx, t.client, aboutURL(t.url, defaultPath))
+	if failed == nil {
+		defer resp.Body.Close()
+		failed = readBody(ctx, resp, t.maxBytes, buf)
+	}
+	if failed == nil {
+		var err error
+		if lost, err = t.book.Iterations(buf.Bytes(), pcommon.NewTimestampFromTime(at)); err != nil {
+			failed = fail(outcomeMalformed, "%w", err)
+		}
+	}
+	t.tell.iterations(t, lost, failed)
 }
 
 // elsewhere turns to the page of TensorRT-LLM where the default path has that engine's statistics in JSON. Each reading of those
