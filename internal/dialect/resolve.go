@@ -43,21 +43,24 @@ type Match struct {
 	Base    string // name of the family, without the suffixes of its parts
 
 	dialect    *Dialect
+	certain    bool
 	candidates []*Family // rows of the name; the labels of a series decide between them
 }
 
 // Find finds the row of a raw series among all dialects, and reads its labels through it. declared is the type that the page
 // gives the family. A series of a known family that no row is for, or that a router wrote, has no Rows.
 func (s *Set) Find(name, declared string, labels iter.Seq2[string, string]) (Match, Series) {
-	first := Match{Verdict: Foreign}
+	first, owners := Match{Verdict: Foreign}, 0
 	for _, d := range s.dialects {
 		if !d.Owns(name) {
 			continue
 		}
+		owners++
 		m := d.Resolve(name, declared)
 		if m.Verdict == Known {
 			series := d.Read(m, labels)
 			if series.Ours {
+				m.certain = true
 				return m, series
 			}
 		}
@@ -65,11 +68,16 @@ func (s *Set) Find(name, declared string, labels iter.Seq2[string, string]) (Mat
 			first = m
 		}
 	}
+	first.certain = first.Verdict == Ignored && owners == 1
 	return first, Series{}
 }
 
 // Dialect returns the dialect that the name belongs to, or nil.
 func (m Match) Dialect() *Dialect { return m.dialect }
+
+// Certain reports whether the series shows that the program of the dialect wrote the page: not a name that several own, nor one that
+// nobody knows.
+func (m Match) Certain() bool { return m.certain }
 
 // Alike reports whether all series of the name share one row, so that none of them need be read to know its metric.
 func (m Match) Alike() (*Family, bool) {

@@ -25,13 +25,18 @@ func sglang() Table {
 			Labels: []string{"engine_type"},
 			Values: map[string]string{"unified": signal.RoleAggregated, "prefill": signal.RolePrefill, "decode": signal.RoleDecode},
 		},
-		About: []About{{
-			Path: "/server_info", Version: []string{"version"}, Role: []string{"disaggregation_mode"},
-			Roles: map[string]string{"prefill": signal.RolePrefill, "decode": signal.RoleDecode},
-			Facts: map[string][]string{signal.AttrTensorParallel: {"tp_size"}, signal.AttrPipelineParallel: {"pp_size"}},
-		}},
+		About:  []About{sglangServer("/server_info", "sglang:page_size"), sglangServer("/get_server_info", "sglang:cache_config_info")},
 		Inputs: sglangInputs(),
 		Rows:   rows,
+	}
+}
+
+// sglangServer is the page on which SGLang tells of itself, whose path changed about when a family of the metrics did.
+func sglangServer(path, detail string) About {
+	return About{
+		Path: path, Detail: detail, Version: []string{"version"}, Role: []string{"disaggregation_mode"},
+		Roles: map[string]string{"prefill": signal.RolePrefill, "decode": signal.RoleDecode},
+		Facts: map[string][]string{signal.AttrTensorParallel: {"tp_size"}, signal.AttrPipelineParallel: {"pp_size"}},
 	}
 }
 

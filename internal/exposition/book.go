@@ -56,6 +56,7 @@ type Book struct {
 	known   map[string]*cell            // by the raw bytes of the series
 	foreign map[string]struct{}         // family names that are not mapped
 	drift   map[string]*dialect.Dialect // families that the dialect does not know, and [vanished] ones
+	drifts  []driftCount                // of drift; nil: to be counted
 	groups  map[groupKey]*group
 	shown   []bool                   // by family index: on the target's pages
 	before  []bool                   // what was shown before the last restart; nil when that was looked at

@@ -83,7 +83,9 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 // meetLabels finds the place of a series by its name and labels. It returns nil when the series has none.
 func (b *Book) meetLabels(family, declared string, labels iter.Seq2[string, string]) *cell {
 	m, s := b.set.Dialects.Find(family, declared, labels)
-	b.showed(m.Dialect())
+	if m.Certain() {
+		b.showed(m.Dialect())
+	}
 	if m.Verdict != dialect.Known {
 		if m.Verdict == dialect.Unknown {
 			b.drifted(m.Base, m.Dialect())
@@ -110,10 +112,11 @@ func (b *Book) wanted(f *dialect.Family) bool {
 
 // showed notes that a dialect is on the page. The engine is the first in the order of the dialects.
 func (b *Book) showed(d *dialect.Dialect) {
-	if d == nil || slices.Contains(b.dialects, d) {
+	if slices.Contains(b.dialects, d) {
 		return
 	}
 	b.dialects = append(b.dialects, d)
+	b.drifts = nil
 	b.changed = true
 	if d.Before(b.engine) {
 		b.engine, b.variant = d, ""
@@ -176,6 +179,7 @@ func (b *Book) ignore(family string) {
 func (b *Book) drifted(family string, d *dialect.Dialect) {
 	if _, ok := b.drift[family]; !ok && len(b.drift) < maxDrift {
 		b.drift[family] = d
+		b.drifts = nil
 		b.report.Drift = append(b.report.Drift, family)
 	}
 }
@@ -191,6 +195,7 @@ func (b *Book) noteVanished(shown []bool) {
 		key := "vanished " + f.ID
 		if _, ok := b.drift[key]; !ok && len(b.drift) < maxDrift {
 			b.drift[key] = f.Dialect
+			b.drifts = nil
 			b.report.Vanished = append(b.report.Vanished, f.ID)
 		}
 	}

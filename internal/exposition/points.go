@@ -1,6 +1,7 @@
 package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
 
 import (
+	"maps"
 	"slices"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -190,26 +191,40 @@ func putFacts(m pcommon.Map, facts []dialect.FactAttribute) {
 	}
 }
 
-// drift writes how many families of each dialect are unknown or vanished.
+// drift writes how many families of each program are unknown or vanished.
 func (o *output) drift() {
 	b := o.book
-	var done []string
-	for _, d := range b.dialects {
-		name, n := d.Engine(), int64(0)
-		if slices.Contains(done, name) {
-			continue
-		}
-		done = append(done, name)
-		for _, of := range b.drift {
-			if of.Engine() == name {
-				n++
-			}
-		}
+	if b.drifts == nil {
+		b.drifts = b.countDrift()
+	}
+	for _, d := range b.drifts {
 		p := o.number(b.metrics.drift)
 		p.SetStartTimestamp(b.began)
-		p.SetIntValue(n)
-		p.Attributes().PutStr(signal.AttrEngineName, name)
+		p.SetIntValue(d.families)
+		p.Attributes().PutStr(signal.AttrEngineName, d.engine)
 	}
+}
+
+// driftCount is how many families of a program are unknown or vanished.
+type driftCount struct {
+	engine   string
+	families int64
+}
+
+// countDrift counts drift by program, with 0 for those that have none.
+func (b *Book) countDrift() []driftCount {
+	counts := make(map[string]int64)
+	for _, d := range b.dialects {
+		counts[d.Engine()] = 0
+	}
+	for _, d := range b.drift {
+		counts[d.Engine()]++
+	}
+	all := make([]driftCount, 0, len(counts))
+	for _, engine := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, driftCount{engine, counts[engine]})
+	}
+	return all
 }
 
 // missing writes the inputs of a worker that are off.

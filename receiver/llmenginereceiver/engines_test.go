@@ -64,7 +64,12 @@ func TestSGLangTellsOfItself(t *testing.T) {
 		signal.AttrTensorParallel: 2.0, signal.AttrPipelineParallel: 1.0,
 	}, r.info())
 	assert.Equal(t, 1, asked("/server_info"), "once per start")
-	assert.Zero(t, asked("/version"), "an engine is not asked for pages that it does not have")
+	assert.Zero(t, asked("/version")+asked("/get_server_info"), "an engine is not asked for pages that it does not have")
+
+	server, asked = serve(t, simulated.NameSGLang, func(f *simulated.Facts) { f.Version = "0.4.10" })
+	r = startRig(t, nil, nil, server.URL)
+	r.until(func() bool { return r.info()[signal.AttrEngineVersion] == "0.4.10" }, "the version of an old release")
+	assert.Zero(t, asked("/server_info"))
 }
 
 // TestTensorRTIsFoundBehindItsJSON: the default path has statistics that reading takes away; it is read once, and then the page.
