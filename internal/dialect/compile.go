@@ -71,6 +71,9 @@ func (d *Dialect) Engine() string { return d.table.Engine }
 // Before reports whether d rather than other is the engine of a page that shows both.
 func (d *Dialect) Before(other *Dialect) bool { return other == nil || d.rank < other.rank }
 
+// Companion reports whether the dialect's families serve beside an engine on the engine's page.
+func (d *Dialect) Companion() bool { return d.table.Companion }
+
 // Observer returns the value of llm.observer, which is empty for engines.
 func (d *Dialect) Observer() string { return d.table.Observer }
 

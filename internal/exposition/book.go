@@ -111,7 +111,10 @@ func NewBook(set Settings) *Book {
 		shown:    make([]bool, set.Dialects.Len()),
 		changed:  true,
 		emitted:  set.Preset.Metrics(),
-		metrics:  own{table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift], table[signal.SourceMissing], table[signal.PhaseBusyTime], table[signal.Iterations]},
+		metrics: own{
+			table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift], table[signal.SourceMissing], table[signal.PhaseBusyTime],
+			table[signal.Iterations],
+		},
 	}
 	b.evidence.Has = b.has
 	return b

@@ -17,6 +17,7 @@ type group struct {
 	streams []*stream // by family, then as met
 	infos   []*info
 	role    string // that the labels tell
+	engine  bool   // an engine wrote series of it, not only what serves beside one
 }
 
 // stream is one metric and attribute set of a group.

@@ -143,6 +143,9 @@ func (b *Book) place(m dialect.Match, s dialect.Series, labels iter.Seq2[string,
 		return nil
 	}
 	g.takeRole(b, s.Role)
+	if !g.engine && !m.Dialect().Companion() {
+		g.engine, b.changed = true, true
+	}
 	for _, r := range s.Rows {
 		f := r.Family
 		b.shown[f.Index] = true
@@ -189,7 +192,7 @@ func (b *Book) drifted(family string, d *dialect.Dialect) {
 func (b *Book) noteVanished(shown []bool) {
 	for _, f := range b.set.Dialects.Families() {
 		gone := shown[f.Index] || b.before != nil && b.before[f.Index] && (f.Kind == dialect.Gauge || f.Kind == dialect.Info)
-		if !gone || b.shown[f.Index] || !b.wanted(f) || b.tells(f) || !slices.ContainsFunc(b.dialects, func(d *dialect.Dialect) bool { return d == f.Dialect && b.shows(d) }) {
+		if !gone || b.shown[f.Index] || !b.wanted(f) || b.tells(f) || !b.shows(f.Dialect) {
 			continue
 		}
 		key := "vanished " + f.ID

@@ -126,3 +126,17 @@ func TestObserversAreNoWorkers(t *testing.T) {
 		assert.NotContains(t, first, signal.AttrEngineName)
 	}
 }
+
+// TestCompanionsMakeNoWorkers: what serves beside an engine may call its model otherwise.
+func TestCompanionsMakeNoWorkers(t *testing.T) {
+	beside := "dynamo_component_inflight_requests{model=\"alias\"} 7\ndynamo_component_errors_total{model=\"alias\",error_type=\"x\"} 2\n"
+	got, _ := play(t, newBook(t), "trtllm_kv_cache_utilization{model_name=\"/models/m\"} 0.5\n"+beside)
+	assert.Equal(t, 1, strings.Count(got, "resource "), got)
+	assert.Contains(t, got, "gen_ai.request.model=/models/m ")
+	assert.Contains(t, got, "llm.engine.request.errors sum {request} {error.type=x} ")
+
+	got, _ = play(t, newBook(t), "sglang:token_usage{model_name=\"m\",dp_rank=\"0\"} 0.5\nsglang:token_usage{model_name=\"m\",dp_rank=\"1\"} 0.6\n"+beside)
+	assert.Equal(t, 3, strings.Count(got, "resource "), "two ranks, and what belongs to neither")
+	got, _ = play(t, newBook(t), beside)
+	assert.Contains(t, got, "gen_ai.request.model=alias llm.engine.name=dynamo ", "alone it is all that is known")
+}

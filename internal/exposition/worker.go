@@ -58,8 +58,12 @@ func (b *Book) arrange() {
 		if slices.Contains(keys, key) {
 			continue
 		}
+		fits := fitting(keys, key)
+		if len(fits) == 0 && !b.groups[key].engine {
+			fits = fitting(keys, groupKey{rank: key.rank}) // what serves beside an engine may call the model otherwise
+		}
 		home := b.shared
-		if fits := fitting(keys, key); len(fits) == 1 || len(fits) > 1 && key.rank != "" {
+		if len(fits) == 1 || len(fits) > 1 && key.rank != "" {
 			home = b.workers[fits[0]]
 		}
 		home.groups = append(home.groups, b.groups[key])
@@ -85,22 +89,23 @@ func (w *worker) gather() {
 	slices.SortStableFunc(w.streams, func(a, b *stream) int { return cmp.Compare(a.family.Index, b.family.Index) })
 }
 
-// workerKeys returns the keys that are workers, in order.
+// workerKeys returns the keys that are workers, in order. Where an engine is on the page, what serves beside it makes none.
 func (b *Book) workerKeys() []groupKey {
+	candidates := slices.DeleteFunc(b.sortedKeys(), func(k groupKey) bool { return !b.groups[k].engine })
+	if len(candidates) == 0 {
+		candidates = b.sortedKeys()
+	}
 	for _, full := range []func(groupKey) bool{
 		func(k groupKey) bool { return k.rank != "" && k.model != "" },
 		func(k groupKey) bool { return k.model != "" },
 		func(k groupKey) bool { return k.rank != "" },
 	} {
-		keys := slices.DeleteFunc(b.sortedKeys(), func(k groupKey) bool { return !full(k) })
+		keys := slices.DeleteFunc(slices.Clone(candidates), func(k groupKey) bool { return !full(k) })
 		if len(keys) > 0 {
 			return keys
 		}
 	}
-	if len(b.groups) > 0 {
-		return []groupKey{{}} // an engine that tells neither
-	}
-	return nil
+	return candidates // at most the one of an engine that tells neither
 }
 
 func (b *Book) sortedKeys() []groupKey {
