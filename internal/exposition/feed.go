@@ -175,10 +175,10 @@ func (b *Book) meetHistogram(key, name string, p pmetric.HistogramDataPoint) *fe
 			}
 		})
 	}
-	if h.count = part("_count", ""); h.count == nil && b.foreignTo(name+"_sum") {
-		return nil
+	h.count, h.sum = part("_count", ""), part("_sum", "")
+	if h.count == nil && h.sum == nil {
+		return nil // not mapped, or beyond the limit
 	}
-	h.sum = part("_sum", "")
 	for i := range p.BucketCounts().Len() {
 		bound := math.Inf(1)
 		if i < len(h.bounds) {
@@ -192,12 +192,6 @@ func (b *Book) meetHistogram(key, name string, p pmetric.HistogramDataPoint) *fe
 	}
 	b.fed[key] = h
 	return h
-}
-
-// foreignTo reports whether a name is known to be mapped to nothing.
-func (b *Book) foreignTo(name string) bool {
-	_, foreign := b.foreign[name]
-	return foreign || !b.set.Dialects.Owns(name)
 }
 
 // meetFed finds the place of a number that was not seen before, or returns nil.

@@ -2,6 +2,7 @@ package exposition
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -96,4 +97,26 @@ func TestFedLeavesOutWhatItCannotRead(t *testing.T) {
 	assert.Zero(t, md.DataPointCount(), "no engine")
 	md, _ = b.Feed(pmetric.NewResourceMetrics())
 	assert.Zero(t, md.DataPointCount())
+}
+
+// TestFedSeriesAreLimited: what is beyond the limit is counted and not remembered, histograms too.
+func TestFedSeriesAreLimited(t *testing.T) {
+	b := newBook(t, func(s *Settings) { s.MaxSeries = 100 })
+	rm := pmetric.NewResourceMetrics()
+	m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+	m.SetName("sglang:per_stage_req_latency_seconds")
+	m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	for i := range 500 {
+		p := m.Histogram().DataPoints().AppendEmpty()
+		p.SetTimestamp(pcommon.NewTimestampFromTime(start()))
+		p.Attributes().PutStr("stage", strconv.Itoa(i))
+		p.SetCount(1)
+		p.ExplicitBounds().FromRaw([]float64{1})
+		p.BucketCounts().FromRaw([]uint64{1, 0})
+	}
+	md, report := b.Feed(rm)
+	assert.LessOrEqual(t, report.SeriesRemembered, 100)
+	assert.Positive(t, report.RejectedLimit)
+	assert.Less(t, len(b.fed), 100)
+	checkSound(t, md)
 }

@@ -27,7 +27,7 @@ func (b *Book) observeRoles() {
 		if !w.connected || w.role.source != "" {
 			continue
 		}
-		if r := b.behaviour(w).role(); r != "" {
+		if r := b.behaviour(w).role(); r != "" && len(b.observed) < maxGroups {
 			b.observed[w.key] = r
 			w.role = b.roleOf(w)
 		}
