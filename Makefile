@@ -14,7 +14,7 @@ SOURCES  := $(shell find receiver processor exporter internal cmd -name '*.go' -
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
 VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 
-# The collector needs cgo for NVML later on; without -buildvcs the same sources give the same binary in any checkout.
+# NVML needs cgo; without -buildvcs the same sources give the same binary in any checkout.
 export CGO_ENABLED := 1
 export GOFLAGS := -buildvcs=false
 # go-nvml wraps functions that NVIDIA has marked as deprecated; hundreds of warnings would hide others.
@@ -25,7 +25,7 @@ help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: build ## Simulated fleet + collector + page (DEMO_SECONDS=n stops by itself)
+demo: build ## Simulated fleet + collector + page (SCENARIO=name, DEMO_SECONDS=n stops by itself)
 	@scripts/demo.sh
 
 .PHONY: run
@@ -57,7 +57,12 @@ $(TOOLS)/%: internal/tools/go.mod
 .PHONY: test
 test: build ## Everything that must hold: unit, race, lifecycle, golden, end to end, YAML, README commands
 	$(GO) test -race ./...
+	CGO_ENABLED=0 $(GO) test ./receiver/nvmlreceiver/...
 	$(GO) -C tests test -race -count=1 ./accuracy ./e2e
+
+.PHONY: test-gpu
+test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
+	$(GO) test -tags gpu -count=1 -timeout 30m -v -run OnAGPU ./receiver/nvmlreceiver
 
 .PHONY: test-browser
 test-browser: build ## The page in a real browser against the real binary
@@ -81,11 +86,15 @@ accept: ## Checks on public traces and real expositions (DATA=dir, required)
 	@test -n "$(DATA)" || { echo "accept: DATA=dir is required" >&2; exit 2; }
 	@test -d "$(DATA)" || { echo "accept: DATA=$(DATA) is not a directory" >&2; exit 2; }
 	$(GO) -C tests run ./accuracy -data "$(abspath $(DATA))"
-	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 -run PublicPages -v ./internal/exposition
+	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 -run PublicPages -v ./internal/exposition ./internal/fleetsim/engine
 
 .PHONY: accuracy
 accuracy: ## Estimators against the simulator's truth (ONLY=A1 QUICK=1 DATA=dir)
 	@$(GO) -C tests run ./accuracy $(if $(QUICK),-quick) $(if $(ONLY),-only $(ONLY)) $(if $(DATA),-data "$(abspath $(DATA))")
+
+.PHONY: streams
+streams: ## Receive the simulated ZeroMQ streams with libzmq and msgspec (Python)
+	tests/engines/streams/check.sh
 
 .PHONY: engines
 engines: ## Install a real vLLM (CPU), serve a tiny model, record its pages

@@ -39,6 +39,7 @@ require (
 	go.yaml.in/yaml/v3 v3.0.6
 	golang.org/x/sys v0.47.0
 	google.golang.org/grpc v1.83.2
+	k8s.io/kubelet v0.37.0
 )
 
 require (

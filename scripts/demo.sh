@@ -3,7 +3,7 @@
 #
 #   DEMO_SECONDS=n   stop by itself after n seconds (default: run until Ctrl-C)
 #   DEMO_EVERY=n     seconds between two verdict lines (default 5)
-#   DEMO_LOAD=x      load of the fleet, 1 being comfortable (default 1.3)
+#   SCENARIO=name    what the fleet does: a name of `bin/fleetsim scenarios`, or a file (default aggregated-mixed)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/lib.sh
@@ -13,10 +13,10 @@ trap 'stop_started; rm -rf "$logs"' EXIT
 trap 'exit 0' INT TERM
 
 # Programs get their own process group by setsid, so that Ctrl-C reaches this script only and they are ended in order.
-setsid bin/fleetsim --workers 4 --load "${DEMO_LOAD:-1.3}" >"$logs/fleetsim" 2>&1 &
+setsid bin/fleetsim run "${SCENARIO:-aggregated-mixed}" --endpoints "$logs/endpoints" >"$logs/fleetsim" 2>&1 &
 started+=($!)
 for ((i = 0; i < 100; i++)); do
-  [ -s "$logs/fleetsim" ] && break
+  [ -s "$logs/endpoints" ] && break
   kill -0 "${started[0]}" 2>/dev/null || break
   sleep 0.1
 done
@@ -25,6 +25,8 @@ if ! kill -0 "${started[0]}" 2>/dev/null; then
   exit 1
 fi
 
+export DEMO_ENDPOINTS
+DEMO_ENDPOINTS=$(<"$logs/endpoints")
 setsid bin/otelcol-inference --config distributions/otelcol-inference/demo.yaml >"$logs/collector" 2>&1 &
 started+=($!)
 if ! wait_for_page "$page_url" "${started[1]}"; then
@@ -34,7 +36,7 @@ fi
 
 echo
 echo "  The page:  $page_url"
-echo "  Four simulated vLLM workers are observed. Ctrl-C stops everything."
+echo "  The scenario $(grep -o '"scenario":"[^"]*"' "$logs/fleetsim" | cut -d'"' -f4) is observed. Its truth: http://127.0.0.1:17999/truth. Ctrl-C stops everything."
 echo
 end=$((SECONDS + ${DEMO_SECONDS:-1000000000}))
 while ((SECONDS < end)); do

@@ -15,8 +15,9 @@ type Input struct {
 	// it. A source with neither cannot be seen on the page: the configuration says that it is connected.
 	Shown  []string
 	Moving []string
-	// When are families one of which must be on the page for the input to make sense; none: always.
-	When []string
+	// When are families one of which must be on the page for the input to make sense; none: always. Newer is the same, and counts
+	// only while the release is not known: a page with one of them is of a release that has the input.
+	When, Newer []string
 	// Work is a family that must count something for Shown and Moving to prove anything: before the first request nothing moves.
 	Work string
 }
@@ -28,12 +29,12 @@ type Seen struct {
 	Value     func(family string) (v float64, shown bool) // of a family on the page, its series added up
 }
 
-// Missing returns the hints of inputs that are off. The first hint of a source that fits the release counts.
+// Missing returns the inputs that are off. The first of a source that fits the release counts.
 func (d *Dialect) Missing(s Seen) (missing []Input) {
 	version, known := parseRelease(s.Version)
 	var done []string
 	for _, h := range d.table.Inputs {
-		if slices.Contains(done, h.Source) || known && version.before(h.Since) || !h.makesSense(s) {
+		if slices.Contains(done, h.Source) || known && version.before(h.Since) || !known && !anyShown(h.Newer, s) || !h.makesSense(s) {
 			continue
 		}
 		done = append(done, h.Source)
@@ -44,9 +45,13 @@ func (d *Dialect) Missing(s Seen) (missing []Input) {
 	return missing
 }
 
+// anyShown reports whether one of the families is on the page. Of none, it is so.
+func anyShown(families []string, s Seen) bool {
+	return len(families) == 0 || slices.ContainsFunc(families, func(family string) bool { _, ok := s.Value(family); return ok })
+}
+
 func (h Input) makesSense(s Seen) bool {
-	shown := func(family string) bool { _, ok := s.Value(family); return ok }
-	if len(h.When) > 0 && !slices.ContainsFunc(h.When, shown) {
+	if !anyShown(h.When, s) {
 		return false
 	}
 	if h.Work == "" {
@@ -57,23 +62,22 @@ func (h Input) makesSense(s Seen) bool {
 }
 
 func (h Input) isOn(s Seen) bool {
-	return slices.ContainsFunc(h.Shown, func(family string) bool { _, ok := s.Value(family); return ok }) ||
+	return len(h.Shown) > 0 && anyShown(h.Shown, s) ||
 		slices.ContainsFunc(h.Moving, func(family string) bool { v, _ := s.Value(family); return v > 0 })
 }
 
-// vllmInputs: KV events since vllm-project/vllm#16750 (0.9), residency and MFU counters as of the 0.14 tree, forward passes by
-// vllm-project/vllm#52061, which was open when 0.32 came out.
+// vllmInputs: KV events since 0.9 (vllm/config/kv_events.py), residency and MFU counters as of the 0.14 tree, forward passes by Dynamo's
+// instrumented scheduler; vLLM's own (vllm-project/vllm#52061) are in no release yet.
 func vllmInputs() []Input {
 	v1 := []string{"vllm:kv_cache_usage_perc"} // of a page whose release is not known
 	return []Input{
 		{
-			Source: signal.SourceKVEvents, Since: release{0, 9}, When: v1,
+			Source: signal.SourceKVEvents, Since: release{0, 9}, Newer: v1,
 			Text: `--kv-events-config '{"enable_kv_cache_events":true,"publisher":"zmq","endpoint":"tcp://*:5557","replay_endpoint":"tcp://*:5558"}'`,
 		},
 		{Source: signal.SourceForwardPasses, Text: "DYN_FORWARDPASS_METRIC_PORT=20380", When: []string{"dynamo_component_requests", "dynamo_component_inflight_requests"}},
-		{Source: signal.SourceForwardPasses, Text: "--forward-pass-metrics-port 20380", Since: release{0, 33}, When: v1},
 		{
-			Source: signal.SourceKVResidency, Text: "--kv-cache-metrics", Since: release{0, 14}, When: v1,
+			Source: signal.SourceKVResidency, Text: "--kv-cache-metrics", Since: release{0, 14}, Newer: v1,
 			Shown: []string{"vllm:kv_block_lifetime_seconds"},
 		},
 		{
@@ -85,14 +89,15 @@ func vllmInputs() []Input {
 	}
 }
 
-// sglangInputs: forward passes since sgl-project/sglang#22789. The device timer is what forward_execution_seconds needs.
+// sglangInputs: sglang/srt/server_args.py of 0.5.23, forward passes by sgl-project/sglang#22789. The device timer is what
+// forward_execution_seconds needs.
 func sglangInputs() []Input {
 	modern := []string{"sglang:page_size"} // since 0.5.11, of a page whose release is not known
 	return []Input{
-		{Source: signal.SourceKVEvents, Text: `--kv-events-config '{"publisher":"zmq","endpoint":"tcp://*:5557","replay_endpoint":"tcp://*:5558"}'`, Since: release{0, 4, 6}},
+		{Source: signal.SourceKVEvents, Text: `--kv-events-config '{"publisher":"zmq","endpoint":"tcp://*:5557","replay_endpoint":"tcp://*:5558"}'`},
 		{
-			Source: signal.SourceForwardPasses, Since: release{0, 5, 11}, When: modern,
-			Text: "--enable-forward-pass-metrics --forward-pass-metrics-ipc-name /run/sglang-passes",
+			Source: signal.SourceForwardPasses, Since: release{0, 5, 23}, Newer: modern,
+			Text: "--enable-forward-pass-metrics --forward-pass-metrics-ipc-name /run/sglang-fpm",
 		},
 		{
 			Source: signal.SourceIterations, Text: "SGLANG_ENABLE_METRICS_DEVICE_TIMER=1", Since: release{0, 5, 11},
@@ -109,7 +114,10 @@ func sglangInputs() []Input {
 // tensorRTInputs: KVEventsConfig came with NVIDIA/TensorRT-LLM#17023 (1.3.0rc27).
 func tensorRTInputs() []Input {
 	return []Input{
-		{Source: signal.SourceKVEvents, Text: "kv_cache_config.kv_events_config: {publisher: zmq, endpoint: \"tcp://*:5557\"}", Since: release{1, 3}},
+		{
+			Source: signal.SourceKVEvents, Since: release{1, 3},
+			Text: `kv_cache_config: {kv_events_config: {publisher: zmq, endpoint: "tcp://*:5557", replay_endpoint: "tcp://*:5558"}}`,
+		},
 		{
 			Source: signal.SourceRequests, Text: "return_perf_metrics: true", Shown: []string{"trtllm_request_success", "trtllm_e2e_request_latency_seconds"},
 			Work: "trtllm_num_requests_completed",

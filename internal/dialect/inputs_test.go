@@ -25,10 +25,8 @@ func TestInputsOfVLLM(t *testing.T) {
 	got := missing(d, "0.32.0", page)
 	assert.Equal(t, []string{"--kv-cache-metrics", "--enable-mfu-metrics"}, []string{got[signal.SourceKVResidency], got[signal.SourceEffort]})
 	assert.Contains(t, got[signal.SourceKVEvents], `--kv-events-config '{"enable_kv_cache_events":true`)
-	assert.NotContains(t, got, signal.SourceForwardPasses, "not in that release")
+	assert.NotContains(t, got, signal.SourceForwardPasses, "in no release yet, outside Dynamo")
 	assert.NotContains(t, got, signal.SourceNIXL, "no connector")
-	assert.Equal(t, "--forward-pass-metrics-port 20380", missing(d, "0.33.1", page)[signal.SourceForwardPasses])
-	assert.Equal(t, "--forward-pass-metrics-port 20380", missing(d, "", page)[signal.SourceForwardPasses], "an unknown release is the newest")
 
 	page["dynamo_component_requests"] = 1
 	assert.Equal(t, "DYN_FORWARDPASS_METRIC_PORT=20380", missing(d, "0.32.0", page)[signal.SourceForwardPasses])
@@ -48,10 +46,12 @@ func TestInputsOfVLLM(t *testing.T) {
 func TestInputsOfOthers(t *testing.T) {
 	d := load(t).Of("sglang:x")
 	page := map[string]float64{"sglang:page_size": 16, "sglang:realtime_tokens": 5}
-	got := missing(d, "0.5.22", page)
-	assert.Equal(t, "--enable-forward-pass-metrics --forward-pass-metrics-ipc-name /run/sglang-passes", got[signal.SourceForwardPasses])
+	got := missing(d, "0.5.23", page)
+	assert.Equal(t, "--enable-forward-pass-metrics --forward-pass-metrics-ipc-name /run/sglang-fpm", got[signal.SourceForwardPasses])
 	assert.Equal(t, "SGLANG_ENABLE_METRICS_DEVICE_TIMER=1", got[signal.SourceIterations])
-	assert.NotContains(t, missing(d, "0.4.10", page), signal.SourceForwardPasses)
+	assert.NotContains(t, missing(d, "0.5.9", page), signal.SourceForwardPasses)
+	assert.Contains(t, missing(d, "", page), signal.SourceForwardPasses, "an unknown release is the newest")
+	assert.NotContains(t, missing(d, "", map[string]float64{"sglang:cache_config_info": 1}), signal.SourceForwardPasses, "unless its page is older")
 
 	d = load(t).Of("trtllm_x")
 	got = missing(d, "1.2.0", map[string]float64{"trtllm_num_requests_completed": 3, "trtllm_num_requests_running": 0})

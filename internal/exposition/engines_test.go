@@ -42,8 +42,8 @@ func enginesPlayed() []played {
 		{name: "vllm", version: "0.32.0"}, {name: "vllm", version: "0.32.0", role: "decode", ranks: 2},
 		{name: "sglang", version: "0.4.10"}, {name: "sglang", version: "0.5.5", role: "prefill"}, {name: "sglang", version: "0.5.22"},
 		{name: "sglang", version: "0.5.22", role: "prefill"}, {name: "sglang", version: "0.5.22", role: "decode", ranks: 2},
-		{name: "trtllm", version: "1.0.0"}, {name: "trtllm", version: "1.2.0"}, {name: "trtllm", version: "1.3.0"}, {name: "trtllm", version: "1.4.0"},
-		{name: "dynamo-vllm", role: "prefill"}, {name: "dynamo-sglang", role: "decode"}, {name: "dynamo-trtllm"},
+		{name: "tensorrt_llm", version: "1.0.0"}, {name: "tensorrt_llm", version: "1.2.0"}, {name: "tensorrt_llm", version: "1.3.0"}, {name: "tensorrt_llm", version: "1.4.0"},
+		{name: "dynamo-vllm", role: "prefill"}, {name: "dynamo-sglang", role: "decode"}, {name: "dynamo-tensorrt_llm"},
 	}
 }
 

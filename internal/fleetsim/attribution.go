@@ -30,8 +30,8 @@ type Resources struct {
 	DRAM   Attribution `json:"dram_gpu_seconds"`
 }
 
-// book adds a step's shares; gpus is the size of the group.
-func (r *Resources) book(s *physics.DemandShares, gpus float64) {
+// bookShares adds a step's shares; gpus is the size of the group.
+func (r *Resources) bookShares(s *physics.DemandShares, gpus float64) {
 	sum := func(a *Attribution, total, prefill, low, high, n float64) {
 		a.Total += n * total
 		a.Prefill += n * prefill
@@ -44,7 +44,7 @@ func (r *Resources) book(s *physics.DemandShares, gpus float64) {
 	sum(&r.DRAM, s.Step.DRAM, s.Prefill.DRAM, s.Low.DRAM, s.High.DRAM, gpus)
 }
 
-func (r *Resources) add(o *Resources) {
+func (r *Resources) addResources(o *Resources) {
 	r.Energy.add(&o.Energy)
 	r.Tensor.add(&o.Tensor)
 	r.SM.add(&o.SM)

@@ -31,7 +31,7 @@ func TestAttributionAddsUp(t *testing.T) {
 	var seconds, prefill float64
 	var requests RequestShares
 	cfg.OnStep = func(s StepTruth) {
-		steps.add(&s.Resources)
+		steps.addResources(&s.Resources)
 		seconds += s.Seconds
 		prefill += s.PrefillSeconds
 		for name, a := range map[string]Attribution{"energy": s.Energy, "tensor": s.Tensor, "sm": s.SM, "dram": s.DRAM} {
@@ -45,7 +45,9 @@ func TestAttributionAddsUp(t *testing.T) {
 		}
 	}
 	cfg.OnRequest = func(r RequestTruth) {
-		if r.PrefillSeconds <= 0 || r.PrefillJoules <= 0 || (r.OutputTokens > 1) != (r.DecodeSeconds > 0) {
+		// The first token, and one after each preemption, comes from prefill.
+		decodes := r.OutputTokens - 1
+		if r.PrefillSeconds <= 0 || r.PrefillJoules <= 0 || (decodes == 0 && r.DecodeSeconds != 0) || (decodes > r.Preemptions && r.DecodeSeconds <= 0) {
 			t.Errorf("request with %d tokens: %+v", r.OutputTokens, r.RequestShares)
 		}
 		requests.PrefillSeconds += r.PrefillSeconds
@@ -118,5 +120,36 @@ func TestIdleGPUDrawsIdlePower(t *testing.T) {
 	near(t, "idle joules", f.Truth().IdleJoules, 10*g.PowerWatts*float64(f.Pool(0).TensorParallel))
 	if g.MemoryUsedBytes <= 0 || g.MemoryUsedBytes > g.MemoryTotalBytes {
 		t.Errorf("memory: %g of %g bytes", g.MemoryUsedBytes, g.MemoryTotalBytes)
+	}
+}
+
+// What a restart cuts short has taken time and energy, and the counters of the GPU do not fall.
+func TestRestartKeepsTheGPUsCounters(t *testing.T) {
+	f := start(t, busyFleet(2))
+	advance(t, f, 20*time.Second)
+	w := f.workers[0]
+	for w.stepEnd == idle || w.inFlight(f.Now()) == 0 {
+		advance(t, f, f.Now()+time.Millisecond)
+	}
+	before, busy := f.GPU(0), f.WorkerTruth(0)
+	if err := f.RestartWorker(0, 3*time.Second); err != nil {
+		t.Fatal(err)
+	}
+	after, truth := f.GPU(0), f.WorkerTruth(0)
+	near(t, "energy", after.EnergyJoules, before.EnergyJoules)
+	near(t, "busy", after.BusySeconds, before.BusySeconds)
+	near(t, "tensor", after.TensorSeconds, before.TensorSeconds)
+	near(t, "abandoned seconds", truth.AbandonedSeconds, busy.InFlightSeconds)
+	near(t, "abandoned joules", truth.AbandonedJoules, busy.InFlightJoules)
+	if after.Busy || after.MemoryUsedBytes != 0 || truth.AbandonedSeconds <= 0 {
+		t.Errorf("got %+v, %g s abandoned", after, truth.AbandonedSeconds)
+	}
+	advance(t, f, f.Now()+time.Minute)
+	g, truth := f.GPU(0), f.WorkerTruth(0)
+	near(t, "energy later", g.EnergyJoules*float64(f.Pool(0).TensorParallel),
+		truth.Energy.Total+truth.IdleJoules+truth.InFlightJoules+truth.AbandonedJoules)
+	near(t, "time", truth.BusySeconds+truth.IdleSeconds+truth.InFlightSeconds+truth.AbandonedSeconds, truth.SimulatedSeconds)
+	if g.MemoryUsedBytes == 0 {
+		t.Error("the new process takes no memory")
 	}
 }

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"time"
-
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 // Config describes a fleet and what it is asked to do. All pools serve one model.
@@ -20,6 +18,10 @@ type Config struct {
 	Link       Link       // by which KV travels between them
 	Objectives Objectives // what counts as goodput
 	Client     Client     // what callers do about lost requests
+
+	Adapters AdapterTraffic // LoRA adapters that requests ask for
+
+	FrontEnd string // before all workers, keeping a book of its own: "" for none, or dynamo
 
 	StepNoise float64 // standard deviation of the logarithm of a step's time
 	Workload  Workload
@@ -38,7 +40,10 @@ type Config struct {
 	// OnProcess, when set, is told when a worker's process ends (up false) and when the next one runs.
 	OnProcess func(worker int, up bool)
 
-	newBook func(name string, f engine.Facts) (engine.Book, error) // nil: the engines' own
+	// KVLedger audits every KV pool (Truth.KV); it costs time and memory.
+	KVLedger bool
+	// OnAccess, when set, sees every full block of every prompt when it is first looked up, in order, by its published hash.
+	OnAccess func(worker int, hash uint64, hit bool)
 }
 
 // DefaultConfig is one aggregated worker (DefaultPool) and the conversation traffic at its published rate.
@@ -61,8 +66,8 @@ func (c *Config) Workers() int {
 	return n
 }
 
-// validate checks every bound that needs no figures and reports all violations at once.
-func (c *Config) validate() error {
+// Validate checks every bound that needs no figures and reports all violations at once; New does the rest.
+func (c *Config) Validate() error {
 	var errs []error
 	if len(c.Pools) == 0 {
 		errs = append(errs, errors.New("pools: must be at least 1, are 0"))
@@ -70,8 +75,8 @@ func (c *Config) validate() error {
 	for i := range c.Pools {
 		errs = append(errs, c.Pools[i].validate(fmt.Sprintf("pools[%d]", i)))
 	}
-	errs = append(errs, c.validatePools(), c.Router.validate("router"), c.Handoff.validate(), c.Link.validate(),
-		c.Objectives.validate(), c.Client.validate())
+	errs = append(errs, c.validatePools(), c.Router.validate("router"), c.Handoff.validate(), c.Link.Validate(),
+		c.Objectives.validate(), c.Client.validate(), c.Adapters.validate())
 	if c.DecodeRouter != "" {
 		errs = append(errs, c.DecodeRouter.validate("decode_router"))
 	}

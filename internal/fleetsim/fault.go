@@ -61,7 +61,7 @@ func (f *Fleet) SetLoad(multiplier float64) error {
 
 // SetLink changes the links of some workers, without any of all, for transfers that start from now on.
 func (f *Fleet) SetLink(l Link, workers ...int) error {
-	if err := l.validate(); err != nil {
+	if err := l.Validate(); err != nil {
 		return err
 	}
 	var some []*worker
@@ -108,14 +108,5 @@ func (f *Fleet) SetHashSeed(worker int, seed uint64) error {
 		return err
 	}
 	w.nextSeed = seed
-	return nil
-}
-
-func (f *Fleet) openBook(w *worker) error {
-	book, err := f.cfg.newBook(f.cfg.Pools[w.pool].Engine, w.facts)
-	if err != nil {
-		return err
-	}
-	w.book = book
 	return nil
 }

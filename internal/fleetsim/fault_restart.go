@@ -35,8 +35,11 @@ func (f *Fleet) stop(w *worker) {
 	w.down = true
 	f.down++
 	f.process(w, false)
-	w.inbox, w.stepEnd = nil, idle
-	w.sched = newScheduler(&f.cfg.Pools[w.pool])
+	w.inbox = nil
+	w.abandon(f.now)
+	w.kv.sync()
+	w.kv.cleared()
+	w.sched, w.toldEvictions = newScheduler(&f.cfg.Pools[w.pool]), 0
 	w.passes.stop()
 	w.passes = nil
 	f.agenda.steps.moved(w)
@@ -95,7 +98,7 @@ func (f *Fleet) targetGone(r *request, arriving bool) {
 		return
 	}
 	h.over = true
-	if t := h.transfer; t != nil {
+	if t := h.transfer; t != nil { // under way, or it would be over
 		f.abort(t)
 	}
 	switch {
@@ -110,20 +113,16 @@ func (f *Fleet) targetGone(r *request, arriving bool) {
 
 // lose ends a request that went down with a worker; its client may send it again.
 func (f *Fleet) lose(r *request, w *worker) {
+	f.tellGone(r)
 	if r.attempt >= f.cfg.Client.Retries {
 		w.truth.sums.Faults.LostRequests++
-		f.clients.gone(r)
 		f.answered(1)
 		return
 	}
 	w.truth.sums.Faults.ResentRequests++
-	f.clients.gone(r)
 	again := r.again()
 	again.attempt++
-	f.agenda.add(f.now+f.cfg.Client.Backoff, func() {
-		f.clients.sent(again)
-		f.dispatch(again)
-	})
+	f.agenda.add(f.now+f.cfg.Client.Backoff, func() { f.send(again) })
 }
 
 // launch starts a worker's new process.

@@ -37,3 +37,12 @@ func loadFigures() (*figures, error) {
 	}
 	return &f, nil
 }
+
+// PhysicsFigures returns the constants of GPUs, models and serving software that fleets run on.
+func PhysicsFigures() (*physics.Figures, error) {
+	f, err := loadFigures()
+	if err != nil {
+		return nil, err
+	}
+	return &f.Figures, nil
+}

@@ -15,24 +15,27 @@ import (
 
 // Fleet is a simulated fleet. It is not safe for concurrent use.
 type Fleet struct {
-	cfg     Config
-	model   physics.Model
-	workers []*worker
-	front   []*worker // that take arrivals
-	decode  []*worker
-	agenda  agenda
-	source  source
-	pace    pace
-	next    *Request      // next arrival; nil when the workload is exhausted
-	nextAt  time.Duration // its time in the workload
-	arrived uint64        // requests so far, the number of the next one
-	open    int           // requests arrived and not answered
-	clients *clients
-	now     time.Duration
-	err     error
+	cfg       Config
+	model     physics.Model
+	workers   []*worker
+	front     []*worker // that take arrivals
+	decode    []*worker
+	agenda    agenda
+	source    source
+	residency *residency // of cached contents, for the ledgers
+	// adapters chooses the adapters of requests that name none.
+	adapters adapterChoice
+	pace     pace
+	next     *Request      // next arrival; nil when the workload is exhausted
+	nextAt   time.Duration // its time in the workload
+	arrived  uint64        // requests so far, the number of the next one
+	open     int           // requests arrived and not answered
+	now      time.Duration
+	err      error
 
 	random   *rand.Rand // of the routers
 	turns    struct{ front, decode uint64 }
+	frontEnd engine.Frontend
 	down     int        // workers
 	held     []*request // arrivals while no worker is up
 	homeless []*handoff // prefilled requests while no decode worker is up
@@ -106,13 +109,13 @@ func (f *Fleet) settle(w *worker) {
 		w.answered = 0
 		f.answered(n)
 	}
-	for len(w.prompts) > 0 || len(w.blocks) > 0 {
-		prompts, blocks := w.prompts, w.blocks
-		w.prompts, w.blocks = nil, nil
-		for _, h := range prompts {
+	for len(w.prefilled) > 0 || len(w.reserved) > 0 {
+		prefilled, reserved := w.prefilled, w.reserved
+		w.prefilled, w.reserved = nil, nil
+		for _, h := range prefilled {
 			f.gotPrompt(h)
 		}
-		for _, h := range blocks {
+		for _, h := range reserved {
 			f.gotBlocks(h)
 		}
 	}
@@ -131,11 +134,20 @@ func (f *Fleet) arrive() {
 	r := &request{
 		Request: *f.next, number: f.arrived, unique: mix(f.cfg.Seed^identityStream, f.arrived), resend: f.cfg.Client.Retries > 0,
 	}
+	if r.Adapter == 0 {
+		r.Adapter = f.adapters.of(r.unique)
+	}
 	f.arrived++
 	f.open++
-	f.clients.sent(r)
-	f.dispatch(r)
+	f.send(r)
 	f.setError(f.pull())
+}
+
+// send lets a client's request reach the fleet now.
+func (f *Fleet) send(r *request) {
+	r.sent = f.now
+	f.tellArrived(r)
+	f.dispatch(r)
 }
 
 // dispatch finds a worker for a request. A prompt that leaves no room for an answer is refused, as by the API server.
@@ -145,13 +157,14 @@ func (f *Fleet) dispatch(r *request) {
 		f.held = append(f.held, r)
 		return
 	}
-	if r.attempt == 0 {
+	if !r.counted {
+		r.counted = true
 		w.truth.sums.ArrivedRequests++
 	}
 	switch {
 	case r.PromptTokens >= w.maxTokens:
 		w.truth.sums.RejectedRequests++
-		f.clients.gone(r)
+		f.tellGone(r)
 		f.open--
 	case w.role != Prefill:
 		w.submit(r, f.now)
@@ -198,18 +211,20 @@ func (f *Fleet) Truth() Truth { return f.sum(func(*worker) bool { return true })
 
 // sum adds up the truth of some workers.
 func (f *Fleet) sum(of func(*worker) bool) Truth {
-	total := newLedger()
+	var total ledger
 	var rest remainder
-	n := 0
+	var workers []*worker
 	for _, w := range f.workers {
 		if of(w) {
 			total.merge(&w.truth)
 			total.sums.Transfers.LeakedTokens += w.leaked()
 			rest.add(w.remainder(f.now))
-			n++
+			workers = append(workers, w)
 		}
 	}
-	return total.snapshot(f.now, n, rest)
+	t := total.snapshot(f.now, len(workers), rest)
+	t.KV = fleetKV(workers, f.now)
+	return t
 }
 
 // WorkerTruth is the cumulative truth of one worker at the simulated time reached.
@@ -217,5 +232,6 @@ func (f *Fleet) WorkerTruth(worker int) Truth {
 	w := f.workers[worker]
 	t := w.truth.snapshot(f.now, 1, w.remainder(f.now))
 	t.Transfers.LeakedTokens = w.leaked()
+	t.KV = w.kv.truth(f.now)
 	return t
 }

@@ -148,23 +148,23 @@ func TestTooLongPromptsAreRejectedAndAnswersCut(t *testing.T) {
 
 func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 	for want, change := range map[string]func(*Config){
-		"workers: must be at least 1, is 0":                                          func(c *Config) { c.Pools[0].Workers = 0 },
-		"max_num_batched_tokens: must be at least 256, is 100":                       func(c *Config) { c.Pools[0].MaxBatchedTokens = 100 },
-		"tensor_parallel: must be 1, 2, 4 or 8, is 3":                                func(c *Config) { c.Pools[0].TensorParallel = 3 },
-		"step_noise: must be from 0 to 1, is -1":                                     func(c *Config) { c.StepNoise = -1 },
-		`router: must be round_robin, least_loaded, prefix_aware or random, is "x"`:  func(c *Config) { c.Router = "x" },
-		"workload: must be set":                                                      func(c *Config) { c.Workload = nil },
-		`gpu: unknown value "b900"; known: a100, b200, h100, h200`:                   func(c *Config) { c.Pools[0].GPU = "b900" },
-		`model: unknown value "x"; known: llama-3-70b, llama-3-8b`:                   func(c *Config) { c.Pools[0].Model = "x" },
-		`stack: unknown value "x"; known: eager-2023, vllm`:                          func(c *Config) { c.Pools[0].Stack = "x" },
-		`precision: unknown value "fp4"; known: bf16, fp8`:                           func(c *Config) { c.Pools[0].Precision = "fp4" },
-		"kv_blocks: must be at least 8193 for max_model_tokens 131072, is 9":         func(c *Config) { c.Pools[0].KVBlocks = 9 },
-		"kv_blocks: llama-3-70b bf16 on 1 x h200 leaves memory for 0 blocks":         func(c *Config) { c.Pools[0].TensorParallel = 1 },
-		"max_model_tokens: must be at most 131072 with model llama-3-70b, is 200000": func(c *Config) { c.Pools[0].MaxModelTokens = 200000 },
-		"workload.load: must be above 0, is 0":                                       func(c *Config) { c.Workload = Synthetic{Shape: "azure-code"} },
-		`workload.shape: unknown value "x"`:                                          func(c *Config) { c.Workload = Synthetic{Shape: "x", Load: 1} },
-		"workload.script[0]: prompt_tokens":                                          func(c *Config) { c.Workload = Script{{}} },
-		"workload.concurrency":                                                       func(c *Config) { c.Workload = ClosedLoop{} },
+		"workers: must be at least 1, is 0":                                                                func(c *Config) { c.Pools[0].Workers = 0 },
+		"max_num_batched_tokens: must be at least 256, is 100":                                             func(c *Config) { c.Pools[0].MaxBatchedTokens = 100 },
+		"tensor_parallel: must be 1, 2, 4 or 8, is 3":                                                      func(c *Config) { c.Pools[0].TensorParallel = 3 },
+		"step_noise: must be from 0 to 1, is -1":                                                           func(c *Config) { c.StepNoise = -1 },
+		`router: must be round_robin, least_loaded, prefix_aware or random, is "x"`:                        func(c *Config) { c.Router = "x" },
+		"workload: must be set":                                                                            func(c *Config) { c.Workload = nil },
+		`gpu: unknown value "b900"; known: a100, b200, h100, h200`:                                         func(c *Config) { c.Pools[0].GPU = "b900" },
+		`model: unknown value "x"; known: llama-3-70b, llama-3-8b, mixtral-8x7b, qwen3-30b-a3b, qwen3-32b`: func(c *Config) { c.Pools[0].Model = "x" },
+		`stack: unknown value "x"; known: eager-2023, eager-2023-a100, vllm, vllm-decode-graphs`:           func(c *Config) { c.Pools[0].Stack = "x" },
+		`precision: unknown value "fp4"; known: bf16, fp8`:                                                 func(c *Config) { c.Pools[0].Precision = "fp4" },
+		"kv_blocks: must be at least 8193 for max_model_tokens 131072, is 9":                               func(c *Config) { c.Pools[0].KVBlocks = 9 },
+		"kv_blocks: llama-3-70b bf16 on 1 x h200 leaves memory for 0 blocks":                               func(c *Config) { c.Pools[0].TensorParallel = 1 },
+		"max_model_tokens: must be at most 131072 with model llama-3-70b, is 200000":                       func(c *Config) { c.Pools[0].MaxModelTokens = 200000 },
+		"workload.synthetic.load: must be above 0, is 0":                                                   func(c *Config) { c.Workload = Synthetic{Shape: "azure-code"} },
+		`workload.synthetic.shape: unknown value "x"`:                                                      func(c *Config) { c.Workload = Synthetic{Shape: "x", Load: 1} },
+		"workload.script[0]: prompt_tokens":                                                                func(c *Config) { c.Workload = Script{{}} },
+		"workload.closed_loop.concurrency":                                                                 func(c *Config) { c.Workload = ClosedLoop{} },
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)
@@ -172,16 +172,6 @@ func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 			t.Errorf("got %v, want an error with %q", err, want)
 		}
 	}
-}
-
-func BenchmarkConversationHour(b *testing.B) {
-	var steps int64
-	for b.Loop() {
-		f := start(b, DefaultConfig())
-		advance(b, f, time.Hour)
-		steps += f.Truth().Steps
-	}
-	b.ReportMetric(float64(steps)/b.Elapsed().Seconds(), "steps/s")
 }
 
 func BenchmarkWriteMetrics(b *testing.B) {

@@ -45,7 +45,7 @@ type device struct {
 
 func newDevice(p *Pool, gpu physics.GPU, model physics.Model) device {
 	tp := float64(p.TensorParallel)
-	kv := p.kvBytesPerToken(model) * float64(p.BlockSize*p.KVBlocks)
+	kv := model.KVBytesPerToken(p.KVPrecision) * float64(p.BlockSize*p.KVBlocks)
 	d := device{gpus: tp, memory: gpu.Memory, powerLimit: p.PowerLimit}
 	d.engineMemory = (model.WeightBytes(p.Precision)+kv)/tp + runtimeBytes
 	if d.powerLimit == 0 {
@@ -61,16 +61,18 @@ const (
 	hostBytesPerOutput = 4
 )
 
-// gpuSums accumulates what each GPU of a group has done in finished steps.
+// gpuSums accumulates what each GPU of a group has done.
 type gpuSums struct {
 	demand    physics.Demand // per GPU, except Joules, which are the group's
 	throttled float64        // s
+	rows      float64        // computed, over the group
+	outputs   float64        // tokens sampled
 }
 
 // add books a part of a step, 1 for all of it.
-func (g *gpuSums) add(d *physics.Demand) { g.addPart(d, 1) }
-
-func (g *gpuSums) addPart(d *physics.Demand, part float64) {
+func (g *gpuSums) add(w *physics.Work, d *physics.Demand, part float64) {
+	g.rows += part * float64(w.PrefillTokens+max(w.DecodeSequences, w.DecodeTokens))
+	g.outputs += part * float64(w.PrefillOutputs+w.DecodeSequences)
 	g.demand.Seconds += part * d.Seconds
 	g.demand.Joules += part * d.Joules
 	g.demand.Tensor += part * d.Tensor
@@ -91,27 +93,23 @@ func (f *Fleet) GPU(worker int) GPUTruth { return f.workers[worker].gpu(f.now) }
 // gpu sums up what the worker's GPUs have done by now.
 func (w *worker) gpu(now time.Duration) GPUTruth {
 	sums, d := w.gpuSums, &w.device
-	t := &w.truth.sums
-	rows, outputs := float64(t.PrefillTokens+t.DecodeTokens), float64(t.OutputTokens)
 	g := GPUTruth{
 		PowerWatts: w.cost.IdlePower() / d.gpus, ClockRatio: 1,
-		MemoryUsedBytes: d.engineMemory, MemoryTotalBytes: d.memory, PowerLimitWatts: d.powerLimit,
+		MemoryTotalBytes: d.memory, PowerLimitWatts: d.powerLimit,
 	}
-	if w.stepEnd != idle {
-		seconds := (w.stepEnd - w.stepStart).Seconds()
-		part := w.inFlight(now) / seconds
-		step := w.divide(seconds).Step
-		sums.addPart(&step, part)
-		rows += part * float64(w.stepWork.PrefillTokens+w.stepWork.DecodeSequences)
-		outputs += part * float64(w.stepWork.PrefillOutputs+w.stepWork.DecodeSequences)
-		g.Busy, g.PowerWatts, g.ClockRatio = true, step.Joules/seconds/d.gpus, step.ClockRatio
+	if !w.down {
+		g.MemoryUsedBytes = d.engineMemory
+	}
+	if part, step := w.elapsed(now); w.stepEnd != idle {
+		sums.add(&w.stepWork, &step, part)
+		g.Busy, g.PowerWatts, g.ClockRatio = true, step.Joules/step.Seconds/d.gpus, step.ClockRatio
 	}
 	s := &sums.demand
 	g.BusySeconds = s.Seconds
 	g.EnergyJoules = (s.Joules + max(0, now.Seconds()-s.Seconds)*w.cost.IdlePower()) / d.gpus
 	g.TensorSeconds, g.SMSeconds, g.DRAMSeconds, g.NVLinkSeconds = s.Tensor, s.SM, s.DRAM, s.NVLink
 	g.FLOPs, g.DRAMBytes, g.NVLinkTxBytes, g.NVLinkRxBytes = s.FLOPs, s.DRAMBytes, s.NVLinkBytes, s.NVLinkBytes
-	g.PCIeTxBytes, g.PCIeRxBytes = outputs*hostBytesPerOutput, rows*hostBytesPerRow
+	g.PCIeTxBytes, g.PCIeRxBytes = sums.outputs*hostBytesPerOutput, sums.rows*hostBytesPerRow
 	g.ThrottleSeconds = sums.throttled
 	return g
 }

@@ -28,20 +28,20 @@ type handoff struct {
 	source, target *worker  // target is nil until it is chosen
 	prompt, answer *request // the request on either side
 
-	place     int     // in the source's handoffs
-	pinned    []int32 // blocks the source keeps until they are fetched
+	place     int      // in the source's handoffs
+	pinned    *request // what the source keeps until it is fetched: pages only
 	lease     *timer
 	prefilled time.Duration // when the prompt was computed; 0: not yet
-	queued    time.Duration // when the target had been told and the prompt was computed
+	offered   time.Duration // when the target was told
+	reserved  time.Duration // when it had blocks
+	hasBlocks bool
 	transfer  *transfer
-	reserved  bool // the target has blocks for it
-	lost      bool // the KV cannot be had
 	over      bool // the target needs nothing of the source any more
 }
 
 // handOver starts a request on the way through two workers.
 func (f *Fleet) handOver(r *request, source *worker) {
-	h := &handoff{style: styleOf(f.cfg.Pools[source.pool].Engine), source: source, prompt: r, answer: r.again()}
+	h := &handoff{style: source.style, source: source, prompt: r, answer: r.again()}
 	r.hand, h.answer.hand = h, h
 	source.take(h)
 	if !h.style.push {
@@ -60,13 +60,16 @@ func (f *Fleet) offer(h *handoff) {
 		f.homeless = append(f.homeless, h)
 		return
 	}
-	h.target, h.queued = w, f.now
+	h.target, h.offered = w, f.now
 	w.accept(h, f.now)
 	f.settle(w)
 }
 
 // gotBlocks goes on with a request whose decode worker now has blocks for it.
 func (f *Fleet) gotBlocks(h *handoff) {
+	if h.source.down { // and about to be told so of this request
+		return
+	}
 	if !h.style.push {
 		f.post(h)
 		return
@@ -85,7 +88,6 @@ func (f *Fleet) gotPrompt(h *handoff) {
 	}
 	h.lease = f.agenda.add(f.now+f.cfg.Handoff.Lease, func() { f.expired(h) })
 	if h.style.push {
-		h.queued = f.now
 		f.post(h)
 		return
 	}
@@ -122,8 +124,8 @@ func (f *Fleet) expired(h *handoff) {
 // kvLost goes on with a request whose KV cannot be had: its decode worker computes the prompt itself, or the request fails. vLLM's
 // prefill worker does not hear of it and keeps the blocks until the lease ends.
 func (f *Fleet) kvLost(h *handoff) {
-	h.over, h.lost = true, true
-	if t := h.transfer; t != nil && !t.failed {
+	h.over = true
+	if t := h.transfer; t != nil && !t.done {
 		f.abort(t)
 	}
 	if h.style.push {
@@ -134,7 +136,7 @@ func (f *Fleet) kvLost(h *handoff) {
 		f.forgetHomeless(h)
 		if f.cfg.Handoff.OnFailure == Fail {
 			h.source.truth.sums.Faults.FailedRequests++
-			f.clients.gone(r)
+			f.tellGone(r)
 			f.answered(1)
 			return
 		}
@@ -143,6 +145,7 @@ func (f *Fleet) kvLost(h *handoff) {
 	}
 	w.withdraw(r)
 	if f.cfg.Handoff.OnFailure == Fail {
+		f.tellGone(r)
 		w.fail(r, f.now)
 	} else {
 		w.truth.sums.Transfers.LocalPrefills++

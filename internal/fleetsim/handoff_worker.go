@@ -26,8 +26,8 @@ type kvTraffic struct {
 	lookup   engine.Lookup
 
 	// For the fleet to see to.
-	prompts []*handoff // prompts just computed
-	blocks  []*handoff // requests that just got blocks
+	prefilled []*handoff // whose prompt has just been computed
+	reserved  []*handoff // who have just got blocks
 }
 
 // take notes a request that is to be prefilled here.
@@ -39,12 +39,13 @@ func (w *worker) take(h *handoff) {
 // pin keeps the blocks of a prompt that is computed; the token that came with it is not the client's, or not here.
 func (w *worker) pin(r *request) {
 	h := r.hand
-	h.pinned, r.blocks = r.blocks, nil
+	h.pinned = &request{blocks: r.blocks, nameless: r.nameless, stored: r.stored}
+	r.blocks, r.nameless, r.stored = nil, 0, 0
 	w.pinned++
-	w.pinnedBlocks += len(h.pinned)
+	w.pinnedBlocks += h.pinned.pages()
 	w.truth.sums.OutputTokens--
 	w.truth.sums.Transfers.Prefills++
-	w.prompts = append(w.prompts, h)
+	w.prefilled = append(w.prefilled, h)
 }
 
 // drop gives back what a request held on this prefill worker and forgets it.
@@ -52,6 +53,7 @@ func (w *worker) drop(h *handoff) {
 	if h.place < 0 {
 		return
 	}
+	w.kv.sync()
 	last := len(w.handoffs) - 1
 	w.handoffs[h.place] = w.handoffs[last]
 	w.handoffs[h.place].place = h.place
@@ -60,8 +62,8 @@ func (w *worker) drop(h *handoff) {
 	h.place = -1
 	if h.pinned != nil {
 		w.pinned--
-		w.pinnedBlocks -= len(h.pinned)
-		w.sched.pool.release(h.pinned)
+		w.pinnedBlocks -= h.pinned.pages()
+		w.sched.release(h.pinned)
 		h.pinned = nil
 	}
 }
@@ -76,7 +78,7 @@ func (w *worker) accept(h *handoff, now time.Duration) {
 }
 
 // reserve gives blocks to requests whose KV is to come, in order of arrival and after everything that was here before them.
-func (w *worker) reserve() {
+func (w *worker) reserve(now time.Duration) {
 	s := &w.sched
 	if s.preemptions > 0 || s.waiting.len() > 0 {
 		return
@@ -93,9 +95,9 @@ func (w *worker) reserve() {
 		w.lookup.RemoteQueries += r.remoteTokens
 		w.lookup.RemoteHits += r.remoteTokens
 		w.truth.sums.Transfers.LocalTokens += int64(r.cachedTokens)
-		r.hand.reserved = true
+		r.hand.reserved, r.hand.hasBlocks = now, true
 		w.awaiting = append(w.awaiting, r)
-		w.blocks = append(w.blocks, r.hand)
+		w.reserved = append(w.reserved, r.hand)
 	}
 }
 
@@ -105,19 +107,15 @@ func (s *scheduler) reserve(r *request) bool {
 	if !s.fits(r, hit) {
 		return false
 	}
-	for _, id := range hit {
-		s.pool.touch(id)
-	}
-	r.blocks = append(r.blocks, hit...)
-	r.stored, r.cachedTokens = len(hit), len(hit)*s.blockSize
-	for end := s.blocksFor(r.PromptTokens); len(r.blocks) < end; {
-		r.blocks = append(r.blocks, s.pool.take())
-	}
+	s.claim(r, hit)
+	r.cachedTokens = len(hit) * s.blockSize
+	s.hold(r, s.blocksFor(r.PromptTokens))
 	return true
 }
 
 // land takes in a request whose KV has arrived; its full blocks can be found from now on.
 func (w *worker) land(r *request, now time.Duration) {
+	w.kv.sync()
 	w.stopAwaiting(r)
 	w.sched.storeUpTo(r, r.PromptTokens/w.sched.blockSize)
 	w.landing.push(r)
@@ -127,7 +125,7 @@ func (w *worker) land(r *request, now time.Duration) {
 // admit seats requests whose KV is here.
 func (w *worker) admit(now time.Duration) {
 	s := &w.sched
-	for w.landing.len() > 0 && len(s.running) < s.maxSeqs {
+	for w.landing.len() > 0 && len(s.running) < s.maxSeqs && s.adapters.admits(w.landing.front().Adapter) {
 		r := w.landing.front()
 		w.landing.popFront()
 		r.firstScheduled = now
@@ -139,7 +137,7 @@ func (w *worker) admit(now time.Duration) {
 			w.bookFirstToken(r)
 			if r.limit == 1 {
 				w.bookFinish(r)
-				s.pool.release(r.blocks)
+				s.release(r)
 				continue
 			}
 		} else {
@@ -147,10 +145,9 @@ func (w *worker) admit(now time.Duration) {
 			w.truth.sums.Transfers.LastTokens++
 		}
 		r.reached = r.computed
-		s.tokens += r.computed
-		s.running = append(s.running, sequence{req: r})
+		s.seat(r)
 		if r.generated > 0 {
-			s.startDecoding(&s.running[len(s.running)-1])
+			s.startDecoding(len(s.running) - 1)
 		}
 	}
 }
@@ -163,10 +160,11 @@ func (w *worker) stopAwaiting(r *request) {
 
 // withdraw takes a request that waits for blocks or KV off this decode worker.
 func (w *worker) withdraw(r *request) {
-	if r.hand.reserved {
+	w.kv.sync()
+	if r.hand.hasBlocks {
 		w.stopAwaiting(r)
-		w.sched.pool.release(r.blocks)
-		r.blocks, r.stored, r.cachedTokens, r.remoteTokens = r.blocks[:0], 0, 0, 0
+		w.sched.release(r)
+		r.cachedTokens, r.remoteTokens = 0, 0
 		return
 	}
 	w.arriving.remove(r)
@@ -179,10 +177,9 @@ func (w *worker) recompute(r *request) { w.sched.waiting.push(r) }
 func (w *worker) fail(r *request, now time.Duration) {
 	w.truth.sums.Faults.FailedRequests++
 	r.lastToken = now
-	told := r.told()
+	told := r.tell(&w.told)
 	told.Aborted = true
 	w.book.Finished(told)
-	w.clients.gone(r)
 	w.answered++
 }
 
@@ -191,40 +188,4 @@ func (w *worker) wake(now time.Duration) {
 	if w.stepEnd == idle && !w.down && w.load() > 0 {
 		w.begin(now)
 	}
-}
-
-// remove takes a request out of the middle of the queue.
-func (q *queue) remove(r *request) {
-	if i := slices.Index(q.all(), r); i >= 0 {
-		i += q.head
-		n := copy(q.items[i:], q.items[i+1:])
-		q.items[i+n] = nil
-		q.items = q.items[:i+n]
-	}
-}
-
-// tellLookups tells the engine what was looked up since the last time.
-func (w *worker) tellLookups() {
-	l := w.lookup
-	w.lookup = engine.Lookup{}
-	l.Queries += w.sched.lookups.queries
-	l.Hits += w.sched.lookups.hits
-	w.book.Planned(l)
-}
-
-// state is the scheduler's state between two steps. vLLM's scheduler has one queue for requests without blocks, whatever they wait for.
-func (w *worker) state() engine.State {
-	pool := w.sched.pool
-	s := engine.State{
-		Running: len(w.sched.running), Waiting: w.sched.waiting.len() + w.landing.len(),
-		UsedBlocks: len(pool.blocks) - pool.free, FreeBlocks: pool.free, CachedBlocks: pool.cached,
-		RunningTokens: w.sched.tokens, RunningPrefills: len(w.sched.running) - w.sched.decodes,
-		PrefillPinned: w.pinned, PinnedBlocks: w.pinnedBlocks,
-		AwaitingBlocks: w.arriving.len(), AwaitingKV: len(w.awaiting),
-	}
-	if w.perRank {
-		s.Waiting += s.AwaitingBlocks
-		s.Deferred = s.AwaitingKV
-	}
-	return s
 }

@@ -26,16 +26,18 @@ type KVEvent struct {
 	Parent    uint64 // hash of the block before the first
 	HasParent bool   // false when the first block begins the prompt
 	Tokens    []uint32
-	BlockSize int    // tokens per block
-	Adapter   int    // LoRA adapter, from 1; 0 is none
-	AdapterID string // its name
+	BlockSize int // tokens per block
+	Adapter   int // LoRA adapter, from 1; 0 is none
+	// AdapterName is the name it is served under; "" for none.
+	AdapterName string
 }
 
 // KVBatch is what one step of one worker changed, in the order of the engine, which publishes it when the step ends.
 type KVBatch struct {
-	Worker int
-	At     time.Duration // end of the step, simulated time
-	Events []KVEvent
+	Worker  int
+	Process int           // of the worker, from 0: a restart begins the next one with an empty cache and says nothing of the old
+	At      time.Duration // end of the step, simulated time
+	Events  []KVEvent
 }
 
 // kvRecorder collects the events of a step. A nil recorder records nothing.
@@ -43,6 +45,7 @@ type kvRecorder struct {
 	seed      uint64 // of the worker's hashes
 	blockSize int
 	events    []KVEvent
+	hashes    []uint64 // of all events
 }
 
 // publishedHash is the hash under which a worker with the given seed publishes content.
@@ -60,9 +63,12 @@ func (k *kvRecorder) stored(r *request, from, to int) {
 	if from > 0 {
 		e.Parent = publishedHash(k.seed, r.blockHash(from-1, k.blockSize))
 	}
+	e.Adapter, e.AdapterName = r.Adapter, adapterName(r.Adapter)
+	first := len(k.hashes)
 	for i := from; i < to; i++ {
-		e.Hashes = append(e.Hashes, publishedHash(k.seed, r.blockHash(i, k.blockSize)))
+		k.hashes = append(k.hashes, publishedHash(k.seed, r.blockHash(i, k.blockSize)))
 	}
+	e.Hashes = k.hashes[first:len(k.hashes):len(k.hashes)]
 	e.Tokens = make([]uint32, 0, (to-from)*k.blockSize)
 	for p := from * k.blockSize; p < to*k.blockSize; p++ {
 		e.Tokens = append(e.Tokens, r.token(p))
@@ -72,9 +78,12 @@ func (k *kvRecorder) stored(r *request, from, to int) {
 
 // removed records that a block with this content was evicted.
 func (k *kvRecorder) removed(content uint64) {
-	if k != nil {
-		k.events = append(k.events, KVEvent{Kind: BlockRemoved, Tier: gpuTier, Hashes: []uint64{publishedHash(k.seed, content)}})
+	if k == nil {
+		return
 	}
+	k.hashes = append(k.hashes, publishedHash(k.seed, content))
+	n := len(k.hashes)
+	k.events = append(k.events, KVEvent{Kind: BlockRemoved, Tier: gpuTier, Hashes: k.hashes[n-1 : n : n]})
 }
 
 // cleared records that the whole cache was dropped.
@@ -90,7 +99,7 @@ func (k *kvRecorder) take() []KVEvent {
 		return nil
 	}
 	events := k.events
-	k.events = nil
+	k.events, k.hashes = nil, nil
 	return events
 }
 

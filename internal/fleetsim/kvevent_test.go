@@ -110,3 +110,74 @@ func TestPublishedContentFollowsThePrefix(t *testing.T) {
 		t.Error("different prefixes have the same content")
 	}
 }
+
+// A restart begins a new process with an empty cache, a reset clears the cache of the running one.
+func TestEventsOverRestartsAndResets(t *testing.T) {
+	ask := func(at time.Duration) Request {
+		return Request{At: at, PromptTokens: 64, OutputTokens: 2, PrefixID: 1, PrefixTokens: 64}
+	}
+	cfg := small(ask(0), ask(time.Second), ask(2*time.Second), ask(3*time.Second))
+	var batches []KVBatch
+	cfg.OnKV = func(b KVBatch) { batches = append(batches, b) }
+	f := start(t, cfg)
+	advance(t, f, 900*time.Millisecond)
+	if !f.ResetPrefixCache(0) {
+		t.Fatal("an idle worker refuses")
+	}
+	advance(t, f, time.Second)
+	if f.ResetPrefixCache(0) {
+		t.Error("the cache is reset under a request")
+	}
+	advance(t, f, 2900*time.Millisecond)
+	if err := f.RestartWorker(0, 0); err != nil {
+		t.Fatal(err)
+	}
+	finish(t, f)
+	var kinds []KVEventKind
+	var processes []int
+	for _, b := range batches {
+		for _, e := range b.Events {
+			kinds = append(kinds, e.Kind)
+			processes = append(processes, b.Process)
+		}
+	}
+	// The prompt; after the reset again; its last block, computed again, beside the cached one; in the new process from the start.
+	if want := []KVEventKind{BlockStored, AllBlocksCleared, BlockStored, BlockStored, BlockStored}; !slices.Equal(kinds, want) {
+		t.Errorf("got %v, want %v", kinds, want)
+	}
+	if want := []int{0, 0, 0, 0, 1}; !slices.Equal(processes, want) {
+		t.Errorf("processes %v, want %v", processes, want)
+	}
+	if last := batches[len(batches)-1].Events[0]; len(last.Hashes) != 4 || !slices.Equal(last.Hashes, batches[0].Events[0].Hashes) {
+		t.Errorf("the new process stores %+v", last)
+	}
+}
+
+// The worker's seed changes every hash and nothing else.
+func TestHashSeedChangesHashesOnly(t *testing.T) {
+	run := func(seed uint64) []KVEvent {
+		cfg := small(Request{PromptTokens: 64, OutputTokens: 20})
+		cfg.Pools[0].Replicas = []Replica{{HashSeed: seed}}
+		var events []KVEvent
+		cfg.OnKV = func(b KVBatch) { events = append(events, b.Events...) }
+		finish(t, start(t, cfg))
+		return events
+	}
+	plain, seeded := run(0), run(7)
+	if len(plain) != len(seeded) || len(plain) != 2 {
+		t.Fatalf("%d and %d events, want 2", len(plain), len(seeded))
+	}
+	for i := range plain {
+		if !slices.Equal(plain[i].Tokens, seeded[i].Tokens) {
+			t.Errorf("event %d: other tokens", i)
+		}
+		for n, h := range plain[i].Hashes {
+			if h == seeded[i].Hashes[n] {
+				t.Errorf("event %d: hash %d is the same", i, n)
+			}
+		}
+	}
+	if !seeded[1].HasParent || seeded[1].Parent != seeded[0].Hashes[3] {
+		t.Errorf("parent %x, want %x", seeded[1].Parent, seeded[0].Hashes[3])
+	}
+}

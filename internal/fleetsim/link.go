@@ -33,19 +33,19 @@ type Link struct {
 	Noise         float64       `json:"noise" yaml:"noise"`                          // standard deviation of the logarithm of a rank's time; its mean is 1
 	Pieces        int           `json:"pieces" yaml:"pieces"`                        // sent one after the other, as layer-wise transfers are; 0 is 1
 	Overlap       bool          `json:"overlap" yaml:"overlap"`                      // pieces but the last may travel while the prompt is still being computed
-	Hiccups       Hiccups       `json:"hiccups" yaml:"hiccups"`                      //
-	Fallback      Fallback      `json:"fallback" yaml:"fallback"`                    // to TCP
-	Timeout       time.Duration `json:"timeout_ns" yaml:"timeout"`                   // an attempt that takes longer is given up; 0: never
-	Retries       int           `json:"retries" yaml:"retries"`                      // further attempts before the transfer fails
-	Backoff       time.Duration `json:"backoff_ns" yaml:"backoff"`                   // between attempts; the link stays taken
-	FailureChance float64       `json:"failure_chance" yaml:"failure_chance"`        // of an attempt, noticed at its end
+	Hiccups       Hiccups       `json:"hiccups" yaml:"hiccups"`
+	Fallback      Fallback      `json:"fallback" yaml:"fallback"`             // to TCP
+	Timeout       time.Duration `json:"timeout_ns" yaml:"timeout"`            // an attempt that takes longer is given up; 0: never
+	Retries       int           `json:"retries" yaml:"retries"`               // further attempts before the transfer fails
+	Backoff       time.Duration `json:"backoff_ns" yaml:"backoff"`            // between attempts; the link stays taken
+	FailureChance float64       `json:"failure_chance" yaml:"failure_chance"` // of an attempt, noticed at its end
 }
 
 // Hiccups are short stalls.
 type Hiccups struct {
 	Stall     time.Duration `json:"stall_ns" yaml:"stall"`
 	Chance    float64       `json:"chance" yaml:"chance"`         // that a piece stalls on a rank
-	PerSecond float64       `json:"per_second" yaml:"per_second"` // times a second, at random, that an egress or ingress is blocked for Stall
+	PerSecond float64       `json:"per_second" yaml:"per_second"` // times a second, at random, that a rank's egress or ingress is blocked for Stall
 }
 
 // Fallback is TCP in place of the configured transport, for good or for some.
@@ -65,7 +65,8 @@ func DefaultLink() Link {
 	}
 }
 
-func (l Link) validate() error {
+// Validate checks every bound and reports all violations at once.
+func (l Link) Validate() error {
 	var errs []error
 	share := func(key string, v float64) {
 		if !(v >= 0 && v <= 1) {

@@ -6,7 +6,8 @@ import "time"
 // instrumented_scheduler.py), or an idle heartbeat, which has no time and no requests.
 type Pass struct {
 	Worker    int
-	Counter   uint64        // increases by one per record and worker, from 0
+	Process   int           // of the worker, from 0; a restart begins the next one
+	Counter   uint64        // increases by one per record of a process, from 0
 	At        time.Duration // when it is sent: the end of the step, simulated time
 	Seconds   float64       // wall_time; 0 for a heartbeat
 	Scheduled PassScheduled
@@ -64,6 +65,7 @@ func (m *moments) variance() float64 {
 // passRecorder builds the records of one worker. A nil recorder does nothing.
 type passRecorder struct {
 	worker    int
+	process   int
 	counter   uint64
 	emit      func(Pass)
 	scheduled PassScheduled // of the step in progress
@@ -81,14 +83,14 @@ func (p *passRecorder) planned(s *scheduler) {
 	for i := range s.running {
 		q := &s.running[i]
 		switch {
-		case q.tokens == 0:
-		case q.left > 0:
-			contexts.add(q.context())
+		case !s.scheduled(q):
+		case q.end != 0:
+			contexts.add(s.clock + q.ahead)
 		case q.req.generated > 0:
 			contexts.add(q.req.computed)
 		default:
 			prompts.add(q.req.PromptTokens)
-			p.scheduled.PrefillTokens += int(q.tokens)
+			p.scheduled.PrefillTokens += q.tokens
 			p.scheduled.PrefillKVTokens += q.req.computed
 		}
 	}
@@ -116,12 +118,11 @@ func (p *passRecorder) finished(at time.Duration, seconds float64, s *scheduler)
 	}})
 }
 
-// rest starts the heartbeats of a worker that has nothing to do.
+// rest starts the heartbeats of a worker that has nothing to do, unless they run already.
 func (p *passRecorder) rest(now time.Duration) {
-	if p == nil {
+	if p == nil || (p.beat != nil && p.beat.place >= 0) {
 		return
 	}
-	p.agenda.cancel(p.beat)
 	at := now + heartbeat
 	p.beat = p.agenda.add(at, func() {
 		p.send(Pass{At: at})
@@ -138,7 +139,7 @@ func (p *passRecorder) stop() {
 
 // send numbers a record and hands it on.
 func (p *passRecorder) send(r Pass) {
-	r.Worker, r.Counter = p.worker, p.counter
+	r.Worker, r.Process, r.Counter = p.worker, p.process, p.counter
 	p.counter++
 	p.emit(r)
 }

@@ -60,6 +60,16 @@ type Pool struct {
 	KVBlocks         int  `json:"kv_blocks" yaml:"kv_blocks"`                           // per worker; 0: what the GPUs' memory leaves
 	PrefixCaching    bool `json:"prefix_caching" yaml:"prefix_caching"`
 
+	Scheduling  Scheduling  `json:"scheduling,omitempty" yaml:"scheduling"`                                     // "" is chunked
+	MaxChunk    int         `json:"long_prefill_token_threshold,omitempty" yaml:"long_prefill_token_threshold"` // most tokens of one prompt in a step; 0: no limit
+	Speculative Speculative `json:"speculative" yaml:"speculative"`
+	MaxAdapters int         `json:"max_loras,omitempty" yaml:"max_loras"` // most LoRA adapters in a step; 0: no limit, and the page has none
+
+	// ResidencySample is the share of KV blocks whose residency vLLM's page shows (kv_cache_metrics_sample); 0: the page has none.
+	ResidencySample float64 `json:"kv_cache_metrics_sample,omitempty" yaml:"kv_cache_metrics_sample"`
+
+	PhaseSpeed PhaseSpeed `json:"phase_speed,omitzero" yaml:"phase_speed"` // what if
+
 	// Replicas are the workers that differ from the rest, by their place in the pool; it may be shorter than Workers.
 	Replicas []Replica `json:"replicas,omitempty" yaml:"replicas"`
 }
@@ -94,6 +104,14 @@ func (p *Pool) validate(key string) error {
 	atLeast("block_size", p.BlockSize, 1)
 	atLeast("kv_blocks", p.KVBlocks, 0)
 	atLeast("max_model_tokens", p.MaxModelTokens, 0)
+	atLeast("long_prefill_token_threshold", p.MaxChunk, 0)
+	atLeast("max_loras", p.MaxAdapters, 0)
+	if !(p.ResidencySample >= 0 && p.ResidencySample <= 1) {
+		errs = append(errs, fmt.Errorf("%s.kv_cache_metrics_sample: must be from 0 to 1, is %g", key, p.ResidencySample))
+	}
+	if err := errors.Join(p.Speculative.validate(), p.PhaseSpeed.validate()); err != nil {
+		errs = append(errs, fmt.Errorf("%s.%w", key, err))
+	}
 	switch p.Role {
 	case Aggregated, Prefill, Decode:
 	default:
@@ -153,19 +171,11 @@ func (p *Pool) replica(i int) Replica {
 	return r
 }
 
-// kvBytesPerToken is the size of one token's keys and values over all layers and GPUs of the group, in bytes.
-func (p *Pool) kvBytesPerToken(model physics.Model) float64 {
-	if p.KVPrecision == "fp8" {
-		return model.KVBytesPerToken() / 2
-	}
-	return model.KVBytesPerToken()
-}
-
 // memoryBlocks is how many KV blocks the group's memory holds beside the weights.
 func (p *Pool) memoryBlocks(gpu physics.GPU, model physics.Model) int {
 	tp := float64(p.TensorParallel)
 	left := gpu.Memory*gpuMemoryUtilization*tp - model.WeightBytes(p.Precision) - runtimeBytes*tp
-	return int(left / (p.kvBytesPerToken(model) * float64(p.BlockSize)))
+	return int(left / (model.KVBytesPerToken(p.KVPrecision) * float64(p.BlockSize)))
 }
 
 // sizeKV settles the KV blocks and checks that the longest context fits, as the engine does at start: otherwise a single request

@@ -19,7 +19,7 @@ func (f *Fleet) Speed(worker int) float64 { return f.workers[worker].speed }
 // KVPoolBytes is the size of a worker's KV pool over all GPUs of its group.
 func (f *Fleet) KVPoolBytes(worker int) float64 {
 	p := f.Pool(worker)
-	return p.kvBytesPerToken(f.model) * float64(p.BlockSize*p.KVBlocks)
+	return f.model.KVBytesPerToken(p.KVPrecision) * float64(p.BlockSize*p.KVBlocks)
 }
 
 // process tells of a worker's process that ends or starts.

@@ -1,5 +1,7 @@
 package fleetsim
 
+import "slices"
+
 // queue is a first-in-first-out queue that can also take a request back at its head.
 type queue struct {
 	items []*request
@@ -30,4 +32,14 @@ func (q *queue) pushFront(r *request) {
 	}
 	q.head--
 	q.items[q.head] = r
+}
+
+// remove takes a request out of the middle of the queue.
+func (q *queue) remove(r *request) {
+	if i := slices.Index(q.all(), r); i >= 0 {
+		i += q.head
+		n := copy(q.items[i:], q.items[i+1:])
+		q.items[i+n] = nil
+		q.items = q.items[:i+n]
+	}
 }

@@ -20,6 +20,11 @@ type Request struct {
 	// its piece (the form of the Mooncake traces).
 	HashIDs    []uint64
 	HashTokens int
+
+	Adapter int // LoRA adapter, from 1; 0: as Config.Adapters says
+
+	// FrontEnd is how long the request was on its way from the client before At.
+	FrontEnd time.Duration
 }
 
 // request is an arrival inside a worker.
@@ -28,11 +33,14 @@ type request struct {
 	number  uint64 // in order of arrival, from 0
 	attempt int    // times it was sent before
 	unique  uint64 // identity of everything that is not shared
+	counted bool   // as an arrival
 	resend  bool   // its client may send it again
 	hand    *handoff
 
 	blocks    []int32
-	stored    int // leading blocks already in the prefix cache
+	nameless  int // pages held beside the blocks
+	named     int // most pages that are held as blocks
+	stored    int // leading pages already in the prefix cache
 	computed  int // tokens with keys and values in the cache
 	reached   int // most tokens it ever had computed: below that, computing is done again
 	generated int // tokens sampled so far
@@ -45,6 +53,7 @@ type request struct {
 	preemptions  int
 	unreported   int // preemptions the engine has not counted yet: their events travel with the next token
 
+	sent           time.Duration // by its client; later than At if it was sent before
 	arrived        time.Duration // at this worker's API server
 	queued         time.Duration // seen by the engine core
 	firstScheduled time.Duration
@@ -54,7 +63,7 @@ type request struct {
 
 // again is the request as its client sent it.
 func (r *request) again() *request {
-	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique, resend: r.resend}
+	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique, counted: r.counted, resend: r.resend, sent: r.sent}
 }
 
 // computedPrompt is how many of its prompt tokens are computed on this worker until its first token.
@@ -63,23 +72,25 @@ func (r *request) computedPrompt() int { return max(r.PromptTokens-r.cachedToken
 // tokens is the length of prompt and answer so far: what must be in the cache before the next token can be sampled.
 func (r *request) tokens() int { return r.PromptTokens + r.generated }
 
-// blockContent identifies the content of the i-th block together with everything before it, and says whether another request can
-// have the same.
-func (r *request) blockContent(i, blockSize int) (hash uint64, shareable bool) {
-	end := (i + 1) * blockSize
-	if end <= r.PrefixTokens {
-		return mix(r.PrefixID, uint64(i)), true
+// blockHash identifies the content of the i-th block together with everything before it.
+func (r *request) blockHash(i, blockSize int) uint64 {
+	hash := r.textHash(i, blockSize)
+	if r.Adapter != 0 {
+		hash = mix(hash, adapterSpace^uint64(r.Adapter))
 	}
-	if piece := i * blockSize / max(r.HashTokens, 1); end <= r.PromptTokens && piece < len(r.HashIDs) {
-		return mix(r.HashIDs[piece]^hashIDSpace, uint64(i)), true
-	}
-	return mix(r.unique, uint64(i)), false
+	return hash
 }
 
-// blockHash is the hash of blockContent.
-func (r *request) blockHash(i, blockSize int) uint64 {
-	hash, _ := r.blockContent(i, blockSize)
-	return hash
+// textHash is blockHash without the adapter, with which the same text has other keys and values.
+func (r *request) textHash(i, blockSize int) uint64 {
+	end := (i + 1) * blockSize
+	if end <= r.PrefixTokens {
+		return mix(r.PrefixID, uint64(i))
+	}
+	if piece := i * blockSize / max(r.HashTokens, 1); end <= r.PromptTokens && piece < len(r.HashIDs) {
+		return mix(r.HashIDs[piece]^hashIDSpace, uint64(i))
+	}
+	return mix(r.unique, uint64(i))
 }
 
 // hashIDSpace keeps trace identifiers, which start at 0, apart from prefix and request identifiers.
@@ -93,11 +104,13 @@ func mix(a, b uint64) uint64 {
 	return x ^ (x >> 31)
 }
 
-// told is what the engine knows of the request now.
-func (r *request) told() *engine.Request {
-	return &engine.Request{
+// tell writes down what the engine knows of the request now.
+func (r *request) tell(t *engine.Request) *engine.Request {
+	*t = engine.Request{
 		Arrival: r.arrived, Queued: r.queued, FirstScheduled: r.firstScheduled, FirstToken: r.firstToken, LastToken: r.lastToken,
-		PromptTokens: r.PromptTokens, CachedTokens: r.cachedTokens, RemoteTokens: r.remoteTokens, GeneratedTokens: r.generated, NaturalTokens: r.OutputTokens,
-		Preemptions: r.preemptions,
+		PromptTokens: r.PromptTokens, CachedTokens: r.cachedTokens, RemoteTokens: r.remoteTokens,
+		GeneratedTokens: r.generated, NaturalTokens: r.OutputTokens,
+		Preemptions: r.preemptions, Adapter: adapterName(r.Adapter),
 	}
+	return t
 }

@@ -70,5 +70,5 @@ func (w *worker) prefixCost(r *request) int {
 		}
 	}
 	waiting := w.load() - len(w.sched.running)
-	return r.PromptTokens*(1+waiting) - cached*size + (len(p.blocks)-p.free)*size
+	return r.PromptTokens*(1+waiting) - cached*size + (p.size-p.free)*size
 }

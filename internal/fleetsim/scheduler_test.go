@@ -2,86 +2,110 @@ package fleetsim
 
 import (
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
 
-// checkSequences holds what the scheduler keeps of each sequence to the sequence's request.
+// checkSequences holds what the scheduler keeps of its sequences to the requests, before the step that was just executed is over.
 func checkSequences(t *testing.T, w *worker) {
 	t.Helper()
-	context := 0
-	for _, q := range w.sched.running {
-		r, bs := q.req, w.sched.blockSize
-		if q.left == 0 {
-			if r.decoding || r.computed > r.tokens() {
-				t.Fatalf("decoding %t, computed %d of %d tokens", r.decoding, r.computed, r.tokens())
+	s := &w.sched
+	context, decodes, tokens, late, bs := 0, 0, 0, 0, s.blockSize
+	if len(s.due) != len(s.running) {
+		t.Fatalf("%d due times for %d sequences", len(s.due), len(s.running))
+	}
+	for i := range s.running {
+		q := &s.running[i]
+		r, computed := q.req, q.req.computed
+		if q.end == 0 {
+			if r.decoding || r.computed > r.tokens() || s.due[i] != always {
+				t.Fatalf("decoding %t, computed %d of %d tokens, due at %d", r.decoding, r.computed, r.tokens(), s.due[i])
 			}
-			continue
+		} else {
+			computed = s.clock + q.ahead
+			context += computed
+			decodes++
+			if q.late {
+				late++
+			}
+			if q.end <= s.clock || q.end < s.nextEnd || computed+q.end-s.clock != r.PromptTokens+r.limit-1 {
+				t.Fatalf("clock %d, ends at %d, next end %d, %d tokens of %d + %d", s.clock, q.end, s.nextEnd, computed, r.PromptTokens, r.limit)
+			}
+			if s.drafts == 0 && computed+s.due[i]-s.clock > r.pages()*bs {
+				t.Fatalf("due at %d of clock %d, %d tokens in %d pages", s.due[i], s.clock, computed, r.pages())
+			}
 		}
-		computed := q.context()
-		context += computed
-		if int(q.room) != len(r.blocks)*bs-computed || int(q.fill) != (r.stored+1)*bs-computed || q.room < 0 || q.fill < 1 {
-			t.Fatalf("%d computed tokens in %d blocks of %d, %d stored: room %d, fill %d", computed, len(r.blocks), bs, r.stored, q.room, q.fill)
+		tokens += computed
+		if held := r.pages() * bs; computed > held || r.stored*bs > computed || len(r.blocks) > r.named {
+			t.Fatalf("%d tokens in %d pages, %d stored, %d named of %d", computed, r.pages(), r.stored, len(r.blocks), r.named)
 		}
 	}
-	if context != w.sched.context {
-		t.Fatalf("decodes have %d tokens, the scheduler counts %d", context, w.sched.context)
+	if context != s.context || decodes != s.decodes || tokens != s.tokens || late != s.late {
+		t.Fatalf("%d decodes with %d tokens, all have %d; the scheduler counts %d, %d, %d", decodes, context, tokens, s.decodes, s.context, s.tokens)
 	}
 }
 
-// checkBlocks holds the pool to its books: every block is either free or held, references equal holders, the free list is whole.
+// holders are the requests that hold pages.
+func (w *worker) holders() []*request {
+	all := slices.Concat(w.awaiting, w.landing.all())
+	for i := range w.sched.running {
+		all = append(all, w.sched.running[i].req)
+	}
+	for _, h := range w.handoffs {
+		if h.pinned != nil {
+			all = append(all, h.pinned)
+		}
+	}
+	return all
+}
+
+// checkBlocks holds the pool to its books: every page is either free or held, references equal holders, the free list is whole.
 func checkBlocks(t *testing.T, w *worker) {
 	t.Helper()
 	p := w.sched.pool
 	refs := make([]int32, len(p.blocks))
-	for _, q := range w.sched.running {
-		for _, id := range q.req.blocks {
-			refs[id]++
+	held := 0
+	for _, r := range w.holders() {
+		held += r.nameless
+		for _, id := range r.blocks {
+			if refs[id]++; refs[id] == 1 {
+				held++
+			}
 		}
 	}
-	held := 0
 	for id := range p.blocks {
 		if p.blocks[id].refs != refs[id] {
 			t.Fatalf("block %d: %d references, %d holders", id, p.blocks[id].refs, refs[id])
 		}
-		if refs[id] > 0 {
-			held++
-		}
 	}
 	listed := 0
 	for id, prev := p.head, none; id != none; prev, id = id, p.blocks[id].next {
-		if p.blocks[id].prev != prev || refs[id] != 0 || !p.blocks[id].cached {
+		b := &p.blocks[id]
+		if b.prev != prev || refs[id] != 0 || b.cached != (b.run == 0) {
 			t.Fatalf("list of free blocks is broken at block %d", id)
 		}
-		listed++
+		listed += max(1, int(b.run))
 	}
-	for id := p.empty; id != none; id = p.blocks[id].next {
-		if refs[id] != 0 || p.blocks[id].cached {
-			t.Fatalf("block %d is not empty", id)
-		}
-		listed++
-	}
-	listed += len(p.blocks) - p.unused
-	if listed != p.free || held+listed != len(p.blocks) {
-		t.Fatalf("%d held + %d free (lists: %d) of %d blocks", held, p.free, listed, len(p.blocks))
+	if listed != p.cached || p.cached > p.free || held+p.free != p.size {
+		t.Fatalf("%d held + %d free, of these %d with content (list: %d), of %d pages", held, p.free, p.cached, listed, p.size)
 	}
 	checkIndex(t, p)
 }
 
-// checkIndex holds the index to the blocks: every findable block is found, in its chain, and nothing else.
+// checkIndex holds the index to the blocks: every cached block is found, in its chain, and nothing else.
 func checkIndex(t *testing.T, p *blockPool) {
 	t.Helper()
-	findable, chained, entries := 0, 0, 0
+	cached, chained := 0, 0
 	for i := range p.blocks {
 		b := &p.blocks[i]
-		if !b.indexed {
+		if !b.cached {
 			continue
 		}
-		findable++
-		first := p.lookup(b.hash)
+		cached++
 		found := false
-		for id := first; id != none; id = p.blocks[id].duplicate {
-			if p.blocks[id].hash != b.hash || !p.blocks[id].indexed || !p.blocks[id].cached {
+		for id := p.lookup(b.hash); id != none; id = p.blocks[id].duplicate {
+			if p.blocks[id].hash != b.hash || !p.blocks[id].cached {
 				t.Fatalf("block %d is indexed under a hash it does not hold", id)
 			}
 			found = found || id == int32(i)
@@ -91,16 +115,15 @@ func checkIndex(t *testing.T, p *blockPool) {
 		}
 	}
 	for _, slot := range p.index.slots {
-		if slot == 0 {
+		if slot.block == 0 {
 			continue
 		}
-		entries++
-		for id := slot - 1; id != none; id = p.blocks[id].duplicate {
+		for id := slot.block - 1; id != none; id = p.blocks[id].duplicate {
 			chained++
 		}
 	}
-	if findable != chained || entries > len(p.blocks) {
-		t.Fatalf("%d findable blocks, %d in the index", findable, chained)
+	if cached != chained {
+		t.Fatalf("%d cached blocks, %d in the index", cached, chained)
 	}
 }
 
@@ -187,54 +210,5 @@ func TestFullHitComputesTheLastBlock(t *testing.T) {
 	queries, hits := p("prefix_cache_queries_total"), p("prefix_cache_hits_total")
 	if cached := p("prompt_tokens_cached_total"); queries != 128 || hits != 48 || cached != 48 {
 		t.Errorf("queries %g hits %g cached %g; want 128, 48, 48", queries, hits, cached)
-	}
-}
-
-func TestEvictionTakesTheOldestLeafFirst(t *testing.T) {
-	p := newBlockPool(4, true)
-	hold := func(hashes ...uint64) []int32 {
-		var ids []int32
-		for _, h := range hashes {
-			id := p.take()
-			p.store(id, h, true)
-			ids = append(ids, id)
-		}
-		return ids
-	}
-	old, young := hold(1, 2), hold(3, 4)
-	p.release(old)
-	p.release(young)
-	for _, want := range []uint64{2, 1, 4, 3} {
-		if p.lookup(want) == none {
-			t.Fatalf("hash %d was evicted too early", want)
-		}
-		p.take()
-		if p.lookup(want) != none {
-			t.Fatalf("hash %d was not the next to be evicted", want)
-		}
-	}
-}
-
-func TestBlocksWithoutContentAreReusedFirst(t *testing.T) {
-	p := newBlockPool(3, true)
-	cached := p.take()
-	p.store(cached, 1, true)
-	empty := p.take()
-	p.release([]int32{cached, empty})
-	if got := p.take(); got != empty {
-		t.Errorf("took block %d, want the empty block %d", got, empty)
-	}
-}
-
-func TestDuplicateHashesLiveSideBySide(t *testing.T) {
-	p := newBlockPool(3, true)
-	a, b := p.take(), p.take()
-	p.store(a, 9, true)
-	p.store(b, 9, true)
-	p.release([]int32{a})
-	p.take() // the third block
-	p.take() // evicts a
-	if got := p.lookup(9); got != b {
-		t.Errorf("lookup: got block %d, want the duplicate %d", got, b)
 	}
 }

@@ -15,32 +15,35 @@ import (
 const (
 	workloadStream = 1 << 32
 	identityStream = 2 << 32
-	routerStream   = 3 << 32
+	routerStream   = 7 << 32
 )
 
 // New validates the configuration and sets the fleet up at simulated time 0. Close it when done.
 func New(cfg Config) (*Fleet, error) {
 	cfg.Pools = slices.Clone(cfg.Pools) // derived values are filled in
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	if cfg.DecodeRouter == "" {
 		cfg.DecodeRouter = cfg.Router
-	}
-	if cfg.newBook == nil {
-		cfg.newBook = engine.New
-	}
-	if err := cfg.validate(); err != nil {
-		return nil, err
 	}
 	fig, err := loadFigures()
 	if err != nil {
 		return nil, err
 	}
-	f := &Fleet{cfg: cfg, clients: &clients{}, pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream))}
+	f := &Fleet{
+		residency: newResidency(),
+		cfg:       cfg, adapters: newAdapterChoice(cfg.Adapters), pace: steady(), random: rand.New(rand.NewPCG(cfg.Seed, routerStream)),
+	}
 	for i := range cfg.Pools {
 		if err := f.addPool(fig, i); err != nil {
 			return nil, fmt.Errorf("pools[%d].%w", i, err)
 		}
 	}
 	if err := f.checkContexts(); err != nil {
+		return nil, err
+	}
+	if err := f.openFrontEnd(); err != nil {
 		return nil, err
 	}
 	f.agenda.steps = newStepHeap(f.workers)
@@ -65,7 +68,7 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 	}
 	cost, err := fig.NewCost(physics.Deployment{
 		Model: p.Model, GPU: p.GPU, Stack: p.Stack, Precision: p.Precision, KVPrecision: p.KVPrecision,
-		TensorParallel: p.TensorParallel, PowerLimit: p.PowerLimit,
+		TensorParallel: p.TensorParallel, PowerLimit: p.PowerLimit, DraftShare: p.Speculative.DraftCost,
 	})
 	if err != nil {
 		return err
@@ -73,12 +76,14 @@ func (f *Fleet) addPool(fig *figures, i int) error {
 	if err := p.sizeKV(gpu, f.model); err != nil {
 		return err
 	}
+	if err := p.Scheduling.validate(p.MaxBatchedTokens, p.MaxModelTokens); err != nil {
+		return err
+	}
 	for n := range p.Workers {
-		w, err := f.newWorker(p, i, n, cost)
+		w, err := f.newWorker(p, i, n, cost, gpu)
 		if err != nil {
 			return err
 		}
-		w.device = newDevice(p, gpu, f.model)
 		f.workers = append(f.workers, w)
 		if p.Role == Decode {
 			f.decode = append(f.decode, w)
@@ -106,39 +111,31 @@ func (f *Fleet) checkContexts() error {
 }
 
 // newWorker builds the n-th worker of a pool.
-func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost) (*worker, error) {
+func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost, gpu physics.GPU) (*worker, error) {
 	replica, index := p.replica(n), len(f.workers)
 	w := &worker{
-		index: index, pool: pool, role: p.Role, cost: cost, truth: newLedger(),
+		index: index, pool: pool, role: p.Role, cost: cost,
 		noise: f.cfg.StepNoise, random: rand.New(rand.NewPCG(f.cfg.Seed, uint64(index))),
-		clients: f.clients, speed: replica.Speed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
+		speed: replica.Speed, phaseSpeed: p.PhaseSpeed, hashSeed: replica.HashSeed, nextSeed: replica.HashSeed,
 		maxTokens: p.MaxModelTokens, objectives: f.cfg.Objectives, onStep: f.cfg.OnStep, onRequest: f.cfg.OnRequest,
-		stepEnd: idle,
-		facts:   engineFacts(p, f.model, f.cfg.StartTime),
+		stepEnd: idle, facts: engineFacts(p, gpu, f.model, f.cfg.StartTime), device: newDevice(p, gpu, f.model),
 	}
+	w.verifier = newVerifier(p.Speculative, f.cfg.Seed, index)
 	w.sched = newScheduler(p)
 	w.style = styleOf(p.Engine)
 	f.setLink(w, f.cfg.Link)
 	f.observe(w)
-	var err error
-	w.book, err = f.cfg.newBook(p.Engine, w.facts)
-	return w, err
+	return w, f.openBook(w)
 }
 
 // newScheduler is the empty scheduler of a process that has just started.
 func newScheduler(p *Pool) scheduler {
 	return scheduler{
-		budget: p.MaxBatchedTokens, maxSeqs: p.MaxNumSeqs, blockSize: p.BlockSize,
-		pool: newBlockPool(p.KVBlocks-1, p.PrefixCaching),
-	}
-}
-
-func engineFacts(p *Pool, model physics.Model, start time.Time) engine.Facts {
-	return engine.Facts{
-		Start: start, ServedModel: model.ServedName, Version: p.EngineVersion, Role: string(p.Role),
-		BlockSize: p.BlockSize, Blocks: p.KVBlocks, MaxModelTokens: p.MaxModelTokens,
-		MaxBatchedTokens: p.MaxBatchedTokens, MaxNumSeqs: p.MaxNumSeqs, TensorParallel: p.TensorParallel,
-		MemoryShare: gpuMemoryUtilization, PrefixCaching: p.PrefixCaching, CacheDataType: p.KVPrecision,
+		budget: p.MaxBatchedTokens, maxSeqs: p.MaxNumSeqs, maxTokens: p.MaxModelTokens, blockSize: p.BlockSize,
+		maxChunk: p.MaxChunk, scheduling: p.Scheduling, drafts: p.Speculative.Tokens,
+		adapters: adapterSlots{limit: p.MaxAdapters},
+		clock:    1, // an end of 0 is none
+		pool:     newBlockPool(p.KVBlocks-1, p.PrefixCaching),
 	}
 }
 
@@ -148,8 +145,18 @@ func (f *Fleet) observe(w *worker) {
 		w.onKV = f.cfg.OnKV
 		w.sched.pool.events = &kvRecorder{seed: w.hashSeed, blockSize: w.sched.blockSize}
 	}
+	if f.cfg.OnAccess != nil {
+		w.sched.access = func(hash uint64, hit bool) { f.cfg.OnAccess(w.index, publishedHash(w.hashSeed, hash), hit) }
+	}
+	if (f.cfg.KVLedger || w.facts.ResidencySample > 0) && w.kv == nil {
+		w.kv = newKVLedger(w.sched.pool.size, w.sched.blockSize, f.residency)
+		w.kv.clock = func() time.Duration { return f.now }
+		w.kv.measure, w.kv.tell = w.measurePool, func(e *engine.Eviction) { w.book.Evicted(e) }
+	}
+	w.sched.pool.ledger = w.kv
+	w.countsEvictions = f.cfg.Pools[w.pool].Engine == SGLang
 	if f.cfg.OnPass != nil && w.passes == nil {
-		w.passes = &passRecorder{worker: w.index, emit: f.cfg.OnPass, agenda: &f.agenda}
+		w.passes = &passRecorder{worker: w.index, process: w.process(), emit: f.cfg.OnPass, agenda: &f.agenda}
 		w.passes.rest(f.now)
 	}
 }

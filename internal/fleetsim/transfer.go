@@ -13,7 +13,7 @@ type TransferTruth struct {
 	Destination int    `json:"destination"` // decode worker
 	Request     uint64 `json:"request"`     // number of the request in order of arrival, from 0
 
-	QueuedSeconds float64 `json:"queued_seconds"` // the decode worker knew of it: waits for blocks until posted
+	QueuedSeconds float64 `json:"queued_seconds"` // prompt computed and decode worker told: waits for blocks until posted
 	PostedSeconds float64 `json:"posted_seconds"` // both sides were ready: waits for the links until started
 	StartSeconds  float64 `json:"start_seconds"`  // of the first attempt; before posting if it overlapped with the prefill
 	EndSeconds    float64 `json:"end_seconds"`
@@ -24,14 +24,13 @@ type TransferTruth struct {
 	Ranks       int       `json:"ranks"`
 	Transport   Transport `json:"transport"`
 
+	PostSeconds float64   `json:"post_seconds"` // of submitting an attempt, on each rank
+	RankSeconds []float64 `json:"rank_seconds"` // of the last attempt, by rank
+
 	Stalls       int     `json:"stalls"` // of pieces on ranks, all attempts
 	StallSeconds float64 `json:"stall_seconds"`
 	Retries      int     `json:"retries"`
 	Failed       bool    `json:"failed"`
-
-	// Of the last attempt: each rank's time, its longest being EndSeconds less the attempt's start, and the part of it that was posting.
-	RankSeconds []float64 `json:"rank_seconds"`
-	PostSeconds float64   `json:"post_seconds"`
 
 	// ExposedSeconds is the part of the time to first token that waited for the links and the transfer, with nothing computed.
 	ExposedSeconds float64 `json:"exposed_seconds"`
@@ -56,7 +55,8 @@ type transfer struct {
 	stalls    int
 	stalled   time.Duration
 	retries   int
-	failed    bool
+	failed    bool // known from the start on
+	done      bool
 }
 
 // post queues the KV of a request on both links.
@@ -64,9 +64,9 @@ func (f *Fleet) post(h *handoff) {
 	from, to := h.source, h.target
 	p := &f.cfg.Pools[to.pool]
 	t := &transfer{hand: h, posted: f.now, started: idle, link: worse(from.link, to.link)}
-	t.blocks = len(h.answer.blocks) - h.answer.stored
+	t.blocks = h.answer.pages() - h.answer.stored
 	t.tokens = t.blocks * p.BlockSize
-	t.bytes = float64(t.tokens) * p.kvBytesPerToken(f.model)
+	t.bytes = float64(t.tokens) * f.model.KVBytesPerToken(p.KVPrecision)
 	t.ranks = max(f.cfg.Pools[from.pool].TensorParallel, p.TensorParallel)
 	// Keys and values of a block lie apart in every layer; each rank has its heads of them.
 	t.descriptors = t.blocks * f.model.Layers * 2 * t.ranks
@@ -98,7 +98,7 @@ func (f *Fleet) attempts(t *transfer) time.Duration {
 	now := f.now
 	for {
 		end := f.attempt(t, d, now)
-		t.failed = t.link.FailureChance > 0 && d.uniform() < t.link.FailureChance
+		t.failed = d.uniform() < t.link.FailureChance
 		if t.link.Timeout > 0 && end-now > t.link.Timeout {
 			t.failed, end = true, now+t.link.Timeout
 		}
@@ -120,19 +120,22 @@ func (f *Fleet) attempt(t *transfer, d *dice, now time.Duration) time.Duration {
 	clean := float64(pieces)*l.Latency.Seconds() + l.PerDescriptor.Seconds()*float64(t.descriptors/t.ranks) +
 		t.bytes/(float64(narrow)*l.Bandwidth)
 	t.rankTimes = t.rankTimes[:0]
-	end := now
+	end, until := now, idle
+	if l.Timeout > 0 {
+		until = now + l.Timeout
+	}
 	for rank := range t.ranks {
-		length := time.Duration(clean * math.Exp(l.Noise*d.normal()-l.Noise*l.Noise/2) * float64(time.Second))
-		if l.Hiccups.Chance > 0 {
-			for range pieces {
-				if d.uniform() < l.Hiccups.Chance {
-					t.stalls++
-					t.stalled += l.Hiccups.Stall
-					length += l.Hiccups.Stall
-				}
+		// Noise and stalls have dice of their own, so that a run without stalls meets the same noise.
+		noise, stall := d.split(2*rank), d.split(2*rank+1)
+		length := time.Duration(clean * math.Exp(l.Noise*noise.normal()-l.Noise*l.Noise/2) * float64(time.Second))
+		for range pieces {
+			if l.Hiccups.Chance > 0 && stall.uniform() < l.Hiccups.Chance {
+				t.stalls++
+				t.stalled += l.Hiccups.Stall
+				length += l.Hiccups.Stall
 			}
 		}
-		done, stalls, stalled := carry(rank, now, max(length, 1), &t.hand.source.egress, &t.hand.target.ingress)
+		done, stalls, stalled := carry(rank, now, max(length, 1), until, &t.hand.source.egress, &t.hand.target.ingress)
 		t.stalls += stalls
 		t.stalled += stalled
 		t.rankTimes = append(t.rankTimes, done-now)
@@ -168,7 +171,8 @@ func (f *Fleet) transferEnded(t *transfer) {
 // abort ends a transfer that is queued or under way because one end has gone.
 func (f *Fleet) abort(t *transfer) {
 	f.agenda.cancel(t.end)
-	t.failed = true
+	t.failed, t.overlap = true, 0
+	t.retries, t.stalls, t.stalled = 0, 0, 0 // what it would have met
 	f.unlink(t)
 	f.bookTransfer(t)
 }
@@ -185,22 +189,20 @@ func (f *Fleet) unlink(t *transfer) {
 // bookTransfer writes a transfer that has ended into the truth and the engine's book.
 func (f *Fleet) bookTransfer(t *transfer) {
 	h := t.hand
-	t.ended = f.now
+	t.ended, t.done = f.now, true
 	truth := TransferTruth{
 		Source: h.source.index, Destination: h.target.index, Request: h.answer.number,
-		QueuedSeconds: h.queued.Seconds(), PostedSeconds: t.posted.Seconds(), EndSeconds: f.now.Seconds(),
+		QueuedSeconds: max(h.offered, h.prefilled).Seconds(), PostedSeconds: t.posted.Seconds(), EndSeconds: f.now.Seconds(),
 		StartSeconds: (min(t.started, f.now) - t.overlap).Seconds(),
 		Tokens:       t.tokens, Bytes: t.bytes, Descriptors: t.descriptors, Ranks: t.ranks, Transport: t.link.Transport,
 		Stalls: t.stalls, StallSeconds: t.stalled.Seconds(), Retries: t.retries, Failed: t.failed,
-		ExposedSeconds: (f.now - t.posted).Seconds(), PostSeconds: t.postSeconds(),
+		PostSeconds: t.postSeconds(), ExposedSeconds: (f.now - t.posted).Seconds(),
 	}
+	h.target.truth.sums.Transfers.observe(&truth)
 	if f.cfg.OnTransfer != nil {
 		for _, d := range t.rankTimes {
 			truth.RankSeconds = append(truth.RankSeconds, d.Seconds())
 		}
-	}
-	h.target.truth.sums.Transfers.observe(&truth)
-	if f.cfg.OnTransfer != nil {
 		f.cfg.OnTransfer(truth)
 	}
 	if t.started != idle {
@@ -208,30 +210,29 @@ func (f *Fleet) bookTransfer(t *transfer) {
 	}
 }
 
-// postSeconds is how long each rank submitted.
+// postSeconds is the time that each rank takes to submit an attempt.
 func (t *transfer) postSeconds() float64 {
 	return t.link.Post.Seconds() + t.link.PerDescriptor.Seconds()*float64(t.descriptors/t.ranks)
 }
 
-// tellTransfer tells the engine that moves the data: vLLM's decode worker hears of it from each of its ranks, the others once.
+// tellTransfer tells both engines; vLLM's decode worker hears of it from each of its ranks, others once.
 func (f *Fleet) tellTransfer(t *transfer) {
+	h := t.hand
 	told := engine.Transfer{
-		Seconds:     (f.now - t.started + t.overlap).Seconds(),
-		PostSeconds: t.postSeconds(),
-		Bytes:       t.bytes, Descriptors: t.descriptors, Tokens: t.tokens, Failed: t.failed,
+		Seconds: (f.now - t.started + t.overlap).Seconds(), PostSeconds: t.postSeconds(),
+		// The two requests meet when the decode worker has blocks: that is what either side waited for.
+		BootstrapSeconds: (h.reserved - h.offered).Seconds(), AllocSeconds: (h.reserved - h.offered).Seconds(),
+		Bytes: t.bytes, Descriptors: t.descriptors, Tokens: t.tokens, Failed: t.failed,
 	}
-	book := t.hand.target.book
-	if t.hand.style.push {
-		book = t.hand.source.book
-	}
-	if t.failed || !t.hand.style.perRank {
-		book.Transferred(&told)
+	h.source.book.Sent(&told)
+	if t.failed || !h.style.perRank {
+		h.target.book.Transferred(&told)
 		return
 	}
 	told.Bytes /= float64(t.ranks)
 	told.Descriptors /= t.ranks
 	for _, d := range t.rankTimes {
 		told.Seconds = d.Seconds()
-		book.Transferred(&told)
+		h.target.book.Transferred(&told)
 	}
 }

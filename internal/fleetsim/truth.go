@@ -8,7 +8,7 @@ import (
 
 // Truth is what really happened up to a point of simulated time, on one worker or summed over a fleet. All figures are cumulative,
 // so the truth of a window is the difference of two snapshots (quantiles excepted). Work of a step counts when the step ends;
-// until then its elapsed part is InFlightSeconds, and busy + idle + in flight = workers x simulated seconds.
+// until then its elapsed part is InFlightSeconds, and busy + idle + in flight + abandoned = workers x simulated seconds.
 type Truth struct {
 	SimulatedSeconds float64 `json:"simulated_seconds"`
 	Workers          int     `json:"workers"`
@@ -41,6 +41,10 @@ type Truth struct {
 	IdleJoules     float64 `json:"idle_joules"`      // drawn between steps
 	InFlightJoules float64 `json:"in_flight_joules"` // of the elapsed part of steps not finished
 
+	// Of steps that the end of a process cut short; their work counts nowhere else.
+	AbandonedSeconds float64 `json:"abandoned_seconds"`
+	AbandonedJoules  float64 `json:"abandoned_joules"`
+
 	// Waiting of decodes: sum of step time x n, and the part that co-scheduled prefill causes, sum of (t(p,n,c) - t(0,n,c)) x n.
 	DecodeSequenceSeconds      float64 `json:"decode_sequence_seconds"`
 	DecodeDelaySequenceSeconds float64 `json:"decode_delay_sequence_seconds"`
@@ -54,6 +58,9 @@ type Truth struct {
 	CachedTokens     int64 `json:"cached_tokens"` // the part of PromptTokens found in the prefix cache
 	OutputTokens     int64 `json:"output_tokens"`
 
+	DraftedTokens  int64 `json:"drafted_tokens"`  // proposed by speculative decoding
+	AcceptedTokens int64 `json:"accepted_tokens"` // the part of DraftedTokens that was kept
+
 	TTFT  Latency `json:"ttft_seconds"`
 	ITL   Latency `json:"itl_seconds"`
 	E2E   Latency `json:"e2e_seconds"`
@@ -62,6 +69,8 @@ type Truth struct {
 	Goodput   Goodput      `json:"goodput"`
 	Transfers TransferSums `json:"transfers"`
 	Faults    FaultSums    `json:"faults"`
+
+	KV *KVTruth `json:"kv,omitempty"` // with Config.KVLedger
 }
 
 // Latency summarises all values since the start, in seconds; quantiles are exact to 0.25 %.
@@ -113,10 +122,6 @@ type ledger struct {
 	ttft, itl, e2e, queue fineHistogram
 }
 
-func newLedger() ledger {
-	return ledger{ttft: newFineHistogram(), itl: newFineHistogram(), e2e: newFineHistogram(), queue: newFineHistogram()}
-}
-
 // step books a finished step of a group of GPUs.
 func (l *ledger) step(w *physics.Work, s *physics.DemandShares, seconds, gpus float64) {
 	t := &l.sums
@@ -126,7 +131,7 @@ func (l *ledger) step(w *physics.Work, s *physics.DemandShares, seconds, gpus fl
 	t.DecodeSeconds += s.Decode.Seconds
 	t.PrefillLowSeconds += s.Low.Seconds
 	t.PrefillHighSeconds += s.High.Seconds
-	t.Resources.book(s, gpus)
+	t.bookShares(s, gpus)
 	t.PrefillTokens += int64(w.PrefillTokens)
 	t.PrefillContext += w.PrefillContext
 	t.DecodeTokens += int64(w.DecodeSequences)
@@ -158,7 +163,7 @@ func stepTruth(w *physics.Work, s *physics.DemandShares, start time.Duration, se
 		PrefillTokens: w.PrefillTokens, PrefillContext: w.PrefillContext,
 		DecodeSequences: w.DecodeSequences, DecodeContext: w.DecodeContext, ClockRatio: s.Step.ClockRatio,
 	}
-	t.Resources.book(s, gpus)
+	t.bookShares(s, gpus)
 	return t
 }
 
@@ -170,7 +175,9 @@ func (l *ledger) merge(o *ledger) {
 	t.DecodeSeconds += u.DecodeSeconds
 	t.PrefillLowSeconds += u.PrefillLowSeconds
 	t.PrefillHighSeconds += u.PrefillHighSeconds
-	t.Resources.add(&u.Resources)
+	t.addResources(&u.Resources)
+	t.AbandonedSeconds += u.AbandonedSeconds
+	t.AbandonedJoules += u.AbandonedJoules
 	t.Steps += u.Steps
 	t.PrefillOnlySteps += u.PrefillOnlySteps
 	t.DecodeOnlySteps += u.DecodeOnlySteps
@@ -194,6 +201,8 @@ func (l *ledger) merge(o *ledger) {
 	t.Goodput.add(&u.Goodput)
 	t.Transfers.add(&u.Transfers)
 	t.Faults.add(&u.Faults)
+	t.DraftedTokens += u.DraftedTokens
+	t.AcceptedTokens += u.AcceptedTokens
 	l.ttft.add(&o.ttft)
 	l.itl.add(&o.itl)
 	l.e2e.add(&o.e2e)
@@ -214,7 +223,7 @@ func (l *ledger) snapshot(now time.Duration, workers int, rest remainder) Truth 
 	t := l.sums
 	t.SimulatedSeconds, t.Workers = now.Seconds(), workers
 	t.InFlightSeconds, t.InFlightJoules, t.IdleJoules = rest.inFlightSeconds, rest.inFlightJoules, rest.idleJoules
-	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-rest.inFlightSeconds)
+	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-rest.inFlightSeconds-t.AbandonedSeconds)
 	t.TTFT, t.ITL, t.E2E, t.Queue = l.ttft.summary(), l.itl.summary(), l.e2e.summary(), l.queue.summary()
 	return t
 }

@@ -2,9 +2,10 @@ package fleetsim
 
 // RequestTruth is what really happened to one finished request, times since the start of the simulation.
 type RequestTruth struct {
-	Request               uint64  `json:"request"`        // number in order of arrival, from 0
-	Worker                int     `json:"worker"`         // that answered
-	PrefillWorker         int     `json:"prefill_worker"` // that computed the prompt
+	Request               uint64  `json:"request"`           // number in order of arrival, from 0
+	Worker                int     `json:"worker"`            // that answered
+	PrefillWorker         int     `json:"prefill_worker"`    // that computed the prompt
+	FrontEndSeconds       float64 `json:"front_end_seconds"` // between the client and the arrival
 	ArrivalSeconds        float64 `json:"arrival_seconds"`
 	FirstScheduledSeconds float64 `json:"first_scheduled_seconds"`
 	FirstTokenSeconds     float64 `json:"first_token_seconds"`
@@ -36,6 +37,7 @@ func (r *request) truth(worker int) RequestTruth {
 	prompt := r.prefillSide()
 	t := RequestTruth{
 		Request: r.number, Worker: worker, PrefillWorker: worker,
+		FrontEndSeconds:       r.FrontEnd.Seconds(),
 		ArrivalSeconds:        r.At.Seconds(),
 		FirstScheduledSeconds: prompt.firstScheduled.Seconds(),
 		FirstTokenSeconds:     r.firstToken.Seconds(),
@@ -58,7 +60,7 @@ func (r *request) truth(worker int) RequestTruth {
 	}
 	t.PrefillWorker = h.source.index
 	t.Preemptions += prompt.preemptions
-	t.RequestShares.add(&prompt.shares)
+	t.add(&prompt.shares)
 	s.Prefill = (h.prefilled - prompt.firstScheduled).Seconds()
 	ready := h.prefilled
 	if x := h.transfer; x != nil {

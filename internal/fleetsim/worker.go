@@ -23,11 +23,13 @@ type worker struct {
 	cost       *physics.Cost
 	sched      scheduler
 	book       engine.Book
+	frontEnd   engine.Frontend // nil if there is none
+	last       answeredLast
 	truth      ledger
 	noise      float64 // standard deviation of log step time
 	random     *rand.Rand
-	clients    *clients
 	speed      float64
+	phaseSpeed PhaseSpeed
 	hashSeed   uint64
 	nextSeed   uint64 // of the next process
 	maxTokens  int
@@ -36,26 +38,33 @@ type worker struct {
 	onRequest  func(RequestTruth)
 	onKV       func(KVBatch)
 	passes     *passRecorder // nil unless somebody listens
+	kv         *kvLedger     // nil unless the pool is audited
 
 	kvTraffic
 	down bool
 
 	inbox []*request // arrived; the engine core looks between steps only
 
-	done []int // running sequences that produced their last token in this step
+	told     engine.Request // scratch of what the book is told
+	toldStep engine.Step
+	done     []int // running sequences that produced their last token in this step
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
 	stepDemand         physics.Demand // without noise
 
-	device  device
-	gpuSums gpuSums // of finished steps
+	toldEvictions   int64 // of the pool's
+	countsEvictions bool  // the engine's page has them
+
+	verifier *verifier // nil without speculative decoding
+	device   device
+	gpuSums  gpuSums // of finished and abandoned steps
 }
 
 // publish hands out the events and the record of the step that ends.
 func (w *worker) publish(now time.Duration, seconds float64) {
 	if events := w.sched.pool.events.take(); len(events) > 0 {
-		w.onKV(KVBatch{Worker: w.index, At: now, Events: events})
+		w.onKV(KVBatch{Worker: w.index, Process: w.process(), At: now, Events: events})
 	}
 	w.passes.finished(now, seconds, &w.sched)
 }
@@ -81,6 +90,7 @@ func (w *worker) load() int {
 
 // begin starts a step at the given time, or goes idle if there is nothing to do.
 func (w *worker) begin(now time.Duration) {
+	w.kv.sync()
 	for _, r := range w.inbox {
 		r.queued = now
 		w.sched.waiting.push(r)
@@ -91,10 +101,12 @@ func (w *worker) begin(now time.Duration) {
 	w.stepEnd = idle
 	w.admit(now)
 	w.sched.plan(now)
-	w.reserve()
+	w.reserve(now)
 	w.tellLookups()
+	w.tellEvictions()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
 	if w.sched.work == (physics.Work{}) {
+		w.tellIdling(now)
 		w.passes.rest(now)
 		return
 	}
@@ -104,24 +116,28 @@ func (w *worker) begin(now time.Duration) {
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
-	w.stepEnd = now + max(time.Duration(w.stepDemand.Seconds*factor/w.speed*float64(time.Second)), 1)
+	w.stepEnd = now + max(time.Duration(w.paced()*factor/w.speed*float64(time.Second)), 1)
 }
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
 func (w *worker) end() {
+	w.kv.sync()
 	now, seconds := w.stepEnd, (w.stepEnd - w.stepStart).Seconds()
 	shares := w.divide(seconds)
 	w.truth.step(&w.stepWork, &shares, seconds, w.device.gpus)
-	w.gpuSums.add(&shares.Step)
+	w.gpuSums.add(&w.stepWork, &shares.Step, 1)
 	w.sched.meter.step(&shares, w.stepWork.DecodeSequences)
-	told := engine.Step{
+	told := &w.toldStep
+	*told = engine.Step{
 		End: now, Seconds: seconds,
-		PrefillTokens: w.stepWork.PrefillTokens, DecodeSequences: w.stepWork.DecodeSequences,
+		PrefillTokens: w.stepWork.PrefillTokens, PrefillSequences: w.stepWork.PrefillSequences, PrefillContext: w.stepWork.PrefillContext,
+		DecodeSequences: w.stepWork.DecodeSequences, DecodeContext: w.stepWork.DecodeContext,
 	}
-	w.emit(now, &told, &shares)
+	w.emit(now, told, &shares)
 	w.sched.finish(w.done)
+	w.sched.work = physics.Work{} // it is done; the plan is empty until the next
 	told.State = w.state()
-	w.book.Step(&told)
+	w.book.Step(told)
 	w.publish(now, seconds)
 	if w.onStep != nil {
 		step := stepTruth(&w.stepWork, &shares, w.stepStart, seconds, w.device.gpus)
@@ -131,112 +147,12 @@ func (w *worker) end() {
 	w.begin(now)
 }
 
+// process is the number of the worker's process, from 0.
+func (w *worker) process() int { return int(w.truth.sums.Faults.Restarts) }
+
 // divide plays the game of the phases over the step in progress, which takes the given time.
 func (w *worker) divide(seconds float64) physics.DemandShares {
 	return w.cost.Divide(w.stepDemand, w.stepWork, seconds/w.stepDemand.Seconds)
-}
-
-// emit advances every sequence of the step and adds to what the engine is told of it.
-func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.DemandShares) {
-	regular := 0 // sequences whose previous token came with the previous step: one common interval
-	w.done = w.done[:0]
-	running := w.sched.running
-	for i := range running {
-		q := &running[i]
-		switch {
-		case q.tokens == 0:
-			continue
-		case q.left > 0:
-			q.left--
-			q.fill--
-			q.room--
-			regular++
-		case !w.emitPrompt(q, now, told, shares):
-			continue
-		}
-		if q.left == 0 {
-			w.finish(i, now)
-		}
-	}
-	told.Outputs += regular
-	w.sched.context += regular
-	w.sched.tokens += regular
-	if regular > 0 {
-		w.bookInterval(now-w.stepStart, regular)
-	}
-	w.truth.sums.OutputTokens += int64(told.Outputs)
-}
-
-// emitPrompt advances a request whose prompt, or recomputation, was in the step; true if that produced a token.
-func (w *worker) emitPrompt(q *sequence, now time.Duration, told *engine.Step, shares *physics.DemandShares) bool {
-	r := q.req
-	tokens := int(q.tokens)
-	r.shares.addPrefill(shares, float64(tokens)/float64(w.stepWork.PrefillTokens))
-	w.truth.sums.RecomputedTokens += int64(max(0, min(r.reached, r.computed+tokens)-r.computed))
-	r.computed += tokens
-	w.sched.tokens += tokens
-	r.reached = max(r.reached, r.computed)
-	if r.computed < r.tokens() {
-		return false
-	}
-	told.Outputs++
-	told.Preemptions += r.unreported
-	r.unreported = 0
-	if r.generated++; r.generated == 1 {
-		r.firstToken = now
-		told.CreditedPrompt += r.computedPrompt()
-		w.bookFirstToken(r)
-	} else {
-		w.bookInterval(now-r.lastToken, 1)
-	}
-	r.lastToken = now
-	w.sched.startDecoding(q)
-	return true
-}
-
-// finish ends the i-th running sequence, which has produced its last token.
-func (w *worker) finish(i int, now time.Duration) {
-	q := &w.sched.running[i]
-	w.sched.leave(q, now)
-	w.done = append(w.done, i)
-	w.bookFinish(q.req)
-}
-
-func (w *worker) bookInterval(d time.Duration, n int) {
-	w.book.Intervals(d, n)
-	w.clients.intervals(d, n)
-	w.truth.itl.observeN(d.Seconds(), n)
-}
-
-// bookFirstToken books a first token: the prompt where it was computed, the latency where the client is answered.
-func (w *worker) bookFirstToken(r *request) {
-	w.book.FirstToken(r.told())
-	t := &w.truth.sums
-	if r == r.prefillSide() {
-		t.PromptTokens += int64(r.PromptTokens)
-		t.CachedTokens += int64(r.cachedTokens)
-	}
-	if w.role != Prefill {
-		w.clients.firstToken(r)
-		w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
-	}
-}
-
-func (w *worker) bookFinish(r *request) {
-	w.book.Finished(r.told())
-	if w.role == Prefill {
-		w.pin(r)
-		return
-	}
-	w.clients.answered(r)
-	w.truth.sums.FinishedRequests++
-	w.truth.e2e.observeN((r.lastToken - r.At).Seconds(), 1)
-	w.truth.queue.observeN((r.prefillSide().firstScheduled - r.At).Seconds(), 1)
-	w.truth.sums.Goodput.observe(w.objectives, r.firstToken-r.At, r.lastToken-r.firstToken, r.generated)
-	w.answered++
-	if w.onRequest != nil {
-		w.onRequest(r.truth(w.index))
-	}
 }
 
 // inFlight is the elapsed part of the step in progress, s.
@@ -247,14 +163,29 @@ func (w *worker) inFlight(now time.Duration) float64 {
 	return (now - w.stepStart).Seconds()
 }
 
+// elapsed is the part of the step in progress that has passed, 0 to 1, and its demand; 0 without a step.
+func (w *worker) elapsed(now time.Duration) (float64, physics.Demand) {
+	if w.stepEnd == idle {
+		return 0, physics.Demand{ClockRatio: 1}
+	}
+	seconds := (w.stepEnd - w.stepStart).Seconds()
+	return w.inFlight(now) / seconds, w.divide(seconds).Step
+}
+
 // remainder is what the worker's finished steps do not account for by now.
 func (w *worker) remainder(now time.Duration) remainder {
-	r := remainder{inFlightSeconds: w.inFlight(now)}
-	r.idleJoules = max(0, now.Seconds()-w.truth.sums.BusySeconds-r.inFlightSeconds) * w.cost.IdlePower()
-	if r.inFlightSeconds > 0 {
-		seconds := (w.stepEnd - w.stepStart).Seconds()
-		step := w.divide(seconds).Step
-		r.inFlightJoules = step.Joules * r.inFlightSeconds / seconds
-	}
+	part, step := w.elapsed(now)
+	t := &w.truth.sums
+	r := remainder{inFlightSeconds: w.inFlight(now), inFlightJoules: part * step.Joules}
+	r.idleJoules = max(0, now.Seconds()-t.BusySeconds-t.AbandonedSeconds-r.inFlightSeconds) * w.cost.IdlePower()
 	return r
+}
+
+// abandon gives up the step in progress: it has taken time and energy, but nothing comes of it.
+func (w *worker) abandon(now time.Duration) {
+	part, step := w.elapsed(now)
+	w.gpuSums.add(&w.stepWork, &step, part)
+	w.truth.sums.AbandonedSeconds += w.inFlight(now)
+	w.truth.sums.AbandonedJoules += part * step.Joules
+	w.stepEnd = idle
 }

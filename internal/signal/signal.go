@@ -6,6 +6,8 @@
 // engine said, llm.<topic>.* is what this distribution derived. Units are UCUM.
 package signal // import "github.com/otelcol-inference/otelcol-inference/internal/signal"
 
+import "slices"
+
 // Instrument says how a metric's points combine.
 type Instrument string
 
@@ -32,7 +34,7 @@ type Metric struct {
 
 // All returns the whole table, ordered by component and then as declared.
 func All() []Metric {
-	return append(EngineMetrics(), PhaseMetrics()...)
+	return slices.Concat(EngineMetrics(), KVEventMetrics(), StepMetrics(), PhaseMetrics(), GPUMetrics())
 }
 
 // Index returns ms by name.

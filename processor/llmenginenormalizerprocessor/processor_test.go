@@ -93,7 +93,7 @@ func names(md pmetric.Metrics) (all []string, resource map[string]any) {
 }
 
 func TestPassesThroughAndNormalises(t *testing.T) {
-	for name, want := range map[string]string{"vllm": "vllm", "sglang": "sglang", "trtllm": "tensorrt_llm"} {
+	for name, want := range map[string]string{"vllm": "vllm", "sglang": "sglang", "tensorrt_llm": "tensorrt_llm"} {
 		t.Run(name, func(t *testing.T) {
 			sink := new(consumertest.MetricsSink)
 			n, _ := start(t, sink, nil)
@@ -216,7 +216,7 @@ func TestFailures(t *testing.T) {
 func TestConcurrentTargets(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	n, telemetry := start(t, sink, nil)
-	batches := []pmetric.Metrics{scraped(t, "vllm", "a:1"), scraped(t, "sglang", "b:1"), scraped(t, "vllm", "a:1"), scraped(t, "trtllm", "c:1")}
+	batches := []pmetric.Metrics{scraped(t, "vllm", "a:1"), scraped(t, "sglang", "b:1"), scraped(t, "vllm", "a:1"), scraped(t, "tensorrt_llm", "c:1")}
 	var done sync.WaitGroup
 	for _, md := range batches {
 		done.Go(func() { assert.NoError(t, n.ConsumeMetrics(context.Background(), md)) })

@@ -105,7 +105,7 @@ func TestAnotherEngineAtTheSameAddress(t *testing.T) {
 		}
 		(*answer(healthyPage))(w, r)
 	}))
-	r.waitUp(e, 0)
+	r.until(func() bool { _, found := r.find(signal.TokensGenerated); return found }, "the page of the other engine")
 	r.waitUp(e, 1)
 }
 

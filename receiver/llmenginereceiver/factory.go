@@ -15,7 +15,11 @@ import (
 
 // NewFactory returns the factory of the llm_engine receiver.
 func NewFactory() receiver.Factory {
-	return receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithMetrics(createMetrics, metadata.MetricsStability))
+	shared := newFleets()
+	create := func(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
+		return newReceiver(set, cfg.(*Config), next, systemClock{}, shared)
+	}
+	return receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithMetrics(create, metadata.MetricsStability))
 }
 
 func createDefaultConfig() component.Config {
@@ -33,9 +37,6 @@ func createDefaultConfig() component.Config {
 			MaxSeries:          20_000,
 			Preset:             string(signal.PresetDefault),
 		},
+		Streams: defaultStreams(),
 	}
-}
-
-func createMetrics(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
-	return newReceiver(set, cfg.(*Config), next, systemClock{})
 }

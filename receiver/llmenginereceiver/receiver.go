@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -35,13 +37,16 @@ type engineReceiver struct {
 	telemetry *metadata.TelemetryBuilder
 	obsreport *receiverhelper.ObsReport
 	hostname  string
+	fleets    *fleets
+
+	streams *streams // nil before Start
 
 	cancel context.CancelFunc // nil before Start
 	client *http.Client
 	loops  sync.WaitGroup
 }
 
-func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c clock) (*engineReceiver, error) {
+func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c clock, f *fleets) (*engineReceiver, error) {
 	dialects, err := dialect.Load()
 	if err != nil {
 		return nil, err
@@ -61,7 +66,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 		set.Logger.Debug("The host has no name, so host.name is left out", zap.Error(err))
 	}
 	return &engineReceiver{
-		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
+		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname, fleets: f,
 	}, nil
 }
 
@@ -75,22 +80,43 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	client.CheckRedirect = sameHost
 	endpoints := r.cfg.all()
-	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, len(endpoints))
+	scraped := 0
+	for _, e := range endpoints {
+		if r.scrapes(e) {
+			scraped++
+		}
+	}
+	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
 	pool := newBuffers(pooledBuffers)
-	targets := make([]*target, len(endpoints))
+	targets := make([]*target, len(endpoints)) // nil for those that are not scraped
 	for i, e := range endpoints {
+		if !r.scrapes(e) {
+			continue
+		}
 		if targets[i], err = r.newTarget(e, client, tell, pool); err != nil {
 			return err
 		}
 	}
+	if r.streams, err = r.newStreams(endpoints, targets, tell); err != nil {
+		return err
+	}
 	r.client = client
 	running, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
+	r.streams.run(running, r.cfg.Scrape.CollectionInterval)
 	for i, t := range targets {
+		if t == nil {
+			continue
+		}
 		delay := r.cfg.Scrape.InitialDelay + phase(i, len(targets), r.cfg.Scrape.CollectionInterval)
 		r.loops.Go(func() { t.run(running, delay, r.cfg.Scrape.CollectionInterval, r.deliver) })
 	}
 	return nil
+}
+
+// scrapes tells whether an endpoint has a page to scrape.
+func (r *engineReceiver) scrapes(e EndpointConfig) bool {
+	return e.Endpoint != "" && r.cfg.Streams.Pages.Enabled
 }
 
 // phase spreads n targets evenly over the interval, the same way at each start.
@@ -103,29 +129,45 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %w", err)
 	}
-	port, err := strconv.ParseInt(u.Port(), 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("endpoint must have a port (got %q)", u.Port())
-	}
-	id := exposition.Identity{
-		Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role, K8sRole: k8sRole(e.K8sRole),
-	}
-	if isLocal(u.Hostname(), r.hostname) {
-		id.Host = r.hostname
-	}
+	id := r.identify(u, e)
 	return &target{
 		url: u, name: id.Instance(), client: client, clock: r.clock, timeout: r.cfg.timeout(), maxBytes: r.cfg.Scrape.MaxBodyBytes,
 		buffers: pool, tell: tell, drains: r.cfg.Scrape.IterationStats, about: newAboutReader(r.loops.Go),
 		book: exposition.NewBook(exposition.Settings{
 			Dialects: r.dialects, Identity: id, MaxSeries: r.cfg.Scrape.MaxSeries,
 			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Preset: signal.Preset(r.cfg.Scrape.Preset),
-			Connected: r.cfg.Scrape.Connected, Raw: r.cfg.Scrape.Raw,
+			Connected: r.connected(e), Raw: r.cfg.Scrape.Raw,
 		}),
 	}, nil
 }
 
+// connected are the inputs of an endpoint that are not missing: what others read, and the streams that are followed.
+func (r *engineReceiver) connected(e EndpointConfig) []string {
+	sources := slices.Clone(r.cfg.Scrape.Connected)
+	if e.KVEvents != nil {
+		sources = append(sources, signal.SourceKVEvents)
+	}
+	if e.ForwardPasses != nil {
+		sources = append(sources, signal.SourceForwardPasses)
+	}
+	return sources
+}
+
+// identify says what is known of an endpoint without asking it. parseEndpoint has checked the port.
+func (r *engineReceiver) identify(u *url.URL, e EndpointConfig) exposition.Identity {
+	port, _ := strconv.ParseInt(u.Port(), 10, 64)
+	id := exposition.Identity{
+		Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role, K8sRole: k8sRole(e.K8sRole),
+	}
+	if isLocal(u.Hostname(), r.hostname) {
+		id.Host = r.hostname
+	}
+	return id
+}
+
 // deliver hands points to the pipeline. What it refuses is dropped and counted: the next scrape has the totals again.
 func (r *engineReceiver) deliver(ctx context.Context, t *target, metrics pmetric.Metrics) {
+	r.streams.observe(t, metrics)
 	n := metrics.DataPointCount()
 	ctx = r.obsreport.StartMetricsOp(ctx)
 	err := r.next.ConsumeMetrics(ctx, metrics)
@@ -141,6 +183,7 @@ func (r *engineReceiver) Shutdown(context.Context) error {
 	if r.cancel != nil {
 		r.cancel()
 		r.loops.Wait()
+		r.streams.stop()
 		r.client.CloseIdleConnections()
 	}
 	r.telemetry.Shutdown()

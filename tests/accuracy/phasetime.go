@@ -38,6 +38,10 @@ func (s scenario) String() string {
 const (
 	// shareBar bounds the relative error of prefill's share of attributed time over the hour, for the reference deployment.
 	shareBar = 0.06
+	// saturatedBar is the same where the trace asks for more than the worker can compute for most of the hour: two hundred sequences
+	// decode at once, far from where costs are linear.
+	saturatedBar  = 0.08
+	saturatedLoad = 1.6
 	// widerBar is the same for the other deployments, saturated ones among them, and for ten minutes of which the first goes
 	// into the fit.
 	widerBar = 0.13
@@ -51,6 +55,9 @@ const (
 func phaseTimeShare(o options, report func(result)) error {
 	for _, s := range phaseTimeGrid(o) {
 		bar := shareBar
+		if s.load >= saturatedLoad {
+			bar = saturatedBar
+		}
 		if o.quick || s.deployment != reference() {
 			bar = widerBar
 		}

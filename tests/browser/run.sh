@@ -13,11 +13,10 @@ trap 'exit 130' INT TERM
 
 (cd tests/browser && npm ci --silent --no-audit --no-fund)
 
-setsid bin/fleetsim --workers 4 --load 1.3 --listen 127.0.0.1:18100 --control 127.0.0.1:18099 >"$logs/fleetsim" 2>&1 &
+setsid bin/fleetsim run aggregated-mixed --listen 127.0.0.1:18100 --control 127.0.0.1:18099 >"$logs/fleetsim" 2>&1 &
 started+=($!)
-DEMO_PAGE=localhost:8897 DEMO_WORKER_1=127.0.0.1:18100 DEMO_WORKER_2=127.0.0.1:18101 DEMO_WORKER_3=127.0.0.1:18102 \
-  DEMO_WORKER_4=127.0.0.1:18103 \
-  setsid bin/otelcol-inference --config distributions/otelcol-inference/demo.yaml >"$logs/collector" 2>&1 &
+endpoints='[http://127.0.0.1:18100, http://127.0.0.1:18101, http://127.0.0.1:18102, http://127.0.0.1:18103]'
+DEMO_PAGE=localhost:8897 DEMO_ENDPOINTS="$endpoints" setsid bin/otelcol-inference --config distributions/otelcol-inference/demo.yaml >"$logs/collector" 2>&1 &
 started+=($!)
 wait_for_page "$page_url" "${started[1]}" || { cat "$logs"/* >&2; exit 1; }
 

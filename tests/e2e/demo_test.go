@@ -20,7 +20,7 @@ type addresses struct {
 // startFleet runs fleetsim on free ports.
 func startFleet(t *testing.T, args ...string) (*process, addresses) {
 	t.Helper()
-	args = append([]string{"--workers", "4", "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, args...)
+	args = append([]string{"--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, args...)
 	fleet := start(t, nil, built(t, "fleetsim"), args...)
 	var at addresses
 	require.Eventually(t, func() bool {
@@ -35,10 +35,9 @@ func startFleet(t *testing.T, args ...string) (*process, addresses) {
 func startDemo(t *testing.T, at addresses) (*process, string) {
 	t.Helper()
 	page := freeAddress(t)
-	env := []string{"DEMO_PAGE=" + page}
-	for i, worker := range at.Workers {
-		env = append(env, "DEMO_WORKER_"+string(rune('1'+i))+"="+strings.TrimPrefix(worker, "http://"))
-	}
+	endpoints, err := json.Marshal(at.Workers)
+	require.NoError(t, err)
+	env := []string{"DEMO_PAGE=" + page, "DEMO_ENDPOINTS=" + string(endpoints)}
 	p := start(t, env, collector(t), "--config", filepath.Join("distributions", "otelcol-inference", "demo.yaml"))
 	return p, "http://" + page
 }
@@ -109,7 +108,7 @@ func TestAWorkerThatDiesAndComesBack(t *testing.T) {
 	_, at := startFleet(t)
 	address := strings.Replace(freeAddress(t), "localhost", "127.0.0.1", 1)
 	single := func() *process {
-		return start(t, nil, built(t, "fleetsim"), "--workers", "1", "--listen", address, "--control", "127.0.0.1:0")
+		return start(t, nil, built(t, "fleetsim"), "--set", "pools[0].workers=1", "--listen", address, "--control", "127.0.0.1:0")
 	}
 	mortal := single()
 	demo, url := startDemo(t, addresses{Workers: append(at.Workers[:3:3], address)})

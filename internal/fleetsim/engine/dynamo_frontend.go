@@ -7,9 +7,6 @@ import (
 	"time"
 )
 
-// DynamoVersion is the release whose pages are spoken.
-const DynamoVersion = "1.5.0"
-
 // Frontend keeps the statistics of a front end before a fleet, which sees requests from end to end. It is not safe for
 // concurrent use.
 type Frontend interface {
@@ -52,7 +49,7 @@ func NewFrontend(name string, f Facts) (Frontend, error) {
 	return newDynamo(f), nil
 }
 
-// dynamo is the front end of Dynamo.
+// dynamo is the front end of Dynamo 1.x.
 type dynamo struct {
 	facts Facts
 	sheet *sheet

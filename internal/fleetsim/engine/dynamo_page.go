@@ -79,7 +79,7 @@ func (s *sheet) addPending(role string, at *float64) {
 func (s *sheet) add(name string, labels []label, at *float64) {
 	for _, f := range s.families {
 		if f.name == name {
-			f.series = append(f.series, &sample{name + labelText(labels, s.form.sorted) + " ", at, s.form.fraction, false})
+			f.series = append(f.series, newSample(name+labelText(labels, s.form.sorted), point{at: at}, s.form.fraction))
 		}
 	}
 }

@@ -9,6 +9,7 @@ type form struct {
 	fraction  func([]byte, float64) []byte // a gauge of fractions, a sum, a bound
 	created   string                       // creation time of every series; "" where there are none
 	sorted    bool                         // labels by name
+	boundLast bool                         // the bound behind the other labels, whatever their order
 	order     [3]part                      // of a histogram's samples
 	byKind    bool                         // gauges, then counters, then histograms
 	byName    bool
@@ -53,7 +54,7 @@ func openForm() form {
 func gatheredForm() form {
 	return form{
 		mediaType: "text/plain; version=0.0.4", number: appendShort, fraction: appendShort,
-		sorted: true, order: [3]part{buckets, sum, count}, byName: true, hides: true,
+		sorted: true, boundLast: true, order: [3]part{buckets, sum, count}, byName: true, hides: true,
 	}
 }
 
@@ -71,8 +72,10 @@ func (f *form) head(name, kind, help string) string {
 // bucket renders what stands before and behind a bucket's bound.
 func (f *form) bucket(name string, labels []label) (left, right string) {
 	const mark = "\x00"
-	bound := label{"le", mark}
-	labels = and([]label{bound}, labels...)
-	left, right, _ = strings.Cut(name+"_bucket"+labelText(labels, f.sorted)+" ", mark)
+	text := labelText(and([]label{{"le", mark}}, labels...), f.sorted)
+	if f.boundLast {
+		text = labelText(and(sortedLabels(labels), label{"le", mark}), false)
+	}
+	left, right, _ = strings.Cut(name+"_bucket"+text+" ", mark)
 	return left, right
 }

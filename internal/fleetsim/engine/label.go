@@ -15,7 +15,7 @@ func labelText(labels []label, sorted bool) string {
 		return ""
 	}
 	if sorted {
-		labels = slices.SortedFunc(slices.Values(labels), func(a, b label) int { return cmp.Compare(a.name, b.name) })
+		labels = sortedLabels(labels)
 	}
 	var b strings.Builder
 	for i, l := range labels {
@@ -23,6 +23,11 @@ func labelText(labels []label, sorted bool) string {
 		b.WriteString(l.name + `="` + escapeLabel(l.value) + `"`)
 	}
 	return b.String() + "}"
+}
+
+// sortedLabels returns labels sorted by name.
+func sortedLabels(labels []label) []label {
+	return slices.SortedFunc(slices.Values(labels), func(a, b label) int { return cmp.Compare(a.name, b.name) })
 }
 
 // escapeLabel escapes a label value; hardly any needs it.

@@ -9,8 +9,15 @@ import (
 const (
 	NameVLLM     = "vllm"
 	NameSGLang   = "sglang"
-	NameTensorRT = "trtllm"
+	NameTensorRT = "tensorrt_llm"
 	NameDynamo   = "dynamo" // a front end, and before another name and a hyphen a worker of it
+)
+
+// Roles of Facts.
+const (
+	roleAggregated = "aggregated"
+	rolePrefill    = "prefill"
+	roleDecode     = "decode"
 )
 
 // New opens the book of an engine process that has just started. Behind "dynamo-" the name is that of the engine that Dynamo
@@ -59,6 +66,9 @@ func (f *Facts) check() error {
 		if c.value < 0 {
 			return fmt.Errorf("%s: got %d, want at least 0", c.key, c.value)
 		}
+	}
+	if f.Ranks > 0 && f.Rank >= f.Ranks {
+		return fmt.Errorf("rank: got %d, want less than the %d ranks", f.Rank, f.Ranks)
 	}
 	if f.ResidencySample < 0 || f.ResidencySample > 1 {
 		return fmt.Errorf("residency sample: got %g, want 0 to 1", f.ResidencySample)
@@ -141,7 +151,7 @@ func joinVLLM(cores []*VLLM) (Page, error) {
 	}
 	page := newVLLMPage(cores)
 	for _, c := range cores {
-		c.page = page
+		c.facts.Ranks, c.page = max(c.facts.Ranks, len(cores)), page
 	}
 	return cores[0], nil
 }
@@ -149,11 +159,13 @@ func joinVLLM(cores []*VLLM) (Page, error) {
 func joinSGLang(cores []*SGLang) (Page, error) {
 	facts := make([]Facts, len(cores))
 	for i, c := range cores {
-		c.facts.Ranks = max(c.facts.Ranks, len(cores))
 		facts[i] = c.facts
 	}
 	if err := distinct(facts); err != nil {
 		return nil, err
+	}
+	for _, c := range cores {
+		c.facts.Ranks = max(c.facts.Ranks, len(cores))
 	}
 	page := newSGLangPage(cores)
 	for _, c := range cores {

@@ -37,7 +37,9 @@ func newSGLang(f Facts) (*SGLang, error) {
 }
 
 // tokens is the size of the KV pool, in tokens.
-func (s *SGLang) tokens() float64 { return float64(max(s.facts.Blocks-1, 1) * s.facts.BlockSize) }
+func (s *SGLang) tokens() float64 {
+	return float64(max(s.facts.Blocks-1, 1) * max(s.facts.BlockSize, 1))
+}
 
 // Planned remembers the lookups until the next log.
 func (s *SGLang) Planned(l Lookup) {
@@ -51,13 +53,15 @@ func (s *SGLang) Step(t *Step) {
 	b := &s.stats
 	b.executed(t)
 	b.estimate(t, s.facts.Effort)
-	b.retracted = float64(t.Preemptions)
-	b.retractions += b.retracted
+	// SGLang counts when it retracts; a step tells of it when the request goes on.
+	b.retractions += float64(t.Preemptions)
 	b.pendingPrefill += float64(t.PrefillTokens)
 	generated := float64(t.Outputs)
 	b.pendingDecode += generated
 	b.sinceLog += generated
-	b.draft(t, s.facts.SpeculativeTokens)
+	b.drafts += float64(t.Drafts)
+	b.drafted += float64(t.Drafted)
+	b.accepted += float64(t.Accepted)
 	switch {
 	case t.PrefillTokens > 0:
 		b.logPrefill()

@@ -7,7 +7,8 @@ import (
 
 // sglangPage is the page of one server of SGLang, with the schedulers of all its data-parallel ranks. The processes of a server
 // always share the page. Names and labels are from sglang/srt/observability/metrics_collector.py at 016d860 for releases from
-// 0.5.11 on; for those before, from change lists, and the release in which a family came may be off.
+// 0.5.11 on; for those before, from change lists, and the release in which a family came may be off. What the simulation has no
+// figure for is left out: grammars, host memory, weights, start-up times, failures of bootstrap, the scheduler's own ratios.
 type sglangPage struct {
 	sheet *sheet
 	facts Facts // of the first rank
@@ -73,8 +74,18 @@ func lazy(points []point) []point {
 	return points
 }
 
+// gauge adds a gauge that exists from the first log on.
 func (p *sglangPage) gauge(name, help string, of func(*sglangStats) *float64, extra ...label) {
-	p.sheet.gauge("sglang:"+name, help, p.each(of, extra...)...)
+	points := lazy(p.each(of, extra...))
+	for i, c := range p.cores {
+		points[i].after = &c.stats.logged
+	}
+	p.sheet.gauge("sglang:"+name, help, points...)
+}
+
+// constant adds a gauge that is set once, at the start.
+func (p *sglangPage) constant(name, help string, v float64, extra ...label) {
+	p.sheet.gauge("sglang:"+name, help, p.each(still(v), extra...)...)
 }
 
 func (p *sglangPage) counter(name, help string, of func(*sglangStats) *float64) {
@@ -148,7 +159,6 @@ func (p *sglangPage) disaggregation() {
 	p.gauge("num_prefill_inflight_queue_reqs", "Requests whose prefill is done and whose KV is not yet away.", func(s *sglangStats) *float64 { return &s.inflightQueue })
 	p.gauge("num_decode_prealloc_queue_reqs", "Requests at the decode engine that wait for slots.", func(s *sglangStats) *float64 { return &s.prealloc })
 	p.gauge("num_decode_transfer_queue_reqs", "Requests at the decode engine that wait for their KV.", func(s *sglangStats) *float64 { return &s.transfers })
-	p.counter("num_bootstrap_failed_reqs", "Requests whose bootstrap failed.", still(0))
 	p.counter("num_transfer_failed_reqs", "Requests whose transfer failed.", func(s *sglangStats) *float64 { return &s.failedTransfers })
 	if !p.modern() {
 		p.gauge("kv_transfer_speed_gb_s", "Speed of the last KV transfer in GB/s.", func(s *sglangStats) *float64 { return &s.lastSpeed })
@@ -160,8 +170,6 @@ func (p *sglangPage) disaggregation() {
 		}
 		return
 	}
-	p.gauge("pending_prealloc_token_usage", "Share of the pool that waits to be allocated.", func(s *sglangStats) *float64 { return &s.pendingUsage })
-	p.counter("num_prefill_retries", "Prefills that were tried again.", still(0))
 	p.histogram("kv_transfer_speed_gb_s", "Speed of KV transfers in GB/s.", func(s *sglangStats) *histogram { return &s.speed })
 	p.histogram("kv_transfer_latency_ms", "Latency of KV transfers in ms.", func(s *sglangStats) *histogram { return &s.latency })
 	p.histogram("kv_transfer_bootstrap_ms", "Bootstrap of KV transfers in ms.", func(s *sglangStats) *histogram { return &s.bootstrap })
@@ -182,7 +190,6 @@ func (p *sglangPage) modes() {
 		return
 	}
 	p.gauge("fwd_occupancy", "GPU occupancy of a forward pass, in percent.", still(math.NaN())) // until something measures it
-	p.gauge("new_token_ratio", "Ratio by which the scheduler foresees new tokens.", still(0.7))
 	if p.facts.MaxAdapters > 0 {
 		p.gauge("lora_pool_slots_used", "LoRA slots in use.", func(s *sglangStats) *float64 { return &s.slots })
 		p.gauge("lora_pool_slots_total", "LoRA slots.", still(float64(p.facts.MaxAdapters)))
@@ -194,12 +201,12 @@ func (p *sglangPage) modes() {
 func (p *sglangPage) constants() {
 	blocks := max(p.facts.Blocks-1, 1)
 	if !p.modern() {
-		p.gauge("cache_config_info", "Configuration of the cache.", still(1),
+		p.constant("cache_config_info", "Configuration of the cache.", 1,
 			label{"page_size", strconv.Itoa(p.facts.BlockSize)}, label{"num_pages", strconv.Itoa(blocks)})
 		return
 	}
-	p.gauge("max_total_num_tokens", "Size of the KV pool in tokens.", still(float64(blocks*p.facts.BlockSize)))
-	p.gauge("page_size", "Tokens of a page.", still(float64(p.facts.BlockSize)))
-	p.gauge("num_pages", "Pages of the KV pool.", still(float64(blocks)))
-	p.gauge("context_len", "Longest context in tokens.", still(float64(p.facts.MaxModelTokens)))
+	p.constant("max_total_num_tokens", "Size of the KV pool in tokens.", float64(blocks*p.facts.BlockSize))
+	p.constant("page_size", "Tokens of a page.", float64(p.facts.BlockSize))
+	p.constant("num_pages", "Pages of the KV pool.", float64(blocks))
+	p.constant("context_len", "Longest context in tokens.", float64(p.facts.MaxModelTokens))
 }

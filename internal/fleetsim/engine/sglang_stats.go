@@ -29,16 +29,18 @@ func stageNames() [stageCount]string {
 
 // sglangStats are the statistics of one scheduler of SGLang.
 type sglangStats struct {
+	logged bool // the gauges have been set
 	// As of the last log.
 	running, queued, sumLengths, throughput, hitRate   float64
 	usage, used, available, evictable                  float64
 	bootstrapQueue, inflightQueue, prealloc, transfers float64
-	pendingUsage, utilization, graph, slots, slotUse   float64
+	utilization, graph, slots, slotUse                 float64
 	acceptLength, acceptRate, retracted                float64
 
 	// Gathered since then.
 	lookedUp, found, pendingPrefill, pendingDecode, sinceLog float64
 	pendingInput, pendingDeviceHit                           float64
+	drafts, drafted, accepted                                float64
 	decodeSteps                                              int
 	lastDecodeLog                                            time.Duration
 
@@ -122,15 +124,6 @@ func (s *sglangStats) estimate(t *Step, e Effort) {
 	s.writtenBytes += written
 }
 
-// draft renews the gauges of speculative decoding. The length counts the token of the model itself.
-func (s *sglangStats) draft(t *Step, tokens int) {
-	if tokens == 0 || t.Drafted == 0 || t.Drafts == 0 {
-		return
-	}
-	s.acceptRate = float64(t.Accepted) / float64(t.Drafted)
-	s.acceptLength = 1 + float64(t.Accepted)/float64(t.Drafts)
-}
-
 // logPrefill renews what the log of a prefill batch renews.
 func (s *sglangStats) logPrefill() {
 	if s.lookedUp > 0 {
@@ -153,13 +146,20 @@ func (s *sglangStats) logDecode(now time.Duration) {
 	s.deviceHit += s.pendingDeviceHit
 	s.pendingDecode, s.sinceLog, s.pendingInput, s.pendingDeviceHit = 0, 0, 0, 0
 	s.decodeSteps, s.lastDecodeLog = 0, now
+	if s.drafts > 0 && s.drafted > 0 {
+		s.acceptRate = s.accepted / s.drafted
+		s.acceptLength = 1 + s.accepted/s.drafts // and a token of the model itself
+	}
+	s.drafts, s.drafted, s.accepted = 0, 0, 0
 }
 
 // schedule takes over the scheduler's state; pool is the KV pool's size in tokens.
 func (s *sglangStats) schedule(t *Step, f *Facts, pool float64) {
+	s.logged = true
 	page := float64(f.BlockSize)
 	s.running, s.queued = float64(t.Running), float64(t.Waiting)
 	s.sumLengths = t.DecodeContext
+	s.retracted = float64(t.Preemptions)
 	s.used, s.evictable = float64(t.UsedBlocks)*page, float64(t.CachedBlocks)*page
 	s.available = float64(max(t.FreeBlocks-t.CachedBlocks, 0)) * page
 	s.usage = s.used / pool

@@ -36,15 +36,26 @@ type family struct {
 
 // series is what appends itself to a page.
 type series interface {
-	exists() bool
+	presence() presence
 	appendTo([]byte, *form) []byte
 }
 
-// point is one value of a family and its labels. A lazy one is on the page only once it has a value other than 0.
+// presence is how far a series is on a page.
+type presence uint8
+
+const (
+	absent presence = iota
+	silent          // the family is there, the value is not
+	present
+)
+
+// point is one value of a family and its labels. A lazy one is absent as long as it is 0. With after, it is silent until that is
+// true, or absent if it is lazy, and present from then on.
 type point struct {
 	labels []label
 	at     *float64
 	lazy   bool
+	after  *bool
 }
 
 // spread is one histogram of a family and its labels. A lazy one is on the page only once something was observed.
@@ -68,7 +79,7 @@ func (s *sheet) ratio(name, help string, points ...point) {
 func (s *sheet) numbers(name, help string, number func([]byte, float64) []byte, points []point) *family {
 	f := &family{name: name, kind: gauges, head: s.form.head(name, "gauge", help)}
 	for _, p := range points {
-		f.series = append(f.series, &sample{name + labelText(p.labels, s.form.sorted) + " ", p.at, number, p.lazy})
+		f.series = append(f.series, newSample(name+labelText(p.labels, s.form.sorted), p, number))
 	}
 	s.families = append(s.families, f)
 	return f
@@ -81,7 +92,7 @@ func (s *sheet) counter(name, help string, points ...point) {
 	created := make([]string, len(points))
 	for i, p := range points {
 		text := labelText(p.labels, s.form.sorted)
-		f.series = append(f.series, &sample{total + text + " ", p.at, s.form.number, p.lazy})
+		f.series = append(f.series, newSample(total+text, p, s.form.number))
 		created[i] = text
 	}
 	f.tail = s.creation(name, help, created)
@@ -164,12 +175,12 @@ func (s *sheet) writeTo(w io.Writer) error {
 }
 
 func (f *family) appendTo(dst []byte, form *form) []byte {
-	if form.hides && !slices.ContainsFunc(f.series, series.exists) {
+	if form.hides && !slices.ContainsFunc(f.series, func(s series) bool { return s.presence() != absent }) {
 		return dst
 	}
 	dst = append(dst, f.head...)
 	for _, s := range f.series {
-		if s.exists() {
+		if s.presence() == present {
 			dst = s.appendTo(dst, form)
 		}
 	}
@@ -178,13 +189,26 @@ func (f *family) appendTo(dst []byte, form *form) []byte {
 
 // sample is a series of one number.
 type sample struct {
-	text   string // name and labels, and the blank behind them
-	at     *float64
+	text string // name and labels, and the blank behind them
+	point
 	number func([]byte, float64) []byte
-	lazy   bool
 }
 
-func (s *sample) exists() bool { return !s.lazy || *s.at != 0 }
+// newSample makes a series of its rendered name; the labels of the point are let go.
+func newSample(name string, p point, number func([]byte, float64) []byte) *sample {
+	p.labels = nil
+	return &sample{text: name + " ", point: p, number: number}
+}
+
+func (s *sample) presence() presence {
+	switch {
+	case s.after == nil && (!s.lazy || *s.at != 0), s.after != nil && *s.after:
+		return present
+	case s.lazy:
+		return absent
+	}
+	return silent
+}
 
 func (s *sample) appendTo(dst []byte, _ *form) []byte {
 	dst = append(dst, s.text...)
@@ -200,7 +224,12 @@ type distribution struct {
 	lazy        bool
 }
 
-func (d *distribution) exists() bool { return !d.lazy || d.total > 0 }
+func (d *distribution) presence() presence {
+	if d.lazy && d.total == 0 {
+		return absent
+	}
+	return present
+}
 
 func (d *distribution) appendTo(dst []byte, form *form) []byte {
 	for _, p := range form.order {

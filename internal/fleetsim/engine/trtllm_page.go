@@ -8,12 +8,14 @@ import "strconv"
 type trtllmPage struct {
 	sheet  *sheet
 	labels []label
+	begun  *bool // an iteration has been
 	version
 }
 
 func newTensorRTSheet(f Facts, v version, s *trtllmStats) *sheet {
 	p := &trtllmPage{
-		sheet: newSheet(processesForm()), labels: []label{{"model_name", f.ServedModel}, {"engine_type", "trtllm"}}, version: v,
+		sheet: newSheet(processesForm()), labels: []label{{"model_name", f.ServedModel}, {"engine_type", "trtllm"}},
+		begun: &s.begun, version: v,
 	}
 	p.requests(s)
 	p.cache(s)
@@ -25,13 +27,18 @@ func newTensorRTSheet(f Facts, v version, s *trtllmStats) *sheet {
 	return p.sheet.arrange()
 }
 
-func (p *trtllmPage) gauge(name, help string, at *float64, extra ...label) {
-	p.sheet.gauge("trtllm_"+name, help, point{labels: and(and(p.labels, label{"pid", "1"}), extra...), at: at})
+// gauge adds a gauge that exists from the first iteration on.
+func (p *trtllmPage) gauge(name, help string, at *float64) {
+	p.sheet.gauge("trtllm_"+name, help, point{labels: and(p.labels, label{"pid", "1"}), at: at, lazy: true, after: p.begun})
 }
 
-// fixed adds a gauge that does not change.
-func (p *trtllmPage) fixed(name, help string, v float64, extra ...label) {
-	p.gauge(name, help, &v, extra...)
+// fixed adds a gauge of the iterations that does not change.
+func (p *trtllmPage) fixed(name, help string, v float64) { p.gauge(name, help, &v) }
+
+// info adds a gauge of 1 that is set at the start.
+func (p *trtllmPage) info(name, help string, extra ...label) {
+	set := 1.0
+	p.sheet.gauge("trtllm_"+name, help, point{labels: and(and(p.labels, label{"pid", "1"}), extra...), at: &set})
 }
 
 func (p *trtllmPage) counter(name, help string, at *float64) {
@@ -125,13 +132,13 @@ func (p *trtllmPage) configuration(f Facts) {
 		dtype = "auto"
 	}
 	yes := map[bool]string{true: "True", false: "False"}
-	p.fixed("model_config_info", "Configuration of the model.", 1, label{"model", f.ServedModel})
-	p.fixed("parallel_config_info", "Configuration of parallelism.", 1,
+	p.info("model_config_info", "Configuration of the model.", label{"model", f.ServedModel})
+	p.info("parallel_config_info", "Configuration of parallelism.",
 		label{"tp_size", strconv.Itoa(max(f.TensorParallel, 1))}, label{"pp_size", "1"})
-	p.fixed("kv_cache_config_info", "Configuration of the KV cache.", 1,
+	p.info("kv_cache_config_info", "Configuration of the KV cache.",
 		label{"page_size", strconv.Itoa(f.BlockSize)}, label{"enable_block_reuse", yes[f.PrefixCaching]}, label{"cache_dtype", dtype})
 	if f.SpeculativeTokens > 0 {
-		p.fixed("speculative_config_info", "Configuration of speculative decoding.", 1,
+		p.info("speculative_config_info", "Configuration of speculative decoding.",
 			label{"max_draft_len", strconv.Itoa(f.SpeculativeTokens)})
 	}
 }

@@ -4,6 +4,7 @@ import "strconv"
 
 // trtllmStats are the statistics of one trtllm-serve.
 type trtllmStats struct {
+	begun bool          // an iteration has been
 	count int           // of iterations
 	next  kvWindowStats // lookups since the last iteration
 
@@ -36,6 +37,7 @@ func newTensorRTStats() trtllmStats {
 
 // iterate books an iteration and gives its record.
 func (s *trtllmStats) iterate(t *Step, f *Facts) iteration {
+	s.begun = true
 	s.count++
 	s.next.Reused = s.next.FullReused + s.next.PartialReused
 	s.blocks(t, f)

@@ -24,7 +24,7 @@ type adapterSeries struct {
 // adapterFamily adds the family of LoRA adapters. It has no labels of model and engine, and its series come while it runs.
 func (p *vllmPage) adapterFamily() {
 	if p.facts.MaxAdapters > 0 {
-		p.lora = adapterSeries{family: p.sheet.gauge(adapterName, "Running stats on lora requests."), times: make(map[string]*float64)}
+		p.lora = adapterSeries{family: p.sheet.gauge(adapterName, "LoRA adapters that run and wait; the newest series holds."), times: make(map[string]*float64)}
 	}
 }
 
@@ -58,6 +58,6 @@ func (p *vllmPage) adapterTime(labels string) *float64 {
 	}
 	at := new(float64)
 	l.times[labels] = at
-	l.family.series = append(l.family.series, &sample{adapterName + labels + " ", at, p.sheet.form.fraction, false})
+	l.family.series = append(l.family.series, newSample(adapterName+labels, point{at: at}, p.sheet.form.fraction))
 	return at
 }

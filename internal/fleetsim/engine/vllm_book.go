@@ -17,17 +17,6 @@ type VLLM struct {
 
 var _ Book = (*VLLM)(nil)
 
-// NewVLLM opens the book of a process that has just started. A version or front end that New would refuse is taken for the
-// default ones.
-func NewVLLM(f Facts) *VLLM {
-	if s, err := newVLLM(f); err == nil {
-		return s
-	}
-	f.Version, f.FrontEnd = "", ""
-	s, _ := newVLLM(f) // the defaults are known
-	return s
-}
-
 func newVLLM(f Facts) (*VLLM, error) {
 	v, err := spoken(f.Version, VLLMVersion, version{0, 6}, version{0, 33})
 	if err != nil {

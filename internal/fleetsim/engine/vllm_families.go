@@ -10,8 +10,8 @@ func (p *vllmPage) scheduler() {
 			"Number of waiting requests by reason. Reason labels: 'capacity' = waiting for scheduling capacity; "+
 				"'deferred' = deferred by transient constraints (LoRA budget, KV transfer, blocked status). "+
 				"Sum of all reasons equals vllm:num_requests_waiting.",
-			append(p.each(func(t *vllmStats) *float64 { return &t.capacity }, label{"reason", "capacity"}),
-				p.each(func(t *vllmStats) *float64 { return &t.deferred }, label{"reason", "deferred"})...)...)
+			append(p.set(func(t *vllmStats) *float64 { return &t.capacity }, label{"reason", "capacity"}),
+				p.set(func(t *vllmStats) *float64 { return &t.deferred }, label{"reason", "deferred"})...)...)
 	}
 	if p.from(0, 12) && !p.earlyRust() {
 		awake := func(*vllmStats) *float64 { one := 1.0; return &one }
@@ -120,7 +120,7 @@ func (p *vllmPage) lengths() {
 func (p *vllmPage) latencies() {
 	p.histogram("time_to_first_token_seconds", "Histogram of time to first token in seconds.", func(t *vllmStats) *histogram { return &t.ttft })
 	if !p.from(0, 12) { // the name of before, deprecated in 0.11
-		p.histogram("time_per_output_token_seconds", "Histogram of time per output token in seconds.", func(t *vllmStats) *histogram { return &t.itl })
+		p.histogram("time_per_output_token_seconds", "Seconds between output tokens.", func(t *vllmStats) *histogram { return &t.itl })
 	}
 	if p.from(0, 11) {
 		p.histogram("inter_token_latency_seconds", "Histogram of inter-token latency in seconds.", func(t *vllmStats) *histogram { return &t.itl })

@@ -97,11 +97,23 @@ func (p *vllmPage) histogram(name, help string, of func(*vllmStats) *histogram) 
 }
 
 func (p *vllmPage) gauge(name, help string, of func(*vllmStats) *float64) {
-	p.sheet.gauge("vllm:"+name, help, p.each(of)...)
+	p.sheet.gauge("vllm:"+name, help, p.set(of)...)
 }
 
 func (p *vllmPage) ratio(name, help string, of func(*vllmStats) *float64) {
-	p.sheet.ratio("vllm:"+name, help, p.each(of)...)
+	p.sheet.ratio("vllm:"+name, help, p.set(of)...)
+}
+
+// set gives a point of every core of a gauge that the scheduler sets. Where several processes keep the page, the most recent
+// value counts, and there is none before the first.
+func (p *vllmPage) set(of func(*vllmStats) *float64, extra ...label) []point {
+	points := p.each(of, extra...)
+	for i, c := range p.cores {
+		if p.sheet.form.hides && !c.v0() {
+			points[i].after = &c.stats.stepped
+		}
+	}
+	return points
 }
 
 func (p *vllmPage) counter(name, help string, of func(*vllmStats) *float64) {

@@ -5,6 +5,7 @@ package engine
 type vllmStats struct {
 	rank string
 
+	stepped                                     bool // the gauges of the scheduler have been set
 	running, waiting, capacity, deferred, usage float64
 
 	prefixQueries, prefixHits, remoteQueries, remoteHits float64
@@ -74,6 +75,7 @@ func (t *vllmStats) newTransfers() {
 
 // schedule takes over the scheduler's state. Blocks that are cached and that nobody holds count as free.
 func (t *vllmStats) schedule(s *Step, f Facts) {
+	t.stepped = true
 	t.running = float64(s.Running)
 	t.capacity, t.deferred = float64(s.Waiting), float64(s.Deferred)
 	t.waiting = t.capacity + t.deferred

@@ -30,7 +30,7 @@ func (p *vllmPage) layOutV0() {
 
 func (p *vllmPage) latenciesV0() {
 	p.histogram("time_to_first_token_seconds", "Histogram of time to first token in seconds.", func(t *vllmStats) *histogram { return &t.ttft })
-	p.histogram("time_per_output_token_seconds", "Histogram of time per output token in seconds.", func(t *vllmStats) *histogram { return &t.itl })
+	p.histogram("time_per_output_token_seconds", "Seconds between output tokens.", func(t *vllmStats) *histogram { return &t.itl })
 	p.histogram("e2e_request_latency_seconds", "Histogram of e2e request latency in seconds.", func(t *vllmStats) *histogram { return &t.e2e })
 	p.histogram("request_queue_time_seconds", "Histogram of time spent in WAITING phase for request.", func(t *vllmStats) *histogram { return &t.queue })
 	p.histogram("request_inference_time_seconds", "Histogram of time spent in RUNNING phase for request.", func(t *vllmStats) *histogram { return &t.inference })

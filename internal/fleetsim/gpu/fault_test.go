@@ -49,9 +49,12 @@ func TestLostGPU(t *testing.T) {
 func TestFaultOfOneFunction(t *testing.T) {
 	r := newRig(t, template(t, "h100", 2))
 	d := r.device(t, 0)
-	for fault, want := range map[gpu.Return]nvml.Return{gpu.NotSupported: nvml.ERROR_NOT_SUPPORTED, gpu.Unknown: nvml.ERROR_UNKNOWN} {
-		require.NoError(t, r.SetFault(0, "nvmlDeviceGetPowerUsage", gpu.Fault{Return: fault}))
-		require.Equal(t, want, second(d.GetPowerUsage()))
+	for _, c := range []struct {
+		fault gpu.Return
+		want  nvml.Return
+	}{{gpu.NotSupported, nvml.ERROR_NOT_SUPPORTED}, {gpu.Unknown, nvml.ERROR_UNKNOWN}} {
+		require.NoError(t, r.SetFault(0, "nvmlDeviceGetPowerUsage", gpu.Fault{Return: c.fault}))
+		require.Equal(t, c.want, second(d.GetPowerUsage()))
 		ok(t, second(d.GetTotalEnergyConsumption()))
 		ok(t, second(r.device(t, 1).GetPowerUsage()))
 	}

@@ -34,9 +34,8 @@ func (r *Rig) listen() error {
 		r.pages = append(r.pages, page)
 		r.addresses.Workers = append(r.addresses.Workers, address)
 	}
-	if r.front != nil {
-		r.addresses.Frontend, err = r.servers.add("protocols.frontend.listen", o.Scenario.Protocols.Frontend.Listen,
-			engine.Handler(r.front.page, r.driver))
+	if f := o.Scenario.Protocols.Frontend; f != nil {
+		r.addresses.Frontend, err = r.servers.add("protocols.frontend.listen", f.Listen, r.frontEnd())
 	}
 	return err
 }
@@ -49,6 +48,16 @@ func (r *Rig) worker(i int) http.Handler {
 		r.driver.mu.Unlock()
 		w.Header().Set("Date", date.UTC().Format(http.TimeFormat))
 		engine.Handler(book, r.driver).ServeHTTP(w, q)
+	})
+}
+
+// frontEnd is what the front end before the fleet answers.
+func (r *Rig) frontEnd() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) {
+		r.driver.Lock()
+		page := r.driver.fleet.FrontEnd()
+		r.driver.Unlock()
+		engine.Handler(page, &r.driver.mu).ServeHTTP(w, q)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/nixl"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/stream"
@@ -24,7 +25,7 @@ func (r *Rig) happen(f *scenario.Fault) error {
 		return fmt.Errorf("fault %s: %w", kind, err)
 	}
 	if f.For > 0 {
-		r.driver.schedule(r.driver.fleet.Now()+f.For, undo)
+		return r.driver.schedule(r.driver.fleet.Now()+f.For, undo)
 	}
 	return nil
 }
@@ -51,7 +52,7 @@ func (r *Rig) apply(f *scenario.Fault) (undo func() error, err error) {
 		return r.applyStream(f)
 	case f.AgentDeath != nil, f.AgentStall != nil:
 		return r.applyAgent(f)
-	case f.GPU != nil, f.XID != nil:
+	case f.GPU != nil, f.XID != nil, f.ECC != nil, f.GPUCount != nil, f.DriverReload != nil:
 		return r.applyGPU(f)
 	}
 	return scenario.Apply(r.driver.fleet, f)
@@ -163,8 +164,22 @@ func (r *Rig) applyGPU(f *scenario.Fault) (func() error, error) {
 	if r.gpus == nil {
 		return nil, errors.New("the scenario has no protocols.nvml")
 	}
-	if f.XID != nil {
-		return nothing, r.gpus.state.EmitXID(f.XID.Device, f.XID.XID)
+	state := r.gpus.state
+	switch {
+	case f.XID != nil:
+		return nothing, state.EmitXID(f.XID.Device, f.XID.XID)
+	case f.ECC != nil:
+		return func() error { return state.SetHealth(f.ECC.Device, gpu.Health{}) }, state.SetHealth(f.ECC.Device, gpu.Health{
+			RemapPending: f.ECC.RemapPending,
+			ECC: []gpu.ECCErrors{{
+				Location: gpu.DeviceMemory, VolatileCorrected: f.ECC.Corrected, VolatileUncorrected: f.ECC.Uncorrected,
+				AggregateCorrected: f.ECC.Corrected, AggregateUncorrected: f.ECC.Uncorrected,
+			}},
+		})
+	case f.GPUCount != nil:
+		return func() error { return state.SetDeviceCount(r.gpus.devices()) }, state.SetDeviceCount(f.GPUCount.GPUs)
+	case f.DriverReload != nil:
+		return nothing, state.ReloadDriver()
 	}
 	return r.gpus.fault(f.GPU)
 }

@@ -76,7 +76,7 @@ func kvEvent(e *fleetsim.KVEvent) stream.KVEvent {
 			out.Parent = &e.Parent
 		}
 		if e.Adapter > 0 {
-			out.LoRA = &stream.LoRA{ID: int64(e.Adapter), Name: e.AdapterID}
+			out.LoRA = &stream.LoRA{ID: int64(e.Adapter), Name: e.AdapterName}
 		}
 	case fleetsim.BlockRemoved:
 		out.Kind = stream.BlockRemoved

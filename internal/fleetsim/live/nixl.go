@@ -16,13 +16,12 @@ import (
 type agents struct {
 	options *scenario.NIXL
 	wall    func() time.Time
-	marker  uint64
 	ranks   [][]nixl.Telemetry // by worker; none for aggregated ones
 }
 
 // openAgents starts them; each registers the KV pool of its GPU.
 func openAgents(o *scenario.NIXL, cfg *fleetsim.Config, wall func() time.Time) (*agents, error) {
-	a := &agents{options: o, wall: wall, marker: uint64(wall().UnixNano())}
+	a := &agents{options: o, wall: wall}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("protocols.nixl.dir: %w", err)
 	}
@@ -52,7 +51,7 @@ func (a *agents) start(worker, rank int) (nixl.Telemetry, error) {
 	if o.Exporter == "prometheus_mp" {
 		return nixl.CreateStore(nixl.StoreOptions{
 			Dir: o.Dir, Agent: agentName(worker, rank), Host: "fleetsim", LocalRank: strconv.Itoa(rank), PID: int64(os.Getpid()),
-			RunMarker: a.marker, Instance: uint64(worker<<8 | rank), Clock: a.wall,
+			RunMarker: uint64(a.wall().UnixNano()), Instance: uint64(worker<<8 | rank), Clock: a.wall,
 		})
 	}
 	return nixl.Create(nixl.Options{

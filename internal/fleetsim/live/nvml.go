@@ -42,10 +42,22 @@ func openGPUs(o *scenario.NVML, cfg *fleetsim.Config, now func() time.Time) (*gp
 			machine.Devices = append(machine.Devices, model)
 		}
 	}
+	if n := g.devices(); n > gpu.MaxDevices {
+		return nil, fmt.Errorf("protocols.nvml: the library shows at most %d GPUs, the pools have %d", gpu.MaxDevices, n)
+	}
 	if g.state, err = gpu.Create(o.State, machine); err != nil {
 		return nil, fmt.Errorf("protocols.nvml.state: %w", err)
 	}
 	return g, nil
+}
+
+// devices is the number of GPUs.
+func (g *gpuState) devices() int {
+	n := 0
+	for _, c := range g.count {
+		n += c
+	}
+	return n
 }
 
 // temperature is 35 degrees of an idle device and up to 75 of one at its limit: a stand-in, nothing in the simulation depends on it.

@@ -17,11 +17,15 @@ type Options struct {
 	Control     string  // of the control server
 	AllowRemote bool    // listen on addresses that are not loopback
 	Speed       float64 // simulated seconds per second; 0: as fast as possible
-	NoServers   bool    // do not listen at all
+	NoServers   bool    // do not listen at all: no pages, no ZeroMQ; files and spans as the scenario says
 
 	// Files, "" for none: the ledger as JSON at the end; one JSON line per request, step, transfer, and per interval of truth.
 	Ledger, Requests, Steps, Transfers, Truth string
 	TruthEvery                                time.Duration // simulated; 0: 10 s
+
+	// Endpoints is a file that is written when everything listens: the workers with their roles, as the endpoints of an llm_engine
+	// receiver in JSON; "" for none.
+	Endpoints string
 }
 
 // DefaultOptions run a scenario in real time on the ports of the documentation.

@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -102,7 +101,7 @@ func TestAHangingPageAnswersWhenTheFaultEnds(t *testing.T) {
 		return page.scrapes == 2
 	}, 5*time.Second, time.Millisecond)
 	cancel()
-	require.True(t, errors.Is(<-gone, context.Canceled))
+	require.ErrorIs(t, <-gone, context.Canceled)
 	page.set(PageFault{})
 	assert.Equal(t, samplePage, <-waiting)
 }

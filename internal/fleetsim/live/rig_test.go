@@ -95,14 +95,22 @@ func TestEveryEngineAnswersItsPages(t *testing.T) {
 		"sglang":       {"/metrics": "sglang:num_running_reqs", "/v1/models": "meta-llama", "/get_model_info": "model_path"},
 		"tensorrt_llm": {"/prometheus/metrics": "trtllm_", "/metrics": "numActiveRequests", "/version": "version"},
 	} {
-		r, clock := startRig(t, "pools: [{engine: "+engine+"}]\nprotocols: {frontend: {listen: '127.0.0.1:0'}}")
+		r, clock := startRig(t, "pools: [{engine: "+engine+"}]")
 		clock.move(20 * time.Second)
 		for path, text := range want {
 			assert.Contains(t, body(t, r.Addresses().Workers[0]+path), text, engine+path)
 		}
-		assert.Contains(t, body(t, r.Addresses().Frontend+"/metrics"), "dynamo_frontend_requests_total")
 		assert.Contains(t, body(t, r.Addresses().Control+"/scenario"), r.Addresses().Workers[0])
 	}
+}
+
+func TestADynamoFrontEndAnswers(t *testing.T) {
+	r, clock := startRig(t, "pools: [{role: prefill}, {role: decode}]\nprotocols: {frontend: {listen: '127.0.0.1:0'}}")
+	clock.move(20 * time.Second)
+	assert.Contains(t, body(t, r.Addresses().Frontend+"/metrics"), "dynamo_frontend_requests_total")
+	page := body(t, r.Addresses().Workers[0]+"/metrics")
+	assert.Contains(t, page, "dynamo_component_")
+	assert.Contains(t, page, "vllm:num_requests_running")
 }
 
 func TestTruthIsToldWhileRunningAndAsLines(t *testing.T) {
@@ -128,7 +136,6 @@ func TestTruthIsToldWhileRunningAndAsLines(t *testing.T) {
 	assert.Equal(t, "worker: must be from 0 to 1, is \"2\"\n", text)
 
 	require.NoError(t, r.Close())
-	r.options.Ledger = "" // the second Close, of the cleanup, writes nothing
 	lines := map[string]int{}
 	for _, name := range files {
 		b, err := os.ReadFile(file(name))
@@ -231,6 +238,25 @@ func TestStartRefusesWhatCannotBe(t *testing.T) {
 		_, err := Start(o)
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+// A run ends with its workload, whatever is planned beyond, and says the truth of its last moment.
+func TestTheLastTruthEndsTheFile(t *testing.T) {
+	dir := t.TempDir()
+	trace := filepath.Join(dir, "t.csv")
+	require.NoError(t, os.WriteFile(trace, []byte("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,374,44\n2023-11-16 18:15:59,374,44\n"), 0o600))
+	o := DefaultOptions(load(t, "workload: {trace: {path: "+trace+"}}\nprotocols: {kv_events: {}, forward_passes: {}}\nfaults: [{at: 1h, counter_reset: {}}]"))
+	o.Speed, o.NoServers, o.Truth = 0, true, filepath.Join(dir, "truth")
+	r, err := Start(o)
+	require.NoError(t, err)
+	assert.Empty(t, r.Addresses().KVEvents, "nothing listens")
+	require.NoError(t, r.Run(context.Background()))
+	require.NoError(t, r.Close())
+	b, err := os.ReadFile(o.Truth)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	assert.Len(t, lines, 2)
+	assert.Contains(t, lines[1], `"finished_requests":2`)
 }
 
 func TestRunEndsWithTheScenario(t *testing.T) {

@@ -18,7 +18,6 @@ type Cost struct {
 	rows         rowTable // everything that depends on the number of rows alone
 	flopsPerRow  float64  // layer GEMMs, FLOP per token on one GPU
 	headFLOPs    float64  // output projection, FLOP per sampled token on one GPU
-	tile         float64  // rows a tensor-core instruction computes at least
 	trafficRow   float64  // DRAM traffic per token beside weights and context, B on one GPU
 	messageRow   float64  // bytes each GPU sends per token for all-reduces
 	attnFLOPs    float64  // per layer and GPU, FLOP per token^2 of context
@@ -31,12 +30,12 @@ type Cost struct {
 }
 
 // newCost fills in the amounts of work that follow from the model's shape.
-func newCost(f *Figures, d Deployment, gpu GPU, model Model, stack Stack, peak float64) (*Cost, error) {
+func newCost(d Deployment, gpu GPU, model Model, stack Stack, peak float64) (*Cost, error) {
 	m := &Cost{
 		stack: stack, tp: float64(d.TensorParallel), peakFLOPS: peak, attnPeak: gpu.PeakFLOPS[bf16],
-		bandwidth: gpu.Bandwidth, link: gpu.NVLink, layers: float64(model.Layers), tile: gpu.TileRows, draftShare: d.DraftShare,
+		bandwidth: gpu.Bandwidth, link: gpu.NVLink, layers: float64(model.Layers), draftShare: d.DraftShare,
 	}
-	k, err := newKernels(f, d, gpu)
+	k, err := newKernels(d, gpu)
 	if err != nil {
 		return nil, err
 	}
@@ -48,12 +47,11 @@ func newCost(f *Figures, d Deployment, gpu GPU, model Model, stack Stack, peak f
 	m.messageRow = 2 * m.layers * ringShare(m.tp) * 2 * float64(model.Hidden)
 	m.attnFLOPs = 4 * float64(model.Heads*model.HeadDimension) / m.tp
 	// A GPU holds at least one KV head: beyond TP = KV heads they are replicated.
-	m.kvLayerByte = model.KVBytesPerToken() / 2 * bytesPerParameter(d.KVPrecision) / m.layers / math.Min(m.tp, float64(model.KVHeads))
+	m.kvLayerByte = model.KVBytesPerToken(d.KVPrecision) / m.layers / math.Min(m.tp, float64(model.KVHeads))
 	m.adapterBytes = m.layers * 2 * loraRank * model.adapterWidth() / m.tp
 
-	elementwise := m.layers * model.elementwiseBytes(m.tp)
-	m.trafficRow = elementwise + m.layers*model.gemmActivationBytes(m.tp)
-	m.rows = newRowTable(k, m, model, d.Precision, elementwise)
+	m.trafficRow = m.layers * (model.elementwiseBytes(m.tp) + k.gemm.ActivationPasses*model.gemmActivationBytes(m.tp))
+	m.rows = newRowTable(k, m, model, d.Precision)
 	m.attnRate = newTable(k.attentionRate.at, k.attentionRate.first(), k.attentionRate.last(), false)
 	m.attnDecode = newTable(k.decodeAttention.timeAt, k.decodeAttention.first(), k.decodeAttention.last(), true)
 	return m, nil
@@ -61,25 +59,31 @@ func newCost(f *Figures, d Deployment, gpu GPU, model Model, stack Stack, peak f
 
 // kernels are the measured curves of one GPU in one precision.
 type kernels struct {
+	gemm            GEMM
 	efficiency      curve // share of the peak against rows
-	stream          curve // share of the bandwidth against bytes of a layer
+	dispatch        curve // time of products that only stream, relative to that of one row, against rows
 	attentionRate   curve // FLOP/s against FLOP of a layer
 	decodeAttention curve // s against B of a layer
 	allReduce       curve // s against B; empty at TP 1
 }
 
-func newKernels(f *Figures, d Deployment, gpu GPU) (k kernels, err error) {
+func newKernels(d Deployment, gpu GPU) (k kernels, err error) {
 	read := func(to *curve, key string, points [][2]float64) {
 		if err == nil {
 			*to, err = newCurve(key, points)
 		}
 	}
-	read(&k.efficiency, "gemm_efficiency", gpu.GEMMEfficiency[d.Precision])
-	read(&k.stream, "weight_stream_efficiency", gpu.StreamEfficiency[d.Precision])
+	k.gemm = gpu.GEMM[d.Precision]
+	read(&k.efficiency, "gemm.efficiency", k.gemm.Efficiency)
+	dispatch := k.gemm.Dispatch
+	if dispatch == nil {
+		dispatch = [][2]float64{{1, 1}}
+	}
+	read(&k.dispatch, "gemm.dispatch", dispatch)
 	read(&k.attentionRate, "prefill_attention_flops_per_second", gpu.PrefillAttention)
-	read(&k.decodeAttention, "decode_attention_seconds", gpu.DecodeAttention)
+	read(&k.decodeAttention, "decode_attention_seconds["+d.KVPrecision+"]", gpu.DecodeAttention[d.KVPrecision])
 	if d.TensorParallel > 1 {
-		read(&k.allReduce, fmt.Sprintf("all_reduce_seconds[%d]", d.TensorParallel), f.AllReduce[d.TensorParallel])
+		read(&k.allReduce, fmt.Sprintf("all_reduce_seconds[%d]", d.TensorParallel), gpu.AllReduce[d.TensorParallel])
 	}
 	return k, err
 }

@@ -42,7 +42,7 @@ func (m *Cost) Demand(w Work) Demand {
 	if w.DecodeContext > 0 {
 		m.context(&s, w.DecodeContext, 1)
 	}
-	if m.draftShare > 0 && decodeRows > w.DecodeSequences {
+	if m.draftShare > 0 && w.DecodeSequences > 0 && decodeRows > w.DecodeSequences {
 		// Every further token of a sequence took one pass of the draft model over all sequences.
 		n := float64(w.DecodeSequences)
 		share := m.draftShare * (float64(decodeRows)/n - 1)
@@ -55,11 +55,19 @@ func (m *Cost) Demand(w Work) Demand {
 		s.bytes += bytes
 	}
 	s.host = m.stack.StepOverhead + float64(w.DecodeSequences+w.PrefillSequences)*m.stack.Sequence
-	if m.tp > 1 {
-		s.host += m.stack.TensorParallel
-	}
-	s.launch = m.stack.HostLaunch
+	s.launch = m.launch(w.PrefillTokens, decodeRows)
 	return m.finish(&s)
+}
+
+// launch is the time the host takes to launch a step's kernels, 0 when a recorded graph does.
+func (m *Cost) launch(prefill, decode int) float64 {
+	switch {
+	case prefill+decode <= m.stack.GraphRows && (prefill == 0 || m.stack.GraphPrefill):
+		return 0
+	case prefill > 0:
+		return m.layers * m.stack.PrefillLaunch
+	}
+	return m.layers * m.stack.DecodeLaunch
 }
 
 // step collects the parts of a step on one GPU, in seconds, before clock and power are settled.
@@ -80,14 +88,14 @@ type step struct {
 func (m *Cost) matrices(s *step, rows, outputs, share float64) {
 	c := m.rows.at(rows)
 	flops := rows*m.flopsPerRow + outputs*m.headFLOPs
-	s.gemm += share * (flops*c.gemmPerFLOP + c.gemmExtra)
+	s.gemm += share * (c.gemm + outputs*c.headRow)
 	s.stream += share * c.stream
 	s.memory += share * c.memory
 	s.reduce += share * c.reduce
 	s.flops += share * flops
 	s.bytes += share * (c.weightBytes + rows*m.trafficRow)
 	s.sent += share * rows * m.messageRow
-	s.tensor += share * (c.tensorFLOPs + max(outputs, m.tile)*m.headFLOPs) / m.peakFLOPS
+	s.tensor += share * (c.tensorFLOPs + max(outputs, tileRows)*m.headFLOPs) / m.peakFLOPS
 }
 
 // context adds the attention of decodes.
@@ -120,6 +128,6 @@ func (m *Cost) finish(s *step) Demand {
 	d.ClockRatio = 1 / slowdown
 	d.Seconds, d.SM = s.length(slowdown), s.busy(slowdown)
 	d.Tensor = s.tensor * slowdown
-	d.Joules = m.tp * m.power.joules(s, d.DRAM, d.Seconds, d.SM, slowdown)
+	d.Joules = m.tp * m.power.joules(s, d.DRAM, d.Seconds, slowdown)
 	return d
 }

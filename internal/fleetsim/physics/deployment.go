@@ -25,11 +25,6 @@ func (d Deployment) check(gpu GPU) error {
 	default:
 		errs = append(errs, fmt.Errorf("tensor_parallel: must be 1, 2, 4 or 8, is %d", d.TensorParallel))
 	}
-	switch d.KVPrecision {
-	case "", bf16, fp8:
-	default:
-		errs = append(errs, fmt.Errorf("kv_precision: must be %s or %s, is %q", bf16, fp8, d.KVPrecision))
-	}
 	if d.PowerLimit != 0 && !(d.PowerLimit >= gpu.MinimumPowerLimit && d.PowerLimit <= gpu.TDP) {
 		errs = append(errs, fmt.Errorf("power_limit: must be from %g to %g W on %s, or 0 for its TDP, is %g",
 			gpu.MinimumPowerLimit, gpu.TDP, d.GPU, d.PowerLimit))
@@ -52,5 +47,11 @@ func (f *Figures) NewCost(d Deployment) (*Cost, error) {
 	if err := errors.Join(err, d.check(gpu)); err != nil {
 		return nil, err
 	}
-	return newCost(f, d, gpu, model, stack, peak)
+	if d.KVPrecision == "" {
+		d.KVPrecision = bf16
+	}
+	if _, err := Pick("kv_precision", d.KVPrecision, gpu.DecodeAttention); err != nil {
+		return nil, err
+	}
+	return newCost(d, gpu, model, stack, peak)
 }

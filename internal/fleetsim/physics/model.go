@@ -15,9 +15,9 @@ func bytesPerParameter(precision string) float64 {
 	return 2
 }
 
-// KVBytesPerToken is the size of one token's keys and values in 16-bit precision over all layers, in bytes.
-func (m Model) KVBytesPerToken() float64 {
-	return float64(2 * 2 * m.KVHeads * m.HeadDimension * m.Layers)
+// KVBytesPerToken is the size of one token's keys and values over all layers, in bytes.
+func (m Model) KVBytesPerToken(precision string) float64 {
+	return float64(2*m.KVHeads*m.HeadDimension*m.Layers) * bytesPerParameter(precision)
 }
 
 // HeadParameters counts the output projection (as many again are in the input embedding, which is a lookup).

@@ -2,11 +2,14 @@ package physics
 
 import "math"
 
+// throttleRounds bounds the search for the clock.
+const throttleRounds = 12
+
 // power is the power model of one GPU in W:
 //
-//	P = idle + active x SM + tensor x (work of the tensor pipes over what they do at their best) x clock^2 + dram x DRAM
+//	P = idle + active + tensor x (work of the tensor pipes over what they do at their best) x clock^2 + dram x DRAM
 //
-// below the power limit. At the limit the clock falls: energy per operation in proportion (voltage follows the clock), clock-bound time
+// during a step, active being what full clocks cost whether kernels run or not. At the limit the clock falls: energy per operation in proportion (voltage follows the clock), clock-bound time
 // against it, memory not at all.
 type power struct {
 	idle, active, tensor, dram float64
@@ -30,28 +33,32 @@ func newPower(d Deployment, gpu GPU, bestFLOPS float64) power {
 func (m *Cost) IdlePower() float64 { return m.tp * m.power.idle }
 
 // joules is the energy of one GPU over a step.
-func (p *power) joules(s *step, dram, seconds, busy, slowdown float64) float64 {
-	return p.idle*seconds + p.active*busy + p.tensor*s.tensor/(p.plateau*slowdown) + p.dram*dram
+func (p *power) joules(s *step, dram, seconds, slowdown float64) float64 {
+	return (p.idle+p.active)*seconds + p.tensor*s.tensor/(p.plateau*slowdown) + p.dram*dram
 }
 
 // throttle is how much longer clock-bound work takes at the power limit, 1 below it. With the length of the step linear in the
-// slowdown x the balance of energy, limit x T(x) = joules(x), is a quadratic; the second round has the slope right.
+// slowdown x, the balance of energy limit x T(x) = joules(x) is a quadratic; a few rounds with the slope of the last one settle it, from
+// both sides in turn since the length is convex in x.
 func (p *power) throttle(s *step, dram float64) float64 {
-	t1, b1 := s.length(1), s.busy(1)
-	if p.joules(s, dram, t1, b1, 1) <= p.limit*t1 {
+	t1 := s.length(1)
+	if p.joules(s, dram, t1, 1) <= p.limit*t1 {
 		return 1
 	}
+	spare := p.limit - p.idle - p.active
 	x := 1.25
-	for range 2 {
-		slope, busySlope := (s.length(x)-t1)/(x-1), (s.busy(x)-b1)/(x-1)
+	for range throttleRounds {
+		slope := (s.length(x) - t1) / (x - 1)
 		// a x^2 + b x - c = 0
-		a := (p.limit-p.idle)*slope - p.active*busySlope
-		b := (p.limit-p.idle)*(t1-slope) - p.active*(b1-busySlope) - p.dram*dram
-		c := p.tensor * s.tensor / p.plateau
-		x = math.Min(2*c/(b+math.Sqrt(b*b+4*a*c)), p.slowest)
-		if !(x > 1) {
-			return p.slowest
+		a, b, c := spare*slope, spare*(t1-slope)-p.dram*dram, p.tensor*s.tensor/p.plateau
+		next := 2 * c / (b + math.Sqrt(b*b+4*a*c))
+		if !(next > 1 && next < p.slowest) {
+			next = p.slowest
 		}
+		if math.Abs(next-x) < 1e-3*x {
+			return next
+		}
+		x = next
 	}
 	return x
 }

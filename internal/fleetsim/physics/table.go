@@ -57,7 +57,8 @@ func (t *table) at(x float64) float64 {
 	return t.atHi
 }
 
-// norm is the p-norm of two times: the larger one, plus a little where they are close. The fifth root of 1+u is a polynomial through
+// norm is the p-norm of two times: the larger one, plus a little where they are close. An order p of 5 puts a GEMM of 128 rows 15 %
+// above the flat part, as measured (design value "about 4 to 6"); a hard maximum would be the estimators' model, not ours. The fifth root of 1+u is a polynomial through
 // its Chebyshev nodes on [0, 1], exact to 2e-6.
 func norm(a, b float64) float64 {
 	if a < b {

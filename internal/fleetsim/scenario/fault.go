@@ -47,6 +47,10 @@ type Fault struct {
 	AgentStall *Worker `yaml:"agent_stall"` // nothing is flushed
 	GPU        *GPU    `yaml:"gpu"`
 	XID        *XID    `yaml:"xid"`
+
+	ECC          *ECC          `yaml:"ecc"`           // memory errors that a GPU counts from then on
+	GPUCount     *GPUCount     `yaml:"gpu_count"`     // GPUs pulled, or put back
+	DriverReload *DriverReload `yaml:"driver_reload"` // old handles end
 }
 
 // Worker names one worker, or all.
@@ -124,6 +128,22 @@ type XID struct {
 	XID    uint64 `yaml:"xid"`
 }
 
+// ECC is what a GPU says of its memory.
+type ECC struct {
+	Device       int    `yaml:"device"`
+	Corrected    uint64 `yaml:"corrected"`
+	Uncorrected  uint64 `yaml:"uncorrected"`
+	RemapPending bool   `yaml:"remap_pending"` // a row waits for a reset to be remapped
+}
+
+// GPUCount is how many GPUs there are, the first ones.
+type GPUCount struct {
+	GPUs int `yaml:"gpus"`
+}
+
+// DriverReload has no settings.
+type DriverReload struct{}
+
 // Kind is the key of the one kind that is set, and its value.
 func (f *Fault) Kind() (string, any, error) {
 	var names []string
@@ -156,7 +176,7 @@ func FaultKinds() []string {
 // once tells the kinds that happen at a moment and cannot last.
 func once(kind string) bool {
 	switch kind {
-	case "restart", "counter_reset", "version", "hash_seed", "event_drop", "event_garbage", "event_duplicate", "agent_death", "xid":
+	case "restart", "counter_reset", "version", "hash_seed", "event_drop", "event_garbage", "event_duplicate", "agent_death", "xid", "driver_reload":
 		return true
 	}
 	return false
@@ -181,22 +201,22 @@ func (f *Fault) Validate(workers int) error {
 	v := reflect.ValueOf(value).Elem()
 	for i := range v.NumField() {
 		key := v.Type().Field(i).Tag.Get("yaml")
-		if err := checkValue(key, v.Field(i).Interface(), workers); err != nil {
+		if err := checkValue(key, v.Field(i).Interface(), workers, kind == "clock_skew"); err != nil {
 			errs = append(errs, fmt.Errorf("%s.%w", kind, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// checkValue holds a value to the bounds of its key.
-func checkValue(key string, value any, workers int) error {
+// checkValue holds a value to the bounds of its key; negative allows durations below 0.
+func checkValue(key string, value any, workers int, negative bool) error {
 	switch x := value.(type) {
 	case *int:
 		if key == "worker" && x != nil && (*x < 0 || *x >= workers) {
 			return fmt.Errorf("worker: must be from 0 to %d, is %d", workers-1, *x)
 		}
 	case time.Duration:
-		if x < 0 && key != "delay" {
+		if x < 0 && !negative {
 			return fmt.Errorf("%s: must be at least 0s, is %s", key, x)
 		}
 	case float64:
@@ -215,6 +235,19 @@ func checkValue(key string, value any, workers int) error {
 		case key == "device" && x < -1:
 			return fmt.Errorf("device: must be at least -1, is %d", x)
 		}
+	}
+	return nil
+}
+
+// target is the worker, or the device, that the value of a kind names; nil is all.
+func target(value any) *int {
+	v := reflect.ValueOf(value).Elem()
+	if f := v.FieldByName("Worker"); f.IsValid() {
+		return f.Interface().(*int)
+	}
+	if f := v.FieldByName("Device"); f.IsValid() {
+		device := int(f.Int())
+		return &device
 	}
 	return nil
 }

@@ -41,23 +41,25 @@ type Options struct {
 
 // file is the form of a scenario on disk. Fleet-wide settings that are missing have the defaults of fleetsim.DefaultConfig.
 type file struct {
-	Name         string              `yaml:"name"`
-	Description  string              `yaml:"description"`
-	Seed         uint64              `yaml:"seed"`
-	Duration     time.Duration       `yaml:"duration"`
-	Pools        []map[string]any    `yaml:"pools"`
-	Router       fleetsim.Router     `yaml:"router"`
-	DecodeRouter fleetsim.Router     `yaml:"decode_router"`
-	Handoff      fleetsim.Handoff    `yaml:"handoff"`
-	Link         fleetsim.Link       `yaml:"link"`
-	Objectives   fleetsim.Objectives `yaml:"objectives"`
-	Client       fleetsim.Client     `yaml:"client"`
-	StepNoise    float64             `yaml:"step_noise"`
-	Workload     workload            `yaml:"workload"`
-	Protocols    Protocols           `yaml:"protocols"`
-	Faults       []Fault             `yaml:"faults"`
-	Remedy       map[string]any      `yaml:"remedy"` // paths and values: the advice that helps
-	Improves     string              `yaml:"improves"`
+	Name         string                  `yaml:"name"`
+	Description  string                  `yaml:"description"`
+	Seed         uint64                  `yaml:"seed"`
+	Duration     time.Duration           `yaml:"duration"`
+	Pools        []map[string]any        `yaml:"pools"`
+	Router       fleetsim.Router         `yaml:"router"`
+	DecodeRouter fleetsim.Router         `yaml:"decode_router"`
+	Handoff      fleetsim.Handoff        `yaml:"handoff"`
+	Link         fleetsim.Link           `yaml:"link"`
+	Objectives   fleetsim.Objectives     `yaml:"objectives"`
+	Client       fleetsim.Client         `yaml:"client"`
+	Adapters     fleetsim.AdapterTraffic `yaml:"adapters"`
+	StepNoise    float64                 `yaml:"step_noise"`
+	KVLedger     bool                    `yaml:"kv_ledger"` // audit every KV pool; costs time and memory
+	Workload     workload                `yaml:"workload"`
+	Protocols    Protocols               `yaml:"protocols"`
+	Faults       []Fault                 `yaml:"faults"`
+	Remedy       map[string]any          `yaml:"remedy"` // paths and values: the advice that helps
+	Improves     string                  `yaml:"improves"`
 }
 
 // Load reads a scenario: a file's path, or the name of a ready one. Errors name the file, the path inside it and the value.
@@ -67,6 +69,9 @@ func Load(name string, o Options) (Scenario, error) {
 		return Scenario{}, err
 	}
 	s, err := parse(text, filepath.Dir(name), o)
+	if err == nil {
+		err = s.check()
+	}
 	if err != nil {
 		return Scenario{}, inFile(name, err)
 	}
@@ -139,8 +144,9 @@ func (f *file) scenario(base fleetsim.Config, dir string) (Scenario, error) {
 	cfg := base
 	cfg.Seed, cfg.Router, cfg.DecodeRouter, cfg.Handoff, cfg.Link = f.Seed, f.Router, f.DecodeRouter, f.Handoff, f.Link
 	cfg.Objectives, cfg.Client, cfg.StepNoise = f.Objectives, f.Client, f.StepNoise
+	cfg.Adapters, cfg.KVLedger = f.Adapters, f.KVLedger
 	var errs []error
-	if len(f.Pools) > 0 {
+	if f.Pools != nil {
 		cfg.Pools = nil
 	}
 	for i, tree := range f.Pools {

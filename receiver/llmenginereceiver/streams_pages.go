@@ -1,0 +1,95 @@
+package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// fleetKey is a worker of a fleet.
+type fleetKey struct {
+	fleet  string
+	member fleetMember
+}
+
+// observe takes from a page's points what the streams need of it: who its workers are, what they count as hits.
+func (s *streams) observe(t *target, md pmetric.Metrics) {
+	e := s.byTarget[t]
+	own := 0
+	for _, rm := range md.ResourceMetrics().All() {
+		if isEngine(rm.Resource()) {
+			own++
+		}
+	}
+	for _, rm := range md.ResourceMetrics().All() {
+		if !isEngine(rm.Resource()) {
+			continue
+		}
+		page := readPage(rm)
+		s.member(rm.Resource())
+		for _, w := range e.workers {
+			rank, ranked := rankOf(page.instance)
+			mine := ranked && rank == w.rank || own == 1 && w.rank == 0
+			if mine || own == 1 && !ranked {
+				w.learn(rm.Resource(), mine, page.hits, page.hasHits)
+			}
+		}
+	}
+}
+
+func isEngine(r pcommon.Resource) bool {
+	_, ok := r.Attributes().Get(signal.AttrEngineName)
+	return ok
+}
+
+// member counts a worker of a fleet once.
+func (s *streams) member(r pcommon.Resource) {
+	fleet, _ := r.Attributes().Get(signal.AttrFleetName)
+	instance, _ := r.Attributes().Get(signal.AttrServiceInstanceID)
+	if fleet.Str() == "" {
+		return
+	}
+	key := fleetKey{fleet.Str(), fleetMember(instance.Str())}
+	s.membersMu.Lock()
+	defer s.membersMu.Unlock()
+	if _, ok := s.members[key]; !ok {
+		s.members[key] = struct{}{}
+		s.r.fleets.see(key.fleet, key.member)
+	}
+}
+
+func (s *streams) forgetMembers() {
+	s.membersMu.Lock()
+	defer s.membersMu.Unlock()
+	for key := range s.members {
+		s.r.fleets.unsee(key.fleet, key.member)
+	}
+	clear(s.members)
+}
+
+// pageFacts are what the streams need of a worker's points.
+type pageFacts struct {
+	instance string
+	hits     float64
+	hasHits  bool
+}
+
+func readPage(rm pmetric.ResourceMetrics) pageFacts {
+	var p pageFacts
+	instance, _ := rm.Resource().Attributes().Get(signal.AttrServiceInstanceID)
+	p.instance = instance.Str()
+	for _, m := range rm.ScopeMetrics().At(0).Metrics().All() {
+		if m.Name() != signal.KVHitTokens {
+			continue
+		}
+		for _, point := range m.Sum().DataPoints().All() {
+			scope, ok := point.Attributes().Get(signal.AttrCacheScope)
+			if !ok || scope.Str() == signal.CacheScopeLocal {
+				p.hasHits = true
+				p.hits += point.DoubleValue() + float64(point.IntValue())
+			}
+		}
+	}
+	return p
+}

@@ -1,0 +1,26 @@
+package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver"
+
+import "time"
+
+// clock is what the receiver knows of time; tests drive it by hand.
+type clock interface {
+	Now() time.Time
+	// After delivers once after d and returns a function that ends it.
+	After(d time.Duration) (<-chan time.Time, func())
+	// Ticks delivers every d and returns a function that ends it. A tick that nobody takes is lost.
+	Ticks(d time.Duration) (<-chan time.Time, func())
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) After(d time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTimer(d)
+	return t.C, func() { t.Stop() }
+}
+
+func (systemClock) Ticks(d time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTicker(d)
+	return t.C, t.Stop
+}

@@ -1,0 +1,116 @@
+package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver"
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+// Bounds of the configuration.
+const (
+	minCollection = 100 * time.Millisecond
+	minSampling   = 20 * time.Millisecond
+	maxSampling   = 10 * time.Second
+	minDiscovery  = time.Second
+	minTimeout    = 100 * time.Millisecond
+	maxTimeout    = 5 * time.Minute
+)
+
+// Config of the receiver.
+type Config struct {
+	CollectionInterval time.Duration `mapstructure:"collection_interval"`
+	InitialDelay       time.Duration `mapstructure:"initial_delay"` // before the first collection
+	SamplingInterval   time.Duration `mapstructure:"sampling_interval"`
+	DiscoveryInterval  time.Duration `mapstructure:"discovery_interval"` // between looks for GPUs and MIG devices that came or went
+	CallTimeout        time.Duration `mapstructure:"call_timeout"`       // an NVML call that takes longer counts as blocked
+	Library            string        `mapstructure:"library"`            // file of NVML; "" is libnvidia-ml.so.1 of the loader's path
+	RequireGPU         bool          `mapstructure:"require_gpu"`        // no GPU is an error of the start
+
+	Preset  Preset                  `mapstructure:"preset"`
+	Metrics map[string]MetricConfig `mapstructure:"metrics"` // by name; what is not there is as the preset says
+
+	// PointIdentity repeats hw.id, hw.type and, for sensors, hw.parent on each point, as the semantic conventions list them. The
+	// resource has them always.
+	PointIdentity bool `mapstructure:"point_identity"`
+
+	ProcPath     string             `mapstructure:"proc_path"` // of the processes that NVML names
+	PodResources PodResourcesConfig `mapstructure:"pod_resources"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// MetricConfig turns one metric on or off.
+type MetricConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// PodResourcesConfig says where the kubelet tells which container has which GPU.
+type PodResourcesConfig struct {
+	// Socket of the kubelet's pod-resources API. "" asks nobody. A socket that is not there is asked again at each discovery.
+	Socket string `mapstructure:"socket"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+var (
+	_ component.Config  = (*Config)(nil)
+	_ confmap.Validator = (*Config)(nil)
+)
+
+// Validate names the key, the bound and the value of each error.
+func (c *Config) Validate() error {
+	var errs []error
+	within := func(key string, value, low, high time.Duration) {
+		if value < low || value > high {
+			errs = append(errs, fmt.Errorf("%s must be between %s and %s (got %s)", key, low, high, value))
+		}
+	}
+	atLeast := func(key string, value, low time.Duration) {
+		if value < low {
+			errs = append(errs, fmt.Errorf("%s must be at least %s (got %s)", key, low, value))
+		}
+	}
+	atLeast("collection_interval", c.CollectionInterval, minCollection)
+	atLeast("initial_delay", c.InitialDelay, 0)
+	within("sampling_interval", c.SamplingInterval, minSampling, maxSampling)
+	atLeast("discovery_interval", c.DiscoveryInterval, minDiscovery)
+	within("call_timeout", c.CallTimeout, minTimeout, maxTimeout)
+	if !slices.Contains(presets(), c.Preset) {
+		errs = append(errs, fmt.Errorf("preset must be one of %s (got %q)", join(presets()), c.Preset))
+	}
+	known := metricLevels()
+	for _, name := range sortedKeys(c.Metrics) {
+		if _, ok := known[name]; !ok {
+			errs = append(errs, fmt.Errorf("metrics must name metrics of this receiver (got %q)", name))
+		}
+	}
+	if strings.Contains(c.Library, "\x00") {
+		errs = append(errs, fmt.Errorf("library must be a file (got %q)", c.Library))
+	}
+	if c.ProcPath == "" {
+		errs = append(errs, errors.New(`proc_path must be a folder (got "")`))
+	}
+	if s := c.PodResources.Socket; s != "" && !filepath.IsAbs(s) {
+		errs = append(errs, fmt.Errorf("pod_resources::socket must be an absolute path (got %q)", s))
+	}
+	return errors.Join(errs...)
+}
+
+// enabled says whether a metric is on.
+func (c *Config) enabled(name string) bool {
+	if m, ok := c.Metrics[name]; ok {
+		return m.Enabled
+	}
+	return c.Preset.includes(metricLevels()[name])
+}

@@ -1,0 +1,78 @@
+//go:build cgo && linux
+
+package nvmlreceiver
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/plog"
+
+	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/xid"
+)
+
+func TestXIDsAreLogEventsAndCounts(t *testing.T) {
+	b := newBench(t, template(t, "h100", 2), busy())
+	r := b.observe(nil)
+	id := r.device(1)
+	r.until("registration", func() bool { return b.state.Calls()["nvmlEventSetWait_v2"] >= 2 })
+	require.NoError(t, b.state.EmitXID(1, 31))
+	require.NoError(t, b.state.EmitXID(1, 31))
+	r.until("two events", func() bool { return r.logs.LogRecordCount() == 2 })
+	r.until("counts", func() bool {
+		dp, ok := r.last()[series{id, signal.GPUXIDCount, "31"}]
+		return ok && dp.IntValue() == 2
+	})
+	assert.Equal(t, healthOK, r.health(id), "a fault of a program is none of the GPU")
+
+	rl := r.logs.AllLogs()[0].ResourceLogs().At(0)
+	device, _ := rl.Resource().Attributes().Get(signal.AttrHWID)
+	assert.Equal(t, id, device.Str())
+	record := rl.ScopeLogs().At(0).LogRecords().At(0)
+	assert.Equal(t, "nvidia.gpu.xid", record.EventName())
+	assert.Equal(t, plog.SeverityNumberWarn, record.SeverityNumber())
+	assert.Equal(t, "XID 31: a kernel accessed memory that is not mapped", record.Body().Str())
+	assert.Equal(t, map[string]any{signal.AttrGPUXID: int64(31), signal.AttrGPUXIDClass: "application"}, record.Attributes().AsRaw())
+	assert.NotZero(t, record.Timestamp())
+
+	require.NoError(t, b.state.EmitXID(1, 48))
+	r.until("degraded", func() bool { return r.health(id) == healthDegraded })
+	require.NoError(t, b.state.EmitXID(1, 79))
+	r.until("failed", func() bool { return r.health(id) == healthFailed })
+	all := r.logs.AllLogs()
+	assert.Equal(t, plog.SeverityNumberFatal, all[len(all)-1].ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).SeverityNumber())
+}
+
+func TestHealth(t *testing.T) {
+	b := newBench(t, template(t, "h100", 1), busy())
+	r := b.observe(nil)
+	id := r.device(0)
+	require.NoError(t, b.state.SetHealth(0, sim.Health{RemapPending: true}))
+	r.until("predicted", func() bool { return r.health(id) == healthPredicted })
+	require.NoError(t, b.state.SetHealth(0, sim.Health{RemapFailure: true}))
+	r.until("failed", func() bool { return r.health(id) == healthFailed })
+	assert.Equal(t, int64(1), r.last()[series{id, signal.GPUMemoryRepair, "failed"}].IntValue())
+}
+
+func TestXIDCountsAreBounded(t *testing.T) {
+	var counts xidCounts
+	since := time.Unix(1000, 0)
+	for code := range uint64(500) {
+		counts.add(xid.Meaning{Code: code, Class: xid.Application, Severity: xid.Warning}, since, since)
+	}
+	assert.Len(t, counts.all(), maxXIDCodes)
+	_, recent := counts.recent(since)
+	assert.False(t, recent)
+
+	counts.add(xid.Meaning{Code: 79, Class: xid.Link, Severity: xid.Fatal}, since, since)
+	counts.add(xid.Meaning{Code: 63, Class: xid.Memory, Severity: xid.Warning}, since, since.Add(time.Minute))
+	worst, recent := counts.recent(since.Add(2 * time.Minute))
+	assert.True(t, recent)
+	assert.Equal(t, xid.Fatal, worst, "a lesser event does not make a grave one better")
+	_, recent = counts.recent(since.Add(degradedFor))
+	assert.False(t, recent)
+}

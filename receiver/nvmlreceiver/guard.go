@@ -1,0 +1,32 @@
+package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver"
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
+)
+
+// guard marks when a thread is inside the library, where it can neither be interrupted nor asked. The thread enters and leaves;
+// others look.
+type guard struct {
+	clock clock
+	epoch time.Time
+	since atomic.Int64  // nanoseconds after epoch, at least 1; 0 outside
+	what  atomic.Uint32 // gpu.Question of the last call
+}
+
+func newGuard(c clock) *guard { return &guard{clock: c, epoch: c.Now()} }
+
+func (g *guard) enter(q gpu.Question) {
+	g.what.Store(uint32(q))
+	g.since.Store(max(int64(g.clock.Now().Sub(g.epoch)), 1))
+}
+
+func (g *guard) leave() { g.since.Store(0) }
+
+// blocked says whether the thread has been in a call for longer than limit, and in which.
+func (g *guard) blocked(limit time.Duration) (gpu.Question, bool) {
+	since := g.since.Load()
+	return gpu.Question(g.what.Load()), since != 0 && g.clock.Now().Sub(g.epoch)-time.Duration(since) > limit
+}

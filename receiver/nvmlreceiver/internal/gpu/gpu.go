@@ -1,0 +1,106 @@
+// Package gpu is what the receiver knows of NVML: the questions it asks and the answers, as plain Go values. It has no cgo, so
+// that everything above it builds and is tested without a library; package gonvml answers by go-nvml.
+package gpu // import "github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
+
+import "time"
+
+// Library is one NVML library. Its methods may block for as long as the driver does, so each caller has a thread of its own.
+type Library interface {
+	// Open loads and initialises the library. Each successful Open wants one Close.
+	Open() error
+	// Close gives the library back. No call may be under way in it.
+	Close() error
+	// System tells versions; what the library does not tell is empty.
+	System() System
+	// Count is the number of GPUs.
+	Count() (int, error)
+	// ByIndex is the GPU with this index.
+	ByIndex(index int) (Device, error)
+	// ByUUID is the GPU with this UUID.
+	ByUUID(uuid string) (Device, error)
+	// Events watches a GPU, or says NotSupported.
+	Events(d Device) (Events, error)
+}
+
+// System is what the library says of itself.
+type System struct {
+	DriverVersion string
+	NVMLVersion   string
+	CUDAVersion   string
+}
+
+// Device is a GPU or a MIG device.
+type Device interface {
+	// Identity asks the driver who the device is; it is also the cheapest proof that the handle is good.
+	Identity() (Identity, error)
+	// Read asks one question and puts the answer into r.
+	Read(q Question, r *Reading) error
+	// Fields asks for field values in one call. The error is that of the call; each field has its own in Code.
+	Fields(fields []Field) error
+	// Instances lists the MIG devices; none without MIG.
+	Instances() ([]Device, error)
+	// Performance begins to sample GPM metrics, or says NotSupported. A MIG device samples its GPU instance.
+	Performance(ids []uint32) (Performance, error)
+	// Samples opens one of the driver's buffers of samples.
+	Samples(kind SampleKind) (Samples, error)
+}
+
+// Identity says who a device is. What the driver does not tell is empty.
+type Identity struct {
+	UUID         string // GPU-... or MIG-...
+	Name         string // as the driver calls the product
+	Serial       string
+	PCIBusID     string // domain:bus:device.function
+	Architecture string // ampere, hopper, ...
+	Firmware     string // VBIOS version
+	Index        int    // of NVML; -1 when not known
+	Minor        int    // of the device file; -1 when not known
+	// Of a MIG device only.
+	GPUInstance, ComputeInstance int
+}
+
+// Performance samples GPM metrics. Its methods do not allocate.
+type Performance interface {
+	// Sample takes a sample. The metrics then span the time from the last one that succeeded; the first has none before it. It fails
+	// with NoData when the device has not renewed its counters since.
+	Sample() error
+	// Metric is that of ids[i]: percent, or MiB/s for traffic. ok is false where the driver has no value.
+	Metric(i int) (value float64, ok bool)
+	// Close frees the samples.
+	Close()
+}
+
+// SampleKind is one of the buffers that nvmlDeviceGetSamples reads.
+type SampleKind int
+
+// The buffers, by nvmlSamplingType_t.
+const (
+	PowerSamples       SampleKind = 0 // mW
+	UtilizationSamples SampleKind = 1 // percent of time a kernel ran
+	MemorySamples      SampleKind = 2 // percent of time device memory was read or written
+)
+
+// Samples reads a buffer of the driver. Its methods do not allocate.
+type Samples interface {
+	// Read gets the samples that are newer than those of the last Read. The first Read gets all that there are.
+	Read() (n int, err error)
+	// At is sample i of the last Read: when it ended and its value.
+	At(i int) (unixMicros uint64, value float64)
+	// Close frees the buffer.
+	Close()
+}
+
+// Event is something that a GPU said by itself.
+type Event struct {
+	XID                          uint64 // 0 when Reconfigured
+	Reconfigured                 bool   // the set of MIG devices changed
+	GPUInstance, ComputeInstance int    // -1 when the event is not of an instance
+}
+
+// Events waits for events.
+type Events interface {
+	// Wait returns the next event; Timeout when there is none for so long.
+	Wait(timeout time.Duration) (Event, error)
+	// Close ends it. No Wait may be under way.
+	Close()
+}
