@@ -41,12 +41,17 @@ type ScrapeConfig struct {
 	CollectionInterval time.Duration    `mapstructure:"collection_interval"`
 	InitialDelay       time.Duration    `mapstructure:"initial_delay"` // before the first scrape of the first endpoint
 	MaxBodyBytes       int64            `mapstructure:"max_body_bytes"`
-	MaxSeries          int              `mapstructure:"max_series"` // per endpoint
+	MaxSeries          int              `mapstructure:"max_series"`      // per endpoint
+	Preset             string           `mapstructure:"preset"`          // minimal, default or full
+	Raw                bool             `mapstructure:"raw"`             // the engine's own families too, untouched
+	IterationStats     bool             `mapstructure:"iteration_stats"` // of TensorRT-LLM, which hands each record out once
+	Connected          []string         `mapstructure:"connected"`       // inputs that are read elsewhere, and are not missing
 
 	// Defaults for the endpoints that do not say.
 	ServiceName string `mapstructure:"service_name"`
 	Fleet       string `mapstructure:"fleet"`
 	Role        string `mapstructure:"role"`
+	K8sRole     string `mapstructure:"k8s_role"` // what a label of the pod says; what is no role is none
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -59,6 +64,7 @@ type EndpointConfig struct {
 	ServiceName string `mapstructure:"service_name"`
 	Fleet       string `mapstructure:"fleet"`
 	Role        string `mapstructure:"role"`
+	K8sRole     string `mapstructure:"k8s_role"`
 
 	KVEvents      *KVStreamConfig   `mapstructure:"kv_events"`
 	ForwardPasses *PassStreamConfig `mapstructure:"forward_passes"`
@@ -122,12 +128,26 @@ func (c *Config) Validate() error {
 	if err := checkRole(c.Scrape.Role); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, c.validateChoices()...)
 	streams := 0
 	for _, e := range c.all() {
 		streams += e.KVEvents.ranks()
 	}
 	errs = append(errs, c.Streams.KVEvents.validate(streams)...)
 	return errors.Join(append(errs, c.validateEndpoints()...)...)
+}
+
+// validateChoices checks the keys whose values are words.
+func (c *Config) validateChoices() (errs []error) {
+	if !slices.Contains(signal.Presets(), c.Scrape.Preset) {
+		errs = append(errs, fmt.Errorf("preset must be one of %s (got %q)", strings.Join(signal.Presets(), ", "), c.Scrape.Preset))
+	}
+	for i, source := range c.Scrape.Connected {
+		if !slices.Contains(signal.Sources(), source) {
+			errs = append(errs, fmt.Errorf("connected[%d] must be one of %s (got %q)", i, strings.Join(signal.Sources(), ", "), source))
+		}
+	}
+	return errs
 }
 
 func (c *Config) validateEndpoints() (errs []error) {
@@ -173,10 +193,22 @@ func (c *Config) validateEndpoints() (errs []error) {
 	return errs
 }
 
+func roles() []string {
+	return []string{signal.RolePrefill, signal.RoleDecode, signal.RoleAggregated, signal.RoleEncode, signal.RoleRouter}
+}
+
+// k8sRole reads a role from a pod's label. Labels are other people's: what is no role of ours ("both", or a template that found
+// nothing) tells none.
+func k8sRole(label string) string {
+	if slices.Contains(roles(), label) {
+		return label
+	}
+	return ""
+}
+
 func checkRole(role string) error {
-	roles := []string{signal.RolePrefill, signal.RoleDecode, signal.RoleAggregated, signal.RoleEncode, signal.RoleRouter}
-	if role != "" && !slices.Contains(roles, role) {
-		return fmt.Errorf("role must be one of %s (got %q)", strings.Join(roles, ", "), role)
+	if role != "" && !slices.Contains(roles(), role) {
+		return fmt.Errorf("role must be one of %s (got %q)", strings.Join(roles(), ", "), role)
 	}
 	return nil
 }
@@ -192,6 +224,7 @@ func (c *Config) all() []EndpointConfig {
 		all[i].ServiceName = cmp.Or(all[i].ServiceName, c.Scrape.ServiceName)
 		all[i].Fleet = cmp.Or(all[i].Fleet, c.Scrape.Fleet)
 		all[i].Role = cmp.Or(all[i].Role, c.Scrape.Role)
+		all[i].K8sRole = cmp.Or(all[i].K8sRole, c.Scrape.K8sRole)
 	}
 	return all
 }
