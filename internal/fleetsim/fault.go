@@ -31,7 +31,8 @@ func (f *Fleet) worker(i int) (*worker, error) {
 	return f.workers[i], nil
 }
 
-// SetSpeed makes a worker's steps take 1/factor of their time, from its next step on.
+// SetSpeed makes a worker's steps take 1/factor of their time, from its next step on: its GPUs are that much faster in everything and
+// draw the same power.
 func (f *Fleet) SetSpeed(worker int, factor float64) error {
 	w, err := f.worker(worker)
 	if err == nil {

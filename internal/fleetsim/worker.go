@@ -51,7 +51,8 @@ type worker struct {
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
-	stepDemand         physics.Demand // without noise
+	stepDemand         physics.Demand // at its clock, without noise
+	stepSpeed          float64        // of the GPUs in it
 
 	toldEvictions   int64 // of the pool's
 	countsEvictions bool  // the engine's page has them
@@ -114,7 +115,9 @@ func (w *worker) begin(now time.Duration) {
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
-	w.stepEnd = now + max(time.Duration(w.paced()*factor/w.speed*float64(time.Second)), 1)
+	seconds := w.paced() / w.speed
+	w.stepSpeed = w.stepDemand.Seconds / seconds
+	w.stepEnd = now + max(time.Duration(seconds*factor*float64(time.Second)), 1)
 }
 
 // plan fills the step that starts now. A request that finds no block preempts itself when it is the newest; if that leaves the step empty,
@@ -163,7 +166,8 @@ func (w *worker) process() int { return int(w.truth.sums.Faults.Restarts) }
 
 // divide plays the game of the phases over the step in progress, which takes the given time.
 func (w *worker) divide(seconds float64) physics.DemandShares {
-	return w.cost.Divide(w.stepDemand, w.stepWork, seconds/w.stepDemand.Seconds)
+	pace := physics.Pace{Noise: seconds * w.stepSpeed / w.stepDemand.Seconds, Speed: w.stepSpeed}
+	return w.cost.Divide(w.stepDemand, w.stepWork, pace)
 }
 
 // inFlight is the elapsed part of the step in progress, s.

@@ -63,7 +63,7 @@ func TestDemandKeepsItsBounds(t *testing.T) {
 	works := everyWork()
 	everyCost(t, func(name string, m *Cost, gpu GPU) {
 		for _, w := range works {
-			s := m.SplitDemand(w, 1)
+			s := m.split(w, 1)
 			d := &s.Step
 			if watts := d.Joules / d.Seconds / m.tp; watts > m.power.limit*slack || watts < gpu.Idle {
 				t.Fatalf("%s: %+v: %g W", name, w, watts)

@@ -79,7 +79,7 @@ func TestSplitDemandAddsUp(t *testing.T) {
 	m := costOf(t, "h200", "llama-3-70b", "vllm", bf16, 4)
 	w := onePrompt(900)
 	w.DecodeSequences, w.DecodeContext, w.Adapters = 40, 40*1200, 3
-	s := m.SplitDemand(w, 1.04)
+	s := m.split(w, 1.04)
 	clean := m.Demand(w)
 	if math.Abs(s.Step.Seconds/clean.Seconds-1.04) > 1e-12 || math.Abs(s.Step.Joules/clean.Joules-1.04) > 1e-12 || s.Step.Tensor != clean.Tensor {
 		t.Errorf("noise: %+v of %+v", s.Step, clean)

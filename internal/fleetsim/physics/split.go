@@ -2,22 +2,6 @@ package physics
 
 import "math"
 
-// Shares divides a step of the given length (noise included) between prefill and decode, in seconds.
-type Shares struct {
-	Prefill, Decode float64 // phi_P, phi_D: add up to the step
-	Low, High       float64 // marginal and stand-alone cost of the prefill, in rising order
-	DecodeAlone     float64 // counterfactual step t(0, n, c)
-}
-
-// Split plays the two-player game {prefill, decode} of the step; all values carry the step's own noise.
-func (m *Cost) Split(w Work, clean, actual float64) Shares {
-	s := m.SplitDemand(w, actual/clean)
-	return Shares{
-		Prefill: s.Prefill.Seconds, Decode: s.Decode.Seconds,
-		Low: s.Low.Seconds, High: s.High.Seconds, DecodeAlone: s.DecodeAlone,
-	}
-}
-
 // Amounts are the quantities of a step that are divided between the phases; units as in Demand.
 type Amounts struct{ Seconds, Joules, Tensor, SM, DRAM float64 }
 
@@ -29,15 +13,19 @@ type DemandShares struct {
 	DecodeAlone     float64 // seconds of the counterfactual step without prefill
 }
 
-// SplitDemand plays the game for every amount at once. The noise scale is the step's length over its length without noise: time,
-// energy and SM activity grow with it, the work of tensor pipes and memory does not.
-func (m *Cost) SplitDemand(w Work, noiseScale float64) DemandShares {
-	return m.Divide(m.Demand(w), w, noiseScale)
+// Pace is how the length of a step differs from that of its demand.
+type Pace struct {
+	// Noise is the length relative to the demand's at that speed: time, energy and SM activity grow with it, the work of tensor pipes,
+	// memory and links does not, but for that no unit is busy for longer than the step.
+	Noise float64
+	// Speed is that of the GPUs, all their units alike: at 2 the step takes half the time and, at the same power, half the energy and half
+	// the activity-seconds, for the same operations and bytes.
+	Speed float64
 }
 
-// Divide is SplitDemand for a step whose demand without noise is known.
-func (m *Cost) Divide(whole Demand, w Work, noiseScale float64) DemandShares {
-	whole = whole.noisy(noiseScale)
+// Divide plays the two-player game {prefill, decode} of a step whose demand is known, for every amount at once.
+func (m *Cost) Divide(whole Demand, w Work, pace Pace) DemandShares {
+	whole = whole.at(pace)
 	all := whole.amounts()
 	switch {
 	case w.DecodeSequences == 0:
@@ -45,8 +33,8 @@ func (m *Cost) Divide(whole Demand, w Work, noiseScale float64) DemandShares {
 	case w.PrefillTokens == 0:
 		return DemandShares{Step: whole, Decode: all, DecodeAlone: whole.Seconds}
 	}
-	decode := m.without(w.DecodeOnly(), whole.ClockRatio).noisy(noiseScale).amounts()
-	alone := m.without(w.PrefillOnly(), whole.ClockRatio).noisy(noiseScale).amounts()
+	decode := m.without(w.DecodeOnly(), whole.ClockRatio).at(pace).amounts()
+	alone := m.without(w.PrefillOnly(), whole.ClockRatio).at(pace).amounts()
 	s := DemandShares{Step: whole, DecodeAlone: decode.Seconds}
 	s.divide(&all, &alone, &decode)
 	return s
@@ -79,11 +67,15 @@ func (s *DemandShares) divide(all, alone, decode *Amounts) {
 	share(all.DRAM, alone.DRAM, decode.DRAM, &s.Prefill.DRAM, &s.Decode.DRAM, &s.Low.DRAM, &s.High.DRAM)
 }
 
-// noisy is the demand of the same step stretched by the noise.
-func (d Demand) noisy(scale float64) Demand {
-	d.Seconds *= scale
-	d.Joules *= scale
-	d.SM *= scale
+// at is the demand of the same step at a pace.
+func (d Demand) at(p Pace) Demand {
+	stretch := p.Noise / p.Speed
+	d.Seconds *= stretch
+	d.Joules *= stretch
+	d.SM *= stretch
+	d.Tensor = math.Min(d.Tensor/p.Speed, d.SM)
+	d.DRAM = math.Min(d.DRAM/p.Speed, d.Seconds)
+	d.NVLink = math.Min(d.NVLink/p.Speed, d.Seconds)
 	return d
 }
 
