@@ -29,10 +29,12 @@ func newRenderer(host, version string) *renderer {
 // sheet is the points of one resource at one time.
 type sheet struct {
 	*renderer
-	now     pcommon.Timestamp
-	scope   pmetric.ScopeMetrics
-	metrics map[string]pmetric.Metric
+	now   pcommon.Timestamp
+	scope pmetric.ScopeMetrics
 }
+
+// usualMetrics is how many metrics an agent has.
+const usualMetrics = 24
 
 func (r *renderer) sheet(out pmetric.Metrics, resource pcommon.Map, now time.Time) *sheet {
 	rm := out.ResourceMetrics().AppendEmpty()
@@ -40,16 +42,20 @@ func (r *renderer) sheet(out pmetric.Metrics, resource pcommon.Map, now time.Tim
 	sm := rm.ScopeMetrics().AppendEmpty()
 	sm.Scope().SetName(metadata.ScopeName)
 	sm.Scope().SetVersion(r.version)
-	return &sheet{renderer: r, now: pcommon.NewTimestampFromTime(now), scope: sm, metrics: make(map[string]pmetric.Metric)}
+	sm.Metrics().EnsureCapacity(usualMetrics)
+	return &sheet{renderer: r, now: pcommon.NewTimestampFromTime(now), scope: sm}
 }
 
-// metric returns the metric of a name, as the vocabulary has it.
+// metric returns the metric of a name, as the vocabulary has it. A sheet has few, and most points are of the one before.
 func (s *sheet) metric(name string) pmetric.Metric {
-	if m, ok := s.metrics[name]; ok {
-		return m
+	all := s.scope.Metrics()
+	for i := all.Len() - 1; i >= 0; i-- {
+		if m := all.At(i); m.Name() == name {
+			return m
+		}
 	}
 	declared := s.table[name]
-	m := s.scope.Metrics().AppendEmpty()
+	m := all.AppendEmpty()
 	m.SetName(name)
 	m.SetUnit(declared.Unit)
 	m.SetDescription(declared.Description)
@@ -63,7 +69,6 @@ func (s *sheet) metric(name string) pmetric.Metric {
 	default:
 		m.SetEmptyGauge()
 	}
-	s.metrics[name] = m
 	return m
 }
 

@@ -25,6 +25,7 @@ type fleet struct {
 	looked   time.Time
 
 	mu     sync.Mutex
+	pass   int // of polls
 	agents []*agent
 	slots  *slots
 	silent []owner.Process // that have NIXL and no telemetry
@@ -40,13 +41,20 @@ func newFleet(cfg *Config, render *renderer, tell *reporter, finder *owner.Finde
 	}
 }
 
-// poll reads all rings.
+// idleAfter is how long a ring is silent before it is polled every maxPoll only, which NIXL's own interval allows.
+const idleAfter = 10 * time.Second
+
+// passes is in how many polls every ring is read.
+func (f *fleet) passes() int { return int(maxPoll / f.cfg.PollInterval) }
+
+// poll reads the rings, of the idle ones some in turn.
 func (f *fleet) poll(now time.Time, s *nixl.Scratch) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	events := 0
-	for _, a := range f.agents {
-		if a.ring == nil || !a.looked {
+	events, turns := 0, f.passes()
+	f.pass++
+	for i, a := range f.agents {
+		if a.ring == nil || !a.looked || now.Sub(a.lastEvent) >= idleAfter && (f.pass+i)%turns != 0 {
 			continue
 		}
 		t := a.poll(now, &f.cfg.Sources.Buffer, s, func(a *agent) { f.bury(a, now) })

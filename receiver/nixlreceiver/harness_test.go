@@ -180,7 +180,12 @@ func (r *rig) after(d time.Duration) {
 	r.poll()
 }
 
-func (r *rig) poll() { r.fleet.poll(r.now, r.scratch) }
+// poll reads all rings, the idle ones as well.
+func (r *rig) poll() {
+	for range r.fleet.passes() {
+		r.fleet.poll(r.now, r.scratch)
+	}
+}
 
 func (r *rig) survey() { r.fleet.survey(r.now) }
 

@@ -182,7 +182,9 @@ func (r *nixlReceiver) Shutdown(ctx context.Context) error {
 		r.cancel = nil
 		// What was taken out of the rings since the last collection is told as well.
 		now := r.clock.Now()
-		r.fleet.poll(now, new(nixl.Scratch))
+		for range r.fleet.passes() {
+			r.fleet.poll(now, new(nixl.Scratch))
+		}
 		r.deliver(ctx, r.collect.collect(now))
 		r.saved.save(ctx, r.fleet)
 		r.fleet.close()
