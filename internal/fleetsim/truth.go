@@ -61,7 +61,7 @@ type Truth struct {
 	DraftedTokens  int64 `json:"drafted_tokens"`  // proposed by speculative decoding
 	AcceptedTokens int64 `json:"accepted_tokens"` // the part of DraftedTokens that was kept
 
-	TTFT  Latency `json:"ttft_seconds"`
+	TTFT  Latency `json:"ttft_seconds"` // of the first token a client has, be its request lost later or sent again
 	ITL   Latency `json:"itl_seconds"`
 	E2E   Latency `json:"e2e_seconds"`
 	Queue Latency `json:"queue_seconds"` // arrival to first scheduled
