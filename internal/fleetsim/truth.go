@@ -56,10 +56,10 @@ type Truth struct {
 	// OpenRequests have arrived and are not over: arrived = finished + rejected + lost + failed + open. On a worker or pool it is what is
 	// there now, prompts and answers that are handed over on either side, and nothing adds up.
 	OpenRequests int64 `json:"open_requests"`
-	Preemptions      int64 `json:"preemptions"`
-	PromptTokens     int64 `json:"prompt_tokens"` // of requests whose first token has appeared
-	CachedTokens     int64 `json:"cached_tokens"` // the part of PromptTokens found in the prefix cache
-	OutputTokens     int64 `json:"output_tokens"`
+	Preemptions  int64 `json:"preemptions"`
+	PromptTokens int64 `json:"prompt_tokens"` // of requests whose first token has appeared
+	CachedTokens int64 `json:"cached_tokens"` // the part of PromptTokens found in the prefix cache
+	OutputTokens int64 `json:"output_tokens"`
 
 	DraftedTokens  int64 `json:"drafted_tokens"`  // proposed by speculative decoding
 	AcceptedTokens int64 `json:"accepted_tokens"` // the part of DraftedTokens that was kept
