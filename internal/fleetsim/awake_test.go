@@ -19,6 +19,15 @@ func checkAwake(t *testing.T, f *Fleet) {
 	}
 }
 
+// checkRequests accounts for every request that has arrived.
+func checkRequests(t testing.TB, f *Fleet) {
+	t.Helper()
+	x := f.Truth()
+	if over := x.FinishedRequests + x.RejectedRequests + x.Faults.LostRequests + x.Faults.FailedRequests; x.ArrivedRequests != over+x.OpenRequests || x.OpenRequests < 0 {
+		t.Fatalf("at %s: %d arrived, %d over, %d open", f.now, x.ArrivedRequests, over, x.OpenRequests)
+	}
+}
+
 // cramped is one prefill and one decode worker with hardly more blocks than the longest request needs.
 func cramped(engineName string) Config {
 	cfg := split(engineName, 1, 1)

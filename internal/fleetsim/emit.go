@@ -143,7 +143,10 @@ func (w *worker) bookFirstToken(r *request) {
 		t.CachedTokens += int64(r.cachedTokens)
 	}
 	if w.role != Prefill {
-		w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+		if !r.begun {
+			r.begun = true
+			w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+		}
 		if w.frontEnd != nil {
 			w.frontEnd.FirstToken(r.toldClient())
 		}

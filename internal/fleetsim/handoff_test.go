@@ -148,6 +148,7 @@ func TestCachedPrefixIsNotFetched(t *testing.T) {
 func checkAllBlocks(t *testing.T, f *Fleet, drained bool) {
 	t.Helper()
 	checkAwake(t, f)
+	checkRequests(t, f)
 	for _, w := range f.workers {
 		checkBlocks(t, w)
 		pinned := 0

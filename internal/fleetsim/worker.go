@@ -41,7 +41,8 @@ type worker struct {
 	kv         *kvLedger     // nil unless the pool is audited
 
 	kvTraffic
-	down bool
+	down      bool
+	downSince time.Duration
 
 	inbox []*request // arrived; the engine core looks between steps only
 
@@ -192,6 +193,9 @@ func (w *worker) remainder(now time.Duration) remainder {
 	part, step := w.elapsed(now)
 	t := &w.truth.sums
 	r := remainder{inFlightSeconds: w.inFlight(now), inFlightJoules: part * step.Joules}
+	if w.down {
+		r.downSeconds = (now - w.downSince).Seconds()
+	}
 	r.idleJoules = max(0, now.Seconds()-t.BusySeconds-t.AbandonedSeconds-r.inFlightSeconds) * w.cost.IdlePower()
 	return r
 }

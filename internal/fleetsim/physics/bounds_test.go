@@ -40,7 +40,7 @@ func everyWork() []Work {
 	for _, p := range []float64{0, 1, 16, 200, 2000, 16000} {
 		for _, n := range []int{0, 1, 17, 64, 300} {
 			for _, context := range []float64{50, 1000, 20000} {
-				for _, rows := range []int{1, 8} {
+				for _, rows := range []int{1, 8, 60} {
 					var w Work
 					if p > 0 {
 						w = onePrompt(p)

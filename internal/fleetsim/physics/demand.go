@@ -45,14 +45,14 @@ func (m *Cost) step(w Work, decodeRows int) (s step) {
 		s.attentionTensor += m.layers * work / m.attnPeak
 	}
 	if w.DecodeContext > 0 {
-		m.decodeAttention(&s, w.DecodeContext, 1)
+		m.decodeAttention(&s, w.DecodeContext, float64(decodeRows)/float64(w.DecodeSequences), 1)
 	}
 	if m.draftShare > 0 && w.DecodeSequences > 0 && decodeRows > w.DecodeSequences {
 		// Every further token of a sequence took one pass of the draft model over all sequences.
 		n := float64(w.DecodeSequences)
 		share := m.draftShare * (float64(decodeRows)/n - 1)
 		m.matrices(&s, n, n, share)
-		m.decodeAttention(&s, w.DecodeContext, share)
+		m.decodeAttention(&s, w.DecodeContext, 1, share)
 	}
 	if w.Adapters > 0 {
 		bytes := float64(w.Adapters) * m.adapterBytes
@@ -106,14 +106,15 @@ func (m *Cost) matrices(s *step, rows, outputs, share float64) {
 	s.productTiles += share * (c.tensorFLOPs + max(outputs, tileRows)*m.headFLOPs) / m.peakFLOPS
 }
 
-// decodeAttention adds the attention of decodes.
-func (m *Cost) decodeAttention(s *step, tokens, share float64) {
+// decodeAttention adds the attention of decodes with so many rows each: their keys and values are read once for all rows, which many rows
+// make a matter of arithmetic, at the best rate of prefill attention.
+func (m *Cost) decodeAttention(s *step, tokens, rows, share float64) {
 	bytes := tokens * m.kvLayerByte
-	flops := share * m.layers * tokens * m.attnFLOPs
-	s.context += share * m.layers * m.attnDecode.at(bytes)
+	flops := tokens * rows * m.attnFLOPs
+	s.context += share * m.layers * max(m.attnDecode.at(bytes), flops/(m.attnRate.atHi*m.stack.KernelEfficiency))
 	s.bytes += share * m.layers * bytes
-	s.flops += flops
-	s.contextTensor += flops / m.attnPeak
+	s.flops += share * m.layers * flops
+	s.contextTensor += share * m.layers * flops / m.attnPeak
 }
 
 // timing is a step at one clock, in seconds on one GPU.

@@ -53,7 +53,7 @@ func TestPowerOfKernelClasses(t *testing.T) {
 // contextOnly is the power of a GPU that does nothing but decode attention.
 func (m *Cost) contextOnly(tokens float64) float64 {
 	var s step
-	m.decodeAttention(&s, tokens, 1)
+	m.decodeAttention(&s, tokens, 1, 1)
 	d := m.finish(&s)
 	return d.Joules / d.Seconds
 }
