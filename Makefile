@@ -58,7 +58,7 @@ $(TOOLS)/%: internal/tools/go.mod
 test: build ## Everything that must hold: unit, race, lifecycle, golden, end to end, YAML, README commands
 	$(GO) test -race ./...
 	CGO_ENABLED=0 $(GO) test ./receiver/nvmlreceiver/...
-	$(GO) -C tests test -race -count=1 ./accuracy ./e2e
+	$(GO) -C tests test -race -count=1 ./accuracy ./nixl ./e2e
 
 .PHONY: test-gpu
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
@@ -105,3 +105,4 @@ engines: ## Install a real vLLM (CPU), serve a tiny model, record its pages
 .PHONY: bench
 bench: ## Benchmarks of the hot paths, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) -C tests test -run '^$$' -bench . ./nixl
