@@ -16,7 +16,7 @@ const (
 // simulated time, as known by now, the latest KVSlices of them. The rest of a slice's cached block-seconds is dead or open.
 type UsefulSlices struct {
 	First   int       `json:"first"` // number of the first one, from 0: older ones are forgotten
-	Seconds []float64 `json:"block_seconds"`
+	Seconds []float64 `json:"block_seconds,omitempty"`
 }
 
 // add adds block-seconds to a slice, if that is not forgotten.

@@ -74,6 +74,9 @@ func TestDemandKeepsItsBounds(t *testing.T) {
 			if d.ClockRatio > 1 || d.ClockRatio < gpu.LowestClock/gpu.BoostClock/slack {
 				t.Fatalf("%s: %+v: clock ratio %g", name, w, d.ClockRatio)
 			}
+			if s.Low.Seconds < 0 || s.Low.Joules < -1e-12*d.Joules {
+				t.Errorf("%s: %+v: bounds from %g s and %g J", name, w, s.Low.Seconds, s.Low.Joules)
+			}
 			for what, a := range map[string][2]float64{
 				"seconds": {s.Prefill.Seconds, s.Decode.Seconds}, "joules": {s.Prefill.Joules, s.Decode.Joules},
 				"tensor": {s.Prefill.Tensor, s.Decode.Tensor}, "SM": {s.Prefill.SM, s.Decode.SM}, "DRAM": {s.Prefill.DRAM, s.Decode.DRAM},

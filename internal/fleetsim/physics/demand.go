@@ -30,14 +30,15 @@ func (m *Cost) Demand(w Work) Demand {
 	if w.PrefillTokens+decodeRows == 0 {
 		return Demand{ClockRatio: 1}
 	}
-	s := m.step(w, decodeRows)
+	var s step
+	m.collect(&s, &w, decodeRows)
 	return m.finish(&s)
 }
 
-// step puts the parts of a step together, of which there is at least one row.
-func (m *Cost) step(w Work, decodeRows int) (s step) {
+// collect puts the parts of a step together; it has at least one row.
+func (m *Cost) collect(s *step, w *Work, decodeRows int) {
 	rows := float64(w.PrefillTokens + decodeRows)
-	m.matrices(&s, rows, float64(decodeRows+w.PrefillOutputs), 1)
+	m.matrices(s, rows, float64(decodeRows+w.PrefillOutputs), 1)
 	if w.PrefillContext > 0 {
 		work := w.PrefillContext * m.attnFLOPs
 		s.attention = m.layers * work / (m.attnRate.at(work) * m.stack.KernelEfficiency)
@@ -45,14 +46,18 @@ func (m *Cost) step(w Work, decodeRows int) (s step) {
 		s.attentionTensor += m.layers * work / m.attnPeak
 	}
 	if w.DecodeContext > 0 {
-		m.decodeAttention(&s, w.DecodeContext, float64(decodeRows)/float64(w.DecodeSequences), 1)
+		each := 1.0
+		if decodeRows != w.DecodeSequences {
+			each = float64(decodeRows) / float64(w.DecodeSequences)
+		}
+		m.decodeAttention(s, w.DecodeContext, each, 1)
 	}
 	if m.draftShare > 0 && w.DecodeSequences > 0 && decodeRows > w.DecodeSequences {
 		// Every further token of a sequence took one pass of the draft model over all sequences.
 		n := float64(w.DecodeSequences)
 		share := m.draftShare * (float64(decodeRows)/n - 1)
-		m.matrices(&s, n, n, share)
-		m.decodeAttention(&s, w.DecodeContext, 1, share)
+		m.matrices(s, n, n, share)
+		m.decodeAttention(s, w.DecodeContext, 1, share)
 	}
 	if w.Adapters > 0 {
 		bytes := float64(w.Adapters) * m.adapterBytes
@@ -61,7 +66,6 @@ func (m *Cost) step(w Work, decodeRows int) (s step) {
 	}
 	s.host = m.stack.StepOverhead + float64(w.DecodeSequences+w.PrefillSequences)*m.stack.Sequence
 	s.launch = m.launch(w.PrefillTokens, decodeRows)
-	return s
 }
 
 // launch is the time the host takes to launch a step's kernels, 0 when a recorded graph does.
@@ -111,7 +115,7 @@ func (m *Cost) matrices(s *step, rows, outputs, share float64) {
 func (m *Cost) decodeAttention(s *step, tokens, rows, share float64) {
 	bytes := tokens * m.kvLayerByte
 	flops := tokens * rows * m.attnFLOPs
-	s.context += share * m.layers * max(m.attnDecode.at(bytes), flops/(m.attnRate.atHi*m.stack.KernelEfficiency))
+	s.context += share * m.layers * max(m.attnDecode.at(bytes), flops*m.attnSeconds)
 	s.bytes += share * m.layers * bytes
 	s.flops += share * m.layers * flops
 	s.contextTensor += share * m.layers * flops / m.attnPeak

@@ -1,7 +1,5 @@
 package physics
 
-import "math"
-
 // Amounts are the quantities of a step that are divided between the phases; units as in Demand.
 type Amounts struct{ Seconds, Joules, Tensor, SM, DRAM float64 }
 
@@ -25,7 +23,7 @@ type Pace struct {
 
 // Divide plays the two-player game {prefill, decode} of a step whose demand is known, for every amount at once.
 func (m *Cost) Divide(whole Demand, w Work, pace Pace) DemandShares {
-	whole = whole.at(pace)
+	whole.run(pace)
 	all := whole.amounts()
 	switch {
 	case w.DecodeSequences == 0:
@@ -33,8 +31,8 @@ func (m *Cost) Divide(whole Demand, w Work, pace Pace) DemandShares {
 	case w.PrefillTokens == 0:
 		return DemandShares{Step: whole, Decode: all, DecodeAlone: whole.Seconds}
 	}
-	decode := m.without(w.DecodeOnly(), whole.ClockRatio).at(pace).amounts()
-	alone := m.without(w.PrefillOnly(), whole.ClockRatio).at(pace).amounts()
+	decode := m.without(w.DecodeOnly(), whole.ClockRatio, pace)
+	alone := m.without(w.PrefillOnly(), whole.ClockRatio, pace)
 	s := DemandShares{Step: whole, DecodeAlone: decode.Seconds}
 	s.divide(&all, &alone, &decode)
 	return s
@@ -42,14 +40,16 @@ func (m *Cost) Divide(whole Demand, w Work, pace Pace) DemandShares {
 
 // without is the demand of a step without its other phase. A lower clock makes the same work occupy tensor pipes and SMs for longer, so
 // that both count at the clock of the whole step; time and energy are those of the step as it would have run.
-func (m *Cost) without(w Work, clockRatio float64) Demand {
+func (m *Cost) without(w Work, clockRatio float64, pace Pace) Amounts {
 	d := m.Demand(w)
 	if d.ClockRatio != clockRatio {
-		s := m.step(w, w.decodeRows())
+		var s step
+		m.collect(&s, &w, w.decodeRows())
 		t := s.at(1 / clockRatio)
 		d.Tensor, d.SM = t.tensor, t.busy
 	}
-	return d
+	d.run(pace)
+	return d.amounts()
 }
 
 // divide fills the shares of every amount from the three coalitions.
@@ -58,7 +58,7 @@ func (s *DemandShares) divide(all, alone, decode *Amounts) {
 		marginal := v - vD
 		*prefill = (vP + marginal) / 2
 		*rest = v - *prefill
-		*low, *high = math.Min(marginal, vP), math.Max(marginal, vP)
+		*low, *high = min(marginal, vP), max(marginal, vP)
 	}
 	share(all.Seconds, alone.Seconds, decode.Seconds, &s.Prefill.Seconds, &s.Decode.Seconds, &s.Low.Seconds, &s.High.Seconds)
 	share(all.Joules, alone.Joules, decode.Joules, &s.Prefill.Joules, &s.Decode.Joules, &s.Low.Joules, &s.High.Joules)
@@ -67,18 +67,21 @@ func (s *DemandShares) divide(all, alone, decode *Amounts) {
 	share(all.DRAM, alone.DRAM, decode.DRAM, &s.Prefill.DRAM, &s.Decode.DRAM, &s.Low.DRAM, &s.High.DRAM)
 }
 
-// at is the demand of the same step at a pace.
-func (d Demand) at(p Pace) Demand {
-	stretch := p.Noise / p.Speed
+// run turns the demand into that of the same step at a pace.
+func (d *Demand) run(p Pace) {
+	stretch, slower := p.Noise, 1.0
+	if p.Speed != 1 {
+		slower = 1 / p.Speed
+		stretch *= slower
+	}
 	d.Seconds *= stretch
 	d.Joules *= stretch
 	d.SM *= stretch
-	d.Tensor = math.Min(d.Tensor/p.Speed, d.SM)
-	d.DRAM = math.Min(d.DRAM/p.Speed, d.Seconds)
-	d.NVLink = math.Min(d.NVLink/p.Speed, d.Seconds)
-	return d
+	d.Tensor = min(d.Tensor*slower, d.SM)
+	d.DRAM = min(d.DRAM*slower, d.Seconds)
+	d.NVLink = min(d.NVLink*slower, d.Seconds)
 }
 
-func (d Demand) amounts() Amounts {
+func (d *Demand) amounts() Amounts {
 	return Amounts{Seconds: d.Seconds, Joules: d.Joules, Tensor: d.Tensor, SM: d.SM, DRAM: d.DRAM}
 }
