@@ -318,7 +318,7 @@ func TestRequireGPU(t *testing.T) {
 		b := newBench(t, template(t, "h100", 1), busy())
 		b.fault(sim.System, "nvmlInit_v2", sim.Fault{Delay: sim.Forever})
 		r, err := b.try(must, true)
-		assert.ErrorContains(t, err, "require_gpu is set and NVML has not answered within call_timeout, which is 500ms")
+		assert.ErrorContains(t, err, "require_gpu is set and nvmlInit_v2 has not returned within call_timeout, which is 500ms")
 		require.NoError(t, b.state.ClearFaults())
 		r.stop()
 	})

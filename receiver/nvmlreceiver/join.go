@@ -3,6 +3,7 @@ package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/r
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"sync"
@@ -68,6 +69,9 @@ func (j *joiner) refresh(ctx context.Context) {
 	}
 	if ctx.Err() != nil {
 		return
+	}
+	if err != nil {
+		err = fmt.Errorf("no GPU has its pods: %s: %w; let the collector's user read the socket, or set pod_resources::socket to \"\"", j.socket, err)
 	}
 	j.tell.aside("kubelet", err)
 	j.mu.Lock()

@@ -58,7 +58,7 @@ func TestALibraryThatLacksNearlyEverything(t *testing.T) {
 	assert.Equal(t, 1, n)
 	d, err := lib.ByIndex(0)
 	require.NoError(t, err)
-	id, err := d.Identity()
+	id, err := d.Identity(func() {})
 	require.NoError(t, err)
 	assert.Equal(t, "GPU-poor", id.UUID)
 	missing := func(err error) { assert.Equal(t, gpu.FunctionNotFound, gpu.CodeOf(err), err) }
@@ -69,7 +69,7 @@ func TestALibraryThatLacksNearlyEverything(t *testing.T) {
 	missing(d.Fields(make([]gpu.Field, 1)))
 	_, err = d.Performance([]uint32{gpu.GPMSM})
 	missing(err)
-	_, err = d.Samples(gpu.UtilizationSamples)
+	_, err = d.Samples(gpu.UtilizationBuffer)
 	missing(err)
 	_, err = lib.Events(d)
 	missing(err)

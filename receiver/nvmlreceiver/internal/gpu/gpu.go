@@ -31,8 +31,9 @@ type System struct {
 
 // Device is a GPU or a MIG device.
 type Device interface {
-	// Identity asks the driver who the device is; it is also the cheapest proof that the handle is good.
-	Identity() (Identity, error)
+	// Identity asks the driver who the device is; it is also the cheapest proof that the handle is good. It takes several calls, and
+	// calling is called before each, so that one that blocks can be told from many that are slow.
+	Identity(calling func()) (Identity, error)
 	// Read asks one question and puts the answer into r.
 	Read(q Question, r *Reading) error
 	// Fields asks for field values in one call. The error is that of the call; each field has its own in Code.
@@ -41,8 +42,9 @@ type Device interface {
 	Instances() ([]Device, error)
 	// Performance begins to sample GPM metrics, or says NotSupported. A MIG device samples its GPU instance.
 	Performance(ids []uint32) (Performance, error)
-	// Samples opens one of the driver's buffers of samples.
-	Samples(kind SampleKind) (Samples, error)
+	// Samples opens one of the driver's buffers of samples: UtilizationBuffer, percent of time a kernel ran; MemoryBuffer, percent of
+	// time device memory was read or written; PowerBuffer, mW.
+	Samples(q Question) (Samples, error)
 }
 
 // Identity says who a device is. What the driver does not tell is empty.
@@ -69,16 +71,6 @@ type Performance interface {
 	// Close frees the samples.
 	Close()
 }
-
-// SampleKind is one of the buffers that nvmlDeviceGetSamples reads.
-type SampleKind int
-
-// The buffers, by nvmlSamplingType_t.
-const (
-	PowerSamples       SampleKind = 0 // mW
-	UtilizationSamples SampleKind = 1 // percent of time a kernel ran
-	MemorySamples      SampleKind = 2 // percent of time device memory was read or written
-)
 
 // Samples reads a buffer of the driver. Its methods do not allocate.
 type Samples interface {
