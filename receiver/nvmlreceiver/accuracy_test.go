@@ -71,7 +71,7 @@ func newDesk(t testing.TB, model string, change func(*Config)) *desk {
 	d.work(time.Millisecond, load{power: 100})
 
 	lib := gonvml.NewHost().Library(gputest.BuildStub(t))
-	require.NoError(t, lib.Open())
+	require.NoError(t, lib.Open(func() {}))
 	t.Cleanup(func() { require.NoError(t, lib.Close()) })
 	device, err := lib.ByIndex(0)
 	require.NoError(t, err)

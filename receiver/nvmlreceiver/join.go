@@ -81,7 +81,7 @@ func (j *joiner) refresh(ctx context.Context) {
 
 // emit adds allocations and processes to the page of a device of this GPU.
 func (j *joiner) emit(e *emitter, of gpu.Identity) {
-	if j.kubelet != nil {
+	if e.on(signal.GPUAllocation) {
 		j.emitAllocations(e, of)
 	}
 	if e.got[gpu.Processes] {

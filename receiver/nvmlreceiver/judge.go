@@ -15,7 +15,7 @@ var (
 )
 
 // muteError is that no question of a collection was answered.
-func muteError(t tally) error { return fmt.Errorf("%w: no question: %w", errLost, t.last) }
+func muteError(t tally) error { return fmt.Errorf("%w any question: %w", errLost, t.last) }
 
 // brokenError marks the codes that mean more than the question they answer.
 func brokenError(err error) (marked error, is bool) {

@@ -115,8 +115,7 @@ func (m *manager) initialise(ctx context.Context) error {
 		return nil
 	}
 	lib := m.open()
-	m.guard.enter(gpu.Init)
-	err := lib.Open()
+	err := lib.Open(func() { m.guard.enter(gpu.Init) })
 	m.guard.leave()
 	if err != nil {
 		return err

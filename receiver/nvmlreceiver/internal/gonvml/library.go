@@ -38,7 +38,8 @@ func (h *Host) Library(path string) gpu.Library {
 // A library that cannot be initialised must not stay: after an update of the driver the next attempt must find the new one. go-nvml
 // does not let go of one that it has tried, and a function that it has called ties the library to the process. So it is tried by a
 // handle of our own first.
-func (h *Host) acquire(path string) (nvml.Interface, handle, error) {
+func (h *Host) acquire(path string, calling func()) (nvml.Interface, handle, error) {
+	calling() // another receiver's initialisation may hold the lock
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.users > 0 && h.path != path {
@@ -49,7 +50,7 @@ func (h *Host) acquire(path string) (nvml.Interface, handle, error) {
 	if err != nil {
 		return nil, handle{}, err
 	}
-	if err := h.initialise(own, path); err != nil {
+	if err := h.initialise(own, path, calling); err != nil {
 		own.close()
 		return nil, handle{}, err
 	}
@@ -58,7 +59,7 @@ func (h *Host) acquire(path string) (nvml.Interface, handle, error) {
 }
 
 // initialise has go-nvml initialise the library of the handle.
-func (h *Host) initialise(own handle, path string) error {
+func (h *Host) initialise(own handle, path string, calling func()) error {
 	var missing []string
 	for _, symbol := range required() {
 		if !own.has(symbol) {
@@ -68,16 +69,19 @@ func (h *Host) initialise(own handle, path string) error {
 	if len(missing) > 0 {
 		return &gpu.Error{Function: "dlsym", Code: gpu.FunctionNotFound, Detail: path + " lacks " + strings.Join(missing, ", ")}
 	}
+	calling()
 	if ret := own.call("nvmlInit_v2"); ret != 0 {
 		return fail("nvmlInit", ret)
 	}
 	if h.users == 0 {
 		h.path, h.nvml = path, nvml.New(nvml.WithLibraryPath(path))
 	}
+	calling()
 	if ret := h.nvml.Init(); ret != nvml.SUCCESS {
 		_ = h.nvml.Shutdown() // of the handle's initialisation; then go-nvml lets go of the library
 		return fail("nvmlInit", int(ret))
 	}
+	calling()
 	if ret := own.call("nvmlShutdown"); ret != 0 { // go-nvml has its own now
 		return errors.Join(fail("nvmlShutdown", ret), h.shutdown())
 	}
@@ -120,8 +124,8 @@ type library struct {
 
 var _ gpu.Library = (*library)(nil)
 
-func (l *library) Open() error {
-	api, fast, err := l.host.acquire(l.path)
+func (l *library) Open(calling func()) error {
+	api, fast, err := l.host.acquire(l.path, calling)
 	if err != nil {
 		return err
 	}

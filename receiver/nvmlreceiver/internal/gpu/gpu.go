@@ -6,8 +6,9 @@ import "time"
 
 // Library is one NVML library. Its methods may block for as long as the driver does, so each caller has a thread of its own.
 type Library interface {
-	// Open loads and initialises the library. Each successful Open wants one Close.
-	Open() error
+	// Open loads and initialises the library. Each successful Open wants one Close. It takes several calls, and calling is called
+	// before each.
+	Open(calling func()) error
 	// Close gives the library back. No call may be under way in it.
 	Close() error
 	// System tells versions; what the library does not tell is empty.
