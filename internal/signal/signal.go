@@ -34,7 +34,7 @@ type Metric struct {
 
 // All returns the whole table, ordered by component and then as declared.
 func All() []Metric {
-	return slices.Concat(EngineMetrics(), PhaseMetrics(), GPUMetrics())
+	return slices.Concat(EngineMetrics(), KVEventMetrics(), StepMetrics(), PhaseMetrics(), GPUMetrics())
 }
 
 // Index returns ms by name.

@@ -29,6 +29,7 @@ const (
 type Config struct {
 	ClientConfig confighttp.ClientConfig `mapstructure:",squash"` // timeout: 0 is the smaller of collection_interval and 4 s
 	Scrape       ScrapeConfig            `mapstructure:",squash"`
+	Streams      StreamsConfig           `mapstructure:",squash"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -51,12 +52,16 @@ type ScrapeConfig struct {
 	_ struct{}
 }
 
-// EndpointConfig is one endpoint. In YAML it is either a string, the endpoint, or a map.
+// EndpointConfig is one endpoint. In YAML it is either a string, the endpoint, or a map. Without an endpoint but with a stream nothing
+// is scraped.
 type EndpointConfig struct {
 	Endpoint    string `mapstructure:"endpoint"` // host:port or URL; without a path: /metrics
 	ServiceName string `mapstructure:"service_name"`
 	Fleet       string `mapstructure:"fleet"`
 	Role        string `mapstructure:"role"`
+
+	KVEvents      *KVStreamConfig   `mapstructure:"kv_events"`
+	ForwardPasses *PassStreamConfig `mapstructure:"forward_passes"`
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -75,8 +80,9 @@ type strictClient confighttp.ClientConfig
 // those of the component; its type without methods does not.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
 	var strict struct {
-		Client strictClient `mapstructure:",squash"`
-		Scrape ScrapeConfig `mapstructure:",squash"`
+		Client  strictClient  `mapstructure:",squash"`
+		Scrape  ScrapeConfig  `mapstructure:",squash"`
+		Streams StreamsConfig `mapstructure:",squash"`
 	}
 	if err := conf.Unmarshal(&strict); err != nil {
 		return err
@@ -116,15 +122,29 @@ func (c *Config) Validate() error {
 	if err := checkRole(c.Scrape.Role); err != nil {
 		errs = append(errs, err)
 	}
+	streams := 0
+	for _, e := range c.all() {
+		streams += e.KVEvents.ranks()
+	}
+	errs = append(errs, c.Streams.KVEvents.validate(streams)...)
 	return errors.Join(append(errs, c.validateEndpoints()...)...)
 }
 
 func (c *Config) validateEndpoints() (errs []error) {
-	if c.ClientConfig.Endpoint == "" && len(c.Scrape.Endpoints) == 0 {
+	kv, passes := c.Streams.top()
+	if c.ClientConfig.Endpoint == "" && len(c.Scrape.Endpoints) == 0 && kv == nil && passes == nil {
 		return []error{errors.New("endpoint or endpoints must name at least one engine (got none)")}
 	}
 	seen := make(map[string]string)
 	check := func(key string, e EndpointConfig) {
+		for _, err := range []error{e.KVEvents.validate(), e.ForwardPasses.validate()} {
+			if err != nil {
+				errs = append(errs, fmt.Errorf("%s: %w", key, err))
+			}
+		}
+		if e.Endpoint == "" && (e.KVEvents != nil || e.ForwardPasses != nil) {
+			return
+		}
 		u, err := parseEndpoint(e.Endpoint)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s %w", key, err))
@@ -137,8 +157,8 @@ func (c *Config) validateEndpoints() (errs []error) {
 			errs = append(errs, fmt.Errorf("%s: %w", key, err))
 		}
 	}
-	if c.ClientConfig.Endpoint != "" {
-		check("endpoint", EndpointConfig{Endpoint: c.ClientConfig.Endpoint})
+	if c.ClientConfig.Endpoint != "" || kv != nil || passes != nil {
+		check("endpoint", EndpointConfig{Endpoint: c.ClientConfig.Endpoint, KVEvents: kv, ForwardPasses: passes})
 	}
 	for i, e := range c.Scrape.Endpoints {
 		check(fmt.Sprintf("endpoints[%d]", i), e)
@@ -157,8 +177,8 @@ func checkRole(role string) error {
 // all returns every endpoint, with the defaults filled in.
 func (c *Config) all() []EndpointConfig {
 	var all []EndpointConfig
-	if c.ClientConfig.Endpoint != "" {
-		all = append(all, EndpointConfig{Endpoint: c.ClientConfig.Endpoint})
+	if kv, passes := c.Streams.top(); c.ClientConfig.Endpoint != "" || kv != nil || passes != nil {
+		all = append(all, EndpointConfig{Endpoint: c.ClientConfig.Endpoint, KVEvents: kv, ForwardPasses: passes})
 	}
 	all = append(all, c.Scrape.Endpoints...)
 	for i := range all {

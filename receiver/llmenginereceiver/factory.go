@@ -14,7 +14,11 @@ import (
 
 // NewFactory returns the factory of the llm_engine receiver.
 func NewFactory() receiver.Factory {
-	return receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithMetrics(createMetrics, metadata.MetricsStability))
+	shared := newFleets()
+	create := func(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
+		return newReceiver(set, cfg.(*Config), next, systemClock{}, shared)
+	}
+	return receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithMetrics(create, metadata.MetricsStability))
 }
 
 func createDefaultConfig() component.Config {
@@ -31,9 +35,6 @@ func createDefaultConfig() component.Config {
 			MaxBodyBytes:       16 << 20,
 			MaxSeries:          20_000,
 		},
+		Streams: defaultStreams(),
 	}
-}
-
-func createMetrics(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
-	return newReceiver(set, cfg.(*Config), next, systemClock{})
 }

@@ -149,7 +149,7 @@ func startRig(t *testing.T, next consumer.Metrics, change func(*Config), endpoin
 	if next == nil {
 		next = r.sink
 	}
-	made, err := newReceiver(set, cfg, next, r.clock)
+	made, err := newReceiver(set, cfg, next, r.clock, newFleets())
 	require.NoError(t, err)
 	require.NoError(t, made.Start(context.Background(), r.host))
 	t.Cleanup(func() {
@@ -248,7 +248,7 @@ func (r *rig) find(name string) (pmetric.Metric, bool) {
 // startableReceiver makes a receiver that the test starts itself.
 func startableReceiver(t *testing.T, cfg *Config) *engineReceiver {
 	t.Helper()
-	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop(), newHandClock())
+	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop(), newHandClock(), newFleets())
 	require.NoError(t, err)
 	return r
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
 	"strconv"
 	"sync"
@@ -34,13 +35,16 @@ type engineReceiver struct {
 	telemetry *metadata.TelemetryBuilder
 	obsreport *receiverhelper.ObsReport
 	hostname  string
+	fleets    *fleets
+
+	streams *streams // nil before Start
 
 	cancel context.CancelFunc // nil before Start
 	client *http.Client
 	loops  sync.WaitGroup
 }
 
-func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c clock) (*engineReceiver, error) {
+func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c clock, f *fleets) (*engineReceiver, error) {
 	dialects, err := dialect.Load()
 	if err != nil {
 		return nil, err
@@ -60,7 +64,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 		set.Logger.Debug("The host has no name, so host.name is left out", zap.Error(err))
 	}
 	return &engineReceiver{
-		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
+		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname, fleets: f,
 	}, nil
 }
 
@@ -76,16 +80,26 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	endpoints := r.cfg.all()
 	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, len(endpoints))
 	pool := newBuffers(pooledBuffers)
-	targets := make([]*target, len(endpoints))
+	targets := make([]*target, len(endpoints)) // nil for those that are not scraped
 	for i, e := range endpoints {
+		if e.Endpoint == "" || !r.cfg.Streams.Pages.Enabled {
+			continue
+		}
 		if targets[i], err = r.newTarget(e, client, tell, pool); err != nil {
 			return err
 		}
 	}
+	if r.streams, err = r.newStreams(endpoints, targets, tell); err != nil {
+		return err
+	}
 	r.client = client
 	running, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel
+	r.streams.run(running, r.cfg.Scrape.CollectionInterval)
 	for i, t := range targets {
+		if t == nil {
+			continue
+		}
 		delay := r.cfg.Scrape.InitialDelay + phase(i, len(targets), r.cfg.Scrape.CollectionInterval)
 		r.loops.Go(func() { t.run(running, delay, r.cfg.Scrape.CollectionInterval, r.deliver) })
 	}
@@ -102,14 +116,7 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %w", err)
 	}
-	port, err := strconv.ParseInt(u.Port(), 10, 64)
-	if err != nil {
-		return nil, fmt.Errorf("endpoint must have a port (got %q)", u.Port())
-	}
-	id := exposition.Identity{Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role}
-	if isLocal(u.Hostname(), r.hostname) {
-		id.Host = r.hostname
-	}
+	id := r.identify(u, e)
 	return &target{
 		url: u, name: id.Instance(), client: client, clock: r.clock, timeout: r.cfg.timeout(), maxBytes: r.cfg.Scrape.MaxBodyBytes,
 		buffers: pool, tell: tell, version: newVersionReader(r.loops.Go),
@@ -120,8 +127,19 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	}, nil
 }
 
+// identify says what is known of an endpoint without asking it. parseEndpoint has checked the port.
+func (r *engineReceiver) identify(u *url.URL, e EndpointConfig) exposition.Identity {
+	port, _ := strconv.ParseInt(u.Port(), 10, 64)
+	id := exposition.Identity{Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role}
+	if isLocal(u.Hostname(), r.hostname) {
+		id.Host = r.hostname
+	}
+	return id
+}
+
 // deliver hands points to the pipeline. What it refuses is dropped and counted: the next scrape has the totals again.
 func (r *engineReceiver) deliver(ctx context.Context, t *target, metrics pmetric.Metrics) {
+	r.streams.observe(t, metrics)
 	n := metrics.DataPointCount()
 	ctx = r.obsreport.StartMetricsOp(ctx)
 	err := r.next.ConsumeMetrics(ctx, metrics)
@@ -137,6 +155,7 @@ func (r *engineReceiver) Shutdown(context.Context) error {
 	if r.cancel != nil {
 		r.cancel()
 		r.loops.Wait()
+		r.streams.stop()
 		r.client.CloseIdleConnections()
 	}
 	r.telemetry.Shutdown()

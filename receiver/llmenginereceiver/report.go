@@ -32,6 +32,9 @@ type reporter struct {
 	last    map[*target]*standing
 	targets int
 	failing int
+
+	streams  map[string]*streamStanding
+	troubled int // streams
 }
 
 // standing is what was last said of a target.
@@ -47,6 +50,7 @@ type standing struct {
 func newReporter(telemetry *metadata.TelemetryBuilder, logger *zap.Logger, c clock, host component.Host, targets int) *reporter {
 	return &reporter{
 		telemetry: telemetry, logger: logger, clock: c, host: host, targets: targets, last: make(map[*target]*standing, targets),
+		streams: make(map[string]*streamStanding),
 	}
 }
 
@@ -113,6 +117,9 @@ func (r *reporter) log(t *target, s *standing, why *failure) {
 // status reports when the number of failing targets changes: a recoverable error while there is one, and OK when there is none.
 func (r *reporter) status(t *target, why *failure) {
 	switch {
+	case r.failing == 0 && r.troubled > 0:
+		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
+			fmt.Errorf("all endpoints answer; %d of %d streams are in trouble", r.troubled, len(r.streams))))
 	case r.failing == 0:
 		componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
 	case why != nil:

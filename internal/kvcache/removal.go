@@ -1,0 +1,76 @@
+package kvcache
+
+// removal is blocks that were removed one after another. Engines tell most of them in events of one block.
+type removal struct {
+	hashes []uint64
+	tier   Tier
+	group  int
+}
+
+// Remove takes away one copy of each block.
+func (x *Index) Remove(hashes []uint64, tier Tier, group int) {
+	x.endRun()
+	r := &x.removal
+	if len(r.hashes) > 0 && (tier != r.tier || group != r.group) {
+		x.endRemoval()
+	}
+	r.tier, r.group = tier, group
+	for len(hashes) > 0 {
+		n := min(len(hashes), maxRun-len(r.hashes))
+		r.hashes = append(r.hashes, hashes[:n]...)
+		if hashes = hashes[n:]; len(r.hashes) == maxRun {
+			x.endRemoval()
+		}
+	}
+}
+
+func (x *Index) endRemoval() {
+	r := &x.removal
+	if len(r.hashes) == 0 {
+		return
+	}
+	defer x.fleet.lock().unlock()
+	x.touch(r.hashes, r.tier, r.group)
+	x.totals.Removed[r.tier] += uint64(len(r.hashes))
+	for _, hash := range r.hashes {
+		i := x.find(keyOf(hash, r.tier, r.group))
+		switch {
+		case i != none && x.slots.at(i).live():
+			x.leave(i, r.tier)
+		case x.refused[r.tier] > 0:
+			x.refused[r.tier]--
+			x.totals.Resident[r.tier]--
+		default:
+			x.totals.UnknownRemovals++
+		}
+	}
+	r.hashes = r.hashes[:0]
+	x.resync()
+}
+
+// touch reads what many blocks are about to need. The reads do not wait for each other, as those of one block after another do, so
+// that memory answers them together.
+func (x *Index) touch(hashes []uint64, tier Tier, group int) {
+	var entries [touchedAtOnce]uint64
+	var sum uint64
+	for len(hashes) > 0 {
+		n := min(len(hashes), touchedAtOnce)
+		for i, hash := range hashes[:n] {
+			h := mix(keyOf(hash, tier, group))
+			entries[i] = x.table.entries[h>>32&x.table.mask]
+			if tier == GPU {
+				sum += x.seen.young[x.seen.line(h)] + x.seen.old[x.seen.line(h)]
+			}
+		}
+		for _, e := range entries[:n] {
+			if e != 0 {
+				sum += x.slots.at(uint32(e) - 1).key
+			}
+		}
+		hashes = hashes[n:]
+	}
+	x.touched = sum
+}
+
+// touchedAtOnce is more than the reads that a processor has under way.
+const touchedAtOnce = 64

@@ -1,0 +1,248 @@
+package kvcache
+
+// Stored is an event: blocks of one sequence, each the child of the one before.
+type Stored struct {
+	Hashes    []uint64
+	Parent    uint64 // of the first; if HasParent
+	HasParent bool
+	Tokens    int // a block
+	Tier      Tier
+	Group     int
+	Secondary bool // of a KV cache group other than the one that stands for the sequence
+}
+
+// run is a sequence of blocks that were stored together. Engines split it into events of one block (SGLang) or of many.
+type run struct {
+	hashes []uint64
+	first  Stored // its Hashes are not used
+}
+
+// Store takes a BlockStored event.
+func (x *Index) Store(e Stored) {
+	if len(e.Hashes) == 0 {
+		return
+	}
+	x.endRemoval()
+	r := &x.run
+	if n := len(r.hashes); n > 0 {
+		f := &r.first
+		joins := e.HasParent && e.Parent == r.hashes[n-1] && e.Tier == f.Tier && e.Group == f.Group && e.Tokens == f.Tokens
+		if !joins {
+			x.endRun()
+		}
+	}
+	for hashes := e.Hashes; len(hashes) > 0; {
+		if len(r.hashes) == 0 {
+			r.first = e
+			r.first.Hashes = nil
+		}
+		n := min(len(hashes), maxRun-len(r.hashes))
+		r.hashes = append(r.hashes, hashes[:n]...)
+		hashes = hashes[n:]
+		if len(r.hashes) == maxRun {
+			e.Parent, e.HasParent = r.hashes[maxRun-1], true
+			x.endRun()
+		}
+	}
+}
+
+// EndBatch takes in what Store and Remove have collected. What is stored in another batch is another run.
+func (x *Index) EndBatch() {
+	x.endRemoval()
+	x.endRun()
+}
+
+func (x *Index) endRun() {
+	r := &x.run
+	if len(r.hashes) == 0 {
+		return
+	}
+	x.totals.Stored[r.first.Tier] += uint64(len(r.hashes))
+	if r.first.Tier == GPU {
+		x.storeRun()
+	} else {
+		for _, hash := range r.hashes {
+			if i, _ := x.claim(keyOf(hash, r.first.Tier, r.first.Group)); i == none {
+				x.refuse(r.first.Tier)
+			} else {
+				x.arrive(i, r.first.Tier, r.tokens())
+			}
+		}
+	}
+	r.hashes = r.hashes[:0]
+}
+
+func (r *run) tokens() uint16 { return uint16(min(max(r.first.Tokens, 0), 1<<16-1)) }
+
+// growth is what a run is to the sequence above it.
+type growth int
+
+const (
+	request growth = iota // a request that found the sequence in the cache
+	chunk                 // the next chunk of the prompt that was being computed
+	output                // tokens generated at its end
+)
+
+// Hits emit no event: a run below a sequence shows that somebody found it. But the engine also stores blocks below a sequence while
+// it computes that very request. Such a run starts at a block that nothing was stored below yet, soon after it: a block of output
+// takes Tokens steps, and a chunk of a prompt one.
+const (
+	outputBlocks    = 2   // an output run has at most so many (more than 1 with speculative decoding)
+	secondsPerToken = 0.1 // of the slowest decode
+	leastPause      = 1.0 // seconds
+	mostOutputPause = 30.0
+)
+
+func (x *Index) growth(parent uint32) growth {
+	p := x.slots.at(parent)
+	if p.flags&flagChild != 0 {
+		return request
+	}
+	pause := seconds(x.tick - p.at)
+	if len(x.run.hashes) <= outputBlocks && pause <= min(max(leastPause, secondsPerToken*float64(x.run.first.Tokens)), mostOutputPause) {
+		return output
+	}
+	if pause <= leastPause {
+		return chunk
+	}
+	return request
+}
+
+// storeRun takes in a run of GPU blocks: it counts their references and those of the sequence above them, and moves them to the front
+// of the recency list, first block last. So the list is in the order in which engines evict: the last block of a sequence first.
+func (x *Index) storeRun() {
+	r := &x.run
+	parent, kind := none, request
+	if r.first.HasParent {
+		parent = x.find(keyOf(r.first.Parent, GPU, r.first.Group))
+	}
+	if parent != none && !x.slots.at(parent).live() {
+		parent = none
+	}
+	x.touch(r.hashes, GPU, r.first.Group)
+	if parent != none {
+		kind = x.growth(parent)
+		x.slots.at(parent).flags |= flagChild
+	}
+	defer x.fleet.lock().unlock()
+	x.sequence = x.sequence[:0]
+	for n, above := len(r.hashes), parent; n > 0; n-- {
+		above = x.storeBlock(r.hashes[len(r.hashes)-n], above, kind)
+	}
+	// The sequence is needed from its last block on.
+	for i, j := 0, len(x.sequence)-1; i < j; i, j = i+1, j-1 {
+		x.sequence[i], x.sequence[j] = x.sequence[j], x.sequence[i]
+	}
+	stored := len(x.sequence)
+	if kind == request {
+		x.climb(parent)
+	}
+	if !r.first.Secondary {
+		x.measure(stored, kind)
+	}
+	x.refresh()
+	x.bound()
+}
+
+// storeBlock takes in one block below another, and returns its slot.
+func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
+	r := &x.run
+	key := keyOf(hash, GPU, r.first.Group)
+	i, found := x.claim(key)
+	if i == none {
+		x.refuse(GPU)
+		return none
+	}
+	s := x.slots.at(i)
+	if !r.first.Secondary {
+		s.flags |= flagPrimary
+		x.explain(hash, s, found, kind)
+	}
+	if above != none {
+		p := x.slots.at(above)
+		s.parent, s.parentGen = above, p.generation
+		p.flags |= flagChild
+	} else {
+		s.parent = none
+	}
+	s.flags |= flagGPU
+	if !s.live() {
+		s.flags &^= flagChild
+	}
+	x.arrive(i, GPU, r.tokens())
+	x.sequence = append(x.sequence, i)
+	return i
+}
+
+// climb adds a block and its ancestors to the sequence, as far as they are resident.
+func (x *Index) climb(i uint32) {
+	for range maxChain {
+		if i == none {
+			return
+		}
+		s := x.slots.at(i)
+		if !s.live() {
+			return
+		}
+		x.sequence = append(x.sequence, i)
+		s.epoch = x.epoch
+		if s.parent == none || x.slots.at(s.parent).generation != s.parentGen {
+			return
+		}
+		i = s.parent
+	}
+}
+
+// measure counts the stack depths of the sequence: of the blocks stored, unless they are output, and of those found above them. A
+// block was in use for as long as one below it.
+func (x *Index) measure(stored int, kind growth) {
+	var latest uint32
+	depth := 0
+	for n, i := range x.sequence {
+		s := x.slots.at(i)
+		if n >= stored {
+			x.totals.HitTokens += uint64(s.tokens)
+		} else if kind == output {
+			continue
+		}
+		x.references++
+		if !x.sampled(s.key) {
+			continue
+		}
+		x.weight += 1 << x.level
+		if s.pos == 0 {
+			x.totals.Reuse.Counts[len(x.totals.Reuse.Bounds)] += 1 << x.level
+			continue
+		}
+		if s.pos > latest {
+			latest = s.pos
+			depth = x.list.newer(latest)<<x.level + 1
+		}
+		x.totals.Reuse.Add(float64(depth), 1<<x.level)
+	}
+}
+
+// refresh moves the sequence to the front of the list.
+func (x *Index) refresh() {
+	for _, i := range x.sequence {
+		s := x.slots.at(i)
+		if s.pos != 0 {
+			x.list.drop(s.pos)
+			s.pos = 0
+		} else if !x.sampled(s.key) {
+			continue
+		}
+		if x.list.full() {
+			x.list.compact(x.move)
+		}
+		s.pos = x.list.push()
+	}
+}
+
+func (x *Index) move(place func(uint32) uint32) {
+	for i := range x.slots.used {
+		if s := x.slots.at(i); s.pos != 0 {
+			s.pos = place(s.pos)
+		}
+	}
+}

@@ -1,0 +1,146 @@
+package kvcache
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// hitRatio is that of an LRU cache of so many blocks, for the bounds of the histogram.
+func hitRatio(h Histogram, bound int) float64 {
+	var hits uint64
+	for _, c := range h.Counts[:bound+1] {
+		hits += c
+	}
+	return float64(hits) / float64(h.Count())
+}
+
+// feed stores single blocks of Zipf-like popularity with a share of new ones; each is evicted at once, so that every use is a store.
+func feed(x *Index, seed uint64, n int) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	fresh := uint64(1) << 40
+	hash := make([]uint64, 1)
+	for i := range n {
+		x.At(float64(i) * 40)
+		if hash[0] = uint64(math.Exp(rng.Float64() * math.Log(200_000))); rng.IntN(3) == 0 {
+			fresh++
+			hash[0] = fresh
+		}
+		x.Store(Stored{Hashes: hash, Tokens: 16})
+		x.Remove(hash, GPU, 0)
+	}
+}
+
+// TestSampledStackDepths is the bar of SHARDS: at most 0.02 off at ten sizes, over ten seeds.
+func TestSampledStackDepths(t *testing.T) {
+	worst := 0.0
+	for seed := range uint64(10) {
+		exact := NewIndex(testSettings(), true)
+		sampling := testSettings()
+		sampling.ExactBlocks, sampling.SampledBlocks = 40_000, 32<<10
+		sampling.MemoryLimit = 8 << 20
+		sampled := NewIndex(sampling, true)
+		feed(exact, seed, 200_000)
+		feed(sampled, seed, 200_000)
+		require.Equal(t, 1.0, exact.State().SamplingRate)
+		require.Less(t, sampled.State().SamplingRate, 1.0)
+		a, b := exact.Totals().Reuse, sampled.Totals().Reuse
+		require.InEpsilon(t, a.Count(), b.Count(), 0.02)
+		for i := range 10 {
+			bound := 6 + 2*i // 512 blocks to 256k; what the sample misses is put below, which is up to 0.05 off there
+			worst = max(worst, math.Abs(hitRatio(a, bound)-hitRatio(b, bound)))
+		}
+		checkInvariants(t, sampled)
+	}
+	t.Logf("largest error of the hit ratio: %.4f", worst)
+	assert.Less(t, worst, 0.02)
+}
+
+// TestLittleMemorySamplesAndThenRefuses fills an index far over its limit.
+func TestLittleMemorySamplesAndThenRefuses(t *testing.T) {
+	set := testSettings()
+	set.MemoryLimit = MinMemory
+	x := NewIndex(set, true)
+	feed(x, 1, 100_000)
+	assert.Less(t, x.State().SamplingRate, 1.0)
+	assert.Zero(t, x.Totals().Refused, "ghosts are recycled first")
+	checkInvariants(t, x)
+
+	limit := int(x.slots.limit)
+	hashes := make([]uint64, 2*limit)
+	for i := range hashes {
+		hashes[i] = uint64(i) + 1<<50
+	}
+	x.Store(Stored{Hashes: hashes, Tokens: 16})
+	got := x.Totals()
+	assert.Equal(t, int64(2*limit), got.Resident[GPU], "blocks without memory count all the same")
+	assert.Equal(t, uint64(limit), got.Refused)
+	checkInvariants(t, x)
+	x.Remove(hashes, GPU, 0)
+	got = x.Totals()
+	assert.Zero(t, got.Resident[GPU])
+	assert.Zero(t, got.UnknownRemovals)
+	x.Clear()
+	assert.Equal(t, 1.0, x.State().SamplingRate)
+	checkInvariants(t, x)
+}
+
+func TestMemoryOfAMillionLiveBlocks(t *testing.T) {
+	set := testSettings()
+	set.MemoryLimit = 64 << 20
+	x := NewIndex(set, true)
+	hashes := make([]uint64, 32)
+	for i := range uint64(1_000_000 / 32) {
+		x.At(float64(i) / 100)
+		for j := range hashes {
+			hashes[j] = mix(i*32 + uint64(j))
+		}
+		x.Store(Stored{Hashes: hashes, Tokens: 16})
+	}
+	got := x.Totals()
+	assert.Equal(t, int64(1_000_000), got.Resident[GPU])
+	assert.Zero(t, got.Refused)
+	s := x.State()
+	t.Logf("%.1f MiB, %.0f bytes a block", float64(s.Bytes)/(1<<20), float64(s.Bytes)/1e6)
+	assert.Less(t, s.Bytes, 64<<20)
+	assert.Equal(t, 1.0, s.SamplingRate)
+}
+
+func TestSeen(t *testing.T) {
+	f := newSeen(1<<20, time.Minute)
+	f.begin(0)
+	for k := range uint64(20_000) {
+		f.put(mix(k), 10)
+	}
+	wrong := 0
+	for k := range uint64(20_000) {
+		before, reset := f.has(mix(k))
+		require.True(t, before)
+		require.False(t, reset)
+		if before, _ := f.has(mix(k + 1<<32)); before {
+			wrong++
+		}
+	}
+	assert.Less(t, wrong, 200, "at most 1 %% is wrongly seen")
+	f.reset(20)
+	before, reset := f.has(mix(1))
+	assert.True(t, before && reset)
+	f.put(mix(1), 21)
+	before, reset = f.has(mix(1))
+	assert.True(t, before && !reset)
+	f.put(mix(2), 100)
+	f.put(mix(3), 200)
+	before, _ = f.has(mix(1))
+	assert.False(t, before, "two spans later it is forgotten")
+	assert.Equal(t, 100.0, f.horizon(200))
+
+	small := newSeen(128, time.Hour)
+	for k := range uint64(10_000) {
+		small.put(mix(k), float64(k))
+	}
+	assert.Less(t, small.horizon(10_000), 200.0, "a filter that is full forgets sooner, and says so")
+}

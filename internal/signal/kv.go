@@ -1,0 +1,77 @@
+package signal // import "github.com/otelcol-inference/otelcol-inference/internal/signal"
+
+// Metrics of the llm_engine receiver from KV cache events.
+const (
+	KVBlockStored    = "llm.engine.kv_cache.block.stored"
+	KVBlockRemoved   = "llm.engine.kv_cache.block.removed"
+	KVBlockResident  = "llm.engine.kv_cache.block.resident"
+	KVBlockResidence = "llm.engine.kv_cache.block.residence"
+	KVReuseDistance  = "llm.engine.kv_cache.reuse.distance"
+	KVReuseTokens    = "llm.engine.kv_cache.reuse.tokens"
+	KVStoredTokens   = "llm.engine.kv_cache.stored.tokens"
+	KVRegretTokens   = "llm.engine.kv_cache.regret.tokens"
+	KVRoutingTokens  = "llm.engine.kv_cache.routing_miss.tokens"
+	KVEventsKnown    = "llm.engine.kv_cache.events.known"
+	KVSamplingRate   = "llm.engine.kv_cache.reuse.sampling_rate"
+	KVSeenHorizon    = "llm.engine.kv_cache.seen.horizon"
+	KVDuplicates     = "llm.kv_cache.duplicate.tokens"
+	KVDuplicateRatio = "llm.kv_cache.duplicate.ratio"
+	Coverage         = "llm.estimate.coverage"
+	SourceMissing    = "llm.source.missing"
+	SourceMessages   = "llm.source.messages"
+	SourceLost       = "llm.source.lost"
+	SourceConnected  = "llm.source.connected"
+)
+
+// Point attributes of what comes from streams.
+const (
+	AttrMissCause  = "llm.miss.cause"
+	AttrSource     = "llm.source"
+	AttrSourceHint = "llm.source.hint"
+	AttrOutcome    = "outcome"
+)
+
+// Values of AttrSource.
+const (
+	SourceKVEvents      = "kv_events"
+	SourceForwardPasses = "forward_passes"
+)
+
+// Values of AttrEstimate for what the receiver derives.
+const (
+	EstimateKVReuse      = "kv_reuse"
+	EstimateKVDuplicates = "kv_duplicates"
+)
+
+// KVEventMetrics lists what the llm_engine receiver makes of KV cache events, and says of its streams.
+func KVEventMetrics() []Metric {
+	const c = "llm_engine"
+	tier, source := []string{AttrCacheTier}, []string{AttrSource}
+	return []Metric{
+		{KVBlockStored, Sum, "{block}", tier, c, "Blocks that were stored: gpu, cpu, disk or external."},
+		{KVBlockRemoved, Sum, "{block}", tier, c, "Blocks that were evicted. A cache that is cleared evicts none."},
+		{KVBlockResident, UpDownCounter, "{block}", tier, c,
+			"Blocks that are there, copies counted. Left out while events are missing that may have changed it."},
+		{KVBlockResidence, Histogram, "s", tier, c, "Storing of a block to its eviction."},
+		{KVReuseDistance, Histogram, "{block}", nil, c,
+			"LRU stack depth of every prompt block that was looked for: it is a hit in a cache of so many blocks. The last bucket has the blocks never seen, and those farther than its bound."},
+		{KVReuseTokens, Sum, "{token}", nil, c,
+			"Tokens of blocks that requests found, as far as events show it. A request that stores no block shows nothing."},
+		{KVStoredTokens, Sum, "{token}", []string{AttrMissCause}, c,
+			"Tokens stored, by why they were not there: compulsory (not seen within the horizon), capacity (evicted), reset (the cache was cleared), loaded (from a lower tier), concurrent (two requests at once), generated (output, no miss), unknown (events are missing)."},
+		{KVRegretTokens, Sum, "{token}", nil, c, "Tokens stored again within the horizon of their block's eviction."},
+		{KVRoutingTokens, Sum, "{token}", nil, c, "Tokens stored while another worker of the fleet held their block. They are among those stored."},
+		{KVEventsKnown, Gauge, "1", nil, c, "1 while the resident blocks are known, 0 after lost events until the cache is cleared or has turned over."},
+		{KVSamplingRate, Gauge, "1", nil, c, "Share of the blocks whose stack depth is measured; 1 is exact."},
+		{KVSeenHorizon, Gauge, "s", nil, c, "How far back a forgotten block still counts as seen."},
+		{KVDuplicates, Gauge, "{token}", nil, c, "Tokens that workers of the fleet hold beyond the first copy. On the resource of the fleet, with its coverage."},
+		{KVDuplicateRatio, Gauge, "1", nil, c, "Share of the fleet's cached blocks that are further copies."},
+		{Coverage, Gauge, "1", []string{AttrEstimate}, c,
+			"Share of the needed input that was seen. kv_reuse: hit tokens of events over those of the engine's counter, or the other way round when events show more; kv_duplicates: workers whose blocks are known over the workers of the fleet."},
+		{SourceMissing, Gauge, "1", []string{AttrSource, AttrSourceHint}, c, "1 for an input that would sharpen an estimate and is off, with what turns it on."},
+		{SourceMessages, Sum, "{message}", []string{AttrSource, AttrOutcome}, c,
+			"Messages of a stream: taken, replayed, duplicate, malformed (all or a part), misframed, version, invalid."},
+		{SourceLost, Sum, "{message}", source, c, "Messages that are lost for good, as the gaps in their numbers show."},
+		{SourceConnected, Gauge, "1", source, c, "1 while a stream's publisher is connected."},
+	}
+}

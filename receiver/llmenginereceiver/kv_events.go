@@ -1,0 +1,129 @@
+package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
+
+import (
+	"math"
+	"sync"
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
+	"github.com/otelcol-inference/otelcol-inference/internal/kvevents"
+	"github.com/otelcol-inference/otelcol-inference/internal/zmqsub"
+)
+
+// farClock is how far an engine's clock may be from ours before its times are taken for garbage.
+const farClock = time.Hour
+
+// kvStream follows the KV cache of one worker. Its subscriber feeds it, and the loop of the streams reads it.
+type kvStream struct {
+	clock clock
+	state streamState
+
+	mu       sync.Mutex
+	index    *kvcache.Index
+	decoder  kvevents.Decoder
+	started  bool // a message has come
+	replayed bool // the next message was had by replay
+	counts   kvCounts
+}
+
+// kvCounts are numbers of messages.
+type kvCounts struct {
+	taken, replayed, duplicate, malformed, misframed, lost uint64
+}
+
+var _ zmqsub.Handler = (*kvStream)(nil)
+
+func newKVStream(c *KVEventsConfig, memory int, clk clock, state streamState) *kvStream {
+	return &kvStream{clock: clk, state: state, index: kvcache.NewIndex(kvcache.Settings{
+		MemoryLimit: memory, Horizon: c.Horizon, ExactBlocks: c.ExactBlocks, SampledBlocks: c.SampledBlocks, MaxDistance: c.MaxReuseDistance,
+	}, true)}
+}
+
+// kvSink gives the index times that can be believed.
+type kvSink struct {
+	*kvcache.Index
+	now time.Time
+}
+
+// At passes the engine's time on, or ours where it is garbage.
+func (s kvSink) At(seconds float64) {
+	now := float64(s.now.UnixNano()) / 1e9
+	if !(math.Abs(seconds-now) <= farClock.Seconds()) {
+		seconds = now
+	}
+	s.Index.At(seconds)
+}
+
+// Connected is told to the status.
+func (k *kvStream) Connected() { k.state.connected() }
+
+// Disconnected is told to the status.
+func (k *kvStream) Disconnected(why error) { k.state.disconnected(why) }
+
+// Message takes a batch. One that cannot be read, or not all of it, is as good as lost.
+func (k *kvStream) Message(payload []byte) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.started = true
+	report, err := k.decoder.Decode(payload, kvSink{k.index, k.clock.Now()})
+	switch {
+	case err != nil || report.Malformed > 0:
+		k.counts.malformed++
+		k.index.Gap()
+	case k.replayed:
+		k.counts.replayed++
+	default:
+		k.counts.taken++
+	}
+	k.replayed = false
+}
+
+// Lost marks the index as not known.
+func (k *kvStream) Lost(n uint64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.counts.lost += n
+	k.index.Gap()
+}
+
+// Restarted empties the index: a new process has an empty cache.
+func (k *kvStream) Restarted() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.index.Clear()
+}
+
+// Note counts.
+func (k *kvStream) Note(n zmqsub.Note) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch n {
+	case zmqsub.Duplicate:
+		k.counts.duplicate++
+	case zmqsub.Misframed:
+		k.counts.misframed++
+	case zmqsub.Replayed:
+		k.replayed = true
+	}
+}
+
+// kvSnapshot is what there is to say of a stream.
+type kvSnapshot struct {
+	started bool
+	totals  kvcache.Totals
+	state   kvcache.State
+	counts  kvCounts
+}
+
+func (k *kvStream) snapshot() kvSnapshot {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return kvSnapshot{k.started, k.index.Totals(), k.index.State(), k.counts}
+}
+
+// join makes the index part of a fleet's merged view; nil is none.
+func (k *kvStream) join(f *kvcache.Fleet) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.index.Join(f)
+}

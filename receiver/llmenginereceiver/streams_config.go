@@ -1,0 +1,189 @@
+package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
+	"github.com/otelcol-inference/otelcol-inference/internal/zmqsub"
+)
+
+// Bounds and defaults of the streams.
+const (
+	maxRanks            = 1024
+	defaultMemoryLimit  = 64 << 20
+	maxMemoryLimit      = 4 << 30
+	defaultHorizon      = 10 * time.Minute
+	defaultExactBlocks  = 1 << 20
+	defaultSampleBlocks = 1 << 16
+	minSampleBlocks     = 1 << 10
+	maxReuseDistance    = 1 << 26
+	kvRankSuffix        = "_dp" // of ipc endpoints, as in vllm/distributed/kv_events.py
+	passRankSuffix      = "."
+)
+
+// StreamsConfig is what the receiver knows of the streams that engines publish beside their metrics page.
+type StreamsConfig struct {
+	Pages         PagesConfig         `mapstructure:"scrape"`
+	KVEvents      KVEventsConfig      `mapstructure:"kv_events"`
+	ForwardPasses ForwardPassesConfig `mapstructure:"forward_passes"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// PagesConfig switches the scraping of metrics pages.
+type PagesConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// KVEventsConfig holds for all streams of KV cache events. Its stream belongs to the endpoint at the top.
+type KVEventsConfig struct {
+	Stream           KVStreamConfig `mapstructure:",squash"`
+	MemoryLimit      int            `mapstructure:"memory_limit"` // bytes, for all streams of the receiver
+	Horizon          time.Duration  `mapstructure:"horizon"`
+	ExactBlocks      int            `mapstructure:"exact_blocks"`
+	SampledBlocks    int            `mapstructure:"sampled_blocks"`
+	MaxReuseDistance int            `mapstructure:"max_reuse_distance"` // blocks
+	ExpectedWorkers  int            `mapstructure:"expected_workers"`   // of a fleet; 0: those that are seen
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// KVStreamConfig is one engine's stream of KV cache events. In YAML it may be a string, the endpoint.
+type KVStreamConfig struct {
+	Endpoint       string `mapstructure:"endpoint"`
+	ReplayEndpoint string `mapstructure:"replay_endpoint"`
+	Topic          string `mapstructure:"topic"`
+	Ranks          int    `mapstructure:"ranks"` // data-parallel ranks; 0 is one
+}
+
+// ForwardPassesConfig holds for all streams of forward passes. Its stream belongs to the endpoint at the top.
+type ForwardPassesConfig struct {
+	Stream PassStreamConfig `mapstructure:",squash"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// PassStreamConfig is one engine's stream of forward passes. In YAML it may be a string, the endpoint.
+type PassStreamConfig struct {
+	Endpoint string `mapstructure:"endpoint"`
+	Topic    string `mapstructure:"topic"`
+	Ranks    int    `mapstructure:"ranks"`
+}
+
+// UnmarshalText reads a stream that is given as a string.
+func (s *KVStreamConfig) UnmarshalText(text []byte) error {
+	s.Endpoint = string(text)
+	return nil
+}
+
+// UnmarshalText reads a stream that is given as a string.
+func (s *PassStreamConfig) UnmarshalText(text []byte) error {
+	s.Endpoint = string(text)
+	return nil
+}
+
+func defaultStreams() StreamsConfig {
+	return StreamsConfig{
+		Pages: PagesConfig{Enabled: true},
+		KVEvents: KVEventsConfig{
+			MemoryLimit: defaultMemoryLimit, Horizon: defaultHorizon, ExactBlocks: defaultExactBlocks, SampledBlocks: defaultSampleBlocks,
+			MaxReuseDistance: defaultExactBlocks,
+		},
+	}
+}
+
+// top returns the streams of the endpoint at the top, nil where there is none.
+func (c *StreamsConfig) top() (kv *KVStreamConfig, passes *PassStreamConfig) {
+	if c.KVEvents.Stream != (KVStreamConfig{}) {
+		kv = &c.KVEvents.Stream
+	}
+	if c.ForwardPasses.Stream != (PassStreamConfig{}) {
+		passes = &c.ForwardPasses.Stream
+	}
+	return kv, passes
+}
+
+// validate names the key, the bound and the value of each error. streams is the number of streams of KV events.
+func (c *KVEventsConfig) validate(streams int) (errs []error) {
+	between := func(key string, got, least, most int) {
+		if got < least || got > most {
+			errs = append(errs, fmt.Errorf("kv_events: %s must be between %d and %d (got %d)", key, least, most, got))
+		}
+	}
+	between("memory_limit", c.MemoryLimit, max(1, streams)*kvcache.MinMemory, maxMemoryLimit)
+	between("sampled_blocks", c.SampledBlocks, minSampleBlocks, maxReuseDistance)
+	between("exact_blocks", c.ExactBlocks, minSampleBlocks, maxReuseDistance)
+	between("max_reuse_distance", c.MaxReuseDistance, minSampleBlocks, maxReuseDistance)
+	if c.Horizon < time.Second {
+		errs = append(errs, fmt.Errorf("kv_events: horizon must be at least 1s (got %s)", c.Horizon))
+	}
+	if c.ExpectedWorkers < 0 {
+		errs = append(errs, fmt.Errorf("kv_events: expected_workers must be at least 0 (got %d)", c.ExpectedWorkers))
+	}
+	return errs
+}
+
+func checkRanks(ranks int) error {
+	if ranks < 0 || ranks > maxRanks {
+		return fmt.Errorf("ranks must be between 0 and %d (got %d)", maxRanks, ranks)
+	}
+	return nil
+}
+
+func (s *KVStreamConfig) validate() error {
+	if s == nil {
+		return nil
+	}
+	if err := checkRanks(s.Ranks); err != nil {
+		return fmt.Errorf("kv_events: %w", err)
+	}
+	for rank := range s.ranks() {
+		if _, err := zmqsub.ParseEndpoint(s.Endpoint, rank, kvRankSuffix); err != nil {
+			return fmt.Errorf("kv_events: endpoint %w", err)
+		}
+		if s.ReplayEndpoint == "" {
+			continue
+		}
+		if _, err := zmqsub.ParseEndpoint(s.ReplayEndpoint, rank, kvRankSuffix); err != nil {
+			return fmt.Errorf("kv_events: replay_endpoint %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *PassStreamConfig) validate() error {
+	if s == nil {
+		return nil
+	}
+	if err := checkRanks(s.Ranks); err != nil {
+		return fmt.Errorf("forward_passes: %w", err)
+	}
+	for rank := range s.ranks() {
+		if _, err := zmqsub.ParseEndpoint(s.Endpoint, rank, passRankSuffix); err != nil {
+			return fmt.Errorf("forward_passes: endpoint %w", err)
+		}
+	}
+	return nil
+}
+
+func (s *KVStreamConfig) ranks() int {
+	if s == nil {
+		return 0
+	}
+	return cmp.Or(s.Ranks, 1)
+}
+
+func (s *PassStreamConfig) ranks() int {
+	if s == nil {
+		return 0
+	}
+	return cmp.Or(s.Ranks, 1)
+}
