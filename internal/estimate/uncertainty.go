@@ -37,7 +37,7 @@ func (r *Regression) Variance(theta, gradient []float64) (v float64, ok bool) {
 	a, b := make([]float64, m*m), make([]float64, m)
 	for i, fi := range free {
 		for j, fj := range free {
-			a[i*m+j] = r.a[fi*r.n+fj] / (r.scale[fi] * r.scale[fj])
+			a[i*m+j] = r.at(fi, fj) / (r.scale[fi] * r.scale[fj])
 		}
 		b[i] = gradient[fi] / r.scale[fi]
 	}

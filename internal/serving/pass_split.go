@@ -42,6 +42,7 @@ type PassSplit struct {
 	Split
 	// MixedDecodeAlone is how long the window's mixed steps would have taken without prefill, s.
 	MixedDecodeAlone float64
+	Costs            Costs // fitted, 0 while unknown
 }
 
 // Split learns from a window of the given length in seconds and divides it.
@@ -64,6 +65,7 @@ func (s *PassSplitter) Split(p Passes, elapsed float64, running Running) PassSpl
 		return out
 	}
 	mixed, deviation, withheld := s.mixed(p.Mixed)
+	out.Costs = s.costs()
 	if withheld != "" {
 		// All of it: were steps of one phase counted and mixed ones not, the sums would say that prefill is rarer than it is.
 		out.Unattributed, out.Method, out.Withheld = busy, "", withheld
@@ -77,6 +79,12 @@ func (s *PassSplitter) Split(p Passes, elapsed float64, running Running) PassSpl
 	out.MixedDecodeAlone = mixed.decodeAlone
 	out.Confidence = min(maxPassSurety, estimate.Within(0.1, deviation*scale/max(out.Prefill, 1e-9)))
 	return out
+}
+
+// costs are those that both fits found.
+func (s *PassSplitter) costs() Costs {
+	a, b := s.decode.Solve(), s.prefill.Solve()
+	return Costs{Step: a[0], Sequence: a[1], Context: a[2], PrefillStep: b[0], Row: b[1], MixedContext: b[2]}
 }
 
 func (s *PassSplitter) learn(p Passes) {

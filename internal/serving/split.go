@@ -45,6 +45,7 @@ type StepSplit struct {
 	Passes Passes // estimated; without times
 	// Delay is by how much prefill lengthened the mixed steps, s.
 	Delay float64
+	Costs Costs // fitted, 0 while unknown
 }
 
 // Splitter divides a worker's windows between the phases by tier T3 (docs/estimators.md, "Step regression"). It learns the
@@ -115,7 +116,7 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	}
 	out.Prefill, out.Decode = share.value*busy, (1-share.value)*busy
 	out.PrefillLow, out.PrefillHigh = share.low*busy, share.high*busy
-	out.Delay = share.delay * busy
+	out.Delay, out.Costs = share.delay*busy, share.costs
 	out.Method, out.Confidence = MethodStepRegression, share.confidence
 	return out
 }
@@ -125,6 +126,7 @@ type shareOf struct {
 	value, low, high float64 // Shapley value and its bounds
 	delay            float64 // marginal cost in mixed steps
 	confidence       float64
+	costs            Costs
 }
 
 // share is prefill's part of the window's busy time by the fitted costs, in the Shapley sense. With theta the costs of a step
@@ -155,6 +157,7 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share shareOf
 		return share, WithheldUncertain
 	}
 	share.value = min(1, prefill/total)
+	share.costs = Costs{Step: theta[0], Sequence: theta[3], PrefillStep: theta[1], Row: theta[2]}
 	// d(prefill/total)/d(theta), relative to the share
 	gradient := []float64{
 		-mixed/2/prefill - x[0]/total,

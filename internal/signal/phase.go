@@ -27,6 +27,7 @@ const (
 const (
 	InterferenceLost           = "llm.interference.decode.lost"
 	InterferenceDelay          = "llm.interference.decode.delay"
+	InterferenceWait           = "llm.interference.decode.wait"
 	InterferencePerToken       = "llm.interference.itl.per_prefill_token"
 	InterferenceCounterfactual = "llm.interference.itl.without_prefill"
 	InterferenceStalls         = "llm.interference.stall.count"
@@ -113,11 +114,12 @@ func interferenceMetrics(c string) []Metric {
 	return []Metric{
 		{InterferenceLost, Gauge, "1", nil, c, "Share of decode's waiting that co-scheduled prefill caused, over the trailing time."},
 		{InterferenceDelay, Sum, "s", nil, c,
-			"That waiting: seconds by which prefill delayed tokens, summed over sequences. Over the increase of the sum of llm.engine.inter_token.latency it is the share."},
+			"That waiting: seconds by which prefill delayed tokens, summed over sequences. Over llm.interference.decode.wait it is the share, over any time."},
+		{InterferenceWait, Sum, "s", nil, c, "All waiting of decodes for their next token, summed over sequences, in the windows that llm.interference.decode.delay speaks of."},
 		{InterferencePerToken, Gauge, "s/{token}", nil, c, "Inter-token latency that one co-scheduled prefill token adds, over the trailing time."},
 		{InterferenceCounterfactual, Gauge, "s", nil, c, "Mean inter-token latency that would be without co-scheduled prefill, over the trailing time."},
 		{InterferenceStalls, Sum, "{stall}", nil, c, "Steps longer than three times what they would have taken without prefill. From forward passes only."},
 		{InterferenceBias, Gauge, "1", nil, c,
-			"Coefficient of variation of the running requests over the trailing scrapes. Above 0.5 estimates that multiply window means are withheld."},
+			"Coefficient of variation of the running requests over the trailing scrapes. Above 0.5 what prefill costs decode is withheld unless forward passes tell it."},
 	}
 }

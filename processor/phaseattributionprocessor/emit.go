@@ -101,6 +101,7 @@ func emitLatency(b *builder, s *sums) {
 // emitInterference appends what prefill costs decode. The sums are there throughout, and do not grow while it is withheld.
 func emitInterference(b *builder, s *sums, m meddled) {
 	b.sum(signal.InterferenceDelay, b.start).SetDoubleValue(s.delay)
+	b.sum(signal.InterferenceWait, b.start).SetDoubleValue(s.wait)
 	if s.passes {
 		b.sum(signal.InterferenceStalls, b.start).SetIntValue(int64(math.Round(s.stalls)))
 	}

@@ -21,6 +21,16 @@ const (
 	gpuInputs   = gpuAmounts + 1
 )
 
+// newPricer makes the pricer of an amount. A busy GPU draws much the same power whatever it computes, so that joules are expected to
+// go with time; its tensor pipes and its memory are busy in turn. NVML's power sensor is good to 5 %; activity is integrated from
+// samples, and what scatters is the work in a window.
+func newPricer(amount int) *serving.Pricer {
+	if amount == gpuEnergy {
+		return serving.NewPricer(0.2, 0.05)
+	}
+	return serving.NewPricer(1, 0.01)
+}
+
 // activityUnits are the units of gpuTensor and what follows it.
 func activityUnits() [gpuAmounts - 1]string {
 	return [gpuAmounts - 1]string{signal.UnitTensor, signal.UnitSM, signal.UnitDRAM}
@@ -164,10 +174,10 @@ func (s *spending) divide(win window.Window, d division) spent {
 		default:
 			p := s.pricers[set][i]
 			if p == nil {
-				p = serving.NewPricer()
+				p = newPricer(i)
 				s.pricers[set][i] = p
 			}
-			out.amounts[i] = p.Divide(amount, win.Seconds(), d.split.Idle, d.work)
+			out.amounts[i] = p.Divide(amount, win.Seconds(), d.split.Idle, d.work, d.costs)
 		}
 	}
 	return out

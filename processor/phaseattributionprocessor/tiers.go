@@ -20,6 +20,7 @@ type division struct {
 	split   serving.Split
 	work    serving.Passes // counted or estimated; none when not known
 	counted bool           // work is from forward passes
+	costs   serving.Costs  // of time
 	tokens  float64        // prompt tokens computed
 	decoded float64        // tokens decoded
 	// interference is what prefill cost decode in the window; knownInterference is false when that cannot be said.
@@ -47,7 +48,7 @@ func (t *tiers) divide(win window.Window, graphics float64) division {
 		return d
 	}
 	split.Unattributed += win.Seconds() - seen
-	d.split, d.work, d.counted = split.Split, passes, true
+	d.split, d.work, d.costs, d.counted = split.Split, passes, split.Costs, true
 	d.tokens = passes.Prefill.PrefillTokens + passes.Mixed.PrefillTokens
 	d.decoded = passes.Decode.Sequences + passes.Mixed.Sequences
 	d.knownInterference = split.Withheld == ""
@@ -78,7 +79,7 @@ func (t *tiers) byCounters(win window.Window, graphics float64) division {
 	work := workOf(win, seen)
 	sizes := win.Totals[inPromptSize]
 	split := t.steps.Split(work, serving.Buckets{Bounds: sizes.Bounds, Counts: sizes.Counts})
-	d := division{split: split.Split, work: split.Passes, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
+	d := division{split: split.Split, work: split.Passes, costs: split.Costs, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
 	if split.Withheld != "" {
 		d.split = pure(work, d.split, graphics)
 	}

@@ -42,7 +42,8 @@ type sums struct {
 	low      [2]float64      // s of prefill and decode
 	high     [2]float64      //
 	phases   [3]window.Value // latency by latencyOrder
-	delay    float64         // s of decodes
+	delay    float64         // s of decodes that prefill caused
+	wait     float64         // s of decodes, in the same windows
 	stalls   float64         // fractions of a step included
 	passes   bool            // stalls can be seen
 	withheld map[withholding]int64
@@ -198,6 +199,7 @@ func (s *sums) add(win window.Window, d *derived, fade float64) {
 		addLatency(&s.phases[i], win.Totals[key])
 	}
 	s.delay += d.meddled.window.Delay
+	s.wait += d.meddled.window.Wait
 	s.stalls += d.meddled.window.Stalls
 	s.passes = s.passes || d.counted
 	s.gpu.add(win, d, fade)

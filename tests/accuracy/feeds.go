@@ -93,6 +93,27 @@ type gpuFeed struct {
 	gpus         int
 	random       *rand.Rand
 	before, told float64 // J of one GPU
+	history      []toldEnergy
+}
+
+// toldEnergy is a reading of an energy counter.
+type toldEnergy struct {
+	at     int64 // unix nanoseconds
+	joules float64
+}
+
+// remembered bounds the readings kept: the processor's windows end at most this many scrapes ago.
+const remembered = 16
+
+// toldAt is what the counters of all GPUs together showed, in proportion to time between two readings.
+func (f *gpuFeed) toldAt(at int64) float64 {
+	for i := 1; i < len(f.history); i++ {
+		a, b := f.history[i-1], f.history[i]
+		if a.at <= at && at <= b.at {
+			return float64(f.gpus) * (a.joules + (b.joules-a.joules)*float64(at-a.at)/float64(b.at-a.at))
+		}
+	}
+	return 0
 }
 
 // energyNoise is the standard deviation of that factor.
@@ -106,6 +127,10 @@ func newGPUFeed(gpus int, seed uint64) *gpuFeed {
 func (f *gpuFeed) append(md pmetric.Metrics, g fleetsim.GPUTruth, start, now time.Time) {
 	f.told += (g.EnergyJoules - f.before) * max(0, 1+energyNoise*f.random.NormFloat64())
 	f.before = g.EnergyJoules
+	if len(f.history) == remembered {
+		f.history = append(f.history[:0], f.history[1:]...)
+	}
+	f.history = append(f.history, toldEnergy{now.UnixNano(), f.told})
 	for i := range f.gpus {
 		rm := md.ResourceMetrics().AppendEmpty()
 		rm.Resource().Attributes().PutStr(signal.AttrHWID, fmt.Sprintf("GPU-%d", i))

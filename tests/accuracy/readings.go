@@ -65,6 +65,20 @@ func (r readings) metric(m pmetric.Metric) {
 	}
 }
 
+// integral is before the keys of gauges' integrals over time.
+const integral = "integral of "
+
+// integrate adds up the gauges of goodput over the time since it was called last.
+func (r readings) integrate() {
+	if before := r[integral+timeKey]; before > 0 {
+		for _, bound := range []string{signal.BoundLow, signal.BoundMid, signal.BoundHigh} {
+			k := key(signal.Goodput, bound)
+			r[integral+k] += r[k] * (r[timeKey] - before) / 1e9
+		}
+	}
+	r[integral+timeKey] = r[timeKey]
+}
+
 func (r readings) clone() readings { return maps.Clone(r) }
 
 // rise is by how much a sum grew between two marks.

@@ -28,8 +28,8 @@ type mark struct {
 }
 
 const (
-	// warmUp is when the first mark is taken: the fit has its first windows then.
-	warmUp = 2 * time.Minute
+	// warmUpWindows is after how many windows the first mark is taken: the fit has its first ones then.
+	warmUpWindows = 24
 	// markEvery is the length of the windows in which intervals are held to the truth.
 	markEvery = 10 * time.Minute
 )
@@ -62,6 +62,7 @@ type playing struct {
 	fleet  *fleetsim.Fleet
 	epoch  time.Time
 	passes *passFeed
+	gpus   *gpuFeed
 	said   readings
 	seen   map[int64]mark // truth by window boundary, until it is read
 	last   time.Duration  // of the last mark
@@ -78,7 +79,7 @@ func (r *playing) play() (outcome, error) {
 	if err != nil {
 		return outcome{}, err
 	}
-	gpus := newGPUFeed(r.tensorParallel, r.seed)
+	r.gpus = newGPUFeed(r.tensorParallel, r.seed)
 	rng := rand.New(rand.NewPCG(r.seed, 42))
 	end := time.Duration(float64(r.duration) / r.load)
 	var page bytes.Buffer
@@ -100,11 +101,12 @@ func (r *playing) play() (outcome, error) {
 			r.passes.append(md, r.epoch, r.epoch.Add(now))
 		}
 		if r.with.gpus {
-			gpus.append(md, r.fleet.GPU(0), r.epoch, r.epoch.Add(now))
+			r.gpus.append(md, r.fleet.GPU(0), r.epoch, r.epoch.Add(now))
 		}
 		if err := pipeline.ConsumeMetrics(context.Background(), md); err != nil {
 			return outcome{}, err
 		}
+		r.said.integrate()
 		r.mark(now+r.interval >= end)
 	}
 	return r.out, nil
@@ -137,15 +139,20 @@ func (r *playing) mark(last bool) {
 		}
 	}
 	elapsed := time.Duration(at - r.epoch.UnixNano())
-	due := warmUp
+	due := warmUpWindows * r.interval
 	if n := len(r.out.marks); n > 0 {
 		due = time.Duration(n) * markEvery
 	}
 	if elapsed >= due || last && elapsed-r.last >= markEvery/2 {
 		r.last = elapsed
-		m.said = r.said.clone()
+		m.said, m.told = r.said.clone(), r.gpus.toldAt(at)
 		r.out.marks = append(r.out.marks, m)
 	}
+}
+
+// sum is the integral of a gauge over time since the first window.
+func (m mark) sum(metric string, values ...string) float64 {
+	return m.said[integral+key(metric, values...)]
 }
 
 // The objectives that goodput is counted by, in the simulator and in the processor.
