@@ -127,8 +127,45 @@ func (r *Regression) Solve() []float64 {
 			r.theta[i] = next
 		}
 		if moved <= 1e-10*size {
-			break
+			return r.theta
 		}
 	}
+	r.polish()
 	return r.theta
+}
+
+// polish replaces theta, where coordinate descent creeps along a valley of nearly collinear unknowns, by the exact minimum over the
+// unknowns that are not at 0. It stays if that is not positive everywhere.
+func (r *Regression) polish() {
+	free := r.free(r.theta)
+	m := len(free)
+	a, b := make([]float64, m*m), make([]float64, m)
+	for i, fi := range free {
+		for j, fj := range free {
+			a[i*m+j] = r.at(fi, fj) / (r.scale[fi] * r.scale[fj])
+		}
+		b[i] = r.right(fi) / r.scale[fi]
+	}
+	z, ok := solveSymmetric(a, b, m)
+	if !ok {
+		return
+	}
+	for _, v := range z {
+		if !(v >= 0) {
+			return
+		}
+	}
+	for i, fi := range free {
+		r.theta[fi] = z[i] / r.scale[fi]
+	}
+}
+
+// free lists the unknowns that the constraint does not hold at 0.
+func (r *Regression) free(theta []float64) (free []int) {
+	for i := range r.n {
+		if theta[i] > 0 {
+			free = append(free, i)
+		}
+	}
+	return free
 }

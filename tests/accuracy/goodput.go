@@ -15,7 +15,7 @@ const (
 	goodputSlack = 0.05
 )
 
-// goodput holds the published bounds, read every second and added up over a stretch, to the count by the ledger.
+// goodput holds the published bounds, read at every window and added up over a stretch, to the count by the ledger.
 func goodput(o options, report func(result)) error {
 	traffic, duration, loads := "synthetic", traceLength, []float64{0.5, 1}
 	if o.data != "" {
@@ -34,8 +34,8 @@ func goodput(o options, report func(result)) error {
 			from, to := got.marks[i-1], got.marks[i]
 			finished := float64(to.truth.Goodput.Requests - from.truth.Goodput.Requests)
 			met := float64(to.truth.Goodput.Both - from.truth.Goodput.Both)
-			low := to.sum(signal.Goodput, signal.BoundLow) - from.sum(signal.Goodput, signal.BoundLow)
-			high := to.sum(signal.Goodput, signal.BoundHigh) - from.sum(signal.Goodput, signal.BoundHigh)
+			low := to.goodput(signal.BoundLow) - from.goodput(signal.BoundLow)
+			high := to.goodput(signal.BoundHigh) - from.goodput(signal.BoundHigh)
 			stretches++
 			if low-goodputSlack*finished <= met && met <= high+goodputSlack*finished {
 				held++

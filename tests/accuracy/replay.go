@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 )
 
@@ -150,10 +151,8 @@ func (r *playing) mark(last bool) {
 	}
 }
 
-// sum is the integral of a gauge over time since the first window.
-func (m mark) sum(metric string, values ...string) float64 {
-	return m.said[integral+key(metric, values...)]
-}
+// goodput is the integral of llm.goodput over time since the first window, in requests.
+func (m mark) goodput(bound string) float64 { return m.said[integral+key(signal.Goodput, bound)] }
 
 // The objectives that goodput is counted by, in the simulator and in the processor.
 const (
