@@ -144,7 +144,7 @@ func (r *playing) mark(last bool) {
 	if n := len(r.out.marks); n > 0 {
 		due = time.Duration(n) * markEvery
 	}
-	if elapsed >= due || last && elapsed-r.last >= markEvery/2 {
+	if elapsed >= due || last && elapsed-r.last >= markEvery/4 {
 		r.last = elapsed
 		m.said, m.told = r.said.clone(), r.gpus.toldAt(at)
 		r.out.marks = append(r.out.marks, m)
