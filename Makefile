@@ -58,7 +58,7 @@ $(TOOLS)/%: internal/tools/go.mod
 test: build ## Everything that must hold: unit, race, lifecycle, golden, end to end, YAML, README commands
 	$(GO) test -race ./...
 	CGO_ENABLED=0 $(GO) test ./receiver/nvmlreceiver/...
-	$(GO) -C tests test -race -count=1 ./accuracy ./e2e
+	$(GO) -C tests test -race -count=1 ./accuracy ./nixl ./e2e
 
 .PHONY: test-gpu
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
@@ -79,6 +79,7 @@ lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
 generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, docs/vocabulary.md and the distribution's go.mod
 	@for m in $$(git ls-files '*/metadata.yaml'); do (cd $$(dirname $$m) && $(abspath $(TOOLS)/mdatagen) metadata.yaml); done
 	$(GO) run ./internal/signal/vocabulary > docs/vocabulary.md
+	$(GO) run ./internal/dialect/catalogue > docs/engines.md
 	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
 
 .PHONY: accept
@@ -87,6 +88,7 @@ accept: ## Checks on public traces and real expositions (DATA=dir, required)
 	@test -d "$(DATA)" || { echo "accept: DATA=$(DATA) is not a directory" >&2; exit 2; }
 	$(GO) -C tests run ./accuracy -data "$(abspath $(DATA))"
 	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 -run PublicPages -v ./internal/exposition ./internal/fleetsim/engine
+	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 -run PublicTrace -v ./internal/kvcache
 
 .PHONY: accuracy
 accuracy: ## Estimators against the simulator's truth (ONLY=A1 QUICK=1 DATA=dir)
@@ -103,3 +105,4 @@ engines: ## Install a real vLLM (CPU), serve a tiny model, record its pages
 .PHONY: bench
 bench: ## Benchmarks of the hot paths, with allocations
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) -C tests test -run '^$$' -bench . ./nixl

@@ -5,6 +5,8 @@
 #   DEMO_EVERY=n     seconds between two verdict lines (default 5)
 #   SCENARIO=name    what the fleet does: a name of `bin/fleetsim scenarios`, or a file (default aggregated-mixed)
 set -euo pipefail
+# A file is named from where the caller stands.
+[ ! -f "${SCENARIO:-}" ] || SCENARIO=$(realpath "$SCENARIO")
 cd "$(dirname "$0")/.."
 source scripts/lib.sh
 need curl

@@ -50,8 +50,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer, clock liv
 		}
 	case "scenarios":
 		err = list(stdout)
+	case "show":
+		err = show(args, stdout)
 	default:
-		err, usage = fmt.Errorf("unknown command %q; commands: run, scenarios", command), true
+		err, usage = fmt.Errorf("unknown command %q; commands: run, scenarios, show", command), true
 	}
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
@@ -73,7 +75,24 @@ func simulate(ctx context.Context, o live.Options, stdout io.Writer) error {
 	if err := json.NewEncoder(stdout).Encode(rig.Addresses()); err != nil {
 		return errors.Join(err, rig.Close())
 	}
-	return errors.Join(rig.Run(ctx), rig.Close())
+	err = errors.Join(rig.Run(ctx), rig.Close())
+	if err == nil {
+		err = json.NewEncoder(stdout).Encode(rig.Summary())
+	}
+	return err
+}
+
+// show prints the text of a ready scenario, its remedy with it.
+func show(args []string, stdout io.Writer) error {
+	if len(args) != 1 {
+		return errors.New("show: takes the name of one scenario")
+	}
+	text, err := scenario.Text(args[0])
+	if err != nil {
+		return err
+	}
+	_, err = stdout.Write(text)
+	return err
 }
 
 // list prints the ready scenarios.

@@ -11,18 +11,26 @@ import (
 )
 
 // Set holds the dialects of all engines. It is read-only and may be shared.
-type Set struct{ dialects []*Dialect }
-
-// Load compiles the tables of all engines. An error is a mistake in a table.
-func Load() (*Set, error) {
-	d, err := Compile(vllm())
-	if err != nil {
-		return nil, err
-	}
-	return &Set{dialects: []*Dialect{d}}, nil
+type Set struct {
+	dialects []*Dialect
+	families []*Family // by Index
 }
 
-// Of returns the dialect whose engine owns the family or series name, or nil.
+// Load compiles the tables of all engines. An error is a mistake in a table.
+func Load() (*Set, error) { return Compile(Tables()...) }
+
+// Tables lists the engines, and then what serves beside them. Of two that own a name the first that knows it reads it.
+func Tables() []Table {
+	return []Table{
+		vllm(), sglang(), tensorRT(), tgi(), llamaCpp(), lmdeploy(), triton(),
+		dynamoComponent(), dynamoFrontend(), vllmRouter(), sglangRouter(), lmcache(), mooncake(), nixl(), dynamoKVBM(),
+	}
+}
+
+// Len returns the number of families of all dialects.
+func (s *Set) Len() int { return len(s.families) }
+
+// Of returns the first dialect that owns the family or series name, or nil.
 func (s *Set) Of(name string) *Dialect {
 	for _, d := range s.dialects {
 		if d.Owns(name) {
@@ -35,35 +43,77 @@ func (s *Set) Of(name string) *Dialect {
 // Dialect is a compiled table. It is read-only and may be shared.
 type Dialect struct {
 	table    Table
+	rank     int // place in the set: of the dialects on a page the lowest is that of the engine
 	families []*Family
-	byName   map[string]*Family
-	prefixes []string // of ignored families
+	byID     map[string]*Family
+	values   map[string][]*Family // counters, gauges and info families by name
+	spreads  map[string][]*Family // histograms by name
+	prefixes []string             // of ignored families
 }
 
 // Family is a compiled row.
 type Family struct {
 	Row
-	Index  int           // from 0 to Len()-1, in the order of the metrics in the vocabulary
-	Metric signal.Metric // the zero Metric for Info and ignored families
-	Yields []int         // indexes of the families it yields to
+	Dialect *Dialect
+	Index   int           // from 0 to the set's Len()-1, in the order of the metrics in the vocabulary
+	Metric  signal.Metric // the zero Metric for Info and ignored families
+	Yields  []int         // indexes of the families it yields to
 
 	facts []signal.Metric // of Facts, in their order; the zero Metric for attributes
 }
 
+// Spread reports whether the family becomes a histogram.
+func (f *Family) Spread() bool { return f.Kind == Histogram && !f.SumOnly }
+
 // Engine returns the value of llm.engine.name.
 func (d *Dialect) Engine() string { return d.table.Engine }
 
-// Len returns the number of families.
-func (d *Dialect) Len() int { return len(d.families) }
+// Before reports whether d rather than other is the engine of a page that shows both.
+func (d *Dialect) Before(other *Dialect) bool { return other == nil || d.rank < other.rank }
 
-// Owns reports whether a name belongs to this engine.
+// Companion reports whether the dialect's families serve beside an engine on the engine's page.
+func (d *Dialect) Companion() bool { return d.table.Companion }
+
+// Observer returns the value of llm.observer, which is empty for engines.
+func (d *Dialect) Observer() string { return d.table.Observer }
+
+// Role returns the role of a program that has only one, or "".
+func (d *Dialect) Role() string { return d.table.Role.Always }
+
+// About returns the pages on which the engine tells of itself.
+func (d *Dialect) About() []About { return d.table.About }
+
+// Owns reports whether a name belongs to this dialect.
 func (d *Dialect) Owns(name string) bool {
-	return slices.ContainsFunc(d.table.Prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	begins := slices.ContainsFunc(d.table.Prefixes, func(p string) bool { return strings.HasPrefix(name, p) })
+	return begins && (!d.table.Closed || d.spreads[trimTotal(name)] != nil || d.Resolve(name, "").Verdict != Unknown)
 }
 
-// Compile checks t against the vocabulary.
-func Compile(t Table) (*Dialect, error) {
-	d := &Dialect{table: t, byName: make(map[string]*Family, len(t.Rows))}
+// Compile checks tables against the vocabulary.
+func Compile(tables ...Table) (*Set, error) {
+	s := &Set{}
+	metrics := signal.Index(signal.EngineMetrics())
+	var errs []error
+	for i, t := range tables {
+		d, err := compile(t, metrics)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("dialect %s: %w", t.Engine, err))
+		}
+		d.rank = i
+		s.dialects = append(s.dialects, d)
+		s.families = append(s.families, d.families...)
+	}
+	if err := errors.Join(errs...); err != nil {
+		return nil, err
+	}
+	s.order()
+	return s, nil
+}
+
+func compile(t Table, metrics map[string]signal.Metric) (*Dialect, error) {
+	d := &Dialect{
+		table: t, byID: make(map[string]*Family), values: make(map[string][]*Family), spreads: make(map[string][]*Family),
+	}
 	var errs []error
 	for _, row := range t.Rows {
 		if prefix, ok := strings.CutSuffix(row.Name, "*"); ok {
@@ -73,122 +123,70 @@ func Compile(t Table) (*Dialect, error) {
 			d.prefixes = append(d.prefixes, prefix)
 			continue
 		}
+		row.ID = cmp.Or(row.ID, row.Name)
 		if row.Name != trimTotal(row.Name) {
 			errs = append(errs, fmt.Errorf("%s: must be without _total", row.Name))
 		}
-		if d.byName[row.Name] != nil {
-			errs = append(errs, fmt.Errorf("%s: is there twice", row.Name))
+		if d.byID[row.ID] != nil {
+			errs = append(errs, fmt.Errorf("%s: is there twice", row.ID))
 		}
-		f := &Family{Row: row}
-		d.byName[row.Name] = f
+		f := &Family{Row: row, Dialect: d}
+		d.byID[row.ID] = f
 		d.families = append(d.families, f)
 	}
-	metrics := signal.Index(signal.EngineMetrics())
 	for _, f := range d.families {
-		if err := d.link(f, metrics); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", f.Name, err))
+		if err := f.link(d.byID, metrics); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", f.ID, err))
+		}
+		if f.Kind == Histogram {
+			d.spreads[f.Name] = append(d.spreads[f.Name], f)
+		} else {
+			d.values[f.Name] = append(d.values[f.Name], f)
 		}
 	}
-	d.order()
-	if err := errors.Join(errs...); err != nil {
-		return nil, fmt.Errorf("dialect %s: %w", t.Engine, err)
-	}
-	return d, nil
+	return d, errors.Join(errs...)
 }
 
-// link resolves what f refers to: its alias, the families it yields to and its metric.
-func (d *Dialect) link(f *Family, metrics map[string]signal.Metric) error {
-	if f.AliasOf != "" {
-		target := d.byName[f.AliasOf]
-		if target == nil {
-			return fmt.Errorf("alias of the unknown family %s", f.AliasOf)
-		}
-		row := target.Row
-		row.Name, row.AliasOf, row.YieldsTo = f.Name, f.AliasOf, append([]string{f.AliasOf}, target.YieldsTo...)
-		f.Row = row
-	}
-	for _, name := range f.YieldsTo {
-		if d.byName[name] == nil {
-			return fmt.Errorf("yields to the unknown family %s", name)
-		}
-	}
-	if f.Ignored != "" {
-		return nil
-	}
-	if f.Kind == Info {
-		return f.linkFacts(metrics)
-	}
-	m, ok := metrics[f.Row.Metric]
-	if !ok {
-		return fmt.Errorf("metric %q is not in the vocabulary", f.Row.Metric)
-	}
-	f.Metric = m
-	return checkMetric(f.Row, m)
-}
-
-// order numbers the families so that those of one metric follow each other.
-func (d *Dialect) order() {
+// order numbers the families of all dialects so that those of one metric follow each other, and links who yields to whom.
+func (s *Set) order() {
 	position := make(map[string]int)
 	for i, m := range signal.EngineMetrics() {
 		position[m.Name] = i
 	}
-	slices.SortStableFunc(d.families, func(a, b *Family) int { return cmp.Compare(position[a.Metric.Name], position[b.Metric.Name]) })
-	for i, f := range d.families {
+	slices.SortStableFunc(s.families, func(a, b *Family) int { return cmp.Compare(position[a.Metric.Name], position[b.Metric.Name]) })
+	for i, f := range s.families {
 		f.Index = i
 	}
-	for _, f := range d.families {
-		for _, name := range f.YieldsTo {
-			if other := d.byName[name]; other != nil {
-				f.Yields = append(f.Yields, other.Index)
-			}
+	tellers := make(map[string][]*Family) // by metric
+	for _, f := range s.families {
+		tellers[f.Metric.Name] = append(tellers[f.Metric.Name], f)
+		for _, fact := range f.Facts {
+			tellers[fact.Metric] = append(tellers[fact.Metric], f)
 		}
 	}
-}
-
-func checkMetric(row Row, m signal.Metric) error {
-	fits := map[Kind][]signal.Instrument{
-		Counter: {signal.Sum}, Gauge: {signal.Gauge, signal.UpDownCounter}, Histogram: {signal.Histogram},
-	}
-	if !slices.Contains(fits[row.Kind], m.Instrument) {
-		return fmt.Errorf("a %s cannot become the %s %s", row.Kind, m.Instrument, m.Name)
-	}
-	for _, l := range row.Labels {
-		if !slices.Contains(m.Attributes, l.To) {
-			return fmt.Errorf("%s has no attribute %s", m.Name, l.To)
+	for _, f := range s.families {
+		for _, id := range f.YieldsTo {
+			f.Yields = append(f.Yields, f.Dialect.byID[id].Index)
 		}
-	}
-	return checkFixed(row.Fixed, m)
-}
-
-func (f *Family) linkFacts(metrics map[string]signal.Metric) error {
-	if len(f.Facts) == 0 {
-		return errors.New("an info family needs facts")
-	}
-	f.facts = make([]signal.Metric, len(f.Facts))
-	for i, fact := range f.Facts {
-		if fact.Attribute != "" {
-			if !slices.Contains(metrics[signal.EngineInfo].Attributes, fact.Attribute) {
-				return fmt.Errorf("%s has no attribute %s", signal.EngineInfo, fact.Attribute)
-			}
+		if !f.Dialect.table.Companion || f.Metric.Name == "" {
 			continue
 		}
-		m, ok := metrics[fact.Metric]
-		if !ok || m.Instrument != signal.Gauge && m.Instrument != signal.UpDownCounter {
-			return fmt.Errorf("metric %q is no gauge of the vocabulary", fact.Metric)
+		for _, better := range tellers[f.Metric.Name] {
+			if better.Dialect.rank < f.Dialect.rank {
+				f.Yields = append(f.Yields, better.Index)
+			}
 		}
-		if err := checkFixed(fact.Fixed, m); err != nil {
-			return err
-		}
-		f.facts[i] = m
 	}
-	return nil
 }
 
-func checkFixed(fixed []Attribute, m signal.Metric) error {
-	for _, a := range fixed {
-		if !slices.Contains(m.Attributes, a.Key) {
-			return fmt.Errorf("%s has no attribute %s", m.Name, a.Key)
-		}
-	}
-	return nil
+// Families returns all families by their Index. The caller must not change it.
+func (s *Set) Families() []*Family { return s.families }
+
+// Owns reports whether a dialect owns the name.
+func (s *Set) Owns(name string) bool { return s.Of(name) != nil }
+
+// Has reports whether a family, by the name it has on the page, is among the shown ones.
+func (d *Dialect) Has(family string, shown []bool) bool {
+	name := trimTotal(family)
+	return slices.ContainsFunc(slices.Concat(d.values[name], d.spreads[name]), func(f *Family) bool { return shown[f.Index] })
 }

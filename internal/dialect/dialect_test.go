@@ -48,40 +48,42 @@ func TestResolve(t *testing.T) {
 func TestRead(t *testing.T) {
 	d := loadVLLM(t)
 	for _, tt := range []struct {
-		name   string
-		labels map[string]string
-		want   Series
+		name       string
+		labels     map[string]string
+		want       Series
+		attributes []Attribute
 	}{
 		{
 			"vllm:request_success_total", map[string]string{"model_name": "m", "engine": "1", "finished_reason": "stop"},
-			Series{Ours: true, Rank: "1", Model: "m", Attributes: []Attribute{{signal.AttrFinishReason, "stop"}}},
+			Series{Ours: true, Rank: "1", Model: "m"}, []Attribute{{signal.AttrFinishReason, "stop"}},
 		},
 		{
 			"vllm:request_success_total", map[string]string{"model_name": "m", "engine": "0", "finish_reason": "abort"},
-			Series{Ours: true, Rank: "0", Model: "m", Attributes: []Attribute{{signal.AttrFinishReason, "abort"}}},
+			Series{Ours: true, Rank: "0", Model: "m"}, []Attribute{{signal.AttrFinishReason, "abort"}},
 		},
 		{
 			"vllm:kv_offload_total_bytes_total", map[string]string{"model_name": "m", "engine": "0", "transfer_type": "GPU_to_CPU"},
-			Series{Ours: true, Rank: "0", Model: "m", Attributes: []Attribute{{signal.AttrIODirection, signal.IOStore}}},
+			Series{Ours: true, Rank: "0", Model: "m"}, []Attribute{{signal.AttrIODirection, signal.IOStore}},
 		},
 		{
 			"vllm:request_prefill_time_seconds_bucket", map[string]string{"model_name": "m", "le": "0.3"},
-			Series{Ours: true, Model: "m", Bound: "0.3", Attributes: []Attribute{{signal.AttrPhase, signal.PhasePrefill}}},
+			Series{Ours: true, Model: "m", Bound: "0.3"}, []Attribute{{signal.AttrPhase, signal.PhasePrefill}},
 		},
-		{"vllm:num_requests_running", map[string]string{"model_name": "m", "pid": "7"}, Series{Ours: true, Model: "m", Process: "7"}},
-		{"vllm:num_requests_running", map[string]string{"server": "http://a"}, Series{}},
-		{"vllm:num_requests_running", map[string]string{"server": "x", "engine": "0"}, Series{Ours: true, Rank: "0"}},
+		{"vllm:num_requests_running", map[string]string{"model_name": "m", "pid": "7"}, Series{Ours: true, Model: "m", Process: "7"}, nil},
+		{"vllm:num_requests_running", map[string]string{"server": "http://a"}, Series{}, nil},
+		{"vllm:num_requests_running", map[string]string{"server": "x", "engine": "0"}, Series{Ours: true, Rank: "0"}, nil},
 	} {
 		m := d.Resolve(tt.name, "")
 		require.Equal(t, Known, m.Verdict, tt.name)
-		assert.Equal(t, tt.want, d.Read(m.Family, maps.All(tt.labels)), tt.name)
+		tt.want.Rows = []Reading{{m.candidates[0], tt.attributes}}
+		assert.Equal(t, tt.want, d.Read(m, maps.All(tt.labels)), tt.name)
 	}
 }
 
 func TestReadFacts(t *testing.T) {
 	d := loadVLLM(t)
 	facts := func(name string, labels map[string]string) (map[string]float64, map[string]any) {
-		got := d.Resolve(name, "gauge").Family.ReadFacts(maps.All(labels))
+		got := d.Resolve(name, "gauge").candidates[0].ReadFacts(maps.All(labels))
 		gauges, attributes := make(map[string]float64), make(map[string]any)
 		for _, g := range got.Gauges {
 			key := g.Metric.Name

@@ -21,11 +21,22 @@ func vllm() Table {
 	rows = append(rows, vllmIgnored()...)
 	return Table{
 		Engine:     EngineVLLM,
-		Prefixes:   []string{"vllm:"},
+		Prefixes:   []string{"vllm:", "ray_vllm_"},
+		Renamed:    []Renamed{{"ray_vllm_", "vllm:"}}, // on Ray
 		RankLabel:  "engine",
-		ModelLabel: "model_name",
+		ModelLabel: []string{"model_name"},
 		Router:     "server",
-		Rows:       rows,
+		About: []About{
+			{Path: "/version", Version: []string{"version"}},
+			// Answered in development mode only. Asked once per start, where a KV connector makes the role worth knowing; kv_both tells nothing.
+			{
+				Path: "/server_info?config_format=json", Detail: "vllm:nixl_xfer_time_seconds",
+				Role:  []string{"vllm_config", "kv_transfer_config", "kv_role"},
+				Roles: map[string]string{"kv_producer": signal.RolePrefill, "kv_consumer": signal.RoleDecode},
+			},
+		},
+		Inputs: vllmInputs(),
+		Rows:   rows,
 		Variants: []Variant{
 			{VariantRust, func(e Evidence) bool { return e.Ranked && !e.Python && (e.DoubleStop || e.EOF) }},
 			{VariantV1, func(e Evidence) bool { return e.Ranked }},

@@ -1,7 +1,9 @@
 package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -18,9 +20,12 @@ const sweepEvery = 60
 type Settings struct {
 	Dialects  *dialect.Set
 	Identity  Identity
-	MaxSeries int    // series remembered; further ones are rejected
-	Scope     string // name of the instrumentation scope
-	Version   string // of the collector, for the scope
+	Raw       bool          // the engine's own families too, untouched
+	Connected []string      // inputs (llm.source) that are read elsewhere, so that they are not missing
+	Preset    signal.Preset // metrics to emit; empty: the default
+	MaxSeries int           // series remembered; further ones are rejected
+	Scope     string        // name of the instrumentation scope
+	Version   string        // of the collector, for the scope
 }
 
 // Report says what became of a page.
@@ -29,10 +34,12 @@ type Report struct {
 	RejectedLimit    int // series beyond MaxSeries
 	RejectedLong     int
 	RejectedBad      int // buckets without a bound
+	Unreadable       int // points of delta temporality or exponential histograms
 	NotNumbers       int // points not made because the value is NaN or infinite
 	BadHistograms    int
 	ShortPoints      int      // points not made because a broken or rejected line may hold a part of them
 	Drift            []string // families that were found unknown on this page
+	Vanished         []string // families that were found to have vanished
 	Restarted        bool     // the engine began anew since the page before
 	SeriesRemembered int
 	Points           int
@@ -46,27 +53,43 @@ type Book struct {
 	began  pcommon.Timestamp // of the first page
 	report Report
 
-	known   map[string]*cell    // by the raw bytes of the series
-	foreign map[string]struct{} // family names that are not mapped
-	drift   map[string]struct{}
+	known   map[string]*cell            // by the raw bytes of the series
+	foreign map[string]struct{}         // family names that are not mapped
+	drift   map[string]*dialect.Dialect // families that the dialect does not know, and [vanished] ones
+	drifts  []driftCount                // of drift; nil: to be counted
 	groups  map[groupKey]*group
-	process cell // process_start_time_seconds
+	shown   []bool                   // by family index: on the target's pages
+	before  []bool                   // what was shown before the last restart; nil when that was looked at
+	fed     map[string]*fedHistogram // of a target that somebody else scrapes
+	whole   bool                     // the page that is read has everything that the target has
+	starts  map[string]*tracker      // of the cumulative series that are forwarded untouched
+	process cell                     // process_start_time_seconds
 
-	dialect  *dialect.Dialect // nil until the first page that shows an engine
-	declared declaration
-	evidence dialect.Evidence
-	variant  string
+	engine    *dialect.Dialect   // nil until the first page that shows one
+	dialects  []*dialect.Dialect // all that the pages showed
+	declared  declaration
+	evidence  dialect.Evidence
+	variant   string
+	version   string
+	looked    uint64 // scrape at which the missing inputs were looked for; 0: they must be
+	lookedFor string // version of the engine then
 
-	workers []*worker
-	shared  *worker // the target itself: what belongs to no worker
-	changed bool    // groups differ from what workers was made of
-	several bool    // the target has shown several ranks
-	scratch reading
-	metrics own
+	workers    []*worker
+	shared     *worker             // the target itself: what belongs to no worker
+	changed    bool                // groups or streams differ from what workers was made of
+	roles      map[groupKey]string // that the workers' resources have, from the first emission on
+	iterations *iterations         // nil where no records of iterations are read
+	told       Told                // by the engine beside its metrics
+	// observed are roles that workers were seen to have.
+	observed map[groupKey]string
+	several  bool // the target has shown several ranks
+	scratch  reading
+	metrics  own
+	emitted  map[string]bool // names of the metrics of the preset
 }
 
 // own are the metrics that no engine tells.
-type own struct{ up, info, drift signal.Metric }
+type own struct{ up, info, drift, missing, busy, iterations signal.Metric }
 
 // declaration is the TYPE line that the series below it belong to.
 type declaration struct {
@@ -78,13 +101,20 @@ type declaration struct {
 func NewBook(set Settings) *Book {
 	table := signal.Index(signal.EngineMetrics())
 	b := &Book{
-		set:     set,
-		known:   make(map[string]*cell),
-		foreign: make(map[string]struct{}),
-		drift:   make(map[string]struct{}),
-		groups:  make(map[groupKey]*group),
-		changed: true,
-		metrics: own{table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift]},
+		set:      set,
+		known:    make(map[string]*cell),
+		foreign:  make(map[string]struct{}),
+		drift:    make(map[string]*dialect.Dialect),
+		groups:   make(map[groupKey]*group),
+		roles:    make(map[groupKey]string),
+		observed: make(map[groupKey]string),
+		shown:    make([]bool, set.Dialects.Len()),
+		changed:  true,
+		emitted:  set.Preset.Metrics(),
+		metrics: own{
+			table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift], table[signal.SourceMissing], table[signal.PhaseBusyTime],
+			table[signal.Iterations],
+		},
 	}
 	b.evidence.Has = b.has
 	return b
@@ -92,42 +122,85 @@ func NewBook(set Settings) *Book {
 
 // Engine returns the engine that was found on the target's pages, or "".
 func (b *Book) Engine() string {
-	if b.dialect == nil {
+	if b.engine == nil {
 		return ""
 	}
-	return b.dialect.Engine()
+	return b.engine.Engine()
+}
+
+// About returns the pages on which the target's engine tells of itself, as far as they are worth a request.
+func (b *Book) About() (pages []dialect.About) {
+	if b.engine == nil {
+		return nil
+	}
+	for _, page := range b.engine.About() {
+		if page.Detail == "" || b.has(page.Detail) {
+			pages = append(pages, page)
+		}
+	}
+	return pages
+}
+
+// Tell takes what the engine says of itself.
+func (b *Book) Tell(t Told) {
+	if t.Role != b.told.Role {
+		b.changed = true
+	}
+	b.told = t
 }
 
 // Scrape reads a page and returns its data points, up included. version is the engine's version, or "" while it is not known. An
 // error means that the body is no metrics page; the book is as before. The byte after body's end is overwritten.
 func (b *Book) Scrape(body []byte, openMetrics bool, at time.Time, version string) (pmetric.Metrics, Report, error) {
-	b.scrape++
-	b.report = Report{}
-	b.declared = declaration{}
-	b.now.at = pcommon.NewTimestampFromTime(at)
-	if b.began == 0 {
-		b.began = b.now.at
-	}
+	b.version = cmp.Or(version, b.told.Version)
+	b.begin(pcommon.NewTimestampFromTime(at))
 	broken, err := parse(body, openMetrics, b)
 	b.report.BrokenLines = broken
 	if err != nil {
 		return pmetric.Metrics{}, b.report, err
 	}
+	metrics := b.finish(true)
+	if b.set.Raw {
+		b.raw(body, openMetrics, b.target(metrics))
+		b.report.Points = metrics.DataPointCount()
+	}
+	return metrics, b.report, nil
+}
+
+// begin opens the reading of a page.
+func (b *Book) begin(at pcommon.Timestamp) {
+	b.scrape++
+	b.report = Report{}
+	b.declared = declaration{}
+	b.now.at = at
+	if b.began == 0 {
+		b.began = at
+	}
+}
+
+// finish makes the points of what was read and looks after what is remembered. whole says that the page had everything that the
+// target has: then what was not on it began later.
+func (b *Book) finish(whole bool) pmetric.Metrics {
+	b.whole = whole
 	b.noteVariant()
 	b.noteProcess()
-	metrics := b.render(version)
+	metrics := b.render()
 	b.now.previous = 0
-	if broken == 0 && b.report.RejectedLimit == 0 {
+	if whole && b.report.BrokenLines == 0 && b.report.RejectedLimit == 0 {
 		b.now.previous = b.now.at
 	}
 	if b.report.Restarted {
 		b.variant, b.evidence = "", dialect.Evidence{Has: b.has}
+		clear(b.observed)
+		b.before = slices.Clone(b.shown)
 		b.forget(b.scrape)
 	} else if b.scrape%sweepEvery == 0 {
+		shown := slices.Clone(b.shown)
 		b.forget(b.scrape - sweepEvery + 1)
+		b.noteVanished(shown)
 	}
 	b.report.SeriesRemembered = len(b.known)
-	return metrics, b.report, nil
+	return metrics
 }
 
 // damaged reports whether the page had lines that could not be taken. A number that is made of several series, a histogram above
@@ -138,13 +211,13 @@ func (b *Book) damaged() bool {
 
 // noteVariant asks the dialect for the engine's variant until it knows.
 func (b *Book) noteVariant() {
-	if b.variant != "" || b.dialect == nil {
+	if b.variant != "" || b.engine == nil {
 		return
 	}
 	for key := range b.groups {
 		b.evidence.Ranked = b.evidence.Ranked || key.rank != ""
 	}
-	b.variant = b.dialect.Variant(b.evidence)
+	b.variant = b.engine.Variant(b.evidence)
 }
 
 // noteProcess takes over the start of the process from the page, and notices a restart.
@@ -166,27 +239,26 @@ func (b *Book) forget(before uint64) {
 			delete(b.known, raw)
 		}
 	}
+	clear(b.shown)
 	for key, g := range b.groups {
 		if !g.sweep(before) {
 			delete(b.groups, key)
-			b.changed = true
 		}
+		g.show(b.shown)
 	}
+	b.changed = true
 	clear(b.foreign)
+	clear(b.fed)
 }
 
-// has reports whether a family is on the target's pages.
+// has reports whether a family of the engine is on the target's pages.
 func (b *Book) has(family string) bool {
-	if b.dialect == nil {
-		return false
-	}
-	m := b.dialect.Resolve(family, "")
-	for _, g := range b.groups {
-		if m.Family != nil && g.shows(m.Family.Index) {
-			return true
-		}
-	}
-	return false
+	return b.engine != nil && b.engine.Has(family, b.shown)
+}
+
+// yields reports whether a family that is on the page says the same better.
+func (b *Book) yields(f *dialect.Family) bool {
+	return slices.ContainsFunc(f.Yields, func(i int) bool { return b.shown[i] })
 }
 
 // number reports whether v can be a point, and counts it when not.

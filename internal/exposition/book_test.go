@@ -22,8 +22,8 @@ vllm:fresh_seconds_count{engine="0"} 1
 vllm:fresh_seconds_sum{engine="0"} 1
 # TYPE vllm:num_preemptions_total gauge
 vllm:num_preemptions_total{engine="0",model_name="m"} 1
-# TYPE lmcache:foreign_total counter
-lmcache:foreign_total 1
+# TYPE other:foreign_total counter
+other:foreign_total 1
 vllm:avg_prompt_throughput_toks_per_s{model_name="m"} 1
 `
 	b := newBook(t)

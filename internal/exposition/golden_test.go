@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,9 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 )
 
+// dialects are the same for all books, as in a receiver.
+var dialects = sync.OnceValues(dialect.Load)
+
 var update = flag.Bool("update", false, "write the golden files anew")
 
 // start is when the engines of testdata began, give or take seconds; scrapes are 100 s later.
@@ -21,7 +25,7 @@ func start() time.Time { return time.Unix(1_700_000_000, 0).UTC() }
 
 func newBook(t testing.TB, change ...func(*Settings)) *Book {
 	t.Helper()
-	dialects, err := dialect.Load()
+	dialects, err := dialects()
 	require.NoError(t, err)
 	set := Settings{Dialects: dialects, Identity: Identity{Address: "10.0.0.7", Port: 8000}, MaxSeries: 20_000, Version: "1.2.3"}
 	for _, f := range change {

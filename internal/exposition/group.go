@@ -16,7 +16,8 @@ type group struct {
 	key     groupKey
 	streams []*stream // by family, then as met
 	infos   []*info
-	shown   []bool // by family index: yields depend on it
+	role    string // that the labels tell
+	engine  bool   // an engine wrote series of it, not only what serves beside one
 }
 
 // stream is one metric and attribute set of a group.
@@ -27,6 +28,7 @@ type stream struct {
 	created    parts
 	histogram  *histogram // of a histogram, else nil
 	tracker    tracker
+	replica    int64 // of the processes that tell the same, the one that counts
 }
 
 // info holds the series of one info family. Several say the same at different times; the one with the largest value is newest.
@@ -40,28 +42,65 @@ type infoSeries struct {
 	facts dialect.Facts
 }
 
-func newGroup(key groupKey, families int) *group {
-	return &group{key: key, shown: make([]bool, families)}
+// takeRole notes the role that a series tells.
+func (g *group) takeRole(b *Book, role string) {
+	if role != "" && role != g.role {
+		g.role = role
+		b.changed = true
+	}
+}
+
+// take gives a series its place. It reports whether a stream was made.
+func (g *group) take(part dialect.Part, bound float64, s dialect.Series, r dialect.Reading, c *cell) (made bool) {
+	if r.Family.Shared {
+		s.Replica = 0
+	}
+	st, made := g.stream(s, r)
+	switch {
+	case s.Replica > st.replica:
+		return made
+	case s.Replica < st.replica:
+		st.clear()
+		st.replica = s.Replica
+	}
+	switch {
+	case part == dialect.Created:
+		st.created.add(c)
+	case st.histogram != nil:
+		st.histogram.add(part, bound, c)
+	default:
+		st.value.add(c)
+	}
+	return made
 }
 
 // stream returns the stream of a series, made at first sight.
-func (g *group) stream(f *dialect.Family, s dialect.Series) *stream {
+func (g *group) stream(s dialect.Series, r dialect.Reading) (st *stream, made bool) {
+	f := r.Family
 	i, _ := slices.BinarySearchFunc(g.streams, f.Index, func(st *stream, index int) int { return cmp.Compare(st.family.Index, index) })
 	for ; i < len(g.streams) && g.streams[i].family == f; i++ {
-		if st := g.streams[i]; slices.Equal(st.attributes, s.Attributes) {
+		if st := g.streams[i]; slices.Equal(st.attributes, r.Attributes) {
 			st.value.most = st.value.most || s.Process != ""
-			return st
+			return st, false
 		}
 	}
-	st := &stream{family: f, attributes: s.Attributes}
+	st = &stream{family: f, attributes: r.Attributes, replica: s.Replica}
 	st.value.most = s.Process != "" || f.Metric.Instrument == signal.Gauge
 	st.created.most = true
-	if f.Kind == dialect.Histogram {
+	if f.Spread() {
 		st.histogram = &histogram{}
 	}
 	g.streams = slices.Insert(g.streams, i, st)
-	g.shown[f.Index] = true
-	return st
+	return st, true
+}
+
+// clear drops all series of a stream.
+func (s *stream) clear() {
+	s.value.first, s.value.more = nil, nil
+	s.created.first, s.created.more = nil, nil
+	if s.histogram != nil {
+		s.histogram = &histogram{}
+	}
 }
 
 // tell adds a series of an info family.
@@ -73,7 +112,6 @@ func (g *group) tell(f *dialect.Family, s *infoSeries) {
 		}
 	}
 	g.infos = append(g.infos, &info{f, []*infoSeries{s}})
-	g.shown[f.Index] = true
 }
 
 // newest returns the facts in force as of a scrape.
@@ -87,28 +125,23 @@ func (in *info) newest(scrape uint64) (facts dialect.Facts) {
 	return facts
 }
 
-// shows reports whether a family has series here.
-func (g *group) shows(family int) bool { return g.shown[family] }
-
-// yields reports whether a family that is here says the same better.
-func (g *group) yields(f *dialect.Family) bool {
-	return slices.ContainsFunc(f.Yields, g.shows)
+// show marks the families that have series here.
+func (g *group) show(shown []bool) {
+	for _, s := range g.streams {
+		shown[s.family.Index] = true
+	}
+	for _, in := range g.infos {
+		shown[in.family.Index] = true
+	}
 }
 
 // sweep drops what was last seen before a scrape. It reports whether anything is left.
 func (g *group) sweep(before uint64) bool {
-	clear(g.shown)
 	g.streams = slices.DeleteFunc(g.streams, func(s *stream) bool { return !s.sweep(before) })
 	g.infos = slices.DeleteFunc(g.infos, func(in *info) bool {
 		in.series = slices.DeleteFunc(in.series, func(s *infoSeries) bool { return s.cell.seen < before })
 		return len(in.series) == 0
 	})
-	for _, s := range g.streams {
-		g.shown[s.family.Index] = true
-	}
-	for _, in := range g.infos {
-		g.shown[in.family.Index] = true
-	}
 	return len(g.streams)+len(g.infos) > 0
 }
 

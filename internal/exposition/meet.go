@@ -4,12 +4,14 @@ import (
 	"bytes"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
 // Families of the client library that tell something about the process.
@@ -65,17 +67,34 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 	case familyPython:
 		b.evidence.Python = true
 	}
-	d := b.set.Dialects.Of(family)
-	if d == nil || b.dialect != nil && d != b.dialect {
+	if !b.set.Dialects.Owns(family) {
 		b.ignore(family)
 		return nil
 	}
-	b.dialect = d
-	m := d.Resolve(family, b.declaredOf(name))
+	var parsed labels.Labels
+	p.Labels(&parsed)
+	c := b.meetLabels(family, b.declaredOf(name), pairs(parsed))
+	if c != nil {
+		b.known[string(raw)] = c
+	}
+	return c
+}
+
+// meetLabels finds the place of a series by its name and labels. It returns nil when the series has none.
+func (b *Book) meetLabels(family, declared string, labels iter.Seq2[string, string]) *cell {
+	m, s := b.set.Dialects.Find(family, declared, labels)
+	if m.Certain() {
+		b.showed(m.Dialect())
+	}
 	if m.Verdict != dialect.Known {
 		if m.Verdict == dialect.Unknown {
-			b.drifted(m.Base)
+			b.drifted(m.Base, m.Dialect())
 		}
+		b.ignore(family)
+		return nil
+	}
+	if f, alike := m.Alike(); alike && !b.wanted(f) {
+		b.shown[f.Index] = true
 		b.ignore(family)
 		return nil
 	}
@@ -83,45 +102,62 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 		b.report.RejectedLimit++
 		return nil
 	}
-	var parsed labels.Labels
-	p.Labels(&parsed)
-	c := b.place(m, pairs(parsed))
-	if c != nil {
-		b.known[string(raw)] = c
+	return b.place(m, s, labels)
+}
+
+// wanted reports whether the metric of a family is to be emitted, or needed to convert others.
+func (b *Book) wanted(f *dialect.Family) bool {
+	return f.Kind == dialect.Info || b.emitted[f.Metric.Name] || f.Metric.Name == signal.KVBlockSize
+}
+
+// showed notes that a dialect is on the page. The engine is the first in the order of the dialects.
+func (b *Book) showed(d *dialect.Dialect) {
+	if slices.Contains(b.dialects, d) {
+		return
 	}
-	return c
+	b.dialects = append(b.dialects, d)
+	b.drifts = nil
+	b.changed = true
+	if d.Before(b.engine) {
+		b.engine, b.variant = d, ""
+	}
 }
 
 // place makes the cell of a known series and puts it where it counts. It returns nil when the series is malformed.
-func (b *Book) place(m dialect.Match, labels iter.Seq2[string, string]) *cell {
-	s := b.dialect.Read(m.Family, labels)
+func (b *Book) place(m dialect.Match, s dialect.Series, labels iter.Seq2[string, string]) *cell {
 	c := &cell{}
-	if !s.Ours {
+	if len(s.Rows) == 0 {
 		return c
 	}
-	g := b.group(groupKey{s.Rank, s.Model})
-	switch {
-	case g == nil:
-		b.report.RejectedLimit++
-		return nil
-	case m.Family.Kind == dialect.Info:
-		if m.Part == dialect.Value {
-			g.tell(m.Family, &infoSeries{cell: c, facts: m.Family.ReadFacts(labels)})
-		}
-		return c
-	case m.Part == dialect.Bucket:
-		bound, err := strconv.ParseFloat(s.Bound, 64)
-		if err != nil || math.IsNaN(bound) {
+	bound := 0.0
+	if m.Part == dialect.Bucket {
+		var err error
+		if bound, err = strconv.ParseFloat(s.Bound, 64); err != nil || math.IsNaN(bound) {
 			b.report.RejectedBad++
 			return nil
 		}
-		g.stream(m.Family, s).histogram.add(m.Part, bound, c)
-	case m.Part == dialect.Created:
-		g.stream(m.Family, s).created.add(c)
-	case m.Family.Kind == dialect.Histogram:
-		g.stream(m.Family, s).histogram.add(m.Part, 0, c)
-	default:
-		g.stream(m.Family, s).value.add(c)
+	}
+	g := b.group(groupKey{s.Rank, s.Model})
+	if g == nil {
+		b.report.RejectedLimit++
+		return nil
+	}
+	g.takeRole(b, s.Role)
+	if !g.engine && !m.Dialect().Companion() {
+		g.engine, b.changed = true, true
+	}
+	for _, r := range s.Rows {
+		f := r.Family
+		b.shown[f.Index] = true
+		switch {
+		case !b.wanted(f):
+		case f.Kind == dialect.Info:
+			if m.Part == dialect.Value {
+				g.tell(f, &infoSeries{cell: c, facts: f.ReadFacts(labels)})
+			}
+		default:
+			b.changed = g.take(m.Part, bound, s, r, c) || b.changed
+		}
 	}
 	return c
 }
@@ -130,7 +166,7 @@ func (b *Book) place(m dialect.Match, labels iter.Seq2[string, string]) *cell {
 func (b *Book) group(key groupKey) *group {
 	g := b.groups[key]
 	if g == nil && len(b.groups) < maxGroups {
-		g = newGroup(key, b.dialect.Len())
+		g = &group{key: key}
 		b.groups[key] = g
 		b.changed = true
 	}
@@ -143,11 +179,42 @@ func (b *Book) ignore(family string) {
 	}
 }
 
-func (b *Book) drifted(family string) {
+func (b *Book) drifted(family string, d *dialect.Dialect) {
 	if _, ok := b.drift[family]; !ok && len(b.drift) < maxDrift {
-		b.drift[family] = struct{}{}
+		b.drift[family] = d
+		b.drifts = nil
 		b.report.Drift = append(b.report.Drift, family)
 	}
+}
+
+// noteVanished counts families that were on the page and are there no more while others of their dialect are. After a restart
+// only gauges are missed: the other kinds may come with the first request.
+func (b *Book) noteVanished(shown []bool) {
+	for _, f := range b.set.Dialects.Families() {
+		gone := shown[f.Index] || b.before != nil && b.before[f.Index] && (f.Kind == dialect.Gauge || f.Kind == dialect.Info)
+		if !gone || b.shown[f.Index] || !b.wanted(f) || b.tells(f) || !b.shows(f.Dialect) {
+			continue
+		}
+		key := "vanished " + f.ID
+		if _, ok := b.drift[key]; !ok && len(b.drift) < maxDrift {
+			b.drift[key] = f.Dialect
+			b.drifts = nil
+			b.report.Vanished = append(b.report.Vanished, f.ID)
+		}
+	}
+	b.before = nil
+}
+
+// tells reports whether another family on the page gives the metric of f.
+func (b *Book) tells(f *dialect.Family) bool {
+	return f.Metric.Name != "" && slices.ContainsFunc(b.set.Dialects.Families(), func(other *dialect.Family) bool {
+		return other.Metric.Name == f.Metric.Name && b.shown[other.Index]
+	})
+}
+
+// shows reports whether the page has a family of the dialect.
+func (b *Book) shows(d *dialect.Dialect) bool {
+	return slices.ContainsFunc(b.set.Dialects.Families(), func(f *dialect.Family) bool { return f.Dialect == d && b.shown[f.Index] })
 }
 
 // declaredOf returns the type of the family that a series belongs to. OpenMetrics declares a counter without its _total.

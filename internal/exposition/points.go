@@ -1,22 +1,31 @@
 package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
 
 import (
+	"maps"
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
-// groups writes the streams of groups.
-func (o *output) groups(groups []*group) {
-	for _, g := range groups {
-		for _, s := range g.streams {
-			if !g.yields(s.family) {
-				o.stream(s)
-			}
+// worker writes the streams and facts of a worker.
+func (o *output) worker(w *worker) {
+	for _, s := range w.streams {
+		if len(s.family.Yields) == 0 || !o.book.yields(s.family) {
+			o.stream(s)
 		}
+	}
+	o.facts = true
+	if w != o.book.shared {
+		o.iterated()
+	}
+	for _, g := range w.groups {
 		for _, in := range g.infos {
-			o.facts(in)
+			if !o.book.yields(in.family) {
+				o.told(in)
+			}
 		}
 	}
 }
@@ -36,6 +45,10 @@ func (o *output) stream(s *stream) {
 		b.report.ShortPoints++
 		return
 	}
+	converted, ok := o.convert(s.family, v)
+	if !ok {
+		return
+	}
 	p := o.number(s.family.Metric)
 	switch s.family.Metric.Instrument {
 	case signal.Sum:
@@ -44,7 +57,7 @@ func (o *output) stream(s *stream) {
 	case signal.UpDownCounter:
 		p.SetStartTimestamp(b.began)
 	}
-	p.SetDoubleValue(s.family.Scale.Apply(v))
+	p.SetDoubleValue(converted)
 	putAll(p.Attributes(), s.attributes)
 }
 
@@ -83,10 +96,52 @@ func (o *output) track(s *stream, v float64) {
 	}
 }
 
-// facts writes the gauges of an info family.
-func (o *output) facts(in *info) {
+// convert gives a value in our unit. ok is false when it needs the block size, which the engine does not tell.
+func (o *output) convert(f *dialect.Family, v float64) (converted float64, ok bool) {
+	v = f.Scale.Apply(v)
+	if f.Blocks == dialect.AsIs {
+		return v, true
+	}
+	tokens, ok := o.block()
+	if !ok || tokens <= 0 {
+		return 0, false
+	}
+	if f.Blocks == dialect.ToTokens {
+		return v * tokens, true
+	}
+	return v / tokens, true
+}
+
+// blockSize returns the tokens of a KV block of a worker, or of any on the target where it does not tell itself.
+func (b *Book) blockSize(w *worker) (tokens float64, ok bool) {
+	for _, w := range append([]*worker{w, b.shared}, b.workers...) {
+		for _, s := range w.streams {
+			if s.family.Metric.Name == signal.KVBlockSize {
+				if v, ok := s.value.value(b.scrape); ok {
+					return v, true
+				}
+			}
+		}
+		for _, g := range w.groups {
+			for _, in := range g.infos {
+				for _, fact := range in.newest(b.scrape).Gauges {
+					if fact.Metric.Name == signal.KVBlockSize {
+						return fact.Value, true
+					}
+				}
+			}
+		}
+	}
+	return 0, false
+}
+
+// told writes the gauges of an info family.
+func (o *output) told(in *info) {
 	facts := in.newest(o.book.scrape)
 	for _, fact := range facts.Gauges {
+		if !o.book.emitted[fact.Metric.Name] {
+			continue
+		}
 		p := o.number(fact.Metric)
 		if fact.Metric.Instrument == signal.UpDownCounter {
 			p.SetStartTimestamp(o.book.began)
@@ -97,22 +152,23 @@ func (o *output) facts(in *info) {
 }
 
 // info writes the facts of a worker.
-func (o *output) info(w *worker, version string) {
+func (o *output) info(w *worker) {
 	b := o.book
 	p := o.number(b.metrics.info)
 	p.SetDoubleValue(1)
 	a := p.Attributes()
-	if version != "" {
-		a.PutStr(signal.AttrEngineVersion, version)
+	if b.version != "" {
+		a.PutStr(signal.AttrEngineVersion, b.version)
+	}
+	for key, value := range b.told.Facts {
+		putFacts(a, []dialect.FactAttribute{{Key: key, Value: value}})
 	}
 	if b.variant != "" {
 		a.PutStr(signal.AttrEngineVariant, b.variant)
 	}
-	if role := b.set.Identity.Role; role != "" {
-		a.PutStr(signal.AttrRole, role)
-		a.PutStr(signal.AttrRoleSource, signal.RoleSourceConfig)
-	} else {
-		a.PutStr(signal.AttrRole, signal.RoleUnknown)
+	a.PutStr(signal.AttrRole, w.role.name)
+	if w.role.source != "" {
+		a.PutStr(signal.AttrRoleSource, w.role.source)
 	}
 	for _, g := range w.groups {
 		for _, in := range g.infos {
@@ -135,14 +191,49 @@ func putFacts(m pcommon.Map, facts []dialect.FactAttribute) {
 	}
 }
 
-// drift writes how many families of the engine are unknown.
+// drift writes how many families of each program are unknown or vanished.
 func (o *output) drift() {
 	b := o.book
-	if b.dialect == nil {
-		return
+	if b.drifts == nil {
+		b.drifts = b.countDrift()
 	}
-	p := o.number(b.metrics.drift)
-	p.SetStartTimestamp(b.began)
-	p.SetIntValue(int64(len(b.drift)))
-	p.Attributes().PutStr(signal.AttrEngineName, b.Engine())
+	for _, d := range b.drifts {
+		p := o.number(b.metrics.drift)
+		p.SetStartTimestamp(b.began)
+		p.SetIntValue(d.families)
+		p.Attributes().PutStr(signal.AttrEngineName, d.engine)
+	}
+}
+
+// driftCount is how many families of a program are unknown or vanished.
+type driftCount struct {
+	engine   string
+	families int64
+}
+
+// countDrift counts drift by program, with 0 for those that have none.
+func (b *Book) countDrift() []driftCount {
+	counts := make(map[string]int64)
+	for _, d := range b.dialects {
+		counts[d.Engine()] = 0
+	}
+	for _, d := range b.drift {
+		counts[d.Engine()]++
+	}
+	all := make([]driftCount, 0, len(counts))
+	for _, engine := range slices.Sorted(maps.Keys(counts)) {
+		all = append(all, driftCount{engine, counts[engine]})
+	}
+	return all
+}
+
+// missing writes the inputs of a worker that are off.
+func (o *output) missing(w *worker) {
+	b := o.book
+	for _, h := range w.missing {
+		p := o.number(b.metrics.missing)
+		p.SetDoubleValue(1)
+		p.Attributes().PutStr(signal.AttrSource, h.Source)
+		p.Attributes().PutStr(signal.AttrSourceHint, h.Text)
+	}
 }

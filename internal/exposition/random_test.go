@@ -15,8 +15,52 @@ type randomFamily struct {
 	bounds         []string
 }
 
-func randomFamilies(rng *rand.Rand) []randomFamily {
-	all := []randomFamily{
+// randomEngine is what random pages of an engine are made of.
+type randomEngine struct {
+	rank, model string // labels
+	families    []randomFamily
+	always      randomFamily
+}
+
+func randomEngines() []randomEngine {
+	seconds := []string{"0.01", "0.025", "+Inf"}
+	return []randomEngine{
+		{"engine", "model_name", append(randomVLLM(), randomVLLMHistograms()...), randomFamily{name: "vllm:num_preemptions_total", declared: "counter"}},
+		{"dp_rank", "model_name", []randomFamily{
+			{name: "sglang:num_running_reqs", declared: "gauge"},
+			{name: "sglang:token_usage", declared: "gauge"},
+			{name: "sglang:realtime_tokens_total", declared: "counter", label: "mode", values: []string{"prefill_compute", "decode", "new"}},
+			{name: "sglang:generation_tokens_total", declared: "counter"},
+			{name: "sglang:cached_tokens_total", declared: "counter", label: "cache_source", values: []string{"total", "device", "storage_file"}},
+			{name: "sglang:lora_pool_slots_total", declared: "gauge"},
+			{name: "sglang:gen_throughput", declared: "gauge"},
+			{name: "sglang:mystery", declared: "gauge"},
+			{name: "sglang:kv_transfer_latency_ms", declared: "histogram", bounds: []string{"1.0", "25.0", "+Inf"}},
+			{name: "sglang:load_back_duration_seconds", declared: "histogram", bounds: seconds},
+			{name: "sglang:per_stage_req_latency_seconds", declared: "histogram", label: "stage", values: []string{"a", "b"}, bounds: seconds},
+			{name: "dynamo_component_gpu_cache_usage_percent", declared: "gauge"},
+		}, randomFamily{name: "sglang:num_retracted_requests_total", declared: "counter"}},
+		{"engine", "model_name", []randomFamily{
+			{name: "lmdeploy:num_requests_running", declared: "gauge"},
+			{name: "lmdeploy:num_requests_succeeded", declared: "gauge"},
+			{name: "lmdeploy:request_success_total", declared: "counter", label: "finished_reason", values: []string{"stop", "length"}},
+			{name: "lmdeploy:iteration_tokens_total", declared: "histogram", bounds: []string{"1.0", "8.0", "+Inf"}},
+			{name: "lmdeploy:iter_token_latency", declared: "histogram", bounds: seconds},
+			{name: "lmdeploy:prefix_cache_hit_rate", declared: "gauge"},
+		}, randomFamily{name: "lmdeploy:prompt_tokens_total", declared: "counter"}},
+		{"dp_rank", "model", []randomFamily{
+			{name: "dynamo_component_inflight_requests", declared: "gauge"},
+			{name: "dynamo_component_kvstats_gpu_cache_usage_percent", declared: "gauge"},
+			{name: "dynamo_component_gpu_cache_usage_percent", declared: "gauge"},
+			{name: "dynamo_component_errors_total", declared: "counter", label: "error_type", values: []string{"cancelled", "x"}},
+			{name: "dynamo_component_request_duration_seconds", declared: "histogram", bounds: seconds},
+			{name: "dynamo_component_novelty", declared: "gauge"},
+		}, randomFamily{name: "dynamo_component_requests_total", declared: "counter"}},
+	}
+}
+
+func randomVLLM() []randomFamily {
+	return []randomFamily{
 		{name: "vllm:num_requests_running", declared: "gauge"},
 		{name: "vllm:num_requests_waiting", declared: "gauge"},
 		{name: "vllm:num_requests_waiting_by_reason", declared: "gauge", label: "reason", values: []string{"capacity", "deferred"}},
@@ -26,18 +70,28 @@ func randomFamilies(rng *rand.Rand) []randomFamily {
 		{name: "vllm:prompt_tokens_by_source_total", declared: "counter", label: "source", values: []string{"local_compute", "p\\\"q", "x"}},
 		{name: "vllm:request_success_total", declared: "counter", label: "finished_reason", values: []string{"stop", "length", "a b"}},
 		{name: "vllm:mystery_total", declared: "counter"},
+		{name: "http_requests_total", declared: "counter", label: "handler", values: []string{"/a", "/b"}},
+	}
+}
+
+func randomVLLMHistograms() []randomFamily {
+	return []randomFamily{
 		{name: "vllm:iteration_tokens_total", declared: "histogram", bounds: []string{"1.0", "8.0", "16.0", "+Inf"}},
 		{name: "vllm:inter_token_latency_seconds", declared: "histogram", bounds: []string{"0.01", "0.025", "+Inf"}},
 		{name: "vllm:time_per_output_token_seconds", declared: "histogram", bounds: []string{"0.01", "0.025", "+Inf"}},
 		{name: "vllm:model_forward_time_milliseconds", declared: "histogram", bounds: []string{"9.0", "25.0", "+Inf"}},
-		{name: "http_requests_total", declared: "counter", label: "handler", values: []string{"/a", "/b"}},
 	}
-	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return append(slices.Clone(all[:2+rng.IntN(len(all)-2)]), randomFamily{name: "vllm:num_preemptions_total", declared: "counter"})
 }
 
-// randomPage writes the families in random order, each with all its series for two ranks, in random label order.
-func randomPage(rng *rand.Rand, families []randomFamily, openMetrics bool) string {
+// pick chooses what the engine exposes.
+func (e randomEngine) pick(rng *rand.Rand) []randomFamily {
+	all := slices.Clone(e.families)
+	rng.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
+	return append(all[:2+rng.IntN(len(all)-2)], e.always)
+}
+
+// page writes the families in random order, each with all its series for two ranks, in random label order.
+func (e randomEngine) page(rng *rand.Rand, families []randomFamily, openMetrics bool) string {
 	var page strings.Builder
 	rng.Shuffle(len(families), func(i, j int) { families[i], families[j] = families[j], families[i] })
 	for _, f := range families {
@@ -52,7 +106,7 @@ func randomPage(rng *rand.Rand, families []randomFamily, openMetrics bool) strin
 				values = []string{""}
 			}
 			for _, v := range values {
-				f.write(rng, &page, rank, v)
+				f.write(rng, &page, []string{e.model + `="org/m"`, fmt.Sprintf(`%s="%s"`, e.rank, rank)}, v)
 			}
 		}
 		if !openMetrics && rng.IntN(4) == 0 {
@@ -65,8 +119,7 @@ func randomPage(rng *rand.Rand, families []randomFamily, openMetrics bool) strin
 	return page.String()
 }
 
-func (f randomFamily) write(rng *rand.Rand, page *strings.Builder, rank, value string) {
-	pairs := []string{`model_name="org/m"`, fmt.Sprintf(`engine="%s"`, rank)}
+func (f randomFamily) write(rng *rand.Rand, page *strings.Builder, pairs []string, value string) {
 	if f.label != "" {
 		pairs = append(pairs, fmt.Sprintf(`%s="%s"`, f.label, value))
 	}

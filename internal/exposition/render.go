@@ -1,6 +1,7 @@
 package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
 
 import (
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -18,7 +19,7 @@ func (b *Book) Down(at time.Time) pmetric.Metrics {
 	}
 	md := pmetric.NewMetrics()
 	for _, w := range b.upHolders() {
-		out := b.begin(md, w)
+		out := b.open(md, w)
 		out.number(b.metrics.up).SetDoubleValue(0)
 	}
 	return md
@@ -33,67 +34,67 @@ func (b *Book) upHolders() []*worker {
 }
 
 // render makes the points of the page that was just read.
-func (b *Book) render(version string) pmetric.Metrics {
+func (b *Book) render() pmetric.Metrics {
 	if b.changed {
 		b.arrange()
 	}
+	b.observeRoles()
+	b.noteMissing()
 	md := pmetric.NewMetrics()
 	md.ResourceMetrics().EnsureCapacity(len(b.workers) + 1)
 	for _, w := range b.upHolders() {
-		out := b.begin(md, w)
-		up := 1.0
-		if len(b.workers) > 0 && !w.seen(b.scrape) {
-			up = 0 // the page came, and this rank is no longer on it
+		out := b.open(md, w)
+		if b.whole {
+			up := 1.0
+			if len(b.workers) > 0 && !w.seen(b.scrape) {
+				up = 0 // the page came, and this rank is no longer on it
+			}
+			out.number(b.metrics.up).SetDoubleValue(up)
 		}
-		out.number(b.metrics.up).SetDoubleValue(up)
 		if len(b.workers) > 0 {
-			out.info(w, version)
+			out.info(w)
+			out.missing(w)
 		}
 		if len(b.workers) == 1 {
 			out.drift()
 		}
-		out.groups(w.groups)
+		out.worker(w)
 	}
 	if len(b.workers) > 1 {
-		out := b.begin(md, b.shared)
+		out := b.open(md, b.shared)
 		out.drift()
-		out.groups(b.shared.groups)
+		out.worker(b.shared)
 	}
 	b.report.Points = md.DataPointCount()
 	return md
 }
 
+// target returns the resource of the target itself among those that render made: its only worker's, or that in front of several.
+func (b *Book) target(md pmetric.Metrics) pmetric.ResourceMetrics {
+	return md.ResourceMetrics().At(md.ResourceMetrics().Len() - 1)
+}
+
 // seen reports whether a series of the worker was on the page of a scrape.
 func (w *worker) seen(scrape uint64) bool {
-	for _, g := range w.groups {
-		for _, s := range g.streams {
-			if s.seen(scrape) {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(w.streams, func(s *stream) bool { return s.seen(scrape) })
 }
 
 // output writes the points of one resource.
 type output struct {
 	book    *Book
 	metrics pmetric.MetricSlice
-	several bool // more than one group writes here, so a metric may have been begun before the last one
+	facts   bool // writes out of the order of the metrics, so a metric may have been begun before the last one
+	block   func() (tokens float64, ok bool)
 }
 
-func (b *Book) begin(md pmetric.Metrics, w *worker) *output {
+func (b *Book) open(md pmetric.Metrics, w *worker) *output {
 	rm := md.ResourceMetrics().AppendEmpty()
 	w.resource.CopyTo(rm.Resource())
 	sm := rm.ScopeMetrics().AppendEmpty()
 	sm.Scope().SetName(b.set.Scope)
 	sm.Scope().SetVersion(b.set.Version)
-	n := 4
-	for _, g := range w.groups {
-		n += len(g.streams)
-	}
-	sm.Metrics().EnsureCapacity(n)
-	return &output{book: b, metrics: sm.Metrics(), several: len(w.groups) > 1}
+	sm.Metrics().EnsureCapacity(len(w.streams) + 8)
+	return &output{book: b, metrics: sm.Metrics(), block: func() (float64, bool) { return b.blockSize(w) }}
 }
 
 func (o *output) metric(m signal.Metric) pmetric.Metric {
@@ -110,7 +111,7 @@ func (o *output) begun(name string) (pmetric.Metric, bool) {
 		if m := o.metrics.At(i); m.Name() == name {
 			return m, true
 		}
-		if !o.several { // the streams of one group are in the order of their metrics
+		if !o.facts { // streams are in the order of their metrics
 			break
 		}
 	}

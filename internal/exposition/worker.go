@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -14,10 +15,13 @@ import (
 type Identity struct {
 	Address string // host name or address
 	Port    int64
-	Service string // service.name; empty: the engine's name
-	Fleet   string // empty: the model
-	Role    string // empty: not configured
-	Host    string // host.name; empty where the target is another host
+	Service string      // service.name; empty: the engine's name
+	Fleet   string      // empty: the model
+	Role    string      // empty: not configured
+	K8sRole string      // that the pod's labels tell; empty: none
+	Host    string      // host.name; empty where the target is another host
+	ID      string      // service.instance.id; empty: Address and Port
+	Base    pcommon.Map // further attributes of every resource
 }
 
 // unknownService is the service.name of a target that has not shown an engine, as the semantic conventions want it.
@@ -25,8 +29,14 @@ const unknownService = "unknown_service"
 
 // worker is one engine core: a data-parallel rank that serves a model.
 type worker struct {
+	key      groupKey
 	resource pcommon.Resource
 	groups   []*group
+	streams  []*stream // of all groups, by family
+	role     role
+	// connected says that it moves KV between workers.
+	connected bool
+	missing   []dialect.Input // inputs that are off
 }
 
 // arrange makes workers of groups. A group that tells rank and model is a worker (where none tells a rank, one that tells the
@@ -39,40 +49,63 @@ func (b *Book) arrange() {
 		ranks[k.rank] = true
 	}
 	b.several = b.several || len(ranks) > 1
-	b.shared = &worker{resource: b.resource(groupKey{}, false)}
+	b.shared = &worker{resource: b.resource(groupKey{}, nil)}
 	b.workers = make([]*worker, 0, len(keys))
 	for _, k := range keys {
-		b.workers = append(b.workers, &worker{resource: b.resource(k, true), groups: []*group{b.groups[k]}})
+		b.workers = append(b.workers, &worker{key: k, groups: []*group{b.groups[k]}})
 	}
 	for _, key := range b.sortedKeys() {
 		if slices.Contains(keys, key) {
 			continue
 		}
+		fits := fitting(keys, key)
+		if len(fits) == 0 && !b.groups[key].engine {
+			fits = fitting(keys, groupKey{rank: key.rank}) // what serves beside an engine may call the model otherwise
+		}
 		home := b.shared
-		if fits := fitting(keys, key); len(fits) == 1 || len(fits) > 1 && key.rank != "" {
+		if len(fits) == 1 || len(fits) > 1 && key.rank != "" {
 			home = b.workers[fits[0]]
 		}
 		home.groups = append(home.groups, b.groups[key])
 	}
+	for _, w := range append(b.workers, b.shared) {
+		w.gather()
+	}
+	for _, w := range b.workers {
+		w.role = b.roleOf(w)
+		w.resource = b.resource(w.key, w)
+	}
+	b.looked = 0
 	b.changed = false
 }
 
-// workerKeys returns the keys that are workers, in order.
+// gather puts the streams of all groups in one order.
+func (w *worker) gather() {
+	w.streams = w.streams[:0]
+	for _, g := range w.groups {
+		w.streams = append(w.streams, g.streams...)
+	}
+	w.connected = slices.ContainsFunc(w.streams, func(s *stream) bool { return s.family.Metric.Name == signal.KVTransferTime })
+	slices.SortStableFunc(w.streams, func(a, b *stream) int { return cmp.Compare(a.family.Index, b.family.Index) })
+}
+
+// workerKeys returns the keys that are workers, in order. Where an engine is on the page, what serves beside it makes none.
 func (b *Book) workerKeys() []groupKey {
+	candidates := slices.DeleteFunc(b.sortedKeys(), func(k groupKey) bool { return !b.groups[k].engine })
+	if len(candidates) == 0 {
+		candidates = b.sortedKeys()
+	}
 	for _, full := range []func(groupKey) bool{
 		func(k groupKey) bool { return k.rank != "" && k.model != "" },
 		func(k groupKey) bool { return k.model != "" },
 		func(k groupKey) bool { return k.rank != "" },
 	} {
-		keys := slices.DeleteFunc(b.sortedKeys(), func(k groupKey) bool { return !full(k) })
+		keys := slices.DeleteFunc(slices.Clone(candidates), func(k groupKey) bool { return !full(k) })
 		if len(keys) > 0 {
 			return keys
 		}
 	}
-	if len(b.groups) > 0 {
-		return []groupKey{{}} // an engine that tells neither
-	}
-	return nil
+	return candidates // at most the one of an engine that tells neither
 }
 
 func (b *Book) sortedKeys() []groupKey {
@@ -99,9 +132,12 @@ func fitting(keys []groupKey, key groupKey) []int {
 
 // resource builds the resource of a worker, or of the target itself. The latter names no engine where the target has workers, so
 // that nobody takes it for one.
-func (b *Book) resource(key groupKey, isWorker bool) pcommon.Resource {
+func (b *Book) resource(key groupKey, w *worker) pcommon.Resource {
 	r := pcommon.NewResource()
-	id, a := b.set.Identity, r.Attributes()
+	id, a, isWorker := b.set.Identity, r.Attributes(), w != nil
+	if id.Base != (pcommon.Map{}) {
+		id.Base.CopyTo(a)
+	}
 	instance := id.Instance()
 	if isWorker && b.several && key.rank != "" {
 		instance += "/dp" + key.rank
@@ -118,19 +154,29 @@ func (b *Book) resource(key groupKey, isWorker bool) pcommon.Resource {
 		}
 	}
 	if isWorker {
-		put(signal.AttrEngineName, b.Engine())
-		put(signal.AttrRole, id.Role)
+		// What watches engines is no worker, and must not be added to those it watches.
+		if observer := b.engine.Observer(); observer != "" {
+			put(signal.AttrObserver, observer)
+		} else {
+			put(signal.AttrEngineName, b.Engine())
+		}
+		put(signal.AttrRole, b.settled(w))
 	}
 	put(signal.AttrModel, key.model)
 	put(signal.AttrFleetName, cmp.Or(id.Fleet, key.model))
 	put(signal.AttrHostName, id.Host)
 	put(signal.AttrServerAddress, id.Address)
-	a.PutInt(signal.AttrServerPort, id.Port)
+	if id.Port != 0 {
+		a.PutInt(signal.AttrServerPort, id.Port)
+	}
 	return r
 }
 
-// Instance returns host:port.
+// Instance returns the identity of the target, host:port as a rule.
 func (id Identity) Instance() string {
+	if id.ID != "" {
+		return id.ID
+	}
 	address := id.Address
 	if slices.Contains([]byte(address), ':') {
 		address = "[" + address + "]"

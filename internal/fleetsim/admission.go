@@ -42,9 +42,11 @@ func (s *scheduler) admit(r *request, hit []int32) {
 	s.seat(r)
 }
 
-// claim makes a request hold the blocks it found cached.
+// claim makes a request hold the blocks it found cached. Its first lookup is the one that is audited: a request that comes back, preempted
+// or because its KV could not be had, looks for what it had.
 func (s *scheduler) claim(r *request, hit []int32) {
-	if r.preemptions == 0 {
+	if !r.looked {
+		r.looked = true
 		s.pool.ledger.looked(r, hit, s.pool)
 		s.tellAccesses(r, len(hit))
 	}

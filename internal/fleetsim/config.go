@@ -66,8 +66,8 @@ func (c *Config) Workers() int {
 	return n
 }
 
-// validate checks every bound that needs no figures and reports all violations at once.
-func (c *Config) validate() error {
+// Validate checks every bound that needs no figures and reports all violations at once; New does the rest.
+func (c *Config) Validate() error {
 	var errs []error
 	if len(c.Pools) == 0 {
 		errs = append(errs, errors.New("pools: must be at least 1, are 0"))
@@ -75,7 +75,7 @@ func (c *Config) validate() error {
 	for i := range c.Pools {
 		errs = append(errs, c.Pools[i].validate(fmt.Sprintf("pools[%d]", i)))
 	}
-	errs = append(errs, c.validatePools(), c.Router.validate("router"), c.Handoff.validate(), c.Link.validate(),
+	errs = append(errs, c.validatePools(), c.Router.validate("router"), c.Handoff.validate(), c.Link.Validate(),
 		c.Objectives.validate(), c.Client.validate(), c.Adapters.validate())
 	if c.DecodeRouter != "" {
 		errs = append(errs, c.DecodeRouter.validate("decode_router"))
@@ -113,6 +113,9 @@ func (c *Config) validatePools() error {
 		partner := first[Prefill]
 		if partner == nil {
 			partner = first[Decode]
+		}
+		if partner == nil {
+			continue // no such role
 		}
 		if p.Engine != partner.Engine {
 			errs = append(errs, fmt.Errorf("pools[%d].engine: must be %q as in pool %q, is %q", i, partner.Engine, partner.Name, p.Engine))

@@ -13,12 +13,10 @@ func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.Dema
 	s := &w.sched
 	// Sequences whose previous token came with the previous step have one common interval.
 	regular, produced := s.work.DecodeSequences, s.work.DecodeSequences
-	if !s.uniform() {
+	if !s.uniform {
 		regular, produced = w.emitDecodes(now, told)
 	}
-	if produced > 0 || !s.uniform() {
-		s.clock++
-	}
+	s.clock++
 	s.context += produced
 	s.tokens += produced
 	told.Outputs += produced
@@ -38,15 +36,15 @@ func (w *worker) emit(now time.Duration, told *engine.Step, shares *physics.Dema
 // emitDecodes advances decodes that may miss a step or get several tokens in one. Several tokens of one step come at once: clients
 // and engines see one interval.
 func (w *worker) emitDecodes(now time.Duration, told *engine.Step) (regular, produced int) {
+	s := &w.sched
 	told.AcceptedAt = w.verifier.counts()
-	running := w.sched.running
-	for i := range running {
-		q := &running[i]
+	for i := range s.running {
+		q := &s.running[i]
 		switch {
 		case q.end == 0:
 			continue
 		case q.tokens == 0:
-			q.shift(-1)
+			s.shift(i, -1)
 			continue
 		case q.tokens > 1:
 			kept := w.verifier.accepted(q.tokens - 1)
@@ -54,15 +52,15 @@ func (w *worker) emitDecodes(now time.Duration, told *engine.Step) (regular, pro
 			told.Drafted += q.tokens - 1
 			told.Accepted += kept
 			w.verifier.count(kept)
-			kept = min(kept, q.end-w.sched.clock-1)
-			q.shift(kept)
-			w.sched.nextEnd = min(w.sched.nextEnd, q.end)
+			kept = min(kept, q.end-s.clock-1)
+			s.shift(i, kept)
 			produced += kept
 		}
 		produced++
 		if q.late {
 			w.bookInterval(now-q.req.lastToken, 1)
 			q.late = false
+			s.late--
 		} else {
 			regular++
 		}
@@ -145,7 +143,10 @@ func (w *worker) bookFirstToken(r *request) {
 		t.CachedTokens += int64(r.cachedTokens)
 	}
 	if w.role != Prefill {
-		w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+		if !r.begun {
+			r.begun = true
+			w.truth.ttft.observeN((r.firstToken - r.At).Seconds(), 1)
+		}
 		if w.frontEnd != nil {
 			w.frontEnd.FirstToken(r.toldClient())
 		}

@@ -31,7 +31,8 @@ func (f *Fleet) worker(i int) (*worker, error) {
 	return f.workers[i], nil
 }
 
-// SetSpeed makes a worker's steps take 1/factor of their time, from its next step on.
+// SetSpeed makes a worker's steps take 1/factor of their time, from its next step on: its GPUs are that much faster in everything and
+// draw the same power.
 func (f *Fleet) SetSpeed(worker int, factor float64) error {
 	w, err := f.worker(worker)
 	if err == nil {
@@ -61,7 +62,7 @@ func (f *Fleet) SetLoad(multiplier float64) error {
 
 // SetLink changes the links of some workers, without any of all, for transfers that start from now on.
 func (f *Fleet) SetLink(l Link, workers ...int) error {
-	if err := l.validate(); err != nil {
+	if err := l.Validate(); err != nil {
 		return err
 	}
 	var some []*worker

@@ -24,7 +24,6 @@ func (f *Fleet) RestartWorker(worker int, downtime time.Duration) error {
 	if downtime == 0 {
 		return f.launch(w)
 	}
-	w.truth.sums.Faults.DownSeconds += downtime.Seconds()
 	f.agenda.add(f.now+downtime, func() { f.setError(f.launch(w)) })
 	return nil
 }
@@ -32,7 +31,7 @@ func (f *Fleet) RestartWorker(worker int, downtime time.Duration) error {
 // stop takes a worker down with everything it had.
 func (f *Fleet) stop(w *worker) {
 	requests, handoffs := w.requests(), w.handoffs
-	w.down = true
+	w.down, w.downSince = true, f.now
 	f.down++
 	f.process(w, false)
 	w.inbox = nil
@@ -127,6 +126,7 @@ func (f *Fleet) lose(r *request, w *worker) {
 
 // launch starts a worker's new process.
 func (f *Fleet) launch(w *worker) error {
+	w.truth.sums.Faults.DownSeconds += (f.now - w.downSince).Seconds()
 	w.down = false
 	f.down--
 	w.hashSeed = w.nextSeed

@@ -40,6 +40,10 @@ func TestRestartEmptiesAWorker(t *testing.T) {
 	if got := f.WorkerTruth(0).Faults; got.Restarts != 1 || got.LostRequests != int64(inside) {
 		t.Errorf("%d requests were inside: %+v", inside, got)
 	}
+	down := f.Now()
+	advance(t, f, down+50*time.Millisecond)
+	near(t, "down seconds meanwhile", f.Truth().Faults.DownSeconds, 0.05)
+	near(t, "of the worker", f.WorkerTruth(0).Faults.DownSeconds, 0.05)
 	advance(t, f, 700*time.Millisecond)
 	if !f.Up(0) || readPage(t, f, 0)("prompt_tokens_total") != 0 {
 		t.Error("the worker did not come back with counters at 0")
@@ -49,7 +53,7 @@ func TestRestartEmptiesAWorker(t *testing.T) {
 	}
 	finish(t, f)
 	truth := f.Truth()
-	if truth.FinishedRequests+truth.Faults.LostRequests != 100 || truth.Faults.DownSeconds != 0.2 {
+	if truth.FinishedRequests+truth.Faults.LostRequests != 100 || math.Abs(truth.Faults.DownSeconds-0.2) > 1e-9 {
 		t.Errorf("%d finished, %+v", truth.FinishedRequests, truth.Faults)
 	}
 	if idle := truth.SimulatedSeconds*2 - truth.BusySeconds - truth.IdleSeconds - truth.InFlightSeconds - truth.AbandonedSeconds; math.Abs(idle) > 1e-9 {

@@ -207,7 +207,16 @@ func (f *Fleet) PoolTruth(pool int) Truth {
 }
 
 // Truth is the fleet's cumulative truth at the simulated time reached.
-func (f *Fleet) Truth() Truth { return f.sum(func(*worker) bool { return true }) }
+func (f *Fleet) Truth() Truth {
+	t := f.sum(func(*worker) bool { return true })
+	t.OpenRequests = int64(f.open)
+	for _, r := range f.held {
+		if !r.counted { // as arrived: no worker was up
+			t.OpenRequests--
+		}
+	}
+	return t
+}
 
 // sum adds up the truth of some workers.
 func (f *Fleet) sum(of func(*worker) bool) Truth {
@@ -218,6 +227,7 @@ func (f *Fleet) sum(of func(*worker) bool) Truth {
 		if of(w) {
 			total.merge(&w.truth)
 			total.sums.Transfers.LeakedTokens += w.leaked()
+			total.sums.OpenRequests += int64(w.load())
 			rest.add(w.remainder(f.now))
 			workers = append(workers, w)
 		}
@@ -231,7 +241,7 @@ func (f *Fleet) sum(of func(*worker) bool) Truth {
 func (f *Fleet) WorkerTruth(worker int) Truth {
 	w := f.workers[worker]
 	t := w.truth.snapshot(f.now, 1, w.remainder(f.now))
-	t.Transfers.LeakedTokens = w.leaked()
+	t.Transfers.LeakedTokens, t.OpenRequests = w.leaked(), int64(w.load())
 	t.KV = w.kv.truth(f.now)
 	return t
 }

@@ -161,10 +161,10 @@ func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 		"kv_blocks: must be at least 8193 for max_model_tokens 131072, is 9":                               func(c *Config) { c.Pools[0].KVBlocks = 9 },
 		"kv_blocks: llama-3-70b bf16 on 1 x h200 leaves memory for 0 blocks":                               func(c *Config) { c.Pools[0].TensorParallel = 1 },
 		"max_model_tokens: must be at most 131072 with model llama-3-70b, is 200000":                       func(c *Config) { c.Pools[0].MaxModelTokens = 200000 },
-		"workload.load: must be above 0, is 0":                                                             func(c *Config) { c.Workload = Synthetic{Shape: "azure-code"} },
-		`workload.shape: unknown value "x"`:                                                                func(c *Config) { c.Workload = Synthetic{Shape: "x", Load: 1} },
+		"workload.synthetic.load: must be above 0, is 0":                                                   func(c *Config) { c.Workload = Synthetic{Shape: "azure-code"} },
+		`workload.synthetic.shape: unknown value "x"`:                                                      func(c *Config) { c.Workload = Synthetic{Shape: "x", Load: 1} },
 		"workload.script[0]: prompt_tokens":                                                                func(c *Config) { c.Workload = Script{{}} },
-		"workload.concurrency":                                                                             func(c *Config) { c.Workload = ClosedLoop{} },
+		"workload.closed_loop.concurrency":                                                                 func(c *Config) { c.Workload = ClosedLoop{} },
 	} {
 		cfg := DefaultConfig()
 		change(&cfg)

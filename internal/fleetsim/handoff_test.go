@@ -147,6 +147,8 @@ func TestCachedPrefixIsNotFetched(t *testing.T) {
 // checkAllBlocks holds every pool to its books; drained pools must be empty.
 func checkAllBlocks(t *testing.T, f *Fleet, drained bool) {
 	t.Helper()
+	checkAwake(t, f)
+	checkRequests(t, f)
 	for _, w := range f.workers {
 		checkBlocks(t, w)
 		pinned := 0

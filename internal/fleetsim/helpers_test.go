@@ -36,6 +36,7 @@ func finish(t testing.TB, f *Fleet) {
 	t.Helper()
 	for !f.Done() {
 		advance(t, f, f.Now()+time.Second)
+		checkRequests(t, f)
 	}
 }
 

@@ -79,7 +79,7 @@ func (k *kvLedger) hit(id int32, held bool) {
 	if !held {
 		length := (k.now - p.freed).Seconds()
 		k.sums.Seconds.CachedUseful += length
-		k.sums.UsefulSlices = spread(k.sums.UsefulSlices, p.freed, k.now)
+		k.sums.UsefulSlices.spread(p.freed, k.now)
 		k.unheldReuse.observeN(length, 1)
 	}
 	if p.used > 0 {
@@ -190,7 +190,7 @@ func (k *kvLedger) truth(now time.Duration) *KVTruth {
 		return nil
 	}
 	t := k.sums
-	t.UsefulSlices = slices.Clone(t.UsefulSlices)
+	t.UsefulSlices.Seconds = slices.Clone(t.UsefulSlices.Seconds)
 	t.Now = k.measure()
 	s := &t.Seconds
 	s.add(&t.Now, (now - k.now).Seconds())

@@ -82,7 +82,7 @@ func TestKVLedgerAgainstBruteForce(t *testing.T) {
 		}
 		k := f.Truth().KV
 		var sum float64
-		for i, v := range k.UsefulSlices {
+		for i, v := range k.UsefulSlices.Seconds {
 			if sum += v; v < 0 || v > float64(size)*KVSlice.Seconds() {
 				t.Errorf("seed %d: %g useful block-seconds in slice %d of %d blocks", seed, v, i, size)
 			}
@@ -242,9 +242,10 @@ func TestEvictionsReachThePages(t *testing.T) {
 }
 
 func TestIntervalsAreSpreadOverSlices(t *testing.T) {
-	got := spread(nil, 4*time.Second, 27*time.Second)
-	got = spread(got, 9*time.Second, 10*time.Second)
-	if want := []float64{7, 10, 7}; !slices.Equal(got, want) {
+	var got UsefulSlices
+	got.spread(4*time.Second, 27*time.Second)
+	got.spread(9*time.Second, 10*time.Second)
+	if want := []float64{7, 10, 7}; !slices.Equal(got.Seconds, want) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }

@@ -8,9 +8,7 @@ type KVTruth struct {
 	Now     KVPool `json:"now_blocks"`
 	Seconds KVPool `json:"block_seconds"` // Now integrated over the simulated time
 
-	// UsefulSlices is Seconds.CachedUseful by when the blocks lay there, not by when that was decided: for each KVSlice of simulated
-	// time the block-seconds known by now. The rest of a slice's cached block-seconds is dead or open.
-	UsefulSlices []float64 `json:"cached_useful_slices,omitempty"`
+	UsefulSlices UsefulSlices `json:"cached_useful_slices"` // of Seconds.CachedUseful
 
 	Lookups KVLookups `json:"lookup_tokens"`
 
@@ -25,23 +23,6 @@ type KVTruth struct {
 	RegretGap   Latency `json:"regret_gap_seconds"`        // eviction to being computed again, whatever the horizon
 	UnheldReuse Latency `json:"block_unheld_hit_seconds"`  // release by the last holder to the next hit
 	UnheldDead  Latency `json:"block_unheld_dead_seconds"` // release by the last holder to eviction
-}
-
-// KVSlice is the width of KVTruth.UsefulSlices.
-const KVSlice = 10 * time.Second
-
-// spread adds an interval of one block to the slices it touches.
-func spread(slices []float64, from, to time.Duration) []float64 {
-	for from < to {
-		i := int(from / KVSlice)
-		for len(slices) <= i {
-			slices = append(slices, 0)
-		}
-		end := min(to, time.Duration(i+1)*KVSlice)
-		slices[i] += (end - from).Seconds()
-		from = end
-	}
-	return slices
 }
 
 // KVPool divides a pool by use, in blocks or block-seconds; the parts add up to the pool. Whether a cached block is useful shows only
@@ -144,12 +125,7 @@ func fleetKV(workers []*worker, now time.Duration) *KVTruth {
 		}
 		total.Now.add(&t.Now, 1)
 		total.Seconds.add(&t.Seconds, 1)
-		for i, v := range t.UsefulSlices {
-			if i == len(total.UsefulSlices) {
-				total.UsefulSlices = append(total.UsefulSlices, 0)
-			}
-			total.UsefulSlices[i] += v
-		}
+		total.UsefulSlices.merge(&t.UsefulSlices)
 		total.Lookups.add(&t.Lookups)
 		total.Stored += t.Stored
 		total.Evictions += t.Evictions

@@ -65,7 +65,8 @@ func DefaultLink() Link {
 	}
 }
 
-func (l Link) validate() error {
+// Validate checks every bound and reports all violations at once.
+func (l Link) Validate() error {
 	var errs []error
 	share := func(key string, v float64) {
 		if !(v >= 0 && v <= 1) {

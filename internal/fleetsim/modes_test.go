@@ -232,3 +232,41 @@ func TestSchedulerSettingsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// A decode worker that computes some prompts itself: one under way can stand before requests whose KV arrived meanwhile, and take the
+// budget from their decodes for some steps.
+func TestPromptsUnderWayMayKeepNewerDecodesWaiting(t *testing.T) {
+	var requests Script
+	for i := range 60 {
+		tokens := 40 + 11*i%97
+		if i%6 == 0 {
+			tokens = 500 // fetched
+		}
+		requests = append(requests, Request{At: time.Duration(i) * 4 * time.Millisecond, PromptTokens: tokens, OutputTokens: 5 + i%40})
+	}
+	cfg := split(SGLang, 1, 1, requests...)
+	cfg.Handoff.LocalPrefillTokens = 200
+	d := &cfg.Pools[1]
+	d.MaxBatchedTokens, d.MaxNumSeqs = 24, 24
+	var f *Fleet
+	missed := 0
+	cfg.OnStep = func(s StepTruth) {
+		w := f.workers[s.Worker]
+		checkSequences(t, w)
+		checkBlocks(t, w)
+		missed = max(missed, w.sched.late)
+	}
+	var decode, share float64
+	cfg.OnRequest = func(r RequestTruth) {
+		decode += r.LastTokenSeconds - r.FirstTokenSeconds
+		share += r.PrefillSeconds + r.DecodeSeconds
+	}
+	f = start(t, cfg)
+	finish(t, f)
+	truth := f.Truth()
+	near(t, "intervals", truth.ITL.Sum, decode)
+	near(t, "shares", share, truth.BusySeconds)
+	if missed == 0 || truth.FinishedRequests != 60 {
+		t.Errorf("%d decodes missed a step, %d requests finished", missed, truth.FinishedRequests)
+	}
+}

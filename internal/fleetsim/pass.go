@@ -118,12 +118,11 @@ func (p *passRecorder) finished(at time.Duration, seconds float64, s *scheduler)
 	}})
 }
 
-// rest starts the heartbeats of a worker that has nothing to do.
+// rest starts the heartbeats of a worker that has nothing to do, unless they run already.
 func (p *passRecorder) rest(now time.Duration) {
-	if p == nil {
+	if p == nil || (p.beat != nil && p.beat.place >= 0) {
 		return
 	}
-	p.agenda.cancel(p.beat)
 	at := now + heartbeat
 	p.beat = p.agenda.add(at, func() {
 		p.send(Pass{At: at})

@@ -86,3 +86,23 @@ func TestPassesAddUp(t *testing.T) {
 		}
 	}
 }
+
+// A worker that looks for work in vain goes on with its heartbeats.
+func TestHeartbeatsAreNotPutOff(t *testing.T) {
+	var a agenda
+	var sent []time.Duration
+	p := &passRecorder{agenda: &a, emit: func(r Pass) { sent = append(sent, r.At) }}
+	for now := time.Duration(0); now < 3*time.Second; now += 300 * time.Millisecond {
+		for a.nextTimer() <= now {
+			a.fire()
+		}
+		p.rest(now)
+	}
+	if len(sent) != 2 || sent[0] != time.Second || sent[1] != 2*time.Second {
+		t.Errorf("heartbeats at %v, want 1s and 2s", sent)
+	}
+	p.stop()
+	if a.nextTimer() != idle {
+		t.Error("a heartbeat is left after the end")
+	}
+}

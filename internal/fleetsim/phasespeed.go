@@ -3,11 +3,13 @@ package fleetsim
 import (
 	"errors"
 	"fmt"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/physics"
 )
 
 // PhaseSpeed asks what if a worker had more capacity for one phase alone: the phase's Shapley share of every step takes that much
 // less time. 0 is 1. It is for questions about goodput, such as which phase limits a fleet: the truth of a step's division keeps the
-// proportions that it has at equal speeds.
+// proportions that it has at equal speeds, as if the GPUs did the whole step that much faster.
 type PhaseSpeed struct {
 	Prefill float64 `json:"prefill" yaml:"prefill"`
 	Decode  float64 `json:"decode" yaml:"decode"`
@@ -29,7 +31,7 @@ func (w *worker) paced() float64 {
 	if s == (PhaseSpeed{}) {
 		return seconds
 	}
-	parts := w.divide(seconds)
+	parts := w.cost.Divide(w.stepDemand, w.stepWork, physics.Pace{Noise: 1, Speed: 1})
 	return parts.Prefill.Seconds/orOne(s.Prefill) + parts.Decode.Seconds/orOne(s.Decode)
 }
 

@@ -65,12 +65,22 @@ func (s *scheduler) miss(q *sequence) {
 	q.tokens = 0
 	if !q.late {
 		q.late = true
+		s.late++
 		q.req.lastToken = s.now
 		s.meter.stop(&q.req.shares)
 	}
 }
 
+// shift moves a decode by tokens beyond its one in the step, -1 for one it did not get.
+func (s *scheduler) shift(i, tokens int) {
+	q := &s.running[i]
+	q.ahead += tokens
+	q.end -= tokens
+	s.due[i] -= tokens
+	s.nextEnd = min(s.nextEnd, q.end)
+}
+
 // scheduled says whether a running sequence is part of the step.
 func (s *scheduler) scheduled(q *sequence) bool {
-	return q.tokens > 0 || (q.end != 0 && s.uniform())
+	return q.tokens > 0 || (q.end != 0 && s.uniform)
 }

@@ -90,6 +90,9 @@ const gpuMemoryUtilization = 0.92
 // (aiconfigurator h200_sxm.yaml, other_mem plus nccl_mem at TP 4).
 const runtimeBytes = 4.17e9
 
+// mostWorkers bounds a pool: each worker takes 0.1 MB at least.
+const mostWorkers = 10_000
+
 // validate checks every bound and reports all violations at once; key is the pool's place in the configuration.
 func (p *Pool) validate(key string) error {
 	var errs []error
@@ -99,6 +102,9 @@ func (p *Pool) validate(key string) error {
 		}
 	}
 	atLeast("workers", p.Workers, 1)
+	if p.Workers > mostWorkers {
+		errs = append(errs, fmt.Errorf("%s.workers: must be at most %d, is %d", key, mostWorkers, p.Workers))
+	}
 	atLeast("max_num_seqs", p.MaxNumSeqs, 1)
 	atLeast("max_num_batched_tokens", p.MaxBatchedTokens, p.MaxNumSeqs)
 	atLeast("block_size", p.BlockSize, 1)

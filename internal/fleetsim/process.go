@@ -3,13 +3,18 @@ package fleetsim
 import "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 
 // SetVersion changes the release whose page a worker's engine speaks; as with any upgrade it counts from the next restart on. A
-// version that the engine does not know is the error of that restart.
+// version that the engine does not know is an error and changes nothing.
 func (f *Fleet) SetVersion(worker int, version string) error {
 	w, err := f.worker(worker)
 	if err != nil {
 		return err
 	}
-	w.facts.Version = version
+	facts := w.facts
+	facts.Version = version
+	if _, err := engine.New(f.cfg.engineName(&f.cfg.Pools[w.pool]), facts); err != nil {
+		return err
+	}
+	w.facts = facts
 	return nil
 }
 

@@ -35,15 +35,17 @@ type request struct {
 	unique  uint64 // identity of everything that is not shared
 	counted bool   // as an arrival
 	resend  bool   // its client may send it again
+	begun   bool   // its client has had a first token, of whichever attempt
 	hand    *handoff
 
 	blocks    []int32
-	nameless  int // pages held beside the blocks
-	named     int // most pages that are held as blocks
-	stored    int // leading pages already in the prefix cache
-	computed  int // tokens with keys and values in the cache
-	reached   int // most tokens it ever had computed: below that, computing is done again
-	generated int // tokens sampled so far
+	nameless  int  // pages held beside the blocks
+	named     int  // most pages that are held as blocks
+	stored    int  // leading pages already in the prefix cache
+	looked    bool // its prompt has been looked up in the prefix cache
+	computed  int  // tokens with keys and values in the cache
+	reached   int  // most tokens it ever had computed: below that, computing is done again
+	generated int  // tokens sampled so far
 	decoding  bool
 	limit     int // most tokens it may generate
 
@@ -63,7 +65,10 @@ type request struct {
 
 // again is the request as its client sent it.
 func (r *request) again() *request {
-	return &request{Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique, counted: r.counted, resend: r.resend, sent: r.sent}
+	return &request{
+		Request: r.Request, number: r.number, attempt: r.attempt, unique: r.unique,
+		counted: r.counted, resend: r.resend, begun: r.begun, sent: r.sent,
+	}
 }
 
 // computedPrompt is how many of its prompt tokens are computed on this worker until its first token.

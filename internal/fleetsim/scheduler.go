@@ -27,6 +27,7 @@ type scheduler struct {
 	clock    int   // steps of decodes
 	nextEnd  int   // no decode ends before the clock shows this
 	decodes  int   // of the running, sequences that decode
+	late     int   // of these, sequences that missed a step since their last token
 	context  int   // tokens with keys and values of these decodes
 	tokens   int   // tokens with keys and values of all running requests, shared ones counted for each
 	adapters adapterSlots
@@ -34,6 +35,7 @@ type scheduler struct {
 
 	// Of the step planned or executed.
 	now         time.Duration // when it was planned
+	uniform     bool          // every decode has one token in it
 	work        physics.Work
 	preemptions int
 	lookups     struct{ queries, hits int }
@@ -46,29 +48,43 @@ type scheduler struct {
 // always is due in every step: a request that does not decode yet.
 const always = math.MinInt
 
-// uniform says that every step holds every decode with one token: prompts under way are the newest requests then, and take what
-// the decodes leave.
-func (s *scheduler) uniform() bool {
-	return s.drafts == 0 && s.maxChunk == 0 && s.scheduling != PrefillFirst
+// decodesAll says that the step to be planned holds every decode with one token: prompts under way are the newest requests then and
+// take what the decodes leave, and nobody is late.
+func (s *scheduler) decodesAll() bool {
+	if s.drafts > 0 || s.maxChunk > 0 || s.scheduling == PrefillFirst || s.late > 0 {
+		return false
+	}
+	for i := s.decodes; i < len(s.running); i++ {
+		if s.running[i].end != 0 {
+			return false
+		}
+	}
+	return true
 }
 
-// plan settles the work of a step that starts now.
-func (s *scheduler) plan(now time.Duration) {
+// open begins a step without work.
+func (s *scheduler) open(now time.Duration) {
 	s.now = now
 	s.work = physics.Work{}
 	s.preemptions = 0
 	s.lookups.queries, s.lookups.hits = 0, 0
+}
+
+// plan settles the work of the step just opened. It may be repeated while that is empty.
+func (s *scheduler) plan() {
+	before := s.preemptions
+	s.uniform = s.decodesAll()
 	if s.scheduling == PrefillFirst {
 		s.planPromptsOrDecodes()
 	} else {
 		var left int
-		if s.uniform() {
+		if s.uniform {
 			left = s.planRunning()
 		} else {
 			left = s.planEach()
 		}
 		// Blocks that were just taken from a preempted request are not given to new ones.
-		if s.preemptions == 0 {
+		if s.preemptions == before {
 			s.planWaiting(left)
 		}
 	}
@@ -220,7 +236,9 @@ func (s *scheduler) leave(q *sequence, last time.Duration) {
 		q.settle(s.clock, last)
 		s.decodes--
 		s.context -= r.computed
-		if !q.late {
+		if q.late {
+			s.late--
+		} else {
 			s.meter.stop(&r.shares)
 		}
 		if !s.publishesAtOnce() {

@@ -11,7 +11,7 @@ import (
 func checkSequences(t *testing.T, w *worker) {
 	t.Helper()
 	s := &w.sched
-	context, decodes, tokens, bs := 0, 0, 0, s.blockSize
+	context, decodes, tokens, late, bs := 0, 0, 0, 0, s.blockSize
 	if len(s.due) != len(s.running) {
 		t.Fatalf("%d due times for %d sequences", len(s.due), len(s.running))
 	}
@@ -26,10 +26,13 @@ func checkSequences(t *testing.T, w *worker) {
 			computed = s.clock + q.ahead
 			context += computed
 			decodes++
+			if q.late {
+				late++
+			}
 			if q.end <= s.clock || q.end < s.nextEnd || computed+q.end-s.clock != r.PromptTokens+r.limit-1 {
 				t.Fatalf("clock %d, ends at %d, next end %d, %d tokens of %d + %d", s.clock, q.end, s.nextEnd, computed, r.PromptTokens, r.limit)
 			}
-			if s.uniform() && computed+s.due[i]-s.clock > r.pages()*bs {
+			if s.drafts == 0 && computed+s.due[i]-s.clock > r.pages()*bs {
 				t.Fatalf("due at %d of clock %d, %d tokens in %d pages", s.due[i], s.clock, computed, r.pages())
 			}
 		}
@@ -38,7 +41,7 @@ func checkSequences(t *testing.T, w *worker) {
 			t.Fatalf("%d tokens in %d pages, %d stored, %d named of %d", computed, r.pages(), r.stored, len(r.blocks), r.named)
 		}
 	}
-	if context != s.context || decodes != s.decodes || tokens != s.tokens {
+	if context != s.context || decodes != s.decodes || tokens != s.tokens || late != s.late {
 		t.Fatalf("%d decodes with %d tokens, all have %d; the scheduler counts %d, %d, %d", decodes, context, tokens, s.decodes, s.context, s.tokens)
 	}
 }

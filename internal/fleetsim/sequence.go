@@ -12,12 +12,6 @@ type sequence struct {
 	late   bool // it missed a step: the request says when its last token came
 }
 
-// shift moves a decode by further tokens, negative for tokens it did not get.
-func (q *sequence) shift(tokens int) {
-	q.ahead += tokens
-	q.end -= tokens
-}
-
 // settle writes the state of a decode back to its request; last is when its latest token came unless it is late.
 func (q *sequence) settle(clock int, last time.Duration) {
 	r := q.req

@@ -21,11 +21,11 @@ const (
 // New validates the configuration and sets the fleet up at simulated time 0. Close it when done.
 func New(cfg Config) (*Fleet, error) {
 	cfg.Pools = slices.Clone(cfg.Pools) // derived values are filled in
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
 	if cfg.DecodeRouter == "" {
 		cfg.DecodeRouter = cfg.Router
-	}
-	if err := cfg.validate(); err != nil {
-		return nil, err
 	}
 	fig, err := loadFigures()
 	if err != nil {

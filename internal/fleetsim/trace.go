@@ -40,7 +40,7 @@ type Trace struct {
 
 func (t Trace) open(*figures, *rand.Rand) (source, error) {
 	if !(t.Load > 0) || math.IsInf(t.Load, 0) {
-		return nil, fmt.Errorf("workload.load: must be above 0, is %g", t.Load)
+		return nil, fmt.Errorf("workload.trace.load: must be above 0, is %g", t.Load)
 	}
 	parse, err := t.parser()
 	if err != nil {
@@ -66,7 +66,7 @@ func (t Trace) parser() (lineParser, error) {
 		case strings.HasSuffix(name, ".jsonl"):
 			format = MooncakeFormat
 		default:
-			return nil, fmt.Errorf("workload.format: auto cannot tell from the name %q (.csv or .jsonl); set azure or mooncake", t.Path)
+			return nil, fmt.Errorf("workload.trace.format: auto cannot tell from the name %q (.csv or .jsonl); set azure or mooncake", t.Path)
 		}
 	}
 	switch format {
@@ -75,7 +75,7 @@ func (t Trace) parser() (lineParser, error) {
 	case MooncakeFormat:
 		return parseMooncake, nil
 	}
-	return nil, fmt.Errorf("workload.format: must be auto, azure or mooncake, is %q", t.Format)
+	return nil, fmt.Errorf("workload.trace.format: must be auto, azure or mooncake, is %q", t.Format)
 }
 
 func parseAzure(line string) (Request, float64, bool, error) {
@@ -141,7 +141,7 @@ type traceSource struct {
 func (s *traceSource) rewind() error {
 	file, err := os.Open(s.cfg.Path)
 	if err != nil {
-		return fmt.Errorf("workload.path: %w", err)
+		return fmt.Errorf("workload.trace.path: %w", err)
 	}
 	s.file, s.unzip = file, io.NopCloser(nil)
 	var r io.Reader = file

@@ -53,15 +53,18 @@ type Truth struct {
 	ArrivedRequests  int64 `json:"arrived_requests"`
 	RejectedRequests int64 `json:"rejected_requests"` // prompt longer than the model allows
 	FinishedRequests int64 `json:"finished_requests"`
-	Preemptions      int64 `json:"preemptions"`
-	PromptTokens     int64 `json:"prompt_tokens"` // of requests whose first token has appeared
-	CachedTokens     int64 `json:"cached_tokens"` // the part of PromptTokens found in the prefix cache
-	OutputTokens     int64 `json:"output_tokens"`
+	// OpenRequests have arrived and are not over: arrived = finished + rejected + lost + failed + open. On a worker or pool it is what is
+	// there now, prompts and answers that are handed over on either side, and nothing adds up.
+	OpenRequests int64 `json:"open_requests"`
+	Preemptions  int64 `json:"preemptions"`
+	PromptTokens int64 `json:"prompt_tokens"` // of requests whose first token has appeared
+	CachedTokens int64 `json:"cached_tokens"` // the part of PromptTokens found in the prefix cache
+	OutputTokens int64 `json:"output_tokens"`
 
 	DraftedTokens  int64 `json:"drafted_tokens"`  // proposed by speculative decoding
 	AcceptedTokens int64 `json:"accepted_tokens"` // the part of DraftedTokens that was kept
 
-	TTFT  Latency `json:"ttft_seconds"`
+	TTFT  Latency `json:"ttft_seconds"` // of the first token a client has, be its request lost later or sent again
 	ITL   Latency `json:"itl_seconds"`
 	E2E   Latency `json:"e2e_seconds"`
 	Queue Latency `json:"queue_seconds"` // arrival to first scheduled
@@ -209,13 +212,14 @@ func (l *ledger) merge(o *ledger) {
 	l.queue.add(&o.queue)
 }
 
-// remainder is what finished steps do not account for: the elapsed part of steps in progress, and idling.
-type remainder struct{ inFlightSeconds, inFlightJoules, idleJoules float64 }
+// remainder is what finished steps and restarts do not account for: the elapsed part of those in progress, and idling.
+type remainder struct{ inFlightSeconds, inFlightJoules, idleJoules, downSeconds float64 }
 
 func (r *remainder) add(o remainder) {
 	r.inFlightSeconds += o.inFlightSeconds
 	r.inFlightJoules += o.inFlightJoules
 	r.idleJoules += o.idleJoules
+	r.downSeconds += o.downSeconds
 }
 
 // snapshot completes the sums with time and latencies.
@@ -223,6 +227,7 @@ func (l *ledger) snapshot(now time.Duration, workers int, rest remainder) Truth 
 	t := l.sums
 	t.SimulatedSeconds, t.Workers = now.Seconds(), workers
 	t.InFlightSeconds, t.InFlightJoules, t.IdleJoules = rest.inFlightSeconds, rest.inFlightJoules, rest.idleJoules
+	t.Faults.DownSeconds += rest.downSeconds
 	t.IdleSeconds = max(0, t.SimulatedSeconds*float64(workers)-t.BusySeconds-rest.inFlightSeconds-t.AbandonedSeconds)
 	t.TTFT, t.ITL, t.E2E, t.Queue = l.ttft.summary(), l.itl.summary(), l.e2e.summary(), l.queue.summary()
 	return t

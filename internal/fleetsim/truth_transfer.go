@@ -41,7 +41,7 @@ type TransportSums struct {
 // FaultSums are what went wrong.
 type FaultSums struct {
 	Restarts       int64   `json:"restarts"`
-	DownSeconds    float64 `json:"down_seconds"`    // counted as a worker goes down
+	DownSeconds    float64 `json:"down_seconds"`    // of worker time without a process, up to now
 	LostRequests   int64   `json:"lost_requests"`   // went down with a worker, not sent again
 	ResentRequests int64   `json:"resent_requests"` // went down with a worker, sent again
 	FailedRequests int64   `json:"failed_requests"` // ended with an error because their KV could not be had

@@ -41,7 +41,8 @@ type worker struct {
 	kv         *kvLedger     // nil unless the pool is audited
 
 	kvTraffic
-	down bool
+	down      bool
+	downSince time.Duration
 
 	inbox []*request // arrived; the engine core looks between steps only
 
@@ -51,7 +52,8 @@ type worker struct {
 
 	stepStart, stepEnd time.Duration // stepEnd is idle when nothing runs
 	stepWork           physics.Work
-	stepDemand         physics.Demand // without noise
+	stepDemand         physics.Demand // at its clock, without noise
+	stepSpeed          float64        // of the GPUs in it
 
 	toldEvictions   int64 // of the pool's
 	countsEvictions bool  // the engine's page has them
@@ -99,9 +101,7 @@ func (w *worker) begin(now time.Duration) {
 	w.inbox = w.inbox[:0]
 
 	w.stepEnd = idle
-	w.admit(now)
-	w.sched.plan(now)
-	w.reserve(now)
+	w.plan(now)
 	w.tellLookups()
 	w.tellEvictions()
 	w.truth.sums.Preemptions += int64(w.sched.preemptions)
@@ -116,7 +116,22 @@ func (w *worker) begin(now time.Duration) {
 	// Mean 1, so that noise does not shift the load.
 	factor := math.Exp(w.noise*w.random.NormFloat64() - w.noise*w.noise/2)
 	w.stepStart = now
-	w.stepEnd = now + max(time.Duration(w.paced()*factor/w.speed*float64(time.Second)), 1)
+	seconds := w.paced() / w.speed
+	w.stepSpeed = w.stepDemand.Seconds / seconds
+	w.stepEnd = now + max(time.Duration(seconds*factor*float64(time.Second)), 1)
+}
+
+// plan fills the step that starts now. A request that finds no block preempts itself when it is the newest; if that leaves the step empty,
+// what it held - seats, adapter slots, blocks - may be all that others need, and nothing else would wake the worker for them.
+func (w *worker) plan(now time.Duration) {
+	s := &w.sched
+	s.open(now)
+	for before := -1; before < s.preemptions && s.work == (physics.Work{}); {
+		before = s.preemptions
+		w.admit(now)
+		s.plan()
+	}
+	w.reserve(now)
 }
 
 // end finishes the step in progress: tokens appear, requests leave, both books are kept, and the next step begins.
@@ -152,7 +167,8 @@ func (w *worker) process() int { return int(w.truth.sums.Faults.Restarts) }
 
 // divide plays the game of the phases over the step in progress, which takes the given time.
 func (w *worker) divide(seconds float64) physics.DemandShares {
-	return w.cost.Divide(w.stepDemand, w.stepWork, seconds/w.stepDemand.Seconds)
+	pace := physics.Pace{Noise: seconds * w.stepSpeed / w.stepDemand.Seconds, Speed: w.stepSpeed}
+	return w.cost.Divide(w.stepDemand, w.stepWork, pace)
 }
 
 // inFlight is the elapsed part of the step in progress, s.
@@ -177,6 +193,9 @@ func (w *worker) remainder(now time.Duration) remainder {
 	part, step := w.elapsed(now)
 	t := &w.truth.sums
 	r := remainder{inFlightSeconds: w.inFlight(now), inFlightJoules: part * step.Joules}
+	if w.down {
+		r.downSeconds = (now - w.downSince).Seconds()
+	}
 	r.idleJoules = max(0, now.Seconds()-t.BusySeconds-t.AbandonedSeconds-r.inFlightSeconds) * w.cost.IdlePower()
 	return r
 }

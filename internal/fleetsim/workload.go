@@ -42,29 +42,29 @@ type Synthetic struct {
 }
 
 func (s Synthetic) open(f *figures, random *rand.Rand) (source, error) {
-	row, err := physics.Pick("workload.shape", s.Shape, f.Workloads)
+	row, err := physics.Pick("workload.synthetic.shape", s.Shape, f.Workloads)
 	if err != nil {
 		return nil, err
 	}
-	return s.openRow(s.Shape, row, random)
+	return s.openRow("workload.synthetic", row, random)
 }
 
-// openRow starts traffic with the distributions of a row; name is what its errors call the row.
-func (s Synthetic) openRow(name string, row workloadFigures, random *rand.Rand) (source, error) {
+// openRow starts traffic with the distributions of a row; path is where its settings stand.
+func (s Synthetic) openRow(path string, row workloadFigures, random *rand.Rand) (source, error) {
 	if !(s.Load > 0) || math.IsInf(s.Load, 0) {
-		return nil, fmt.Errorf("workload.load: must be above 0, is %g", s.Load)
+		return nil, fmt.Errorf("%s.load: must be above 0, is %g", path, s.Load)
 	}
 	if !(s.SharedPrefixShare >= 0 && s.SharedPrefixShare <= 1) {
-		return nil, fmt.Errorf("workload.shared_prefix_share: must be from 0 to 1, is %g", s.SharedPrefixShare)
+		return nil, fmt.Errorf("%s.shared_prefix_share: must be from 0 to 1, is %g", path, s.SharedPrefixShare)
 	}
 	if s.SharedPrefixShare > 0 && (s.SharedPrefixes < 1 || s.SharedPrefixTokens < 1) {
-		return nil, fmt.Errorf("workload.shared_prefixes and shared_prefix_tokens: must be at least 1 with a shared_prefix_share, are %d and %d",
-			s.SharedPrefixes, s.SharedPrefixTokens)
+		return nil, fmt.Errorf("%s.shared_prefixes and shared_prefix_tokens: must be at least 1 with a shared_prefix_share, are %d and %d",
+			path, s.SharedPrefixes, s.SharedPrefixTokens)
 	}
-	if err := row.PromptTokens.check(name + ".prompt_tokens"); err != nil {
+	if err := row.PromptTokens.check(path + ".prompt_tokens"); err != nil {
 		return nil, err
 	}
-	if err := row.OutputTokens.check(name + ".output_tokens"); err != nil {
+	if err := row.OutputTokens.check(path + ".output_tokens"); err != nil {
 		return nil, err
 	}
 	return &synthetic{cfg: s, row: row, random: random}, nil
@@ -128,11 +128,11 @@ type ClosedLoop struct {
 
 func (c ClosedLoop) open(_ *figures, random *rand.Rand) (source, error) {
 	if c.Concurrency < 1 || c.PromptTokens < 1 || c.OutputTokens < 1 {
-		return nil, fmt.Errorf("workload.concurrency, prompt_tokens and output_tokens: must be at least 1, are %d, %d and %d",
+		return nil, fmt.Errorf("workload.closed_loop.concurrency, prompt_tokens and output_tokens: must be at least 1, are %d, %d and %d",
 			c.Concurrency, c.PromptTokens, c.OutputTokens)
 	}
 	if !(c.Spread >= 0 && c.Spread < 1) {
-		return nil, fmt.Errorf("workload.spread: must be from 0 to below 1, is %g", c.Spread)
+		return nil, fmt.Errorf("workload.closed_loop.spread: must be from 0 to below 1, is %g", c.Spread)
 	}
 	return &closedLoop{cfg: c, random: random, due: c.Concurrency}, nil
 }

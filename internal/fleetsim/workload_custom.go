@@ -1,8 +1,10 @@
 package fleetsim
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 )
 
@@ -27,16 +29,16 @@ type Custom struct {
 
 func (c Custom) open(_ *figures, random *rand.Rand) (source, error) {
 	if !(c.Rate > 0 && c.Rate < 1e6) {
-		return nil, fmt.Errorf("workload.requests_per_second: must be above 0 and below 1e6, is %g", c.Rate)
+		return nil, fmt.Errorf("workload.custom.requests_per_second: must be above 0 and below 1e6, is %g", c.Rate)
 	}
 	if !(c.CV > 0 && c.CV <= 100) {
-		return nil, fmt.Errorf("workload.interarrival_cv: must be above 0 and at most 100, is %g", c.CV)
+		return nil, fmt.Errorf("workload.custom.interarrival_cv: must be above 0 and at most 100, is %g", c.CV)
 	}
 	row := workloadFigures{Rate: c.Rate, CV: c.CV, PromptTokens: quantileTable(c.Prompt), OutputTokens: quantileTable(c.Output)}
 	s := Synthetic{
 		Load: 1, SharedPrefixShare: c.SharedPrefixShare, SharedPrefixes: c.SharedPrefixes, SharedPrefixTokens: c.SharedPrefixTokens,
 	}
-	return s.openRow("workload", row, random)
+	return s.openRow("workload.custom", row, random)
 }
 
 // Bursts lets another workload through in bursts only: it is on for For out of every Every, and its own time stands still meanwhile.
@@ -48,11 +50,11 @@ type Bursts struct {
 
 func (b Bursts) open(f *figures, random *rand.Rand) (source, error) {
 	if b.For <= 0 || b.For > b.Every {
-		return nil, fmt.Errorf("workload.for: must be above 0s and at most every %s, is %s", b.Every, b.For)
+		return nil, fmt.Errorf("workload.bursts.for: must be above 0s and at most every %s, is %s", b.Every, b.For)
 	}
 	inner, err := b.Of.open(f, random)
 	if err != nil {
-		return nil, err
+		return nil, inside("workload.bursts.of", err)
 	}
 	return &bursts{source: inner, every: b.Every, on: b.For}, nil
 }
@@ -66,6 +68,11 @@ func (b *bursts) next() (Request, bool, error) {
 	r, ok, err := b.source.next()
 	r.At = r.At/b.on*b.every + r.At%b.on
 	return r, ok, err
+}
+
+// inside puts the error of a part at its place in the whole.
+func inside(path string, err error) error {
+	return errors.New(path + strings.TrimPrefix(err.Error(), "workload"))
 }
 
 // Mix is several open-loop workloads at once.
@@ -83,7 +90,7 @@ func (m Mix) open(f *figures, random *rand.Rand) (source, error) {
 		// Every part has a stream of its own, so that one does not change with the others.
 		part, err := w.open(f, rand.New(rand.NewPCG(random.Uint64(), uint64(i))))
 		if err != nil {
-			return nil, fmt.Errorf("workload.mix[%d]: %w", i, err)
+			return nil, inside(fmt.Sprintf("workload.mix[%d]", i), err)
 		}
 		x.parts = append(x.parts, mixPart{source: part})
 	}

@@ -87,13 +87,13 @@ func TestCustomErrorsNameKeyBoundAndValue(t *testing.T) {
 	}
 	good := Custom{Rate: 1, CV: 1, Prompt: Uniform(1, 2), Output: Uniform(1, 2)}
 	for want, w := range map[string]Workload{
-		"workload.requests_per_second: must be above 0 and below 1e6, is 0":          Custom{CV: 1},
-		"workload.interarrival_cv: must be above 0 and at most 100, is -1":           Custom{Rate: 1, CV: -1},
-		"workload.prompt_tokens: needs at least two points, from probability 0 to 1": Custom{Rate: 1, CV: 1},
-		"workload.for: must be above 0s and at most every 1s, is 2s":                 Bursts{Of: good, Every: time.Second, For: 2 * time.Second},
-		"workload.mix: must have at least 1 part, has 0":                             Mix{},
-		"workload.mix[1]: must not be a closed loop":                                 Mix{good, ClosedLoop{Concurrency: 1, PromptTokens: 1, OutputTokens: 1}},
-		"workload.mix[0]: workload.interarrival_cv: must be above 0 and at most 100": Mix{Custom{Rate: 1}},
+		"workload.custom.requests_per_second: must be above 0 and below 1e6, is 0":          Custom{CV: 1},
+		"workload.custom.interarrival_cv: must be above 0 and at most 100, is -1":           Custom{Rate: 1, CV: -1},
+		"workload.custom.prompt_tokens: needs at least two points, from probability 0 to 1": Custom{Rate: 1, CV: 1},
+		"workload.bursts.for: must be above 0s and at most every 1s, is 2s":                 Bursts{Of: good, Every: time.Second, For: 2 * time.Second},
+		"workload.mix: must have at least 1 part, has 0":                                    Mix{},
+		"workload.mix[1]: must not be a closed loop":                                        Mix{good, ClosedLoop{Concurrency: 1, PromptTokens: 1, OutputTokens: 1}},
+		"workload.mix[0].custom.interarrival_cv: must be above 0 and at most 100":           Mix{Custom{Rate: 1}},
 	} {
 		if _, err := w.open(fig, rand.New(rand.NewPCG(1, 2))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

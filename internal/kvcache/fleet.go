@@ -2,8 +2,8 @@ package kvcache
 
 import "sync"
 
-// fleetBlocks bounds the blocks that a Fleet looks at; with more it takes a sample.
-const fleetBlocks = 1 << 17
+// FleetBlockBytes is what a block takes in a Fleet: 16 bytes in a map that is half full after it has grown, and is copied while it grows.
+const FleetBlockBytes = 48
 
 // Fleet is the merged view of the caches of workers that serve the same requests: which blocks more than one of them holds. It is safe
 // for concurrent use. A nil Fleet has no lock.
@@ -11,6 +11,7 @@ type Fleet struct {
 	mu      sync.Mutex
 	members map[*Index]bool // and whether what they hold is known
 	held    map[uint64]holding
+	limit   int
 	level   uint // blocks are looked at at a rate of 2^-level
 	copies  uint64
 	tokens  uint64 // of copies beyond the first
@@ -18,8 +19,10 @@ type Fleet struct {
 
 type holding struct{ workers, tokens uint16 }
 
-// NewFleet makes a fleet without workers.
-func NewFleet() *Fleet { return &Fleet{members: make(map[*Index]bool), held: make(map[uint64]holding)} }
+// NewFleet makes a fleet without workers. It looks at so many different blocks, and at a sample if there are more.
+func NewFleet(blocks int) *Fleet {
+	return &Fleet{members: make(map[*Index]bool), held: make(map[uint64]holding), limit: blocks}
+}
 
 // View is what a fleet holds. Blocks are of the primary group on the GPU; in large fleets they are estimates from a sample.
 type View struct {
@@ -118,7 +121,7 @@ func (f *Fleet) arrive(key uint64, tokens uint16) {
 	h.workers++
 	f.copies++
 	f.held[key] = h
-	if len(f.held) > fleetBlocks {
+	for len(f.held) > f.limit {
 		f.coarsen()
 	}
 }

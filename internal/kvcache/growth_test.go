@@ -56,7 +56,7 @@ func TestBlocksOneByOneAreOneRun(t *testing.T) {
 		y.At(now)
 		parent := uint64(0)
 		if turn > 0 {
-			parent = 20 * turn
+			parent = 10 // both of the others begin as the first one does
 		}
 		x.Store(stored(parent, span(20*turn+1, 20)...))
 		for _, h := range span(20*turn+1, 20) {
@@ -65,7 +65,33 @@ func TestBlocksOneByOneAreOneRun(t *testing.T) {
 		}
 	}
 	assert.Equal(t, x.Totals(), y.Totals())
-	assert.Equal(t, uint64((20+40)*16), x.Totals().HitTokens)
+	assert.Equal(t, uint64((10+10)*16), x.Totals().HitTokens)
+}
+
+// TestOutputThatIsStoredAtTheEnd follows two turns on SGLang, which stores a prompt when it is computed and its output when it is done.
+func TestOutputThatIsStoredAtTheEnd(t *testing.T) {
+	x := NewIndex(testSettings(), true)
+	store := func(at float64, parent uint64, hashes ...uint64) {
+		x.At(at)
+		for _, h := range hashes {
+			x.Store(stored(parent, h))
+			parent = h
+		}
+		x.EndBatch()
+	}
+	store(1000, 0, span(1, 8)...)
+	store(1000.4, 8, span(9, 8)...)  // the second chunk
+	store(1025, 16, span(17, 30)...) // output of 25 seconds
+	got := x.Totals()
+	assert.Zero(t, got.HitTokens)
+	assert.Equal(t, uint64(30*16), got.StoredTokens[Generated])
+	assert.Equal(t, uint64(16), got.Reuse.Count())
+	store(1040, 46, span(47, 5)...) // the next turn
+	got = x.Totals()
+	assert.Equal(t, uint64(46*16), got.HitTokens)
+	store(1060, 51, span(52, 3)...) // its output
+	assert.Equal(t, uint64(46*16), x.Totals().HitTokens)
+	assert.Equal(t, uint64(33*16), x.Totals().StoredTokens[Generated])
 }
 
 func TestCauses(t *testing.T) {
@@ -173,7 +199,7 @@ func TestConnectedInTheMiddle(t *testing.T) {
 }
 
 func TestFleet(t *testing.T) {
-	f := NewFleet()
+	f := NewFleet(1 << 17)
 	var xs [3]*Index
 	for i := range xs {
 		xs[i] = NewIndex(testSettings(), true)
@@ -199,7 +225,7 @@ func TestFleet(t *testing.T) {
 }
 
 func TestALargeFleetIsSampled(t *testing.T) {
-	f := NewFleet()
+	f := NewFleet(1 << 17)
 	set := testSettings()
 	set.MemoryLimit = 32 << 20
 	a, b := NewIndex(set, true), NewIndex(set, true)
@@ -215,5 +241,5 @@ func TestALargeFleetIsSampled(t *testing.T) {
 	assert.InEpsilon(t, 450_000, v.Distinct, 0.02)
 	assert.InEpsilon(t, 150_000*16, v.DuplicateTokens, 0.02)
 	assert.InEpsilon(t, 150_000*16, b.Totals().RoutedTokens, 0.05)
-	assert.LessOrEqual(t, len(f.held), fleetBlocks)
+	assert.LessOrEqual(t, len(f.held), f.limit)
 }

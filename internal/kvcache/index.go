@@ -25,6 +25,8 @@ type Index struct {
 	weight     uint64 // of the references that were in the sample
 	first      uint64 // told of the first bucket
 
+	outputAtEnd bool // the engine stores the output of a request when it ends
+
 	known    bool
 	epoch    uint8
 	turnover int // blocks known to be younger than the last gap that were evicted since
@@ -180,6 +182,9 @@ func (x *Index) Clear() {
 	x.table.n, x.live, x.level = 0, 0, 0
 	x.list.size(x.list.places())
 	x.queue = newQueue()
+	if !math.IsNaN(x.start) {
+		x.start, x.tick = x.now, 0 // no slot has a time
+	}
 	x.totals.Resident, x.refused = [Tiers]int64{}, [Tiers]int64{}
 	x.trust()
 }

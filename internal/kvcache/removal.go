@@ -47,30 +47,3 @@ func (x *Index) endRemoval() {
 	r.hashes = r.hashes[:0]
 	x.resync()
 }
-
-// touch reads what many blocks are about to need. The reads do not wait for each other, as those of one block after another do, so
-// that memory answers them together.
-func (x *Index) touch(hashes []uint64, tier Tier, group int) {
-	var entries [touchedAtOnce]uint64
-	var sum uint64
-	for len(hashes) > 0 {
-		n := min(len(hashes), touchedAtOnce)
-		for i, hash := range hashes[:n] {
-			h := mix(keyOf(hash, tier, group))
-			entries[i] = x.table.entries[h>>32&x.table.mask]
-			if tier == GPU {
-				sum += x.seen.young[x.seen.line(h)] + x.seen.old[x.seen.line(h)]
-			}
-		}
-		for _, e := range entries[:n] {
-			if e != 0 {
-				sum += x.slots.at(uint32(e) - 1).key
-			}
-		}
-		hashes = hashes[n:]
-	}
-	x.touched = sum
-}
-
-// touchedAtOnce is more than the reads that a processor has under way.
-const touchedAtOnce = 64

@@ -14,6 +14,7 @@ type Stored struct {
 // run is a sequence of blocks that were stored together. Engines split it into events of one block (SGLang) or of many.
 type run struct {
 	hashes []uint64
+	events int
 	first  Stored // its Hashes are not used
 }
 
@@ -38,6 +39,7 @@ func (x *Index) Store(e Stored) {
 		}
 		n := min(len(hashes), maxRun-len(r.hashes))
 		r.hashes = append(r.hashes, hashes[:n]...)
+		r.events++
 		hashes = hashes[n:]
 		if len(r.hashes) == maxRun {
 			e.Parent, e.HasParent = r.hashes[maxRun-1], true
@@ -69,44 +71,10 @@ func (x *Index) endRun() {
 			}
 		}
 	}
-	r.hashes = r.hashes[:0]
+	r.hashes, r.events = r.hashes[:0], 0
 }
 
 func (r *run) tokens() uint16 { return uint16(min(max(r.first.Tokens, 0), 1<<16-1)) }
-
-// growth is what a run is to the sequence above it.
-type growth int
-
-const (
-	request growth = iota // a request that found the sequence in the cache
-	chunk                 // the next chunk of the prompt that was being computed
-	output                // tokens generated at its end
-)
-
-// Hits emit no event: a run below a sequence shows that somebody found it. But the engine also stores blocks below a sequence while
-// it computes that very request. Such a run starts at a block that nothing was stored below yet, soon after it: a block of output
-// takes Tokens steps, and a chunk of a prompt one.
-const (
-	outputBlocks    = 2   // an output run has at most so many (more than 1 with speculative decoding)
-	secondsPerToken = 0.1 // of the slowest decode
-	leastPause      = 1.0 // seconds
-	mostOutputPause = 30.0
-)
-
-func (x *Index) growth(parent uint32) growth {
-	p := x.slots.at(parent)
-	if p.flags&flagChild != 0 {
-		return request
-	}
-	pause := seconds(x.tick - p.at)
-	if len(x.run.hashes) <= outputBlocks && pause <= min(max(leastPause, secondsPerToken*float64(x.run.first.Tokens)), mostOutputPause) {
-		return output
-	}
-	if pause <= leastPause {
-		return chunk
-	}
-	return request
-}
 
 // storeRun takes in a run of GPU blocks: it counts their references and those of the sequence above them, and moves them to the front
 // of the recency list, first block last. So the list is in the order in which engines evict: the last block of a sequence first.
@@ -120,6 +88,10 @@ func (x *Index) storeRun() {
 		parent = none
 	}
 	x.touch(r.hashes, GPU, r.first.Group)
+	x.touchGhosts(len(r.hashes))
+	if len(r.hashes) > outputBlocks {
+		x.outputAtEnd = r.events == len(r.hashes)
+	}
 	if parent != none {
 		kind = x.growth(parent)
 		x.slots.at(parent).flags |= flagChild
@@ -155,7 +127,6 @@ func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
 	}
 	s := x.slots.at(i)
 	if !r.first.Secondary {
-		s.flags |= flagPrimary
 		x.explain(hash, s, found, kind)
 	}
 	if above != none {
@@ -165,9 +136,14 @@ func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
 	} else {
 		s.parent = none
 	}
-	s.flags |= flagGPU
 	if !s.live() {
-		s.flags &^= flagChild
+		s.flags = s.flags&(flagQueued|flagAgain) | flagGPU
+		if !r.first.Secondary {
+			s.flags |= flagPrimary
+		}
+		if kind == output {
+			s.flags |= flagOutput
+		}
 	}
 	x.arrive(i, GPU, r.tokens())
 	x.sequence = append(x.sequence, i)

@@ -16,7 +16,7 @@ type Settings struct {
 }
 
 // MinMemory is the least memory limit of an Index in bytes.
-const MinMemory = 1 << 20
+const MinMemory = 15 << 16
 
 const (
 	// maxRun bounds the blocks that are stored together, maxChain those that one store touches.

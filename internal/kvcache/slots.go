@@ -12,6 +12,7 @@ const (
 	flagChild               // a block was stored below it: the end of no sequence
 	flagPrimary             // of the KV cache group whose blocks stand for the sequence
 	flagQueued              // in the queue of ghosts
+	flagOutput              // stored as output of the model
 	flagAgain               // evicted again while still queued: goes to the end of the queue once more
 )
 

@@ -215,7 +215,7 @@ func (r *Requests) read(b []byte, position func(int) field) ([]byte, error) {
 		return b, err
 	}
 	for i := range n {
-		f := fieldOther
+		var f field
 		if named {
 			var key []byte
 			if key, b, err = msgpack.Key(b); err != nil {

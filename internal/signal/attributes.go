@@ -11,6 +11,7 @@ const (
 	AttrRole              = "llm.engine.role" // on the resource only when known before the first emission (D3)
 	AttrServerAddress     = "server.address"
 	AttrServerPort        = "server.port"
+	AttrObserver          = "llm.observer" // what tells of engines and is none: frontend, router, cache, transfer; absent for an engine
 )
 
 // Point attributes.
@@ -50,6 +51,13 @@ const (
 	AttrCacheResult    = "llm.cache.result"
 	AttrStoreOperation = "llm.store.operation"
 	AttrStoreStatus    = "llm.store.status"
+	AttrStage          = "llm.stage"           // of a request, by the engine's name for it
+	AttrKVState        = "llm.kv.state"        // of a KV block
+	AttrKVPool         = "llm.kv.pool"         // full, swa, mamba: pools of a model whose layers differ
+	AttrKVWait         = "llm.kv.wait"         // what a KV transfer waits for
+	AttrDisaggQueue    = "llm.disagg.queue"    // of a disaggregated worker
+	AttrMemoryUse      = "llm.memory.use"      // of memory that the engine took
+	AttrCacheTierFrom  = "llm.cache.tier.from" // where blocks that move come from
 )
 
 // Attributes of EngineInfo that an engine's configuration tells.
@@ -58,6 +66,10 @@ const (
 	AttrCacheDataType     = "llm.engine.kv_cache.dtype" // of the KV cache, as configured
 	AttrPrefixCaching     = "llm.engine.prefix_caching" // boolean
 	AttrMemoryUtilization = "llm.engine.gpu_memory_utilization"
+	AttrTensorParallel    = "llm.engine.parallel.tensor"   // GPUs that share each layer
+	AttrPipelineParallel  = "llm.engine.parallel.pipeline" // groups of layers
+	AttrDataType          = "llm.engine.dtype"             // of the weights
+	AttrQuantization      = "llm.engine.quantization"
 )
 
 // Values of AttrPhase.
@@ -66,6 +78,7 @@ const (
 	PhasePrefill      = "prefill"
 	PhaseDecode       = "decode"
 	PhaseInference    = "inference"
+	PhaseMixed        = "mixed" // prefill and decode in the same forward pass
 	PhaseIdle         = "idle"
 	PhaseUnattributed = "unattributed"
 )
@@ -105,18 +118,23 @@ const (
 	CacheScopeExternal = "external"
 )
 
-// Values of AttrIODirection: read and write for memory, load (into the GPU) and store (out of it) for KV tiers.
+// Values of AttrIODirection: read and write for memory, load (into the GPU) and store (out of it) for KV
+// tiers, send and receive for transfers.
 const (
 	IORead  = "read"
 	IOWrite = "write"
 	IOLoad  = "load"
 	IOStore = "store"
+	IOSend  = "send"
+	IOGet   = "receive"
 )
 
 // Values of AttrKVBackend.
 const (
 	KVBackendNIXL     = "nixl"
 	KVBackendMooncake = "mooncake"
+	KVBackendLMCache  = "lmcache"
+	KVBackendEngine   = "engine" // the engine's own, which does not say what it moves KV with
 )
 
 // Values of AttrFailure.
@@ -124,6 +142,85 @@ const (
 	FailureTransfer     = "transfer"
 	FailureNotification = "notification"
 	FailureExpired      = "expired"
+	FailureBootstrap    = "bootstrap"
+)
+
+// Values of AttrFinishReason that components look at; engines have more.
+const (
+	FinishStop   = "stop"
+	FinishLength = "length"
+	FinishAbort  = "abort"
+)
+
+// Values of AttrCacheTier, from fast to slow.
+const (
+	TierDevice = "device"
+	TierHost   = "host"
+	TierDisk   = "disk"
+	TierRemote = "remote"
+)
+
+// Values of AttrKVState.
+const (
+	KVUsed      = "used"
+	KVFree      = "free"
+	KVEvictable = "evictable"
+)
+
+// Values of AttrKVPool.
+const (
+	PoolFull  = "full"
+	PoolSWA   = "swa"
+	PoolMamba = "mamba"
+)
+
+// Values of AttrKVWait: for the other worker's request, and for blocks to receive.
+const (
+	WaitBootstrap = "bootstrap"
+	WaitAlloc     = "alloc"
+)
+
+// Values of AttrDisaggQueue.
+const (
+	QueuePrefillBootstrap = "prefill_bootstrap"
+	QueuePrefillInflight  = "prefill_inflight"
+	QueueDecodePrealloc   = "decode_prealloc"
+	QueueDecodeTransfer   = "decode_transfer"
+)
+
+// Values of AttrMemoryUse.
+const (
+	MemoryGPU     = "gpu"
+	MemoryHost    = "host"
+	MemoryPinned  = "pinned"
+	MemoryWeights = "weights"
+	MemoryKVPool  = "kv_pool"
+	MemoryGraphs  = "graphs"
+)
+
+// Values of AttrObserver.
+const (
+	ObserverFrontend = "frontend"
+	ObserverRouter   = "router"
+	ObserverCache    = "cache"
+	ObserverTransfer = "transfer"
+)
+
+// Sources lists the values of AttrSource.
+func Sources() []string {
+	return []string{
+		SourceKVEvents, SourceForwardPasses, SourceKVResidency, SourceEffort, SourceNIXL, SourceTraces, SourceRequests, SourceIterations,
+	}
+}
+
+// Further values of AttrSource.
+const (
+	SourceKVResidency = "kv_residency"
+	SourceEffort      = "effort"
+	SourceNIXL        = "nixl"
+	SourceTraces      = "traces"
+	SourceRequests    = "requests"
+	SourceIterations  = "iterations"
 )
 
 // Values of AttrSpec.
@@ -149,6 +246,9 @@ const (
 const (
 	CacheHit  = "hit"
 	CacheMiss = "miss"
+	// Of blocks: what of a hit was reused.
+	CacheFull    = "full"
+	CachePartial = "partial"
 )
 
 // Values of AttrObjective.

@@ -86,7 +86,9 @@ func EngineMetrics() []Metric {
 	all := append(targetMetrics(), requestMetrics()...)
 	all = append(all, kvMetrics()...)
 	all = append(all, rareRequestMetrics()...)
-	return append(all, rareKVMetrics()...)
+	all = append(all, rareKVMetrics()...)
+	all = append(all, schedulerMetrics()...)
+	return append(all, poolMetrics()...)
 }
 
 // targetMetrics are what the receiver itself says of a target and its worker.
@@ -95,10 +97,13 @@ func targetMetrics() []Metric {
 	return []Metric{
 		{Up, Gauge, "1", nil, c, "1 when the last scrape of the target succeeded, else 0."},
 		{EngineInfo, Gauge, "1", []string{
-			AttrEngineVersion, AttrEngineVariant, AttrRole, AttrRoleSource, AttrCacheDataType, AttrPrefixCaching, AttrMemoryUtilization}, c,
+			AttrEngineVersion, AttrEngineVariant, AttrRole, AttrRoleSource, AttrCacheDataType, AttrPrefixCaching, AttrMemoryUtilization,
+			AttrTensorParallel, AttrPipelineParallel, AttrDataType, AttrQuantization}, c,
 			"Always 1; the attributes are facts of the worker that can change while it runs. A fact nobody told is left out."},
 		{SourceDrift, Sum, "{family}", []string{AttrEngineName}, c,
-			"Metric families with the engine's prefix that the dialect does not know, counted once each."},
+			"Metric families with the engine's prefix that the dialect does not know, and known ones that vanished, counted once each."},
+		{SourceMissing, Gauge, "1", []string{AttrSource, AttrSourceHint}, c,
+			"Always 1: an input that would sharpen an estimate and is off, with what switches it on in this engine and version."},
 	}
 }
 
@@ -190,7 +195,7 @@ func rareKVMetrics() []Metric {
 			"Share of the offload tier that loads and stores pin. With a direction where the engine tells one: then the points add up to the total."},
 		{KVSparseLookups, Sum, "{lookup}", []string{AttrCacheResult}, c, "Lookups in the hot buffer of sparse attention, by result."},
 		{KVSparseLoad, Sum, "By", nil, c, "Bytes loaded from host memory for sparse attention."},
-		{KVTransferTime, Histogram, "s", []string{AttrKVBackend}, c, "Duration of a KV transfer between workers, on the side that observes it."},
+		{KVTransferTime, Histogram, "s", []string{AttrKVBackend, AttrIODirection}, c, "Duration of a KV transfer between workers, on the side that observes it."},
 		{KVTransferPostTime, Histogram, "s", []string{AttrKVBackend}, c, "Time to post a KV transfer."},
 		{KVTransferSize, Histogram, "By", []string{AttrKVBackend}, c, "Bytes per KV transfer."},
 		{KVTransferPieces, Histogram, "{descriptor}", []string{AttrKVBackend}, c, "Descriptors per KV transfer."},

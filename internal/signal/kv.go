@@ -17,10 +17,11 @@ const (
 	KVDuplicates     = "llm.kv_cache.duplicate.tokens"
 	KVDuplicateRatio = "llm.kv_cache.duplicate.ratio"
 	Coverage         = "llm.estimate.coverage"
-	SourceMissing    = "llm.source.missing"
-	SourceMessages   = "llm.source.messages"
-	SourceLost       = "llm.source.lost"
-	SourceConnected  = "llm.source.connected"
+	// SourceMissing is emitted by every receiver that knows an input which would sharpen an estimate and is off.
+	SourceMissing   = "llm.source.missing"
+	SourceMessages  = "llm.source.messages"
+	SourceLost      = "llm.source.lost"
+	SourceConnected = "llm.source.connected"
 )
 
 // Point attributes of what comes from streams.
@@ -68,7 +69,6 @@ func KVEventMetrics() []Metric {
 		{KVDuplicateRatio, Gauge, "1", nil, c, "Share of the fleet's cached blocks that are further copies."},
 		{Coverage, Gauge, "1", []string{AttrEstimate}, c,
 			"Share of the needed input that was seen. kv_reuse: hit tokens of events over those of the engine's counter, or the other way round when events show more; kv_duplicates: workers whose blocks are known over the workers of the fleet."},
-		{SourceMissing, Gauge, "1", []string{AttrSource, AttrSourceHint}, c, "1 for an input that would sharpen an estimate and is off, with what turns it on."},
 		{SourceMessages, Sum, "{message}", []string{AttrSource, AttrOutcome}, c,
 			"Messages of a stream: taken, replayed, duplicate, malformed (all or a part), misframed, version, invalid."},
 		{SourceLost, Sum, "{message}", source, c, "Messages that are lost for good, as the gaps in their numbers show."},

@@ -32,9 +32,18 @@ type Metric struct {
 	Description string
 }
 
-// All returns the whole table, ordered by component and then as declared.
+// All returns the whole table, ordered by component and then as declared. A metric that several components emit
+// (llm.source.missing) is in it once, with the first.
 func All() []Metric {
-	return slices.Concat(EngineMetrics(), KVEventMetrics(), StepMetrics(), PhaseMetrics(), GPUMetrics())
+	var all []Metric
+	seen := map[string]bool{}
+	for _, m := range slices.Concat(EngineMetrics(), KVEventMetrics(), StepMetrics(), PhaseMetrics(), GPUMetrics(), NIXLMetrics()) {
+		if !seen[m.Name] {
+			all = append(all, m)
+			seen[m.Name] = true
+		}
+	}
+	return all
 }
 
 // Index returns ms by name.

@@ -94,7 +94,7 @@ func (d *diary) expect(t *testing.T, want ...string) {
 func settings(t *testing.T, endpoint, replay string) Settings {
 	t.Helper()
 	s := Settings{
-		Timeout: patience, ReplayTimeout: patience, MaxMessageBytes: 1 << 20, Sequenced: true,
+		Timeout: patience, ReplayTimeout: patience, MaxMessageBytes: 1 << 20, Sequenced: true, ReplaysPerHour: 100,
 		FirstPause: time.Millisecond, MostPause: 10 * time.Millisecond,
 	}
 	var err error

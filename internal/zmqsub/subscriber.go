@@ -3,7 +3,6 @@ package zmqsub
 import (
 	"context"
 	"encoding/binary"
-	"fmt"
 	"hash/maphash"
 	"math/rand/v2"
 	"time"
@@ -18,7 +17,7 @@ type Handler interface {
 	Disconnected(why error)
 	// Message takes a payload, which is valid during the call. Messages come in the order of their numbers, each once.
 	Message(payload []byte)
-	// Lost says that n messages before the next one are lost for good; n is 0 if nobody knows how many.
+	// Lost says that n messages before the next one are lost for good. n is 0 for those that were sent before the first message came.
 	Lost(n uint64)
 	// Restarted says that the publisher began anew; what follows is from its first message on, but for what Lost says.
 	Restarted()
@@ -34,23 +33,25 @@ const (
 	Duplicate    Note = iota // a message that came before
 	Misframed                // a message that has not three frames
 	Replayed                 // a message had by replay
-	ReplayFailed             // a request for replay that brought less than was missing
+	ReplayFailed             // a replay that brought less than was missing, or was one too many
 )
 
-// Settings of a Subscriber. All but Topic, Replay and Clock are needed.
+// Settings of a Subscriber. All but Topic, Replay, After and Now are needed; ReplaysPerHour is with Replay.
 type Settings struct {
 	Endpoint        Endpoint
 	Topic           string
 	Replay          Endpoint // the zero value for none
 	Timeout         time.Duration
 	ReplayTimeout   time.Duration
+	ReplaysPerHour  int // at most, and at once: a replay costs the engine as much as it keeps
 	MaxMessageBytes int
 	// Sequenced is false for streams without sequence numbers that mean something.
 	Sequenced bool
 	// FirstPause is after the first failure to connect, and doubles to MostPause.
 	FirstPause, MostPause time.Duration
-	// After is time.After or that of a test.
+	// After and Now are those of package time, unless a test has its own.
 	After func(time.Duration) <-chan time.Time
+	Now   func() time.Time
 }
 
 // Subscriber receives one publisher's messages.
@@ -59,10 +60,13 @@ type Subscriber struct {
 	handler Handler
 	seed    maphash.Seed
 
-	started bool
+	started bool   // a message has come
+	joining bool   // the first message came, and what was before it is asked for
 	next    uint64 // sequence number that follows the last message
 	last    uint64 // hash of the last message's payload
 	fresh   bool   // no message has come on this connection
+	budget  float64
+	counted time.Time // when the budget was
 }
 
 // New makes a subscriber that does nothing yet.
@@ -70,8 +74,11 @@ func New(set Settings, handler Handler) *Subscriber {
 	if set.After == nil {
 		set.After = time.After
 	}
+	if set.Now == nil {
+		set.Now = time.Now
+	}
 	set.ReplayTimeout = max(set.ReplayTimeout, minReplayTimeout)
-	return &Subscriber{set: set, handler: handler, seed: maphash.MakeSeed()}
+	return &Subscriber{set: set, handler: handler, seed: maphash.MakeSeed(), budget: float64(set.ReplaysPerHour), counted: set.Now()}
 }
 
 // Run receives until ctx ends.
@@ -111,6 +118,9 @@ func (s *Subscriber) session(ctx context.Context) (got bool, err error) {
 	s.fresh = true
 	for {
 		frames, err := c.receive()
+		if err == nil {
+			err = ctx.Err() // what is buffered outlives the connection
+		}
 		if err != nil {
 			return got, err
 		}
@@ -134,9 +144,9 @@ func (s *Subscriber) take(ctx context.Context, sequence uint64, payload []byte) 
 	s.fresh = false
 	switch {
 	case !s.started:
-		s.next = 0
-		s.started = true
+		s.started, s.joining = true, true
 		s.fill(ctx, sequence)
+		s.joining = false
 	case !fresh && sequence+1 == s.next:
 		s.handler.Note(Duplicate)
 		return
@@ -178,7 +188,7 @@ func (s *Subscriber) fill(ctx context.Context, upTo uint64) {
 	if upTo <= s.next {
 		return
 	}
-	if s.replays() {
+	if s.replays() && s.afford() {
 		missing := s.next
 		err := replay(ctx, &s.set, s.next, func(n uint64, payload []byte) bool {
 			if n < s.next {
@@ -188,7 +198,7 @@ func (s *Subscriber) fill(ctx context.Context, upTo uint64) {
 				return false
 			}
 			if n > s.next {
-				s.handler.Lost(n - s.next)
+				s.lost(n - s.next)
 			}
 			s.handler.Note(Replayed)
 			s.pass(n, payload)
@@ -201,9 +211,27 @@ func (s *Subscriber) fill(ctx context.Context, upTo uint64) {
 			s.handler.Note(ReplayFailed)
 		}
 	}
-	s.handler.Lost(upTo - s.next)
+	s.lost(upTo - s.next)
 	s.next = upTo
 }
 
-// String names the subscriber in logs.
-func (s *Subscriber) String() string { return fmt.Sprint(s.set.Endpoint) }
+// afford takes one replay from the budget, which fills up again within an hour.
+func (s *Subscriber) afford() bool {
+	now := s.set.Now()
+	most := float64(s.set.ReplaysPerHour)
+	s.budget = min(most, s.budget+now.Sub(s.counted).Hours()*most)
+	s.counted = now
+	if s.budget < 1 {
+		s.handler.Note(ReplayFailed)
+		return false
+	}
+	s.budget--
+	return true
+}
+
+func (s *Subscriber) lost(n uint64) {
+	if s.joining {
+		n = 0
+	}
+	s.handler.Lost(n)
+}

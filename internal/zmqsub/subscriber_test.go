@@ -1,12 +1,10 @@
 package zmqsub
 
 import (
-	"bytes"
-	"context"
-	"encoding/binary"
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -64,7 +62,7 @@ func TestGapsWithoutReplayAreLost(t *testing.T) {
 	publish(p, 2, 2)
 	p.Faults().DropNext(3)
 	publish(p, 3, 6)
-	d.expect(t, "lost 2", "2", "duplicate", "lost 3", "6")
+	d.expect(t, "lost 0", "2", "duplicate", "lost 3", "6")
 
 	p = newPublisher(t, stream.KVOptions{ReplayEndpoint: loopback})
 	p.SetReplay(stream.ReplayEmpty)
@@ -72,7 +70,7 @@ func TestGapsWithoutReplayAreLost(t *testing.T) {
 	subscribed(t, p)
 	p.Faults().DropNext(1)
 	publish(p, 0, 1)
-	d.expect(t, "replay failed", "lost 1", "1")
+	d.expect(t, "replay failed", "lost 0", "1")
 }
 
 func TestAReplayThatNeverEndsIsCutOff(t *testing.T) {
@@ -84,7 +82,28 @@ func TestAReplayThatNeverEndsIsCutOff(t *testing.T) {
 	subscribed(t, p)
 	p.Faults().DropNext(1)
 	publish(p, 0, 2)
-	d.expect(t, "replay failed", "lost 1", "1", "2")
+	d.expect(t, "replay failed", "lost 0", "1", "2")
+}
+
+func TestReplaysHaveABudget(t *testing.T) {
+	p := newPublisher(t, stream.KVOptions{ReplayEndpoint: loopback})
+	s := settings(t, p.Endpoint(), p.ReplayEndpoint())
+	s.ReplaysPerHour = 2
+	var hours atomic.Int64
+	s.Now = func() time.Time { return time.Unix(3600*hours.Load(), 0) }
+	d := follow(t, s)
+	subscribed(t, p)
+	publish(p, 0, 0)
+	for n := 1; n < 6; n += 2 {
+		p.Faults().DropNext(1)
+		publish(p, n, n+1)
+	}
+	want := []string{"0", "1", "2", "3", "4", "replay failed", "lost 1", "6"}
+	d.expect(t, want...)
+	hours.Add(1)
+	p.Faults().DropNext(1)
+	publish(p, 7, 8)
+	d.expect(t, append(want, "7", "8")...)
 }
 
 func TestRestarts(t *testing.T) {
@@ -119,134 +138,6 @@ func TestReconnectsToTheSameProcess(t *testing.T) {
 	require.Eventually(t, func() bool { return d.times() == 2 && p.Subscribers() == 1 }, patience, interval)
 	publish(p, 3, 3)
 	d.expect(t, "0", "1", "2", "3")
-}
-
-// relay passes bytes between clients and a publisher.
-type relay struct {
-	listener net.Listener
-	mu       sync.Mutex
-	conns    []net.Conn
-}
-
-func newRelay(t *testing.T, to string) *relay {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	r := &relay{listener: ln}
-	var wait sync.WaitGroup
-	wait.Go(func() {
-		for {
-			in, err := ln.Accept()
-			if err != nil {
-				return
-			}
-			out, err := net.Dial("tcp", to[len("tcp://"):])
-			if err != nil {
-				_ = in.Close()
-				continue
-			}
-			r.mu.Lock()
-			r.conns = append(r.conns, in, out)
-			r.mu.Unlock()
-			wait.Go(func() { pour(in, out) })
-			wait.Go(func() { pour(out, in) })
-		}
-	})
-	t.Cleanup(func() { _ = ln.Close(); r.hangUp(); wait.Wait() })
-	return r
-}
-
-func pour(to, from net.Conn) {
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		if err != nil {
-			_ = to.Close()
-			return
-		}
-		if _, err := to.Write(buf[:n]); err != nil {
-			return
-		}
-	}
-}
-
-func (r *relay) endpoint() string { return "tcp://" + r.listener.Addr().String() }
-
-func (r *relay) hangUp() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, c := range r.conns {
-		_ = c.Close()
-	}
-	r.conns = nil
-}
-
-// TestPeersThatAnnounceTooMuch: the memory they announce is not allocated, and the subscriber comes again.
-func TestPeersThatAnnounceTooMuch(t *testing.T) {
-	greeting := make([]byte, greetingBytes)
-	copy(greeting, "\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x03\x00NULL")
-	ready := append([]byte{flagCommand, 25}, "\x05READY\x0bSocket-Type\x00\x00\x00\x03PUB"...)
-	long := func(flags byte, size uint64) []byte {
-		return binary.BigEndian.AppendUint64([]byte{flags | flagLong}, size)
-	}
-	frames := func(n int) (b []byte) {
-		for range n {
-			b = append(b, flagMore, 0)
-		}
-		return b
-	}
-	for name, tt := range map[string]struct {
-		say  [][]byte
-		want string
-	}{
-		"greeting of another protocol": {[][]byte{[]byte("HTTP/1.1 400 Bad Request\r\n\r\n                                                  ")}, "greeting: the peer does not speak ZeroMQ"},
-		"other security":               {[][]byte{bytes.Replace(greeting, []byte("NULL"), []byte("CURV"), 1)}, `greeting: the peer must speak version 3 without security (got version 3, mechanism "CURV")`},
-		"long handshake":               {[][]byte{greeting, long(flagCommand, 1<<62)}, "handshake: message: the peer announces more than the limit of 4096 bytes (got 4611686018427387904)"},
-		"no handshake":                 {[][]byte{greeting, {0, 1, 'x'}}, "handshake: the peer sends no command"},
-		"refusal":                      {[][]byte{greeting, append([]byte{flagCommand, 9}, "\x05ERROR\x02no"...)}, `handshake: the peer must be READY (got "ERROR \x02no")`},
-		"other socket":                 {[][]byte{greeting, bytes.Replace(ready, []byte("PUB"), []byte("REP"), 1)}, `handshake: the peer must be PUB or XPUB (got "REP")`},
-		"property cut off":             {[][]byte{greeting, bytes.Replace(ready, []byte{0, 0, 0, 3}, []byte{0, 0, 0, 9}, 1)}, "handshake: a property of the peer is cut off"},
-		"no properties":                {[][]byte{greeting, append([]byte{flagCommand, 6}, "\x05READY"...)}, "handshake: the peer does not say what socket it is"},
-		"frame":                        {[][]byte{greeting, ready, long(0, 1<<62)}, "message: the peer announces more than the limit of 1048576 bytes (got 4611686018427387904)"},
-		"many frames":                  {[][]byte{greeting, ready, frames(100)}, "a message must have at most 8 frames"},
-		"frames that add up":           {[][]byte{greeting, ready, append(append(long(flagMore, 1<<20), make([]byte, 1<<20)...), 0, 1)}, "(got 1)"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ln, err := net.Listen("tcp", "127.0.0.1:0")
-			require.NoError(t, err)
-			var wait sync.WaitGroup
-			wait.Go(func() {
-				for {
-					c, err := ln.Accept()
-					if err != nil {
-						return
-					}
-					wait.Go(func() {
-						defer func() { _ = c.Close() }()
-						for _, b := range tt.say {
-							if _, err := c.Write(b); err != nil {
-								return
-							}
-						}
-						// The subscriber hangs up.
-						buf := make([]byte, 1024)
-						for {
-							if _, err := c.Read(buf); err != nil {
-								return
-							}
-						}
-					})
-				}
-			})
-			ctx, cancel := context.WithCancel(context.Background())
-			d := &diary{}
-			wait.Go(func() { New(settings(t, "tcp://"+ln.Addr().String(), ""), d).Run(ctx) })
-			require.Eventually(t, func() bool { return d.error() != nil }, patience, interval)
-			assert.ErrorContains(t, d.error(), tt.want)
-			cancel()
-			_ = ln.Close()
-			wait.Wait()
-		})
-	}
 }
 
 func TestAPublisherThatIsNotThereIsWaitedFor(t *testing.T) {

@@ -41,12 +41,17 @@ type ScrapeConfig struct {
 	CollectionInterval time.Duration    `mapstructure:"collection_interval"`
 	InitialDelay       time.Duration    `mapstructure:"initial_delay"` // before the first scrape of the first endpoint
 	MaxBodyBytes       int64            `mapstructure:"max_body_bytes"`
-	MaxSeries          int              `mapstructure:"max_series"` // per endpoint
+	MaxSeries          int              `mapstructure:"max_series"`      // per endpoint
+	Preset             string           `mapstructure:"preset"`          // minimal, default or full
+	Raw                bool             `mapstructure:"raw"`             // the engine's own families too, untouched
+	IterationStats     bool             `mapstructure:"iteration_stats"` // of TensorRT-LLM, which hands each record out once
+	Connected          []string         `mapstructure:"connected"`       // inputs that are read elsewhere, and are not missing
 
 	// Defaults for the endpoints that do not say.
 	ServiceName string `mapstructure:"service_name"`
 	Fleet       string `mapstructure:"fleet"`
 	Role        string `mapstructure:"role"`
+	K8sRole     string `mapstructure:"k8s_role"` // what a label of the pod says; what is no role is none
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -59,6 +64,7 @@ type EndpointConfig struct {
 	ServiceName string `mapstructure:"service_name"`
 	Fleet       string `mapstructure:"fleet"`
 	Role        string `mapstructure:"role"`
+	K8sRole     string `mapstructure:"k8s_role"`
 
 	KVEvents      *KVStreamConfig   `mapstructure:"kv_events"`
 	ForwardPasses *PassStreamConfig `mapstructure:"forward_passes"`
@@ -122,6 +128,7 @@ func (c *Config) Validate() error {
 	if err := checkRole(c.Scrape.Role); err != nil {
 		errs = append(errs, err)
 	}
+	errs = append(errs, c.validateChoices()...)
 	streams := 0
 	for _, e := range c.all() {
 		streams += e.KVEvents.ranks()
@@ -130,17 +137,42 @@ func (c *Config) Validate() error {
 	return errors.Join(append(errs, c.validateEndpoints()...)...)
 }
 
+// validateChoices checks the keys whose values are words.
+func (c *Config) validateChoices() (errs []error) {
+	if !slices.Contains(signal.Presets(), c.Scrape.Preset) {
+		errs = append(errs, fmt.Errorf("preset must be one of %s (got %q)", strings.Join(signal.Presets(), ", "), c.Scrape.Preset))
+	}
+	for i, source := range c.Scrape.Connected {
+		if !slices.Contains(signal.Sources(), source) {
+			errs = append(errs, fmt.Errorf("connected[%d] must be one of %s (got %q)", i, strings.Join(signal.Sources(), ", "), source))
+		}
+	}
+	return errs
+}
+
 func (c *Config) validateEndpoints() (errs []error) {
 	kv, passes := c.Streams.top()
 	if c.ClientConfig.Endpoint == "" && len(c.Scrape.Endpoints) == 0 && kv == nil && passes == nil {
 		return []error{errors.New("endpoint or endpoints must name at least one engine (got none)")}
 	}
 	seen := make(map[string]string)
+	once := func(key, what string, endpoint fmt.Stringer, shown string) {
+		if other, twice := seen[endpoint.String()]; twice {
+			errs = append(errs, fmt.Errorf("%s must be there once (got %s, as in %s)", what, shown, other))
+		} else {
+			seen[endpoint.String()] = key
+		}
+	}
 	check := func(key string, e EndpointConfig) {
-		for _, err := range []error{e.KVEvents.validate(), e.ForwardPasses.validate()} {
-			if err != nil {
-				errs = append(errs, fmt.Errorf("%s: %w", key, err))
-			}
+		if err := checkRole(e.Role); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+		}
+		streams, err := e.streams()
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", key, err))
+		}
+		for _, at := range streams {
+			once(key, key+": a stream", at, at.String())
 		}
 		if e.Endpoint == "" && (e.KVEvents != nil || e.ForwardPasses != nil) {
 			return
@@ -148,14 +180,9 @@ func (c *Config) validateEndpoints() (errs []error) {
 		u, err := parseEndpoint(e.Endpoint)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s %w", key, err))
-		} else if other, twice := seen[u.String()]; twice {
-			errs = append(errs, fmt.Errorf("%s must be there once (got %s, as in %s)", key, u.Host, other))
-		} else {
-			seen[u.String()] = key
+			return
 		}
-		if err := checkRole(e.Role); err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", key, err))
-		}
+		once(key, key, u, u.Host)
 	}
 	if c.ClientConfig.Endpoint != "" || kv != nil || passes != nil {
 		check("endpoint", EndpointConfig{Endpoint: c.ClientConfig.Endpoint, KVEvents: kv, ForwardPasses: passes})
@@ -166,10 +193,22 @@ func (c *Config) validateEndpoints() (errs []error) {
 	return errs
 }
 
+func roles() []string {
+	return []string{signal.RolePrefill, signal.RoleDecode, signal.RoleAggregated, signal.RoleEncode, signal.RoleRouter}
+}
+
+// k8sRole reads a role from a pod's label. Labels are other people's: what is no role of ours ("both", or a template that found
+// nothing) tells none.
+func k8sRole(label string) string {
+	if slices.Contains(roles(), label) {
+		return label
+	}
+	return ""
+}
+
 func checkRole(role string) error {
-	roles := []string{signal.RolePrefill, signal.RoleDecode, signal.RoleAggregated, signal.RoleEncode, signal.RoleRouter}
-	if role != "" && !slices.Contains(roles, role) {
-		return fmt.Errorf("role must be one of %s (got %q)", strings.Join(roles, ", "), role)
+	if role != "" && !slices.Contains(roles(), role) {
+		return fmt.Errorf("role must be one of %s (got %q)", strings.Join(roles(), ", "), role)
 	}
 	return nil
 }
@@ -185,6 +224,7 @@ func (c *Config) all() []EndpointConfig {
 		all[i].ServiceName = cmp.Or(all[i].ServiceName, c.Scrape.ServiceName)
 		all[i].Fleet = cmp.Or(all[i].Fleet, c.Scrape.Fleet)
 		all[i].Role = cmp.Or(all[i].Role, c.Scrape.Role)
+		all[i].K8sRole = cmp.Or(all[i].K8sRole, c.Scrape.K8sRole)
 	}
 	return all
 }

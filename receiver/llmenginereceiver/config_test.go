@@ -44,6 +44,8 @@ func TestDefaults(t *testing.T) {
 	assert.Equal(t, 4*time.Second, cfg.timeout())
 	assert.Equal(t, int64(16<<20), cfg.Scrape.MaxBodyBytes)
 	assert.Equal(t, 20_000, cfg.Scrape.MaxSeries)
+	assert.Equal(t, "default", cfg.Scrape.Preset)
+	assert.False(t, cfg.Scrape.Raw)
 	assert.Equal(t, []EndpointConfig{{Endpoint: "localhost:8000"}}, cfg.all())
 
 	cfg, err = load(t, map[string]any{"endpoint": "localhost:8000", "collection_interval": "1s"})
@@ -69,6 +71,8 @@ func TestEndpointForms(t *testing.T) {
 		{Endpoint: "http://b:2/x", Role: "decode", Fleet: "green", ServiceName: "all"},
 		{Endpoint: "c:3", Role: "prefill", Fleet: "blue", ServiceName: "chat"},
 	}, cfg.all())
+	assert.Equal(t, "prefill", k8sRole("prefill"))
+	assert.Empty(t, k8sRole("both")+k8sRole("<nil>")+k8sRole(""), "what is no role of ours tells none")
 	assert.Equal(t, configopaque.MapList{{Name: "X-Key", Value: "k"}}, cfg.ClientConfig.Headers)
 }
 
@@ -98,8 +102,13 @@ func TestInvalidConfigs(t *testing.T) {
 		"scheme":           {map[string]any{"endpoint": "ftp://h:1"}, `endpoint must have the scheme http or https (got "ftp")`},
 		"no URL":           {map[string]any{"endpoint": "http://user:secret@a b:1/?token=secret"}, `endpoint must be host:port or a URL (got "http://a b:1/")`},
 		"twice":            {map[string]any{"endpoint": endpoint, "endpoints": []any{"http://localhost:8000/metrics"}}, "endpoints[0] must be there once (got localhost:8000, as in endpoint)"},
-		"role":             {map[string]any{"endpoint": endpoint, "role": "boss"}, `role must be one of prefill, decode, aggregated, encode, router (got "boss")`},
-		"role of one":      {map[string]any{"endpoints": []any{map[string]any{"endpoint": endpoint, "role": "x"}}}, `endpoints[0]: role must be one of prefill, decode, aggregated, encode, router (got "x")`},
+		"preset":           {map[string]any{"endpoint": endpoint, "preset": "huge"}, `preset must be one of minimal, default, full (got "huge")`},
+		"connected": {
+			map[string]any{"endpoint": endpoint, "connected": []any{"telepathy"}},
+			`connected[0] must be one of kv_events, forward_passes, kv_residency, effort, nixl, traces, requests, iterations (got "telepathy")`,
+		},
+		"role":        {map[string]any{"endpoint": endpoint, "role": "boss"}, `role must be one of prefill, decode, aggregated, encode, router (got "boss")`},
+		"role of one": {map[string]any{"endpoints": []any{map[string]any{"endpoint": endpoint, "role": "x"}}}, `endpoints[0]: role must be one of prefill, decode, aggregated, encode, router (got "x")`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := load(t, tt.values)
@@ -135,7 +144,7 @@ func TestParseEndpoint(t *testing.T) {
 	}
 	u, err := parseEndpoint("http://host:8000/engines/a/metrics?x=1")
 	require.NoError(t, err)
-	assert.Equal(t, "http://host:8000/engines/a/version", versionURL(u).String())
+	assert.Equal(t, "http://host:8000/engines/a/version", aboutURL(u, "/version").String())
 }
 
 func TestIsLocal(t *testing.T) {

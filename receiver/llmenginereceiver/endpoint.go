@@ -8,7 +8,10 @@ import (
 	"strings"
 )
 
-const defaultPath = "/metrics"
+const (
+	defaultPath = "/metrics"
+	mountPath   = "/prometheus" // where TensorRT-LLM has its metrics, since JSON is at the default path
+)
 
 // parseEndpoint reads host:port or a URL. Without a scheme it is http, without a path /metrics, and a URL without a port has the
 // scheme's. The error says what the endpoint must be and shows it without credentials and query, which may hold secrets.
@@ -40,11 +43,13 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	return u, nil
 }
 
-// versionURL returns the address of an engine's version beside its metrics.
-func versionURL(metrics *url.URL) *url.URL {
+// aboutURL returns the address of a page of an engine beside its metrics. page is a path and may have a query.
+func aboutURL(metrics *url.URL, page string) *url.URL {
 	u := *metrics
-	u.Path = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), defaultPath) + "/version"
-	u.RawPath, u.RawQuery = "", ""
+	root := strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), defaultPath)
+	path, query, _ := strings.Cut(page, "?")
+	u.Path = strings.TrimSuffix(root, mountPath) + path
+	u.RawPath, u.RawQuery = "", query
 	return &u
 }
 

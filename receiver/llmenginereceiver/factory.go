@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/receiver"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver/internal/metadata"
 )
 
@@ -34,6 +35,7 @@ func createDefaultConfig() component.Config {
 			CollectionInterval: 5 * time.Second,
 			MaxBodyBytes:       16 << 20,
 			MaxSeries:          20_000,
+			Preset:             string(signal.PresetDefault),
 		},
 		Streams: defaultStreams(),
 	}

@@ -51,9 +51,18 @@ func fetch(ctx context.Context, client *http.Client, from *url.URL, limit int64,
 	if err != nil {
 		return page{}, fail(outcomeContentType, "%w", err)
 	}
+	if failed := readBody(ctx, resp, limit, buf); failed != nil {
+		return page{}, failed
+	}
+	buf.Grow(1)
+	return page{buf.Bytes(), openMetrics}, nil
+}
+
+// readBody reads an answer of at most limit bytes, after decompression, into buf.
+func readBody(ctx context.Context, resp *http.Response, limit int64, buf *bytes.Buffer) *failure {
 	body, failed := decompress(ctx, resp)
 	if failed != nil {
-		return page{}, failed
+		return failed
 	}
 	buf.Reset()
 	if resp.ContentLength > 0 && resp.ContentLength < limit {
@@ -62,14 +71,13 @@ func fetch(ctx context.Context, client *http.Client, from *url.URL, limit int64,
 	n, err := buf.ReadFrom(io.LimitReader(body, limit+1))
 	switch {
 	case err != nil:
-		return page{}, classify(ctx, err)
+		return classify(ctx, err)
 	case n > limit:
-		return page{}, fail(outcomeTooLarge, "the page is larger than max_body_bytes, %d", limit)
+		return fail(outcomeTooLarge, "the page is larger than max_body_bytes, %d", limit)
 	case len(bytes.TrimSpace(buf.Bytes())) == 0:
-		return page{}, fail(outcomeEmpty, "the page is empty")
+		return fail(outcomeEmpty, "the page is empty")
 	}
-	buf.Grow(1)
-	return page{buf.Bytes(), openMetrics}, nil
+	return nil
 }
 
 // get sends the request and returns an answer with status 200, whose body the caller closes.
@@ -104,10 +112,20 @@ func isOpenMetrics(contentType string) (bool, error) {
 	case err == nil && media == "application/openmetrics-text":
 		return true, nil
 	}
+	if err == nil && media == "application/json" {
+		return false, &jsonError{}
+	}
 	if len(contentType) > 100 {
 		contentType = contentType[:100]
 	}
 	return false, fmt.Errorf("the page has the content type %q", contentType)
+}
+
+// jsonError is a page in JSON, as TensorRT-LLM has at the default path.
+type jsonError struct{}
+
+func (*jsonError) Error() string {
+	return "the page is JSON; TensorRT-LLM has its metrics at /prometheus/metrics"
 }
 
 // decompress undoes gzip. The request asks for none, but a configured header may, and a server may send it unasked.

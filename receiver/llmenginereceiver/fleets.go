@@ -28,7 +28,7 @@ func newFleets() *fleets { return &fleets{byName: make(map[string]*sharedFleet)}
 func (f *fleets) get(name string) *sharedFleet {
 	s := f.byName[name]
 	if s == nil {
-		s = &sharedFleet{view: kvcache.NewFleet(), seen: make(map[fleetMember]int)}
+		s = &sharedFleet{seen: make(map[fleetMember]int)}
 		f.byName[name] = s
 	}
 	return s
@@ -40,11 +40,14 @@ func (f *fleets) drop(name string) {
 	}
 }
 
-// join adds a worker whose events are followed, and returns the view.
-func (f *fleets) join(name string, w *streamWorker) *kvcache.Fleet {
+// join adds a worker whose events are followed, and returns the view. The first one says how much memory the view may take.
+func (f *fleets) join(name string, w *streamWorker, memory int) *kvcache.Fleet {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s := f.get(name)
+	if s.view == nil {
+		s.view = kvcache.NewFleet(memory / kvcache.FleetBlockBytes)
+	}
 	s.holders = append(s.holders, w)
 	return s.view
 }
@@ -85,7 +88,11 @@ func (f *fleets) of(name string, w *streamWorker) (view kvcache.View, workers in
 	s := f.get(name)
 	speaks = len(s.holders) > 0 && s.holders[0] == w
 	workers = max(len(s.seen), len(s.holders))
+	shared := s.view
 	f.drop(name)
 	f.mu.Unlock()
-	return s.view.View(), workers, speaks
+	if shared == nil {
+		return view, workers, false
+	}
+	return shared.View(), workers, speaks
 }

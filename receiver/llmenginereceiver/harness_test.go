@@ -252,3 +252,13 @@ func startableReceiver(t *testing.T, cfg *Config) *engineReceiver {
 	require.NoError(t, err)
 	return r
 }
+
+// startShared starts a receiver that shares its fleets with others.
+func startShared(t *testing.T, cfg *Config, next consumer.Metrics, c clock, f *fleets) *engineReceiver {
+	t.Helper()
+	require.NoError(t, cfg.Validate())
+	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, next, c, f)
+	require.NoError(t, err)
+	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
+	return r
+}

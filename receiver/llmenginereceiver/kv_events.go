@@ -20,6 +20,7 @@ type kvStream struct {
 
 	mu       sync.Mutex
 	index    *kvcache.Index
+	sink     kvSink
 	decoder  kvevents.Decoder
 	started  bool // a message has come
 	replayed bool // the next message was had by replay
@@ -34,9 +35,10 @@ type kvCounts struct {
 var _ zmqsub.Handler = (*kvStream)(nil)
 
 func newKVStream(c *KVEventsConfig, memory int, clk clock, state streamState) *kvStream {
-	return &kvStream{clock: clk, state: state, index: kvcache.NewIndex(kvcache.Settings{
+	index := kvcache.NewIndex(kvcache.Settings{
 		MemoryLimit: memory, Horizon: c.Horizon, ExactBlocks: c.ExactBlocks, SampledBlocks: c.SampledBlocks, MaxDistance: c.MaxReuseDistance,
-	}, true)}
+	}, true)
+	return &kvStream{clock: clk, state: state, index: index, sink: kvSink{Index: index}}
 }
 
 // kvSink gives the index times that can be believed.
@@ -46,7 +48,7 @@ type kvSink struct {
 }
 
 // At passes the engine's time on, or ours where it is garbage.
-func (s kvSink) At(seconds float64) {
+func (s *kvSink) At(seconds float64) {
 	now := float64(s.now.UnixNano()) / 1e9
 	if !(math.Abs(seconds-now) <= farClock.Seconds()) {
 		seconds = now
@@ -65,7 +67,8 @@ func (k *kvStream) Message(payload []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.started = true
-	report, err := k.decoder.Decode(payload, kvSink{k.index, k.clock.Now()})
+	k.sink.now = k.clock.Now()
+	report, err := k.decoder.Decode(payload, &k.sink)
 	switch {
 	case err != nil || report.Malformed > 0:
 		k.counts.malformed++
@@ -78,7 +81,7 @@ func (k *kvStream) Message(payload []byte) {
 	k.replayed = false
 }
 
-// Lost marks the index as not known.
+// Lost marks the index as not known. It is also called for what was before the first message.
 func (k *kvStream) Lost(n uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver/internal/metadata"
 )
 
@@ -78,11 +80,17 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	client.CheckRedirect = sameHost
 	endpoints := r.cfg.all()
-	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, len(endpoints))
+	scraped := 0
+	for _, e := range endpoints {
+		if r.scrapes(e) {
+			scraped++
+		}
+	}
+	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
 	pool := newBuffers(pooledBuffers)
 	targets := make([]*target, len(endpoints)) // nil for those that are not scraped
 	for i, e := range endpoints {
-		if e.Endpoint == "" || !r.cfg.Streams.Pages.Enabled {
+		if !r.scrapes(e) {
 			continue
 		}
 		if targets[i], err = r.newTarget(e, client, tell, pool); err != nil {
@@ -106,6 +114,11 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
+// scrapes tells whether an endpoint has a page to scrape.
+func (r *engineReceiver) scrapes(e EndpointConfig) bool {
+	return e.Endpoint != "" && r.cfg.Streams.Pages.Enabled
+}
+
 // phase spreads n targets evenly over the interval, the same way at each start.
 func phase(i, n int, interval time.Duration) time.Duration {
 	return time.Duration(int64(interval) / int64(n) * int64(i))
@@ -119,18 +132,33 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	id := r.identify(u, e)
 	return &target{
 		url: u, name: id.Instance(), client: client, clock: r.clock, timeout: r.cfg.timeout(), maxBytes: r.cfg.Scrape.MaxBodyBytes,
-		buffers: pool, tell: tell, version: newVersionReader(r.loops.Go),
+		buffers: pool, tell: tell, drains: r.cfg.Scrape.IterationStats, about: newAboutReader(r.loops.Go),
 		book: exposition.NewBook(exposition.Settings{
 			Dialects: r.dialects, Identity: id, MaxSeries: r.cfg.Scrape.MaxSeries,
-			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version,
+			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Preset: signal.Preset(r.cfg.Scrape.Preset),
+			Connected: r.connected(e), Raw: r.cfg.Scrape.Raw,
 		}),
 	}, nil
+}
+
+// connected are the inputs of an endpoint that are not missing: what others read, and the streams that are followed.
+func (r *engineReceiver) connected(e EndpointConfig) []string {
+	sources := slices.Clone(r.cfg.Scrape.Connected)
+	if e.KVEvents != nil {
+		sources = append(sources, signal.SourceKVEvents)
+	}
+	if e.ForwardPasses != nil {
+		sources = append(sources, signal.SourceForwardPasses)
+	}
+	return sources
 }
 
 // identify says what is known of an endpoint without asking it. parseEndpoint has checked the port.
 func (r *engineReceiver) identify(u *url.URL, e EndpointConfig) exposition.Identity {
 	port, _ := strconv.ParseInt(u.Port(), 10, 64)
-	id := exposition.Identity{Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role}
+	id := exposition.Identity{
+		Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role, K8sRole: k8sRole(e.K8sRole),
+	}
 	if isLocal(u.Hostname(), r.hostname) {
 		id.Host = r.hostname
 	}

@@ -115,7 +115,7 @@ func TestVersionNeverBlocks(t *testing.T) {
 		"absent":     handler(http.NotFound),
 		"reset":      handler(reset),
 		"not JSON":   answer("hello"),
-		"very large": answer(`{"version":"` + strings.Repeat("9", 2*maxVersionBytes) + `"}`),
+		"very large": answer(`{"version":"` + strings.Repeat("9", 2*maxAboutBytes) + `"}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := newEngine(t)
@@ -123,7 +123,7 @@ func TestVersionNeverBlocks(t *testing.T) {
 			r := startRig(t, nil, func(c *Config) { c.ClientConfig.Timeout = time.Hour }, e.URL)
 			r.until(func() bool { _, n := r.last(instance(e)); return n >= 20 }, "twenty scrapes")
 			if name != "reset" { // the client itself repeats a request when a connection that it kept turns out closed
-				assert.LessOrEqual(t, e.versions.Load(), int32(maxVersionAttempts))
+				assert.LessOrEqual(t, e.versions.Load(), int32(maxAboutAttempts))
 			}
 			m, ok := r.find(signal.EngineInfo)
 			require.True(t, ok)

@@ -44,6 +44,7 @@ type standing struct {
 	loggedAt   time.Time
 	broken     bool
 	overLimit  bool
+	incomplete bool // records of iterations are missing
 	suppressed int
 }
 
@@ -131,6 +132,23 @@ func (r *reporter) status(t *target, why *failure) {
 	}
 }
 
+// iterations takes how the reading of iteration records went. What is missing makes their sums too small.
+func (r *reporter) iterations(t *target, lost int64, why *failure) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.standing(t)
+	if s.incomplete || lost == 0 && why == nil {
+		return
+	}
+	s.incomplete = true
+	fields := []zap.Field{zap.String("endpoint", t.name)}
+	if why != nil {
+		fields = append(fields, zap.Error(why))
+	}
+	r.logger.Warn("Records of iterations are missing, so phase times of this engine are too small: another reader may take them",
+		append(fields, zap.Int64("records", lost))...)
+}
+
 // Bounds of what one log line repeats of a page.
 const (
 	maxLogged      = 20
@@ -171,6 +189,10 @@ func (r *reporter) page(ctx context.Context, t *target, p exposition.Report) {
 	if len(p.Drift) > 0 {
 		r.logger.Warn("The engine has metrics that this version does not know", zap.String("endpoint", t.name),
 			zap.Int("count", len(p.Drift)), zap.Strings("families", shortList(p.Drift)))
+	}
+	if len(p.Vanished) > 0 {
+		r.logger.Warn("The engine no longer has metrics that it had", zap.String("endpoint", t.name),
+			zap.Int("count", len(p.Vanished)), zap.Strings("families", shortList(p.Vanished)))
 	}
 	if broken := p.BrokenLines > 0; broken && !s.broken {
 		r.logger.Warn("Lines of the page cannot be parsed", zap.String("endpoint", t.name), zap.Int("lines", p.BrokenLines))

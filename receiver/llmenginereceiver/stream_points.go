@@ -7,17 +7,19 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
-// pointWriter writes the points of one resource. Points of one metric are written one after another.
+// pointWriter writes the points of one resource.
 type pointWriter struct {
 	table      map[string]signal.Metric
 	metrics    pmetric.MetricSlice
 	start, now pcommon.Timestamp
 }
 
-// metric returns the metric of this name, begun if it is not the last one.
+// metric returns the metric of this name, begun if need be.
 func (w *pointWriter) metric(name string) pmetric.Metric {
-	if n := w.metrics.Len(); n > 0 && w.metrics.At(n-1).Name() == name {
-		return w.metrics.At(n - 1)
+	for i := w.metrics.Len() - 1; i >= 0; i-- {
+		if m := w.metrics.At(i); m.Name() == name {
+			return m
+		}
 	}
 	declared := w.table[name]
 	m := w.metrics.AppendEmpty()

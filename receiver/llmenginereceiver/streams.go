@@ -20,6 +20,7 @@ import (
 const (
 	streamTimeout   = 5 * time.Second
 	replayTimeout   = 10 * time.Second
+	replaysPerHour  = 360
 	firstPause      = 100 * time.Millisecond
 	mostPause       = 30 * time.Second
 	maxMessageBytes = 16 << 20
@@ -59,7 +60,7 @@ func (r *engineReceiver) newStreams(endpoints []EndpointConfig, targets []*targe
 		made := endpointStreams{kv: e.KVEvents != nil, passes: e.ForwardPasses != nil}
 		ranks := max(e.KVEvents.ranks(), e.ForwardPasses.ranks())
 		for rank := range ranks {
-			w, err := s.worker(e, rank, ranks, r.cfg.Streams.KVEvents.MemoryLimit/max(1, total), tell)
+			w, err := s.worker(e, rank, ranks, r.cfg.Streams.KVEvents.streamMemory(total), tell)
 			if err != nil {
 				return nil, err
 			}
@@ -78,7 +79,8 @@ func (r *engineReceiver) newStreams(endpoints []EndpointConfig, targets []*targe
 func (s *streams) worker(e EndpointConfig, rank, ranks, memory int, tell *reporter) (*streamWorker, error) {
 	w := &streamWorker{rank: rank, ranks: ranks, withheld: make(map[string]uint64)}
 	settings := zmqsub.Settings{
-		Timeout: streamTimeout, ReplayTimeout: replayTimeout, MaxMessageBytes: maxMessageBytes, FirstPause: firstPause, MostPause: mostPause,
+		Timeout: streamTimeout, ReplayTimeout: replayTimeout, ReplaysPerHour: replaysPerHour, MaxMessageBytes: maxMessageBytes,
+		FirstPause: firstPause, MostPause: mostPause,
 	}
 	var err error
 	if rank < e.KVEvents.ranks() {

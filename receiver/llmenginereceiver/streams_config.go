@@ -13,7 +13,9 @@ import (
 const (
 	maxRanks            = 1024
 	defaultMemoryLimit  = 64 << 20
+	leastStreamMemory   = 1 << 20 // of memory_limit
 	maxMemoryLimit      = 4 << 30
+	fleetShare          = 16 // one part in so many of memory_limit is for the merged view of a fleet
 	defaultHorizon      = 10 * time.Minute
 	defaultExactBlocks  = 1 << 20
 	defaultSampleBlocks = 1 << 16
@@ -118,7 +120,7 @@ func (c *KVEventsConfig) validate(streams int) (errs []error) {
 			errs = append(errs, fmt.Errorf("kv_events: %s must be between %d and %d (got %d)", key, least, most, got))
 		}
 	}
-	between("memory_limit", c.MemoryLimit, max(1, streams)*kvcache.MinMemory, maxMemoryLimit)
+	between("memory_limit", c.MemoryLimit, max(1, streams)*leastStreamMemory, maxMemoryLimit)
 	between("sampled_blocks", c.SampledBlocks, minSampleBlocks, maxReuseDistance)
 	between("exact_blocks", c.ExactBlocks, minSampleBlocks, maxReuseDistance)
 	between("max_reuse_distance", c.MaxReuseDistance, minSampleBlocks, maxReuseDistance)
@@ -131,6 +133,11 @@ func (c *KVEventsConfig) validate(streams int) (errs []error) {
 	return errs
 }
 
+// streamMemory is the memory limit of one of so many streams.
+func (c *KVEventsConfig) streamMemory(streams int) int {
+	return max((c.MemoryLimit-c.MemoryLimit/fleetShare)/max(1, streams), kvcache.MinMemory)
+}
+
 func checkRanks(ranks int) error {
 	if ranks < 0 || ranks > maxRanks {
 		return fmt.Errorf("ranks must be between 0 and %d (got %d)", maxRanks, ranks)
@@ -138,40 +145,49 @@ func checkRanks(ranks int) error {
 	return nil
 }
 
-func (s *KVStreamConfig) validate() error {
-	if s == nil {
-		return nil
+// streams returns where the streams of an endpoint are, for every rank.
+func (e *EndpointConfig) streams() ([]zmqsub.Endpoint, error) {
+	kv, err := e.KVEvents.endpoints()
+	if err != nil {
+		return nil, fmt.Errorf("kv_events: %w", err)
 	}
-	if err := checkRanks(s.Ranks); err != nil {
-		return fmt.Errorf("kv_events: %w", err)
+	passes, err := e.ForwardPasses.endpoints()
+	if err != nil {
+		return nil, fmt.Errorf("forward_passes: %w", err)
 	}
-	for rank := range s.ranks() {
-		if _, err := zmqsub.ParseEndpoint(s.Endpoint, rank, kvRankSuffix); err != nil {
-			return fmt.Errorf("kv_events: endpoint %w", err)
-		}
-		if s.ReplayEndpoint == "" {
-			continue
-		}
-		if _, err := zmqsub.ParseEndpoint(s.ReplayEndpoint, rank, kvRankSuffix); err != nil {
-			return fmt.Errorf("kv_events: replay_endpoint %w", err)
-		}
-	}
-	return nil
+	return append(kv, passes...), nil
 }
 
-func (s *PassStreamConfig) validate() error {
+func (s *KVStreamConfig) endpoints() ([]zmqsub.Endpoint, error) {
 	if s == nil {
-		return nil
+		return nil, nil
 	}
-	if err := checkRanks(s.Ranks); err != nil {
-		return fmt.Errorf("forward_passes: %w", err)
+	found, err := endpointsOfRanks("endpoint", s.Endpoint, s.Ranks, kvRankSuffix)
+	if err == nil && s.ReplayEndpoint != "" {
+		_, err = endpointsOfRanks("replay_endpoint", s.ReplayEndpoint, s.Ranks, kvRankSuffix)
 	}
-	for rank := range s.ranks() {
-		if _, err := zmqsub.ParseEndpoint(s.Endpoint, rank, passRankSuffix); err != nil {
-			return fmt.Errorf("forward_passes: endpoint %w", err)
+	return found, err
+}
+
+func (s *PassStreamConfig) endpoints() ([]zmqsub.Endpoint, error) {
+	if s == nil {
+		return nil, nil
+	}
+	return endpointsOfRanks("endpoint", s.Endpoint, s.Ranks, passRankSuffix)
+}
+
+func endpointsOfRanks(key, endpoint string, ranks int, suffix string) ([]zmqsub.Endpoint, error) {
+	if err := checkRanks(ranks); err != nil {
+		return nil, err
+	}
+	found := make([]zmqsub.Endpoint, cmp.Or(ranks, 1))
+	for rank := range found {
+		var err error
+		if found[rank], err = zmqsub.ParseEndpoint(endpoint, rank, suffix); err != nil {
+			return nil, fmt.Errorf("%s %w", key, err)
 		}
 	}
-	return nil
+	return found, nil
 }
 
 func (s *KVStreamConfig) ranks() int {

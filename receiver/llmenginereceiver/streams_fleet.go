@@ -33,7 +33,7 @@ func (s *streams) join(w *streamWorker, fleet string) {
 		s.r.fleets.leave(w.fleet, w)
 	}
 	if w.fleet = fleet; fleet != "" {
-		w.kv.join(s.r.fleets.join(fleet, w))
+		w.kv.join(s.r.fleets.join(fleet, w, s.r.cfg.Streams.KVEvents.MemoryLimit/fleetShare))
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
-	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -14,8 +13,7 @@ type fleetKey struct {
 	member fleetMember
 }
 
-// observe takes from a page's points what the streams need of it: who its workers are, what they count as hits. It adds the points
-// that say which streams are missing.
+// observe takes from a page's points what the streams need of it: who its workers are, what they count as hits.
 func (s *streams) observe(t *target, md pmetric.Metrics) {
 	e := s.byTarget[t]
 	own := 0
@@ -36,9 +34,6 @@ func (s *streams) observe(t *target, md pmetric.Metrics) {
 			if mine || own == 1 && !ranked {
 				w.learn(rm.Resource(), mine, page.hits, page.hasHits)
 			}
-		}
-		if page.engine != "" {
-			s.missing(rm, e, &page)
 		}
 	}
 }
@@ -75,48 +70,26 @@ func (s *streams) forgetMembers() {
 
 // pageFacts are what the streams need of a worker's points.
 type pageFacts struct {
-	engine, version, instance string
-	hits                      float64
-	hasHits                   bool
-	at                        pcommon.Timestamp
+	instance string
+	hits     float64
+	hasHits  bool
 }
 
 func readPage(rm pmetric.ResourceMetrics) pageFacts {
 	var p pageFacts
-	a := rm.Resource().Attributes()
-	engine, _ := a.Get(signal.AttrEngineName)
-	instance, _ := a.Get(signal.AttrServiceInstanceID)
-	p.engine, p.instance = engine.Str(), instance.Str()
+	instance, _ := rm.Resource().Attributes().Get(signal.AttrServiceInstanceID)
+	p.instance = instance.Str()
 	for _, m := range rm.ScopeMetrics().At(0).Metrics().All() {
-		switch m.Name() {
-		case signal.EngineInfo:
-			version, _ := m.Gauge().DataPoints().At(0).Attributes().Get(signal.AttrEngineVersion)
-			p.version, p.at = version.Str(), m.Gauge().DataPoints().At(0).Timestamp()
-		case signal.KVHitTokens:
-			for _, point := range m.Sum().DataPoints().All() {
-				scope, ok := point.Attributes().Get(signal.AttrCacheScope)
-				if !ok || scope.Str() == signal.CacheScopeLocal {
-					p.hasHits = true
-					p.hits += point.DoubleValue() + float64(point.IntValue())
-				}
+		if m.Name() != signal.KVHitTokens {
+			continue
+		}
+		for _, point := range m.Sum().DataPoints().All() {
+			scope, ok := point.Attributes().Get(signal.AttrCacheScope)
+			if !ok || scope.Str() == signal.CacheScopeLocal {
+				p.hasHits = true
+				p.hits += point.DoubleValue() + float64(point.IntValue())
 			}
 		}
 	}
 	return p
-}
-
-// missing says which streams the engine has and the endpoint does not follow.
-func (s *streams) missing(rm pmetric.ResourceMetrics, e endpointStreams, page *pageFacts) {
-	if page.at == 0 {
-		return // the page did not come
-	}
-	w := &pointWriter{table: s.table, metrics: rm.ScopeMetrics().At(0).Metrics(), now: page.at}
-	for _, h := range dialect.Hints(page.engine, page.version) {
-		if h.Source == signal.SourceKVEvents && e.kv || h.Source == signal.SourceForwardPasses && e.passes {
-			continue
-		}
-		p := w.number(signal.SourceMissing, signal.AttrSource, h.Source)
-		p.Attributes().PutStr(signal.AttrSourceHint, h.How)
-		p.SetDoubleValue(1)
-	}
 }

@@ -8,8 +8,10 @@ import (
 	"net/url"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
 )
 
@@ -23,7 +25,9 @@ type target struct {
 	maxBytes int64
 	buffers  *buffers
 	book     *exposition.Book
-	version  versionReader
+	about    aboutReader
+	moved    bool // the page is not at the configured path
+	drains   bool // reads the records that TensorRT-LLM hands out once
 	tell     *reporter
 	up       bool
 	refused  bool // the pipeline refused the last points
@@ -39,7 +43,7 @@ func (t *target) scrape(ctx context.Context) pmetric.Metrics {
 		t.up = false
 	} else {
 		if !t.up || report.Restarted {
-			t.version.want()
+			t.about.want()
 		}
 		t.up = true
 		t.tell.page(ctx, t, report)
@@ -55,14 +59,57 @@ func (t *target) read(ctx context.Context, at time.Time) (pmetric.Metrics, expos
 	defer t.buffers.put(buf)
 	got, failed := fetch(ctx, t.client, t.url, t.maxBytes, buf)
 	if failed != nil {
+		t.elsewhere(failed)
 		return pmetric.Metrics{}, exposition.Report{}, failed
 	}
 	t.tell.body(ctx, len(got.body))
-	metrics, report, err := t.book.Scrape(got.body, got.openMetrics, at, t.version.get())
+	if t.drains && t.book.Engine() == dialect.EngineTensorRT {
+		t.iterations(ctx, at)
+	}
+	told, news := t.about.get()
+	if news {
+		t.book.Tell(told)
+	}
+	metrics, report, err := t.book.Scrape(got.body, got.openMetrics, at, told.Version)
 	if err != nil {
 		return metrics, report, &failure{outcomeMalformed, err}
 	}
 	return metrics, report, nil
+}
+
+// iterations reads the records of iterations. What cannot be read is lost and said, and costs the page nothing.
+func (t *target) iterations(ctx context.Context, at time.Time) {
+	buf := t.buffers.get()
+	defer t.buffers.put(buf)
+	var lost int64
+	resp, failed := get(ctx, t.client, aboutURL(t.url, defaultPath))
+	if failed == nil {
+		defer resp.Body.Close()
+		failed = readBody(ctx, resp, t.maxBytes, buf)
+	}
+	if failed == nil {
+		var err error
+		if lost, err = t.book.Iterations(buf.Bytes(), pcommon.NewTimestampFromTime(at)); err != nil {
+			failed = fail(outcomeMalformed, "%w", err)
+		}
+	}
+	t.tell.iterations(t, lost, failed)
+}
+
+// elsewhere turns to the page of TensorRT-LLM where the default path has that engine's statistics in JSON. Each reading of those
+// takes them from other readers, so it is done once.
+func (t *target) elsewhere(failed *failure) {
+	var json *jsonError
+	u := *t.url
+	switch {
+	case !t.moved && t.url.Path == defaultPath && errors.As(failed.err, &json):
+		u.Path = mountPath + defaultPath
+	case t.moved && failed.outcome == outcomeHTTPStatus: // another engine answers there now
+		u.Path = defaultPath
+	default:
+		return
+	}
+	t.url, t.moved = &u, !t.moved
 }
 
 // run scrapes every interval until ctx ends. Each target has its own loop, so that one that is slow delays nobody.
@@ -83,7 +130,7 @@ func (t *target) run(ctx context.Context, delay, interval time.Duration, deliver
 		}
 		deliver(ctx, t, metrics)
 		if t.up {
-			t.version.ask(ctx, t.client, versionURL(t.url), t.timeout)
+			t.about.ask(ctx, t.client, t.url, t.book.About(), t.timeout)
 		}
 		select {
 		case <-ctx.Done():

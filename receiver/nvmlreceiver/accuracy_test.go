@@ -71,11 +71,11 @@ func newDesk(t testing.TB, model string, change func(*Config)) *desk {
 	d.work(time.Millisecond, load{power: 100})
 
 	lib := gonvml.NewHost().Library(gputest.BuildStub(t))
-	require.NoError(t, lib.Open())
+	require.NoError(t, lib.Open(func() {}))
 	t.Cleanup(func() { require.NoError(t, lib.Close()) })
 	device, err := lib.ByIndex(0)
 	require.NoError(t, err)
-	id, err := device.Identity()
+	id, err := device.Identity(func() {})
 	require.NoError(t, err)
 	cfg := createDefaultConfig().(*Config)
 	cfg.Preset = PresetFull
@@ -85,7 +85,7 @@ func newDesk(t testing.TB, model string, change func(*Config)) *desk {
 	telemetry, err := metadata.NewTelemetryBuilder(componenttest.NewNopTelemetrySettings())
 	require.NoError(t, err)
 	tell := newReporter(telemetry, zap.NewNop(), d.clock)
-	d.reader = newReader(device, id, newPlan(cfg, false), d.clock, newGuard(d.clock), newLedger(d.clock.Now()), tell)
+	d.reader = newReader(device, id, newPlan(cfg, true, false), d.clock, newGuard(d.clock), newLedger(d.clock.Now()), tell)
 	d.words = &vocabulary{metrics: signal.Index(signal.GPUMetrics())}
 	require.NoError(t, d.reader.open())
 	t.Cleanup(d.reader.close)

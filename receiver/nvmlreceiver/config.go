@@ -48,7 +48,7 @@ type Config struct {
 
 // MetricConfig turns one metric on or off.
 type MetricConfig struct {
-	Enabled bool `mapstructure:"enabled"`
+	Enabled *bool `mapstructure:"enabled"` // must be there: an empty block means neither
 
 	// prevent unkeyed literal initialization
 	_ struct{}
@@ -93,6 +93,8 @@ func (c *Config) Validate() error {
 	for _, name := range sortedKeys(c.Metrics) {
 		if _, ok := known[name]; !ok {
 			errs = append(errs, fmt.Errorf("metrics must name metrics of this receiver (got %q)", name))
+		} else if c.Metrics[name].Enabled == nil {
+			errs = append(errs, fmt.Errorf("metrics::%s must say enabled: true or enabled: false (got neither)", name))
 		}
 	}
 	if strings.Contains(c.Library, "\x00") {
@@ -109,8 +111,8 @@ func (c *Config) Validate() error {
 
 // enabled says whether a metric is on.
 func (c *Config) enabled(name string) bool {
-	if m, ok := c.Metrics[name]; ok {
-		return m.Enabled
+	if on := c.Metrics[name].Enabled; on != nil {
+		return *on
 	}
 	return c.Preset.includes(metricLevels()[name])
 }

@@ -42,18 +42,20 @@ func TestConfig(t *testing.T) {
 
 func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 	for want, settings := range map[string]map[string]any{
-		"collection_interval must be at least 100ms (got 99ms)":               {"collection_interval": "99ms"},
-		"initial_delay must be at least 0s (got -1s)":                         {"initial_delay": "-1s"},
-		"sampling_interval must be between 20ms and 10s (got 19ms)":           {"sampling_interval": "19ms"},
-		"sampling_interval must be between 20ms and 10s (got 11s)":            {"sampling_interval": "11s"},
-		"discovery_interval must be at least 1s (got 10ms)":                   {"discovery_interval": "10ms"},
-		"call_timeout must be between 100ms and 5m0s (got 6m0s)":              {"call_timeout": "6m"},
-		`preset must be one of minimal, default, full (got "all")`:            {"preset": "all"},
-		`metrics must name metrics of this receiver (got "hw.gpu.power")`:     {"metrics": map[string]any{"hw.gpu.power": map[string]any{"enabled": true}}},
-		`proc_path must be a folder (got "")`:                                 {"proc_path": ""},
-		`pod_resources::socket must be an absolute path (got "kubelet.sock")`: {"pod_resources": map[string]any{"socket": "kubelet.sock"}},
-		"invalid keys: sampling":                                              {"sampling": "1s"},
-		"'metrics[hw.power]' has invalid keys: enable":                        {"metrics": map[string]any{"hw.power": map[string]any{"enable": true}}},
+		"collection_interval must be at least 100ms (got 99ms)":                     {"collection_interval": "99ms"},
+		"initial_delay must be at least 0s (got -1s)":                               {"initial_delay": "-1s"},
+		"sampling_interval must be between 20ms and 10s (got 19ms)":                 {"sampling_interval": "19ms"},
+		"sampling_interval must be between 20ms and 10s (got 11s)":                  {"sampling_interval": "11s"},
+		"discovery_interval must be at least 1s (got 10ms)":                         {"discovery_interval": "10ms"},
+		"call_timeout must be between 100ms and 5m0s (got 6m0s)":                    {"call_timeout": "6m"},
+		`preset must be one of minimal, default, full (got "all")`:                  {"preset": "all"},
+		`metrics must name metrics of this receiver (got "hw.gpu.power")`:           {"metrics": map[string]any{"hw.gpu.power": map[string]any{"enabled": true}}},
+		`proc_path must be a folder (got "")`:                                       {"proc_path": ""},
+		`pod_resources::socket must be an absolute path (got "kubelet.sock")`:       {"pod_resources": map[string]any{"socket": "kubelet.sock"}},
+		"metrics::hw.power must say enabled: true or enabled: false (got neither)":  {"metrics": map[string]any{"hw.power": map[string]any{}}},
+		"metrics::hw.energy must say enabled: true or enabled: false (got neither)": {"metrics": map[string]any{"hw.energy": nil}},
+		"invalid keys: sampling":                                                    {"sampling": "1s"},
+		"'metrics[hw.power]' has invalid keys: enable":                              {"metrics": map[string]any{"hw.power": map[string]any{"enable": true}}},
 	} {
 		t.Run(want, func(t *testing.T) {
 			_, err := loadConfig(t, settings)

@@ -67,10 +67,10 @@ func (e *emitter) utilization() {
 // instanceUtilization is the mean of a GPU instance's graphics activity since the last collection: the driver has no utilisation of
 // MIG devices.
 func (e *emitter) instanceUtilization() {
-	now := e.ledger.gpm[gpu.GPMGraphics]
+	now := e.ledger.activity[gpu.GPMGraphics]
 	before := e.graphics
 	e.graphics = now
-	if elapsed := now.at.Sub(before.at).Seconds(); e.on(signal.HWGPUUtilization) && before.seen() && elapsed > 0 {
+	if elapsed := now.at.Sub(before.at).Seconds(); e.on(signal.HWGPUUtilization) && before.seen() && before.start.Equal(now.start) && elapsed > 0 {
 		e.page.double(signal.HWGPUUtilization, (now.value-before.value)/elapsed, time.Time{}, now.at, signal.AttrGPUTask, "general")
 	}
 }
@@ -78,9 +78,9 @@ func (e *emitter) instanceUtilization() {
 func (e *emitter) power() {
 	if e.on(signal.HWEnergy) {
 		const joulesPerMilli = 1e-3
-		if c := &e.ledger.energy; c.seen() {
+		if c := &e.ledger.energy; c.due() {
 			e.page.double(signal.HWEnergy, float64(c.total)*joulesPerMilli, c.start, c.at, "", "")
-		} else if i := &e.ledger.power; i.seen() {
+		} else if i := &e.ledger.power; i.due() {
 			e.page.double(signal.HWEnergy, i.value*joulesPerMilli, i.start, i.at, "", "")
 		}
 	}
@@ -145,10 +145,10 @@ func (e *emitter) throttle() {
 		{gpu.FieldThrottleBoard, "board_limit"}, {gpu.FieldThrottleLowUse, "low_utilization"}, {gpu.FieldThrottleReliab, "reliability"},
 		{gpu.FieldThrottleSWThermal, "sw_thermal"}, {gpu.FieldThrottleHWThermal, "hw_thermal"}, {gpu.FieldThrottlePowerBrake, "hw_power_brake"},
 	} {
-		if !told(reason.id) || split && reason.id == gpu.FieldThrottleThermal {
+		c := e.ledger.field(reason.id, 0)
+		if split && reason.id == gpu.FieldThrottleThermal || !c.due() {
 			continue
 		}
-		c := e.ledger.field(reason.id, 0)
 		e.page.double(signal.GPUThrottleTime, float64(c.total)/1e9, c.start, c.at, signal.AttrGPUThrottleReason, reason.name)
 	}
 }

@@ -10,32 +10,27 @@ import (
 // activity emits the integrals of the units.
 func (e *emitter) activity() {
 	if e.on(signal.GPUActivityTime) {
-		unit := func(i *integral, name string) {
-			if i.seen() {
-				e.page.double(signal.GPUActivityTime, i.value, i.start, i.at, signal.AttrGPUUnit, name)
+		for _, unit := range []struct {
+			id   int
+			name string
+		}{
+			{gpu.GPMGraphics, signal.UnitGraphics}, {gpu.GPMSM, signal.UnitSM}, {gpu.GPMOccupancy, signal.UnitOccupancy},
+			{gpu.GPMTensor, signal.UnitTensor}, {gpu.GPMDRAM, signal.UnitDRAM},
+		} {
+			if i := &e.ledger.activity[unit.id]; i.due() {
+				e.page.double(signal.GPUActivityTime, i.value, i.start, i.at, signal.AttrGPUUnit, unit.name)
 			}
-		}
-		g := &e.ledger.gpm
-		if e.sampler.gpm != nil || g[gpu.GPMGraphics].seen() {
-			unit(&g[gpu.GPMGraphics], signal.UnitGraphics)
-			unit(&g[gpu.GPMSM], signal.UnitSM)
-			unit(&g[gpu.GPMOccupancy], signal.UnitOccupancy)
-			unit(&g[gpu.GPMTensor], signal.UnitTensor)
-			unit(&g[gpu.GPMDRAM], signal.UnitDRAM)
-		} else {
-			unit(&e.ledger.ring.graphics, signal.UnitGraphics)
-			unit(&e.ledger.ring.dram, signal.UnitDRAM)
 		}
 	}
 	e.pipes()
 	if e.on(signal.GPUSampleCount) {
-		count := func(s samples, sampler string) {
-			if s.n > 0 {
+		count := func(s *samples, sampler string) {
+			if s.due() {
 				e.page.integer(signal.GPUSampleCount, int64(s.n), s.start, s.at, signal.AttrGPUSampler, sampler)
 			}
 		}
-		count(e.ledger.samples.gpm, signal.SamplerGPM)
-		count(e.ledger.samples.ring, signal.SamplerUtilization)
+		count(&e.ledger.samples.gpm, signal.SamplerGPM)
+		count(&e.ledger.samples.driver, signal.SamplerUtilization)
 	}
 }
 
@@ -50,7 +45,7 @@ func (e *emitter) pipes() {
 		{gpu.GPMTensorH, "tensor_hmma"}, {gpu.GPMTensorI, "tensor_imma"}, {gpu.GPMTensorDF, "tensor_dfma"}, {gpu.GPMTensorD, "tensor_dmma"},
 		{gpu.GPMFP64, "fp64"}, {gpu.GPMFP32, "fp32"}, {gpu.GPMFP16, "fp16"}, {gpu.GPMInteger, "integer"},
 	} {
-		if i := &e.ledger.gpm[pipe.id]; i.seen() {
+		if i := &e.ledger.activity[pipe.id]; i.due() {
 			e.page.double(signal.GPUPipeActivityTime, i.value, i.start, i.at, signal.AttrGPUPipe, pipe.name)
 		}
 	}
@@ -76,11 +71,9 @@ func (e *emitter) traffic() {
 		nvlink, hasNVLink := e.ledger.traffic(from.nvlink, way.nvlinkGPM, nvlinkField, 1024)
 		if hasPCIe {
 			e.link(pcie, "pcie", way.direction, e.ledger.speeds.pcie, way.pcieUnit)
-			if e.on(signal.HWGPUIO) {
-				all := pcie
-				if hasNVLink {
-					all.bytes += nvlink.bytes
-				}
+			// Without NVLink's share of this time it would look as if nothing had gone over it.
+			if all := pcie; e.on(signal.HWGPUIO) && (hasNVLink || from.nvlink == undecided) {
+				all.bytes += nvlink.bytes
 				e.page.integer(signal.HWGPUIO, int64(all.bytes), all.start, all.at, signal.AttrNetDirection, way.direction)
 			}
 		}
@@ -114,7 +107,7 @@ func (e *emitter) nvlinks() {
 			direction string
 		}{{gpu.FieldNVLinkRx, "receive"}, {gpu.FieldNVLinkTx, "transmit"}} {
 			c := e.ledger.fields[fieldKey{way.field, link}]
-			if c == nil || !c.seen() {
+			if c == nil || !c.due() {
 				continue
 			}
 			dp := e.page.point(signal.GPUNVLinkIO, c.start, c.at)
@@ -128,7 +121,7 @@ func (e *emitter) nvlinks() {
 // errors emits what went wrong in the memories and on the links.
 func (e *emitter) errors() {
 	sum := func(metric string, id uint32, key, value string) {
-		if c := e.ledger.fields[fieldKey{id, scopeOf(id)}]; e.on(metric) && c != nil && c.seen() {
+		if c := e.ledger.fields[fieldKey{id, scopeOf(id)}]; e.on(metric) && c != nil && c.due() {
 			e.page.integer(metric, int64(c.total), c.start, c.at, key, value)
 		}
 	}

@@ -12,18 +12,27 @@ const eventWait = 500 * time.Millisecond
 
 // wait takes the events of the worker's GPU until ctx ends. It is a thread of its own: a wait is a call that blocks by intent.
 func (w *worker) wait(ctx context.Context) {
+	var again rest
 	for ctx.Err() == nil {
+		began := w.shop.clock.Now()
 		err := w.waitOnce(ctx)
 		switch gpu.CodeOf(err) {
 		case gpu.OK:
 			return
-		case gpu.NotSupported, gpu.FunctionNotFound, gpu.NoPermission:
-			w.shop.tell.unsupported(w.id.UUID, gpu.EventWait, err)
+		case gpu.NotSupported, gpu.FunctionNotFound:
+			w.shop.tell.unsupported(w.uuid, gpu.EventWait, err)
 			return
+		case gpu.NoPermission, gpu.InvalidArgument:
+			w.shop.tell.unsupported(w.uuid, gpu.EventWait, err)
 		default:
-			w.shop.tell.failed(w.id.UUID, gpu.EventWait, err)
-			w.pause(ctx)
+			w.shop.tell.failed(w.uuid, gpu.EventWait, err)
 		}
+		now := w.shop.clock.Now()
+		if now.Sub(began) > 2*lastRetry {
+			again = rest{} // it had worked
+		}
+		again.begin(now, firstRetry)
+		w.pause(ctx, min(again.wait, lastRetry))
 	}
 }
 
@@ -57,19 +66,16 @@ func (w *worker) waitOnce(ctx context.Context) error {
 
 // register asks for the device anew: after a loss the old handle is no good.
 func (w *worker) register() (gpu.Events, error) {
-	device, err := w.lib.ByUUID(w.id.UUID)
+	device, err := w.lib.ByUUID(w.uuid)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := device.Identity(); err != nil {
 		return nil, err
 	}
 	return w.lib.Events(device)
 }
 
 // pause keeps a wait that fails at once from spinning.
-func (w *worker) pause(ctx context.Context) {
-	again, stop := w.shop.clock.After(firstRetry)
+func (w *worker) pause(ctx context.Context, d time.Duration) {
+	again, stop := w.shop.clock.After(d)
 	defer stop()
 	select {
 	case <-ctx.Done():
@@ -78,12 +84,11 @@ func (w *worker) pause(ctx context.Context) {
 }
 
 func (w *worker) event(ctx context.Context, e gpu.Event) {
-	if e.Reconfigured {
-		select {
-		case w.reconfigured <- struct{}{}:
-		default:
-		}
-		return
+	switch {
+	case ctx.Err() != nil: // the end came while the driver held the thread
+	case e.Reconfigured:
+		w.lookAgain()
+	default:
+		w.shop.xid(ctx, e, w.identity(), w.ledger)
 	}
-	w.shop.xid(ctx, e, w.id)
 }

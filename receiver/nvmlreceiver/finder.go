@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 )
@@ -11,8 +12,8 @@ import (
 // maxGPUs bounds the GPUs that are read: twice what the largest host has.
 const maxGPUs = 64
 
-// finder looks for the GPUs of one session. Each GPU is asked who it is on a thread of its own, for one that is sick may hold the
-// call up.
+// finder looks for the GPUs while NVML is initialised. Each GPU is asked who it is on a thread of its own, for one that is sick may
+// hold the call up.
 type finder struct {
 	manager *manager
 	lib     gpu.Library
@@ -20,9 +21,10 @@ type finder struct {
 	stale   chan error // from the workers
 }
 
-// probe asks one GPU who it is. One that is held up outlives its session, and there is no second for its GPU meanwhile.
+// probe asks one GPU who it is. One that is held up outlives its finder, and there is no second for its GPU meanwhile.
 type probe struct {
 	of     *finder
+	guard  *guard
 	done   chan struct{}
 	device gpu.Device
 	id     gpu.Identity
@@ -32,11 +34,12 @@ type probe struct {
 // find starts a worker for each GPU that has none and ends those whose GPU is gone.
 func (f *finder) find(ctx context.Context) error {
 	m := f.manager
+	m.sweep()
 	m.guard.enter(gpu.Find)
 	n, err := f.lib.Count()
 	m.guard.leave()
 	if err != nil {
-		return sessionError(err)
+		return staleError(err)
 	}
 	if n == 0 {
 		f.leave(nil)
@@ -58,41 +61,41 @@ func (f *finder) find(ctx context.Context) error {
 	return errors.Join(problems...)
 }
 
-// sessionError marks errors after which NVML must be initialised.
-func sessionError(err error) error {
-	switch gpu.CodeOf(err) {
-	case gpu.Uninitialized, gpu.DriverNotLoaded, gpu.VersionMismatch:
-		return fmt.Errorf("%w: %w", errStale, err)
-	default:
-		return err
+// staleError marks errors after which NVML must be initialised.
+func staleError(err error) error {
+	if broken, _ := brokenError(err); errors.Is(broken, errStale) {
+		return broken
 	}
+	return err
 }
 
 func (f *finder) start(index int) *probe {
-	p := &probe{of: f, done: make(chan struct{})}
+	p := &probe{of: f, guard: newGuard(f.manager.shop.clock), done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
+		p.guard.enter(gpu.Find)
+		defer p.guard.leave()
 		if p.device, p.err = f.lib.ByIndex(index); p.err == nil {
-			p.id, p.err = p.device.Identity()
+			p.id, p.err = identify(p.device, p.guard)
 		}
 	}()
 	return p
 }
 
-// answers waits for the probes, at most for call_timeout. One that is held up stays under way and is looked at the next time.
+// answers waits until each probe has answered or is held up. One that is held up stays under way and is looked at the next time.
 func (f *finder) answers(ctx context.Context, n int) (found []*probe, problems []error) {
 	limit := f.manager.shop.cfg.CallTimeout
-	late, stop := newDeadline(f.manager.shop.clock, limit)
+	looks, stop := f.manager.shop.clock.Ticks(limit / 4)
 	defer stop()
 	for i := range n {
 		p := f.manager.probes[i]
-		if _, ok := await(ctx, p.done, nil, late); !ok || p.of != f {
+		if !p.await(ctx, limit, looks) || p.of != f {
 			problems = append(problems, fmt.Errorf("GPU %d: %s has not returned for more than %s", i, gpu.Find, limit))
 			continue
 		}
 		delete(f.manager.probes, i)
 		if p.err != nil {
-			problems = append(problems, fmt.Errorf("GPU %d: %w", i, sessionError(p.err)))
+			problems = append(problems, fmt.Errorf("GPU %d: %w", i, staleError(p.err)))
 			continue
 		}
 		found = append(found, p)
@@ -100,19 +103,33 @@ func (f *finder) answers(ctx context.Context, n int) (found []*probe, problems [
 	return found, problems
 }
 
-// meet gives a GPU a worker if it has none. One whose old worker is held up in the library gets no other thread.
+// await waits for the answer as long as no call takes longer than limit.
+func (p *probe) await(ctx context.Context, limit time.Duration, looks <-chan time.Time) (answered bool) {
+	for {
+		select {
+		case <-p.done:
+			return true
+		case <-ctx.Done():
+			return p.answered()
+		case <-looks:
+			if _, held := p.guard.blocked(limit); held {
+				return p.answered()
+			}
+		}
+	}
+}
+
+// meet gives a GPU a worker if it has none. One whose old worker is still inside the library gets no other thread, and its sums no
+// other writer: it stays failed until that one has ended.
 func (f *finder) meet(ctx context.Context, p *probe) {
 	m := f.manager
-	for _, w := range m.all() {
-		if w.id.UUID != p.id.UUID {
-			continue
-		}
-		if !w.ended() {
-			return
-		}
-		m.remove(w)
+	if w := m.worker(p.id.UUID); w != nil {
+		w.id.Store(&p.id) // its index may be another
+		return
 	}
-	m.add(ctx, m.shop.newWorker(f, p))
+	if !m.lingers(p.id.UUID) {
+		m.add(ctx, m.shop.newWorker(f, p))
+	}
 }
 
 // leave ends the workers whose GPU was not found.
@@ -122,7 +139,7 @@ func (f *finder) leave(found []*probe) {
 		here[p.id.UUID] = true
 	}
 	for _, w := range f.manager.all() {
-		if !here[w.id.UUID] {
+		if !here[w.uuid] {
 			f.manager.dismiss(w)
 		}
 	}
@@ -135,14 +152,4 @@ func (p *probe) answered() bool {
 	default:
 		return false
 	}
-}
-
-// quiet says whether no probe is inside the library.
-func (m *manager) quiet() bool {
-	for _, p := range m.probes {
-		if !p.answered() {
-			return false
-		}
-	}
-	return true
 }

@@ -3,6 +3,7 @@ package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/r
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"sync"
@@ -69,6 +70,9 @@ func (j *joiner) refresh(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
+	if err != nil {
+		err = fmt.Errorf("no GPU has its pods: %s: %w; let the collector's user read the socket, or set pod_resources::socket to \"\"", j.socket, err)
+	}
 	j.tell.aside("kubelet", err)
 	j.mu.Lock()
 	j.allocations = all
@@ -77,7 +81,7 @@ func (j *joiner) refresh(ctx context.Context) {
 
 // emit adds allocations and processes to the page of a device of this GPU.
 func (j *joiner) emit(e *emitter, of gpu.Identity) {
-	if j.kubelet != nil {
+	if e.on(signal.GPUAllocation) {
 		j.emitAllocations(e, of)
 	}
 	if e.got[gpu.Processes] {

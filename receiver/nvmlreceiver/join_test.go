@@ -47,7 +47,7 @@ func TestProcessesOfAGPU(t *testing.T) {
 	})
 	r := b.observe(func(c *Config) {
 		c.ProcPath = fakeProc(t, map[int]string{4242: "0::/kubepods/burstable/pod" + pod + "/" + container + "\n"})
-		c.Metrics = map[string]MetricConfig{signal.GPUProcessMemory: {Enabled: true}, signal.GPUProcessActivity: {Enabled: true}}
+		c.Metrics = map[string]MetricConfig{signal.GPUProcessMemory: {Enabled: new(true)}, signal.GPUProcessActivity: {Enabled: new(true)}}
 	})
 	id := r.device(0)
 	who := container + "," + pod + ",VLLM::EngineCor,4242"

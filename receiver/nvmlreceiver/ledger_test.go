@@ -2,6 +2,7 @@ package nvmlreceiver
 
 import (
 	"math"
+	"strconv"
 	"testing"
 	"time"
 
@@ -36,7 +37,11 @@ func TestIntegral(t *testing.T) {
 	var i integral
 	i.add(0.5, from, from.Add(2*time.Second))
 	i.add(1, from.Add(2*time.Second), from.Add(3*time.Second))
-	assert.Equal(t, integral{2, from, from.Add(3 * time.Second)}, i)
+	assert.Equal(t, integral{span{start: from, at: from.Add(3 * time.Second)}, 2}, i)
+	assert.True(t, i.due())
+	assert.False(t, i.due(), "nothing came since")
+	i.add(0, i.at, i.at.Add(time.Second))
+	assert.True(t, i.due())
 }
 
 func TestLinkSpeeds(t *testing.T) {
@@ -59,7 +64,7 @@ func TestTheSourceOfALinksBytesIsChosenOnce(t *testing.T) {
 	assert.Equal(t, undecided, decide(), "GPM may still have it")
 	l.samples.gpm.count(1, at, at.Add(time.Second))
 	assert.Equal(t, byField, decide(), "GPM has run and has it not")
-	l.gpm[20].add(1, at, at.Add(time.Second))
+	l.activity[20].add(1, at, at.Add(time.Second))
 	assert.Equal(t, byField, decide(), "a sum keeps its start")
 	var preferred source
 	l.decide(&preferred, 20, field, true, true)
@@ -69,15 +74,26 @@ func TestTheSourceOfALinksBytesIsChosenOnce(t *testing.T) {
 	assert.Equal(t, byGPM, other)
 }
 
-func TestLedgersOfDevicesThatAreGoneAreForgotten(t *testing.T) {
+func TestLedgersAreBounded(t *testing.T) {
 	now := time.Unix(1000, 0)
 	all := newLedgers()
-	kept := all.get("GPU-1", now)
-	for i := range maxLedgers {
-		all.get(string(rune('a'+i%26))+time.Duration(i).String(), now)
+	live, left := all.take("GPU-live", now), all.take("GPU-left", now)
+	all.giveBack("GPU-left", now)
+	now = now.Add(forgetLedger / 2)
+	for i := range 5 * maxLedgers { // MIG devices that come and go
+		uuid := "MIG-" + strconv.Itoa(i)
+		all.take(uuid, now)
+		all.giveBack(uuid, now)
 	}
+	assert.Len(t, all.byUUID, maxLedgers)
+	assert.NotSame(t, left, all.take("GPU-left", now), "the one that was unused for the longest")
 	now = now.Add(2 * forgetLedger)
-	assert.Same(t, kept, all.get("GPU-1", now))
-	all.get("GPU-2", now)
+	assert.Same(t, live, all.take("GPU-live", now), "in use all the time")
 	assert.Len(t, all.byUUID, 2)
+
+	for i := range 2 * maxLedgers {
+		all.take("MIG-used-"+strconv.Itoa(i), now)
+	}
+	assert.Len(t, all.byUUID, maxLedgers, "even when all are in use")
+	assert.Same(t, live, all.take("GPU-live", now))
 }

@@ -15,9 +15,8 @@ import (
 )
 
 // takeXID counts an XID and makes a log event of it. id is the GPU; an event of a MIG device comes from its GPU, with the instance.
-func (r *nvmlReceiver) takeXID(ctx context.Context, e gpu.Event, id gpu.Identity) {
+func (r *nvmlReceiver) takeXID(ctx context.Context, e gpu.Event, id gpu.Identity, ledger *ledger) {
 	meaning := r.xids.Lookup(e.XID)
-	ledger := r.manager.shop.ledgers.get(id.UUID, r.clock.Now())
 	ledger.xids.add(meaning, ledger.since, r.clock.Now())
 	if r.logs == nil {
 		return

@@ -21,7 +21,7 @@ func everything(c *Config) {
 	c.Preset = PresetFull
 	c.Metrics = map[string]MetricConfig{}
 	for name := range metricLevels() {
-		c.Metrics[name] = MetricConfig{Enabled: true}
+		c.Metrics[name] = MetricConfig{Enabled: new(true)}
 	}
 }
 
@@ -252,7 +252,7 @@ func TestAMetricThatIsOffCostsNoCall(t *testing.T) {
 				c.SamplingInterval = 20 * time.Millisecond
 				c.Metrics = map[string]MetricConfig{}
 				for name := range metricLevels() {
-					c.Metrics[name] = MetricConfig{Enabled: name == metric || name == signal.GPUInfo}
+					c.Metrics[name] = MetricConfig{Enabled: new(name == metric || name == signal.GPUInfo)}
 				}
 			})
 			assert.Equal(t, want, sortedKeysOrNil(b.callsOf(r, 5)))

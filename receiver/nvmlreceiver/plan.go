@@ -2,6 +2,7 @@ package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/r
 
 import (
 	"slices"
+	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
@@ -9,14 +10,29 @@ import (
 
 // plan is what has to be asked for the metrics that are on. What no metric needs is in no plan, so it costs no call.
 type plan struct {
-	on        map[string]bool // metrics
-	questions []gpu.Question  // at each collection
-	fields    []gpu.Field     // at each collection, in one call
-	gpm       []uint32        // at each sample; empty: nothing is sampled
-	limits    bool            // temperature limits, once
-	links     bool            // bandwidth of the links, once
-	events    bool            // XIDs
+	on        map[string]bool                    // metrics
+	questions []gpu.Question                     // at each collection
+	fields    []gpu.Field                        // at each collection, in one call
+	gpm       struct{ whole, instance []uint32 } // at each sample of a GPU, of a MIG device
+	// utilization is the driver's buffers of utilisation, where there is no GPM.
+	utilization bool
+	limits      bool          // temperature limits, once
+	links       bool          // bandwidth of the links, once
+	events      bool          // XIDs, and changes of MIG devices
+	instances   bool          // MIG devices
+	proves      bool          // that the GPU answers, when no question is left
+	retry       time.Duration // until a question that a device refuses is asked again the first time
 }
+
+// samples are the GPM metrics of a device; none: GPM is not sampled.
+func (p *plan) samples(instance bool) []uint32 {
+	if instance {
+		return p.gpm.instance
+	}
+	return p.gpm.whole
+}
+
+func (p *plan) asks(q gpu.Question) bool { return slices.Contains(p.questions, q) }
 
 // perInstance are the questions that a MIG device answers; the others are about the whole GPU.
 func perInstance(q gpu.Question) bool {
@@ -26,10 +42,11 @@ func perInstance(q gpu.Question) bool {
 // maxNVLinks is what the newest GPUs have (NVML_NVLINK_MAX_LINKS of nvml.h 13).
 const maxNVLinks = 18
 
-func newPlan(cfg *Config, logs bool) *plan {
-	p := &plan{on: make(map[string]bool)}
+// newPlan plans for the pipelines that there are. Without one for metrics no metric is on.
+func newPlan(cfg *Config, metrics, logs bool) *plan {
+	p := &plan{on: make(map[string]bool), retry: cfg.DiscoveryInterval}
 	for name := range metricLevels() {
-		if cfg.enabled(name) {
+		if metrics && cfg.enabled(name) {
 			p.on[name] = true
 		}
 	}
@@ -52,12 +69,18 @@ func newPlan(cfg *Config, logs bool) *plan {
 	}
 	for _, need := range gpmNeeds() {
 		if p.any(need.metrics...) {
-			p.gpm = append(p.gpm, need.ids...)
+			p.gpm.whole = append(p.gpm.whole, need.ids...)
+		}
+		if p.any(need.instance...) {
+			p.gpm.instance = append(p.gpm.instance, need.ids...)
 		}
 	}
+	p.utilization = p.on[signal.GPUActivityTime]
 	p.limits = p.on[signal.HWTemperatureLimit]
 	p.links = p.on[signal.GPUActivityTime]
 	p.events = logs || p.any(signal.GPUXIDCount, signal.HWStatus)
+	p.instances = len(p.on) > 0
+	p.proves = p.on[signal.HWStatus]
 	return p
 }
 
@@ -101,7 +124,6 @@ type idNeed struct {
 }
 
 func fieldNeeds() []idNeed {
-	traffic := []string{signal.HWGPUIO, signal.GPUIO, signal.GPUActivityTime}
 	return []idNeed{
 		{[]uint32{gpu.FieldECCCorrected, gpu.FieldECCUncorrected}, []string{signal.HWErrors}},
 		{[]uint32{gpu.FieldECCLifeCorrected, gpu.FieldECCLifeUncorrected}, []string{signal.GPULifetimeErrors}},
@@ -111,7 +133,7 @@ func fieldNeeds() []idNeed {
 		{[]uint32{gpu.FieldRecoveryAction}, []string{signal.HWStatus}},
 		{[]uint32{gpu.FieldMemoryTemperature}, []string{signal.HWTemperature}},
 		{throttleFields(), []string{signal.GPUThrottleTime}},
-		{[]uint32{gpu.FieldNVLinkTx, gpu.FieldNVLinkRx, gpu.FieldPCIeTx, gpu.FieldPCIeRx}, traffic},
+		{[]uint32{gpu.FieldNVLinkTx, gpu.FieldNVLinkRx, gpu.FieldPCIeTx, gpu.FieldPCIeRx}, linkMetrics()},
 		{[]uint32{gpu.FieldNVLinkCRCFlit, gpu.FieldNVLinkCRCData, gpu.FieldNVLinkReplay, gpu.FieldNVLinkRecovery}, []string{signal.GPUNVLinkErrors}},
 		{[]uint32{gpu.FieldPCIeReplay}, []string{signal.GPUPCIeReplays}},
 	}
@@ -124,13 +146,24 @@ func throttleFields() []uint32 {
 	}
 }
 
-func gpmNeeds() []idNeed {
-	traffic := []string{signal.HWGPUIO, signal.GPUIO, signal.GPUActivityTime}
-	return []idNeed{
-		{[]uint32{gpu.GPMGraphics, gpu.GPMSM, gpu.GPMOccupancy, gpu.GPMTensor, gpu.GPMDRAM}, []string{signal.GPUActivityTime}},
+// gpmNeed is GPM metrics and what needs them, on a GPU and on a MIG device: links are the whole GPU's, and only a MIG device has its
+// utilisation from GPM.
+type gpmNeed struct {
+	ids               []uint32
+	metrics, instance []string
+}
+
+func gpmNeeds() []gpmNeed {
+	activity, pipes := []string{signal.GPUActivityTime}, []string{signal.GPUPipeActivityTime}
+	return []gpmNeed{
+		{[]uint32{gpu.GPMGraphics}, activity, []string{signal.GPUActivityTime, signal.HWGPUUtilization}},
+		{[]uint32{gpu.GPMSM, gpu.GPMOccupancy, gpu.GPMTensor, gpu.GPMDRAM}, activity, activity},
 		{[]uint32{
 			gpu.GPMInteger, gpu.GPMTensorDF, gpu.GPMTensorH, gpu.GPMTensorD, gpu.GPMTensorI, gpu.GPMFP64, gpu.GPMFP32, gpu.GPMFP16,
-		}, []string{signal.GPUPipeActivityTime}},
-		{[]uint32{gpu.GPMPCIeTx, gpu.GPMPCIeRx, gpu.GPMNVLinkRx, gpu.GPMNVLinkTx}, traffic},
+		}, pipes, pipes},
+		{[]uint32{gpu.GPMPCIeTx, gpu.GPMPCIeRx, gpu.GPMNVLinkRx, gpu.GPMNVLinkTx}, linkMetrics(), nil},
 	}
 }
+
+// linkMetrics are the metrics of the bytes over the links.
+func linkMetrics() []string { return []string{signal.HWGPUIO, signal.GPUIO, signal.GPUActivityTime} }

@@ -1,19 +1,10 @@
 package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver"
 
 import (
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
-)
-
-// Errors that end more than one question.
-var (
-	errLost  = errors.New("the GPU is lost")               // nothing can be asked of this GPU for now
-	errStale = errors.New("NVML must be initialised anew") // nothing can be asked of any GPU
 )
 
 // reader asks one device, a GPU or a MIG device, the questions of a plan. It belongs to the worker's thread.
@@ -26,81 +17,64 @@ type reader struct {
 	ledger *ledger
 	tell   *reporter
 
-	off     [gpu.Questions]bool // not supported by the device: never asked again
+	rests   [gpu.Questions]rest // of questions that the device refuses
 	got     [gpu.Questions]bool // answered in this collection
+	tally   tally               // of this collection
 	reading gpu.Reading
-	fields  []gpu.Field // that the device may support
-	readAt  time.Time   // of the field values
+	fields  fieldSet
 	sampler sampler
 	// divided says that the GPU has MIG devices, which tell its processes.
 	divided  bool
+	gone     bool     // a MIG device that is no longer there
+	limited  bool     // the temperature limits are known
+	linked   bool     // the bandwidths of the links were asked
 	graphics integral // at the last collection
+}
+
+// tally is how the questions of a collection went.
+type tally struct {
+	answered int
+	failed   int   // or not asked because they failed before
+	last     error // of those that failed
 }
 
 func newReader(d gpu.Device, id gpu.Identity, p *plan, c clock, g *guard, l *ledger, tell *reporter) *reader {
 	r := &reader{device: d, id: id, plan: p, clock: c, guard: g, ledger: l, tell: tell}
 	r.sampler = sampler{clock: c, guard: g, ledger: l}
 	if !r.instance() {
-		r.fields = slices.Clone(p.fields)
+		r.fields.asked = slices.Clone(p.fields)
 	}
 	return r
 }
 
 func (r *reader) instance() bool { return strings.HasPrefix(r.id.UUID, "MIG-") }
 
-// open asks once what does not change and starts the sampling that the plan wants.
-func (r *reader) open() error {
-	if r.plan.limits && !r.instance() {
-		if _, err := r.ask(gpu.TemperatureLimits); err != nil {
-			return err
-		}
-	}
-	if r.plan.links && !r.instance() {
-		if err := r.readSpeeds(); err != nil {
-			return err
-		}
-	}
-	if len(r.plan.gpm) == 0 {
-		return nil
-	}
-	r.guard.enter(gpu.GPM)
-	p, err := r.device.Performance(r.plan.gpm)
-	r.guard.leave()
-	if _, err := r.judge(gpu.GPM, err); err != nil {
-		return err
-	}
-	if p != nil {
-		r.sampler.startGPM(p, r.plan.gpm)
-		return r.sample(true)
-	}
-	if r.instance() {
-		return nil // the driver's buffers are of whole GPUs
-	}
-	if err := r.openRing(gpu.UtilizationSamples, 0.01, &r.ledger.ring.graphics, true); err != nil {
-		return err
-	}
-	if err := r.openRing(gpu.MemorySamples, 0.01, &r.ledger.ring.dram, false); err != nil {
-		return err
-	}
-	return r.sample(true)
-}
+// due says whether it is time to ask a question.
+func (r *reader) due(q gpu.Question) bool { return r.rests[q].over(r.clock.Now()) }
 
-// openRing begins to read a buffer of the driver. A device may have some of them, or none.
-func (r *reader) openRing(kind gpu.SampleKind, scale float64, into *integral, counted bool) error {
-	r.guard.enter(gpu.SampleBuffer)
-	b, err := r.device.Samples(kind)
-	r.guard.leave()
-	ok, err := r.judge(gpu.SampleBuffer, err)
-	r.off[gpu.SampleBuffer] = false
-	if ok {
-		r.sampler.addRing(b, scale, into, counted)
+// open asks what does not change, and starts the sampling that the plan wants; again and again for what does not answer yet.
+func (r *reader) open() error {
+	if !r.instance() {
+		if r.plan.limits && !r.limited && r.due(gpu.TemperatureLimits) {
+			ok, err := r.ask(gpu.TemperatureLimits)
+			if err != nil {
+				return err
+			}
+			r.limited = ok
+		}
+		if r.plan.links && !r.linked {
+			if err := r.readSpeeds(); err != nil {
+				return err
+			}
+		}
 	}
-	return err
+	return r.openSources()
 }
 
 // readSpeeds asks for the bandwidths of the links.
 func (r *reader) readSpeeds() error {
-	if r.ledger.speeds.pcie == 0 {
+	done := true
+	if r.ledger.speeds.pcie == 0 && r.due(gpu.PCIeLink) {
 		ok, err := r.ask(gpu.PCIeLink)
 		if err != nil {
 			return err
@@ -108,39 +82,36 @@ func (r *reader) readSpeeds() error {
 		if ok {
 			r.ledger.speeds.pcie = pcieSpeed(r.reading.PCIeGeneration, r.reading.PCIeWidth)
 		}
+		done = ok || r.rests[gpu.PCIeLink].forGood
 	}
-	if r.ledger.speeds.nvlink > 0 {
-		return nil
+	if r.ledger.speeds.nvlink == 0 && r.due(gpu.FieldValues) {
+		speed := []gpu.Field{{ID: gpu.FieldNVLinkSpeed}, {ID: gpu.FieldNVLinkCount}}
+		ok, err := r.askFields(speed)
+		if err != nil {
+			return err
+		}
+		if ok && speed[0].Code == gpu.OK && speed[1].Code == gpu.OK {
+			r.ledger.speeds.nvlink = nvlinkSpeed(speed[0].Value, speed[1].Value)
+		}
+		done = done && (ok || r.rests[gpu.FieldValues].forGood)
 	}
-	speed := []gpu.Field{{ID: gpu.FieldNVLinkSpeed}, {ID: gpu.FieldNVLinkCount}}
-	ok, err := r.askFields(speed)
-	if ok && speed[0].Code == gpu.OK && speed[1].Code == gpu.OK {
-		r.ledger.speeds.nvlink = nvlinkSpeed(speed[0].Value, speed[1].Value)
-	}
-	return err
+	r.linked = done
+	return nil
 }
 
-// sample takes a sample. A failure of one sampling is not one of the device unless the device is lost.
-func (r *reader) sample(now bool) error {
-	q, err := r.sampler.tick(now)
-	if err == nil {
-		return nil
-	}
-	_, err = r.judge(q, err)
-	if r.off[q] {
-		r.sampler.close()
-	}
-	return err
-}
-
-// collect asks everything that the plan wants at a collection. The error is errLost or errStale.
+// collect asks everything that the plan wants at a collection. The error is one of those of judge.go.
 func (r *reader) collect() error {
 	clear(r.got[:])
+	r.tally = tally{}
 	if err := r.sample(true); err != nil {
 		return err
 	}
 	for _, q := range r.plan.questions {
-		if r.off[q] || r.instance() && !perInstance(q) || r.divided && (q == gpu.Processes || q == gpu.ProcessUsage) {
+		if r.instance() && !perInstance(q) || r.divided && (q == gpu.Processes || q == gpu.ProcessUsage) {
+			continue
+		}
+		if !r.due(q) {
+			r.skip(q)
 			continue
 		}
 		ok, err := r.ask(q)
@@ -148,79 +119,52 @@ func (r *reader) collect() error {
 			return err
 		}
 		if ok && q == gpu.Energy {
-			r.ledger.energy.observe(r.reading.Energy, true, r.clock.Now())
-		}
-		if q == gpu.Energy && r.off[q] {
-			if err := r.openRing(gpu.PowerSamples, 1, &r.ledger.power, false); err != nil {
-				return err
-			}
+			r.takeEnergy()
 		}
 	}
-	return r.collectFields()
-}
-
-func (r *reader) collectFields() error {
-	if len(r.fields) == 0 || r.off[gpu.FieldValues] {
-		return nil
-	}
-	ok, err := r.askFields(r.fields)
-	if !ok {
+	if err := r.collectFields(); err != nil {
 		return err
 	}
-	r.readAt = r.clock.Now()
-	r.got[gpu.FieldValues] = true
-	r.dropUnsupported()
-	for _, f := range r.fields {
-		if f.Code == gpu.OK && isCounter(f) {
-			r.ledger.field(f.ID, f.Scope).observe(f.Value, f.Wide, r.readAt)
-		}
+	if err := r.open(); err != nil {
+		return err
 	}
-	return nil
+	return r.prove()
 }
 
-// dropUnsupported forgets the fields that the device does not have, so that they are not asked again.
-func (r *reader) dropUnsupported() {
-	var gone []uint32
-	r.fields = slices.DeleteFunc(r.fields, func(f gpu.Field) bool {
-		unsupported := slices.Contains([]gpu.Code{gpu.NotSupported, gpu.FunctionNotFound, gpu.InvalidArgument, gpu.NotFound, gpu.NoPermission}, f.Code)
-		if unsupported && !slices.Contains(gone, f.ID) {
-			gone = append(gone, f.ID)
-		}
-		return unsupported
-	})
-	if len(gone) > 0 {
-		r.tell.unsupportedFields(r.id.UUID, gone)
+// skip takes that a question was not asked because the device refuses it.
+func (r *reader) skip(q gpu.Question) {
+	if !r.rests[q].forGood {
+		r.tally.failed++
 	}
 }
 
-// isCounter says whether a field counts; the others are states.
-func isCounter(f gpu.Field) bool {
-	switch f.ID {
-	case gpu.FieldECCLifeCorrected, gpu.FieldECCLifeUncorrected, gpu.FieldRetiredSingle, gpu.FieldRetiredDouble, gpu.FieldRetiredPending,
-		gpu.FieldMemoryTemperature, gpu.FieldRemappedCorrected, gpu.FieldRemappedUncorrect, gpu.FieldRemappedPending,
-		gpu.FieldRemappedFailure, gpu.FieldRecoveryAction:
-		return false
-	case gpu.FieldPCIeTx, gpu.FieldPCIeRx:
-		return f.Wide // one of 32 bits is used up within 0.1 s of full traffic
-	default:
-		return true
+// prove sees that the GPU answers at all: its health is not told by silence. That it does not have something is an answer too.
+func (r *reader) prove() error {
+	if r.instance() || r.tally.answered > 0 {
+		return nil
 	}
+	if r.tally.failed > 0 {
+		return muteError(r.tally)
+	}
+	if !r.plan.proves {
+		return nil
+	}
+	_, err := r.identity()
+	if ok, err := r.judge(gpu.Find, err); err != nil || ok {
+		return err
+	}
+	return muteError(r.tally)
 }
 
-// state is the value of a field that counts nothing, as of this collection.
-func (r *reader) state(id uint32) (uint64, bool) {
-	if !r.got[gpu.FieldValues] {
-		return 0, false
-	}
-	for _, f := range r.fields {
-		if f.ID == id {
-			return f.Value, f.Code == gpu.OK
-		}
-	}
-	return 0, false
+// identity asks who the device is.
+func (r *reader) identity() (gpu.Identity, error) { return identify(r.device, r.guard) }
+
+func identify(d gpu.Device, g *guard) (gpu.Identity, error) {
+	defer g.leave()
+	return d.Identity(func() { g.enter(gpu.Find) })
 }
 
-// ask asks one question. ok says whether the reading has the answer; the error is errLost or errStale.
+// ask asks one question. ok says whether the reading has the answer; the error is one of those of judge.go.
 func (r *reader) ask(q gpu.Question) (ok bool, err error) {
 	r.guard.enter(q)
 	err = r.device.Read(q, &r.reading)
@@ -237,37 +181,40 @@ func (r *reader) askFields(fields []gpu.Field) (ok bool, err error) {
 	return r.judge(gpu.FieldValues, err)
 }
 
-// judge says what an answer means: for the question, for the device, for NVML.
-func (r *reader) judge(q gpu.Question, err error) (ok bool, broken error) {
-	switch code := gpu.CodeOf(err); code {
-	case gpu.OK:
-		return true, nil
-	case gpu.NotSupported, gpu.FunctionNotFound, gpu.DeprecatedFunction, gpu.NoPermission:
-		r.off[q] = true
-		r.tell.unsupported(r.id.UUID, q, err)
-		return false, nil
-	case gpu.GPULost, gpu.ResetRequired:
-		r.tell.failed(r.id.UUID, q, err)
-		return false, fmt.Errorf("%w: %w", errLost, err)
-	case gpu.Uninitialized, gpu.DriverNotLoaded, gpu.VersionMismatch:
-		r.tell.failed(r.id.UUID, q, err)
-		return false, fmt.Errorf("%w: %w", errStale, err)
-	case gpu.InvalidArgument:
-		// Either the device does not know this question, or the handle is from before a reload of the driver.
-		r.guard.enter(gpu.Find)
-		_, still := r.device.Identity()
-		r.guard.leave()
-		if still != nil {
-			r.tell.failed(r.id.UUID, q, err)
-			return false, fmt.Errorf("%w: %w", errStale, still)
-		}
-		r.off[q] = true
-		r.tell.unsupported(r.id.UUID, q, err)
-		return false, nil
-	default:
-		r.tell.failed(r.id.UUID, q, err)
-		return false, nil
+func (r *reader) collectFields() error {
+	if len(r.fields.asked)+len(r.fields.resting) == 0 {
+		return nil
 	}
+	if !r.due(gpu.FieldValues) {
+		r.skip(gpu.FieldValues)
+		return nil
+	}
+	now := r.clock.Now()
+	r.fields.wake(now)
+	if len(r.fields.asked) == 0 {
+		return nil
+	}
+	ok, err := r.askFields(r.fields.asked)
+	if !ok {
+		return err
+	}
+	r.got[gpu.FieldValues] = true
+	at := r.clock.Now()
+	r.tell.unsupportedFields(r.id.UUID, r.fields.sort(now, r.plan.retry))
+	for _, f := range r.fields.asked {
+		if f.Code == gpu.OK && isCounter(f) {
+			r.ledger.field(f.ID, f.Scope).observe(f.Value, f.Wide, at)
+		}
+	}
+	return nil
+}
+
+// state is the value of a field that counts nothing, as of this collection.
+func (r *reader) state(id uint32) (uint64, bool) {
+	if !r.got[gpu.FieldValues] {
+		return 0, false
+	}
+	return r.fields.value(id)
 }
 
 func (r *reader) close() { r.sampler.close() }

@@ -61,14 +61,14 @@ func newReceiver(set receiver.Settings, cfg *Config, c clock, library func() gpu
 }
 
 // Start begins to read, once for all pipelines. That there is no GPU is an error only when the configuration requires one.
-func (r *nvmlReceiver) Start(_ context.Context, host component.Host) error {
+func (r *nvmlReceiver) Start(ctx context.Context, host component.Host) error {
 	r.tell.addHost(host)
-	r.start.Do(func() { r.startErr = r.begin() })
+	r.start.Do(func() { r.startErr = r.begin(ctx) })
 	return r.startErr
 }
 
-func (r *nvmlReceiver) begin() error {
-	p := newPlan(r.cfg, r.logs != nil)
+func (r *nvmlReceiver) begin(ctx context.Context) error {
+	p := newPlan(r.cfg, r.metrics != nil, r.logs != nil)
 	hostname, err := os.Hostname()
 	if err != nil {
 		r.set.Logger.Debug("The host has no name, so host.name is left out", zap.Error(err))
@@ -87,7 +87,7 @@ func (r *nvmlReceiver) begin() error {
 	first := make(chan error, 1)
 	r.manager.threads.Go(func() { r.manager.run(running, first) })
 	r.loops.Go(func() { r.refreshJoins(running) })
-	if err := r.waitFirst(first); err != nil {
+	if err := r.waitFirst(ctx, first); err != nil {
 		cancel()
 		return err
 	}
@@ -95,21 +95,27 @@ func (r *nvmlReceiver) begin() error {
 	return nil
 }
 
-// waitFirst waits for the first initialisation when a GPU is required.
-func (r *nvmlReceiver) waitFirst(first <-chan error) error {
+// waitFirst waits until the GPUs are found when one is required, for as long as no call takes longer than call_timeout.
+func (r *nvmlReceiver) waitFirst(ctx context.Context, first <-chan error) error {
 	if !r.cfg.RequireGPU {
 		return nil
 	}
-	late, stop := r.clock.After(r.cfg.CallTimeout)
+	looks, stop := r.clock.Ticks(r.cfg.CallTimeout / 4)
 	defer stop()
-	select {
-	case err := <-first:
-		if err != nil && len(r.manager.all()) == 0 {
-			return fmt.Errorf("require_gpu is set and there is no GPU to read: %w", err)
+	for {
+		select {
+		case err := <-first:
+			if err != nil && len(r.manager.all()) == 0 {
+				return fmt.Errorf("require_gpu is set and there is no GPU to read: %w", err)
+			}
+			return nil
+		case <-ctx.Done():
+			return fmt.Errorf("require_gpu is set and NVML has not answered: %w", ctx.Err())
+		case <-looks:
+			if q, held := r.manager.blocked(); held {
+				return fmt.Errorf("require_gpu is set and %s has not returned within call_timeout, which is %s", q, r.cfg.CallTimeout)
+			}
 		}
-		return nil
-	case <-late:
-		return fmt.Errorf("require_gpu is set and NVML has not answered within call_timeout, which is %s", r.cfg.CallTimeout)
 	}
 }
 
@@ -167,22 +173,24 @@ func (r *nvmlReceiver) deliver(ctx context.Context, points pmetric.Metrics) {
 	r.refused = err != nil
 }
 
-// Shutdown ends the reading, for all pipelines. Threads that the driver holds are not waited for longer than shutdownGrace.
-func (r *nvmlReceiver) Shutdown(context.Context) error {
+// Shutdown ends the reading, for all pipelines. It does not wait for threads that the driver holds longer than 2 * shutdownGrace, nor
+// longer than ctx; they say nothing any more.
+func (r *nvmlReceiver) Shutdown(ctx context.Context) error {
 	var err error
 	r.end.Do(func() {
 		if r.cancel != nil {
 			r.cancel()
 			r.loops.Wait()
-			r.awaitThreads()
+			r.awaitThreads(ctx)
 			err = r.join.close()
 		}
+		r.tell.silence()
 		r.telemetry.Shutdown()
 	})
 	return err
 }
 
-func (r *nvmlReceiver) awaitThreads() {
+func (r *nvmlReceiver) awaitThreads(ctx context.Context) {
 	ended := make(chan struct{})
 	go func() {
 		r.manager.threads.Wait()
@@ -192,7 +200,9 @@ func (r *nvmlReceiver) awaitThreads() {
 	defer stop()
 	select {
 	case <-ended:
+		return
 	case <-late:
-		r.set.Logger.Warn("A call of NVML does not return; its thread is left behind", zap.Duration("waited", 2*shutdownGrace))
+	case <-ctx.Done():
 	}
+	r.set.Logger.Warn("A call of NVML does not return; its thread is left behind")
 }

@@ -35,17 +35,18 @@ type reporter struct {
 
 	mu       sync.Mutex
 	hosts    []component.Host
-	warned   map[call]bool
+	warned   map[call]bool // said once
 	loggedAt map[call]time.Time
 	troubles map[string]string // by subject; what the status says
 	asides   map[string]bool   // subjects that are told in the log only, and are in trouble
 	said     string            // the status that was reported last, "" for none
+	silent   bool              // the receiver has ended
 }
 
 // call is a function on a device.
 type call struct {
-	device string
-	q      gpu.Question
+	device   string
+	function string
 }
 
 func newReporter(telemetry *metadata.TelemetryBuilder, logger *zap.Logger, c clock) *reporter {
@@ -65,15 +66,22 @@ func (r *reporter) addHost(h component.Host) {
 	}
 }
 
-// unsupported takes that a device does not answer a question and is not asked again.
+// silence ends all reports: a thread that the driver held may come back after the end.
+func (r *reporter) silence() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.silent = true
+}
+
+// unsupported takes that a device refuses a question, which is not asked again for a while, or at all.
 func (r *reporter) unsupported(device string, q gpu.Question, err error) {
 	r.count(q, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.warned[call{device, q}] {
+	if r.silent || r.warned[call{device, q.String()}] {
 		return
 	}
-	r.warn(call{device, q})
+	r.warn(call{device, q.String()})
 	r.logger.Warn("The GPU does not tell everything that the metrics want; what is missing stays absent",
 		zap.String("hw.id", device), zap.Error(err))
 }
@@ -87,12 +95,15 @@ func (r *reporter) warn(c call) {
 
 // unsupportedFields takes field ids that a device does not have.
 func (r *reporter) unsupportedFields(device string, ids []uint32) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.warned[call{device, gpu.FieldValues}] {
+	if len(ids) == 0 {
 		return
 	}
-	r.warn(call{device, gpu.FieldValues})
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.silent || r.warned[call{device, gpu.FieldValues.String()}] {
+		return
+	}
+	r.warn(call{device, gpu.FieldValues.String()})
 	r.logger.Warn("The GPU does not tell everything that the metrics want; what is missing stays absent",
 		zap.String("hw.id", device), zap.String("function", gpu.FieldValues.String()), zap.Uint32s("fields", ids))
 }
@@ -103,13 +114,13 @@ func (r *reporter) failed(device string, q gpu.Question, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.clock.Now()
-	if last, ok := r.loggedAt[call{device, q}]; ok && now.Sub(last) < quiet {
+	if last, ok := r.loggedAt[call{device, q.String()}]; r.silent || ok && now.Sub(last) < quiet {
 		return
 	}
 	if len(r.loggedAt) >= maxRemembered {
 		clear(r.loggedAt)
 	}
-	r.loggedAt[call{device, q}] = now
+	r.loggedAt[call{device, q.String()}] = now
 	r.logger.Warn("A call of NVML failed", zap.String("hw.id", device), zap.Error(err))
 }
 
@@ -133,7 +144,7 @@ func (r *reporter) trouble(subject string, err error) {
 	defer r.mu.Unlock()
 	before, had := r.troubles[subject]
 	switch {
-	case err == nil && !had, err != nil && had && err.Error() == before:
+	case r.silent, err == nil && !had, err != nil && had && err.Error() == before:
 		return
 	case err == nil:
 		delete(r.troubles, subject)
@@ -153,7 +164,7 @@ func (r *reporter) aside(subject string, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case (err != nil) == r.asides[subject]:
+	case r.silent || (err != nil) == r.asides[subject]:
 	case err != nil:
 		r.logger.Warn("A part of the picture is missing", zap.String("subject", subject), zap.Error(err))
 	default:

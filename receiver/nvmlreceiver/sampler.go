@@ -2,6 +2,7 @@ package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/r
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
@@ -23,6 +24,7 @@ type sampler struct {
 	ledger *ledger
 
 	gpm    gpu.Performance // nil without GPM
+	gpmErr error           // of the last sample
 	ids    []uint32
 	lastAt time.Time // of the last GPM sample
 
@@ -32,44 +34,81 @@ type sampler struct {
 
 // ring is a buffer of the driver and what its samples add up to.
 type ring struct {
-	samples gpu.Samples
-	scale   float64 // of a value, to the integral's rate
-	into    *integral
-	counted bool // in the sample count
-	last    uint64
+	question gpu.Question // which buffer
+	samples  gpu.Samples
+	scale    float64 // of a value, to the integral's rate
+	into     *integral
+	last     uint64
+	err      error // of the last reading
 }
 
-// startGPM samples GPM metrics from now on.
-func (s *sampler) startGPM(p gpu.Performance, ids []uint32) { s.gpm, s.ids = p, ids }
+// startGPM samples GPM metrics from now on, instead of reading the driver's utilisation.
+func (s *sampler) startGPM(p gpu.Performance, ids []uint32) {
+	s.drop(func(r *ring) bool { return r.question != gpu.PowerBuffer })
+	s.gpm, s.ids, s.gpmErr, s.lastAt = p, ids, nil, s.clock.Now()
+	s.ledger.sampleBy(byGPMSamples)
+}
+
+func (s *sampler) stopGPM() {
+	if s.gpm != nil {
+		s.gpm.Close()
+	}
+	s.gpm, s.gpmErr = nil, nil
+}
 
 // addRing reads a buffer from now on.
-func (s *sampler) addRing(b gpu.Samples, scale float64, into *integral, counted bool) {
-	s.rings = append(s.rings, ring{samples: b, scale: scale, into: into, counted: counted})
+func (s *sampler) addRing(r ring) {
+	if r.question != gpu.PowerBuffer {
+		s.ledger.sampleBy(byDriverSamples)
+	} else {
+		s.ledger.energy = counter{}
+	}
+	s.rings = append(s.rings, r)
+}
+
+// drop closes the buffers that are no longer wanted.
+func (s *sampler) drop(unwanted func(*ring) bool) {
+	s.rings = slices.DeleteFunc(s.rings, func(r ring) bool {
+		gone := unwanted(&r)
+		if gone {
+			r.samples.Close()
+		}
+		return gone
+	})
+}
+
+// reads says whether a buffer is read.
+func (s *sampler) reads(q gpu.Question) bool {
+	return slices.ContainsFunc(s.rings, func(r ring) bool { return r.question == q })
 }
 
 func (s *sampler) active() bool { return s.gpm != nil || len(s.rings) > 0 }
 
-// tick takes a sample, and reads the driver's buffers when it is time to or now is asked for. It returns the question that failed.
-func (s *sampler) tick(now bool) (gpu.Question, error) {
+// tick takes a sample, and reads the driver's buffers when it is time to or now is asked for. A source that fails has its error set
+// and keeps none of the others from being read; then ok is false.
+func (s *sampler) tick(now bool) (ok bool) {
+	ok = true
 	if s.gpm != nil {
-		if err := s.sampleGPM(); err != nil {
-			return gpu.GPM, err
-		}
+		s.gpmErr = s.sampleGPM()
+		ok = s.gpmErr == nil
 	}
 	if len(s.rings) == 0 {
-		return 0, nil
+		return ok
 	}
 	at := s.clock.Now()
 	if !now && at.Before(s.nextPoll) {
-		return 0, nil
+		return ok
 	}
 	s.nextPoll = at.Add(ringPoll)
 	for i := range s.rings {
-		if err := s.readRing(&s.rings[i]); err != nil {
-			return gpu.SampleBuffer, err
+		r := &s.rings[i]
+		r.err = s.readRing(r)
+		ok = ok && r.err == nil
+		if r.last == 0 { // still empty
+			s.nextPoll = at
 		}
 	}
-	return 0, nil
+	return ok
 }
 
 func (s *sampler) sampleGPM() error {
@@ -84,7 +123,7 @@ func (s *sampler) sampleGPM() error {
 	}
 	from, to := s.lastAt, s.clock.Now()
 	s.lastAt = to
-	if from.IsZero() || to.Sub(from) > maxGPMGap {
+	if to.Sub(from) > maxGPMGap {
 		return nil
 	}
 	for i, id := range s.ids {
@@ -95,14 +134,14 @@ func (s *sampler) sampleGPM() error {
 		if id < gpu.GPMPCIeTx { // percent
 			value = min(value, 100) / 100
 		}
-		s.ledger.gpm[id].add(value, from, to)
+		s.ledger.activity[id].add(value, from, to)
 	}
 	s.ledger.samples.gpm.count(1, from, to)
 	return nil
 }
 
 func (s *sampler) readRing(r *ring) error {
-	s.guard.enter(gpu.SampleBuffer)
+	s.guard.enter(r.question)
 	n, err := r.samples.Read()
 	s.guard.leave()
 	if err != nil {
@@ -118,8 +157,8 @@ func (s *sampler) readRing(r *ring) error {
 			to := time.UnixMicro(int64(at))
 			from := to.Add(-min(time.Duration(at-r.last)*time.Microsecond, maxRingGap))
 			r.into.add(value*r.scale, from, to)
-			if r.counted {
-				s.ledger.samples.ring.count(1, from, to)
+			if r.question == gpu.UtilizationBuffer {
+				s.ledger.samples.driver.count(1, from, to)
 			}
 		}
 		r.last = at
@@ -129,12 +168,6 @@ func (s *sampler) readRing(r *ring) error {
 
 // close frees what the driver has lent.
 func (s *sampler) close() {
-	if s.gpm != nil {
-		s.gpm.Close()
-		s.gpm = nil
-	}
-	for _, r := range s.rings {
-		r.samples.Close()
-	}
-	s.rings = nil
+	s.stopGPM()
+	s.drop(func(*ring) bool { return true })
 }

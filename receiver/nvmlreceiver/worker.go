@@ -23,53 +23,53 @@ const (
 type worker struct {
 	shop   *shop
 	lib    gpu.Library
-	id     gpu.Identity
+	uuid   string
+	id     atomic.Pointer[gpu.Identity] // all but the UUID may change
 	system gpu.System
+	ledger *ledger
 	guard  *guard // of the sampling thread
 	watch  *guard // of the event thread
 	stop   context.CancelFunc
 
-	requests     chan chan<- pmetric.Metrics // one collection each
-	reconfigured chan struct{}               // the set of MIG devices changed
-	stale        chan<- error                // NVML must be initialised
-	done         chan struct{}               // the threads have ended
+	requests     chan struct{}        // one collection each
+	pages        chan pmetric.Metrics // the answer to each
+	asked        bool                 // a page is awaited; the collector's own
+	reconfigured chan struct{}        // the set of MIG devices changed
+	stale        chan<- error         // NVML must be initialised
+	done         chan struct{}        // the threads have ended
 	lost         atomic.Bool
 
 	// Of the sampling thread.
 	gpu     *reader
 	migs    []*reader
 	retryAt time.Time
-	retry   time.Duration
-}
-
-// shop is what all workers share.
-type shop struct {
-	cfg     *Config
-	plan    *plan
-	words   *vocabulary
-	clock   clock
-	tell    *reporter
-	ledgers *ledgers
-	join    *joiner
-	xid     func(context.Context, gpu.Event, gpu.Identity) // takes an XID
+	retry   time.Duration // 0 while the GPU answers
 }
 
 func (s *shop) newWorker(f *finder, p *probe) *worker {
 	w := &worker{
-		shop: s, lib: f.lib, id: p.id, system: f.system, guard: newGuard(s.clock), watch: newGuard(s.clock),
-		requests: make(chan chan<- pmetric.Metrics, 1), reconfigured: make(chan struct{}, 1), stale: f.stale, done: make(chan struct{}),
+		shop: s, lib: f.lib, uuid: p.id.UUID, system: f.system, ledger: s.ledgers.take(p.id.UUID, s.clock.Now()),
+		guard: newGuard(s.clock), watch: newGuard(s.clock),
+		requests: make(chan struct{}, 1), pages: make(chan pmetric.Metrics, 1), reconfigured: make(chan struct{}, 1),
+		stale: f.stale, done: make(chan struct{}),
 	}
-	w.gpu = w.reader(p.device, p.id)
+	w.id.Store(&p.id)
+	w.gpu = w.reader(p.device)
 	return w
 }
 
-func (w *worker) reader(d gpu.Device, id gpu.Identity) *reader {
-	return newReader(d, id, w.shop.plan, w.shop.clock, w.guard, w.shop.ledgers.get(id.UUID, w.shop.clock.Now()), w.shop.tell)
+// identity is who the GPU is, as of the last look for GPUs.
+func (w *worker) identity() gpu.Identity { return *w.id.Load() }
+
+// reader reads the GPU itself.
+func (w *worker) reader(d gpu.Device) *reader {
+	return newReader(d, w.identity(), w.shop.plan, w.shop.clock, w.guard, w.ledger, w.shop.tell)
 }
 
 // run reads until ctx ends.
 func (w *worker) run(ctx context.Context) {
 	defer close(w.done)
+	defer func() { w.shop.ledgers.giveBack(w.uuid, w.shop.clock.Now()) }()
 	events := make(chan struct{})
 	go func() {
 		defer close(events)
@@ -95,12 +95,12 @@ func (w *worker) run(ctx context.Context) {
 			return
 		case <-samples:
 			w.note(w.sample())
-		case reply := <-w.requests:
-			reply <- w.collect()
+		case <-w.requests:
+			w.pages <- w.collect() // there is room: one page is asked for at a time
 		case <-look:
-			w.note(w.findInstances())
+			w.look()
 		case <-w.reconfigured:
-			w.note(w.findInstances())
+			w.look()
 		}
 	}
 }
@@ -113,62 +113,6 @@ func (w *worker) open() error {
 	return w.findInstances()
 }
 
-// findInstances follows the set of MIG devices.
-func (w *worker) findInstances() error {
-	if w.lost.Load() || w.gpu.off[gpu.Instances] {
-		return nil
-	}
-	w.guard.enter(gpu.Instances)
-	found, err := w.gpu.device.Instances()
-	w.guard.leave()
-	if ok, err := w.gpu.judge(gpu.Instances, err); !ok {
-		return err
-	}
-	before := make(map[string]*reader, len(w.migs))
-	for _, m := range w.migs {
-		before[m.id.UUID] = m
-	}
-	w.migs = nil
-	defer func() {
-		for _, gone := range before {
-			gone.close()
-		}
-	}()
-	for _, d := range found {
-		w.guard.enter(gpu.Find)
-		id, err := d.Identity()
-		w.guard.leave()
-		if ok, err := w.gpu.judge(gpu.Find, err); err != nil {
-			return err
-		} else if !ok {
-			continue
-		}
-		m := before[id.UUID]
-		delete(before, id.UUID)
-		if m != nil {
-			w.migs = append(w.migs, m)
-			continue
-		}
-		m = w.reader(d, id)
-		w.migs = append(w.migs, m)
-		if err := m.open(); err != nil {
-			return err
-		}
-	}
-	return w.divide(len(w.migs) > 0)
-}
-
-// divide takes whether the GPU has MIG devices. It answers other questions then, so it is asked all of them anew.
-func (w *worker) divide(divided bool) error {
-	if w.gpu.divided == divided {
-		return nil
-	}
-	w.gpu.close()
-	w.gpu = w.reader(w.gpu.device, w.id)
-	w.gpu.divided = divided
-	return w.gpu.open()
-}
-
 // sampling says whether there is anything to sample.
 func (w *worker) sampling() bool {
 	return w.gpu.sampler.active() || slices.ContainsFunc(w.migs, func(m *reader) bool { return m.sampler.active() })
@@ -179,47 +123,65 @@ func (w *worker) sample() error {
 	if w.lost.Load() {
 		return w.revive()
 	}
-	if err := w.gpu.sample(false); err != nil {
-		return err
-	}
-	for _, m := range w.migs {
-		if err := m.sample(false); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.each(func(r *reader) error { return r.sample(false) })
 }
 
 // collect reads everything and makes a page for each device.
 func (w *worker) collect() pmetric.Metrics {
 	out := pmetric.NewMetrics()
-	if w.lost.Load() {
-		w.note(w.revive())
-	}
+	w.guard.longest = 0
 	var err error
-	if !w.lost.Load() {
+	if w.lost.Load() {
+		err = w.revive()
+	} else {
 		err = w.read()
-		w.note(err)
 	}
+	w.note(err)
 	now := w.shop.clock.Now()
-	if w.lost.Load() || err != nil {
-		w.shop.failed(out, w.id, now)
-		return out
+	switch {
+	case w.lost.Load() || err != nil:
+		w.shop.failed(out, w.identity(), now)
+	case w.guard.longest > w.shop.cfg.CallTimeout: // what was read before that call is old
+	default:
+		w.emit(out, now)
 	}
-	w.emit(out, now)
 	return out
 }
 
+// read collects of each device. The GPU answers when it says so.
 func (w *worker) read() error {
-	if err := w.gpu.collect(); err != nil {
+	err := w.each((*reader).collect)
+	if err == nil {
+		w.retry = 0
+	}
+	return err
+}
+
+// each does something with the GPU and with each of its MIG devices. One that is gone is looked for soon.
+func (w *worker) each(do func(*reader) error) error {
+	if err := do(w.gpu); err != nil {
 		return err
 	}
 	for _, m := range w.migs {
-		if err := m.collect(); err != nil {
+		if m.gone {
+			continue
+		}
+		err := do(m)
+		if m.gone = errors.Is(err, errGone); m.gone {
+			w.lookAgain()
+		} else if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// lookAgain has the sampling thread look for MIG devices.
+func (w *worker) lookAgain() {
+	select {
+	case w.reconfigured <- struct{}{}:
+	default:
+	}
 }
 
 // note takes what a call said of the GPU.
@@ -232,13 +194,14 @@ func (w *worker) note(err error) {
 		}
 	case errors.Is(err, errLost):
 		if !w.lost.Swap(true) {
-			w.retry, w.retryAt = firstRetry, w.shop.clock.Now().Add(firstRetry)
+			w.retry = min(max(firstRetry, 2*w.retry), lastRetry)
+			w.retryAt = w.shop.clock.Now().Add(w.retry)
 		}
-		w.shop.tell.trouble(w.id.UUID, err)
+		w.shop.tell.trouble(w.uuid, err)
 	}
 }
 
-// revive looks whether a lost GPU is there again, now and then.
+// revive looks whether a lost GPU answers again, now and then.
 func (w *worker) revive() error {
 	now := w.shop.clock.Now()
 	if now.Before(w.retryAt) {
@@ -247,22 +210,28 @@ func (w *worker) revive() error {
 	w.retry = min(2*w.retry, lastRetry)
 	w.retryAt = now.Add(w.retry)
 	w.guard.enter(gpu.Find)
-	d, err := w.lib.ByUUID(w.id.UUID)
+	d, err := w.lib.ByUUID(w.uuid)
 	if err == nil {
-		_, err = d.Identity()
+		_, err = identify(d, w.guard)
 	}
 	w.guard.leave()
 	if err != nil {
+		if broken, _ := brokenError(err); errors.Is(broken, errStale) {
+			return broken
+		}
 		return nil //nolint:nilerr // still lost
 	}
 	w.close()
-	w.gpu = w.reader(d, w.id)
-	w.lost.Store(false)
-	err = w.open()
-	if err == nil {
-		w.shop.tell.trouble(w.id.UUID, nil)
+	w.gpu = w.reader(d)
+	if err := w.open(); err != nil {
+		return err
 	}
-	return err
+	if err := w.read(); err != nil {
+		return err
+	}
+	w.lost.Store(false)
+	w.shop.tell.trouble(w.uuid, nil)
+	return nil
 }
 
 // close ends the sampling.
@@ -271,17 +240,9 @@ func (w *worker) close() {
 	defer w.guard.leave()
 	w.gpu.close()
 	for _, m := range w.migs {
-		m.close()
+		w.closeInstance(m)
 	}
 	w.migs = nil
-}
-
-// blocked says which call of the worker is held up for too long.
-func (w *worker) blocked(limit time.Duration) (gpu.Question, bool) {
-	if q, is := w.guard.blocked(limit); is {
-		return q, true
-	}
-	return w.watch.blocked(limit + eventWait)
 }
 
 // ended says whether the worker's threads have left the library for good.

@@ -15,8 +15,8 @@ const (
 	goodputSlack = 0.05
 )
 
-// goodput holds the published bounds, read at every window and added up over a stretch, to the count by the ledger.
-func goodput(o options, report func(result)) error {
+// goodputBounds holds the published bounds, read at every window and added up over a stretch, to the count by the ledger.
+func goodputBounds(o options, report func(result)) error {
 	traffic, duration, loads := "synthetic", traceLength, []float64{0.5, 1}
 	if o.data != "" {
 		traffic = "conversation"

@@ -15,7 +15,7 @@ func TestQuick(t *testing.T) {
 	t.Log("\n" + out.String())
 	assert.Zero(t, missed, out.String())
 	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
-		assert.Regexp(t, `^\S+ \S+ \S+ (pass|FAIL)$`, line)
+		assert.Regexp(t, `^\S+ \S+ \S+ (pass|FAIL|told)$`, line)
 		assert.Contains(t, line, "synthetic")
 	}
 }

@@ -53,7 +53,7 @@ nvmlReturn_t nvmlEventSetFree(nvmlEventSet_t handle)
 }
 
 static const uint64_t supported = nvmlEventTypeSingleBitEccError | nvmlEventTypeDoubleBitEccError | nvmlEventTypePState |
-                                  nvmlEventTypeXidCriticalError | nvmlEventTypeClock;
+                                  nvmlEventTypeXidCriticalError | nvmlEventTypeClock | nvmlEventMigConfigChange;
 
 ANSWER(nvmlDeviceGetSupportedEventTypes, unsigned long long, supported)
 

@@ -132,9 +132,9 @@ nvmlReturn_t library_init(enum fleetsim_function fn)
     uint64_t generation = __atomic_load_n(&state->driver_generation, __ATOMIC_ACQUIRE);
     if (generation == 0) return NVML_ERROR_DRIVER_NOT_LOADED;
     pthread_mutex_lock(&library.lock);
-    unsigned users = library.driver_generation == generation ? library.users : 0;
-    __atomic_store_n(&library.driver_generation, generation, __ATOMIC_RELAXED);
-    __atomic_store_n(&library.users, users + 1, __ATOMIC_RELEASE);
+    /* Only the first user initialises: one that is left from before a reload keeps the library from meeting the new driver. */
+    if (library.users == 0) __atomic_store_n(&library.driver_generation, generation, __ATOMIC_RELAXED);
+    __atomic_store_n(&library.users, library.users + 1, __ATOMIC_RELEASE);
     pthread_mutex_unlock(&library.lock);
     return NVML_SUCCESS;
 }

@@ -227,7 +227,7 @@ struct fleetsim_core {
     uint32_t fabric_health_mask;
     uint32_t fabric_health_summary;
     uint32_t mig_count;
-    uint32_t reserved;
+    uint32_t encoder_percent;
 };
 
 struct fleetsim_device {

@@ -20,11 +20,10 @@ static nvmlReturn_t codec(const struct call *call, unsigned percent, unsigned in
     return NVML_SUCCESS;
 }
 
-/* None of the modelled devices has an encoder; theirs is never busy. */
 nvmlReturn_t nvmlDeviceGetEncoderUtilization(nvmlDevice_t device, unsigned int *utilization, unsigned int *period)
 {
     DEVICE_CALL(call, nvmlDeviceGetEncoderUtilization, device);
-    return codec(&call, 0, utilization, period);
+    return codec(&call, call.core.encoder_percent, utilization, period);
 }
 
 nvmlReturn_t nvmlDeviceGetDecoderUtilization(nvmlDevice_t device, unsigned int *utilization, unsigned int *period)

@@ -17,14 +17,6 @@ type VLLM struct {
 
 var _ Book = (*VLLM)(nil)
 
-// NewVLLM opens the book of a process that has just started, of the default release with its Python front end whatever the facts
-// say; New takes these from the facts.
-func NewVLLM(f Facts) *VLLM {
-	f.Version, f.FrontEnd = VLLMVersion, frontEndPython
-	s, _ := newVLLM(f) // which are known
-	return s
-}
-
 func newVLLM(f Facts) (*VLLM, error) {
 	v, err := spoken(f.Version, VLLMVersion, version{0, 6}, version{0, 33})
 	if err != nil {

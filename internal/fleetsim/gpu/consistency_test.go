@@ -64,7 +64,7 @@ func readConsistently(library nvml.Interface, rounds int) (reads int, torn strin
 		if ret != nvml.SUCCESS && ret != nvml.ERROR_NOT_FOUND {
 			return reads, ret.Error()
 		}
-		for i := 1; i < len(samples); i++ {
+		for i := 1; i < len(samples) && ret == nvml.SUCCESS; i++ {
 			if samples[i].TimeStamp <= samples[i-1].TimeStamp {
 				return reads, fmt.Sprintf("utilisation sample %d is not newer than the one before", i)
 			}

@@ -17,6 +17,7 @@ const (
 	EventPState       EventType = 0x4
 	EventXID          EventType = 0x8
 	EventClock        EventType = 0x10
+	EventMIGConfig    EventType = 0x100 // the MIG devices changed; ConfigureMIG emits it
 )
 
 // EmitXID reports an XID on a device, to every event set that waits for them.
@@ -30,10 +31,34 @@ func (s *State) Emit(device int, event EventType, data uint64) error {
 		if device < 0 || device >= len(s.sensors) {
 			return fmt.Errorf("device: must be 0..%d, is %d", len(s.sensors)-1, device)
 		}
-		l.Events[l.EventHead%maxEvents] = eventLayout{
+		l.emit(eventLayout{
 			Type: uint64(event), Data: data, Device: uint32(device), GpuInstance: noInstance, ComputeInstance: noInstance,
-		}
-		atomic.AddUint64(&l.EventHead, 1)
+		})
 		return nil
 	})
+}
+
+// EmitMIGXID reports an XID of a MIG device of a device. It comes from the whole device and names the instance.
+func (s *State) EmitMIGXID(device, mig int, xid uint64) error {
+	return s.open(func(l *stateLayout) error {
+		if device < 0 || device >= len(s.sensors) {
+			return fmt.Errorf("device: must be 0..%d, is %d", len(s.sensors)-1, device)
+		}
+		core := &l.Devices[device].Core
+		if mig < 0 || mig >= int(core.MigCount) {
+			return fmt.Errorf("MIG device: must be 0..%d, is %d", int(core.MigCount)-1, mig)
+		}
+		instance := &l.Devices[device].Mig[mig]
+		l.emit(eventLayout{
+			Type: uint64(EventXID), Data: xid, Device: uint32(device),
+			GpuInstance: instance.GpuInstance, ComputeInstance: instance.ComputeInstance,
+		})
+		return nil
+	})
+}
+
+// emit adds an event to the ring.
+func (l *stateLayout) emit(e eventLayout) {
+	l.Events[l.EventHead%maxEvents] = e
+	atomic.AddUint64(&l.EventHead, 1)
 }

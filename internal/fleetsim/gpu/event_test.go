@@ -81,7 +81,7 @@ func TestEventSets(t *testing.T) {
 	r := newRig(t, template(t, "h100", 1))
 	d := r.device(t, 0)
 	types := got[uint64](t)(d.GetSupportedEventTypes())
-	require.Equal(t, uint64(0x1f), types)
+	require.Equal(t, uint64(0x11f), types)
 	set := got[nvml.EventSet](t)(r.nvml.EventSetCreate())
 	require.Equal(t, nvml.ERROR_NOT_SUPPORTED, d.RegisterEvents(nvml.EventTypePowerSourceChange, set))
 	require.Equal(t, nvml.ERROR_INVALID_ARGUMENT, d.RegisterEvents(1<<60, set))
@@ -95,4 +95,20 @@ func TestEventSets(t *testing.T) {
 	require.Equal(t, nvml.ERROR_INVALID_ARGUMENT, set.Free())
 	_, ret = set.Wait(0)
 	require.Equal(t, nvml.ERROR_INVALID_ARGUMENT, ret)
+}
+
+func TestEventsOfMIGDevices(t *testing.T) {
+	r := newRig(t, template(t, "h100", 1))
+	set := got[nvml.EventSet](t)(r.nvml.EventSetCreate())
+	t.Cleanup(func() { _ = set.Free() })
+	ok(t, r.device(t, 0).RegisterEvents(nvml.EventTypeXidCriticalError|nvml.EventMigConfigChange, set))
+	require.NoError(t, r.ConfigureMIG(0, true, gpu.MIGInstance{Slices: 3, Memory: 30 << 30}, gpu.MIGInstance{Slices: 4, Memory: 40 << 30}))
+	event := got[nvml.EventData](t)(set.Wait(1000))
+	require.Equal(t, uint64(nvml.EventMigConfigChange), event.EventType)
+	require.NoError(t, r.EmitMIGXID(0, 1, 94))
+	event = got[nvml.EventData](t)(set.Wait(1000))
+	require.Equal(t, uint64(94), event.EventData)
+	require.Equal(t, r.device(t, 0), event.Device, "from the whole device")
+	require.Equal(t, []uint32{2, 0}, []uint32{event.GpuInstanceId, event.ComputeInstanceId})
+	require.EqualError(t, r.EmitMIGXID(0, 2, 94), "MIG device: must be 0..1, is 2")
 }

@@ -219,7 +219,7 @@ type coreLayout struct {
 	FabricHealthMask       uint32
 	FabricHealthSummary    uint32
 	MigCount               uint32
-	Reserved               uint32
+	EncoderPercent         uint32
 }
 
 type deviceLayout struct {

@@ -159,6 +159,10 @@ func TestDriverReload(t *testing.T) {
 	require.Equal(t, nvml.ERROR_UNINITIALIZED, ret)
 
 	ok(t, r.nvml.Init())
+	require.Equal(t, nvml.ERROR_UNINITIALIZED, second(r.nvml.DeviceGetCount()), "only the first user initialises")
+	ok(t, r.nvml.Shutdown())
+	ok(t, r.nvml.Shutdown())
+	ok(t, r.nvml.Init())
 	require.Equal(t, nvml.ERROR_INVALID_ARGUMENT, second(old.GetName()), "a handle of the driver before")
 	d := r.device(t, 0)
 	require.Equal(t, uint64(0), got[uint64](t)(d.GetTotalEnergyConsumption()))
@@ -166,7 +170,6 @@ func TestDriverReload(t *testing.T) {
 		nvml.FI_DEV_ECC_SBE_VOL_TOTAL, nvml.FI_DEV_ECC_SBE_AGG_TOTAL))
 	r.drive(t, 0, &s, 1e8, 1e9)
 	require.InDelta(t, 500_000, got[uint64](t)(d.GetTotalEnergyConsumption()), 1)
-	ok(t, r.nvml.Shutdown())
 }
 
 func TestShutdown(t *testing.T) {

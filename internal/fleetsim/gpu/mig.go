@@ -32,6 +32,9 @@ func (s *State) ConfigureMIG(device int, enabled bool, instances ...MIGInstance)
 				d.Mig[i].Integrals.TimeNs = sensors.last.TimeNs
 			}
 		})
+		s.layout.emit(eventLayout{
+			Type: uint64(EventMIGConfig), Device: uint32(device), GpuInstance: noInstance, ComputeInstance: noInstance,
+		})
 		return nil
 	})
 }

@@ -47,6 +47,7 @@ type Sample struct {
 	MemoryClock       float64 // Hz
 	Temperature       float64 // °C
 	MemoryTemperature float64 // °C
+	Encoder           float64 // activity of the video encoder, 0..1
 	Decoder           float64 // activity of the video decoder, 0..1
 	FanSpeed          float64 // 0..1; of a model with fans
 	// ThrottleReasons are those that held the clocks down from the last sample to this one.
@@ -174,7 +175,7 @@ func (s *Sample) check(core *coreLayout) error {
 		key   string
 		value float64
 	}{
-		{"power", s.Power}, {"SM clock", s.SMClock}, {"memory clock", s.MemoryClock}, {"decoder", s.Decoder},
+		{"power", s.Power}, {"SM clock", s.SMClock}, {"memory clock", s.MemoryClock}, {"encoder", s.Encoder}, {"decoder", s.Decoder},
 		{"temperature", s.Temperature}, {"memory temperature", s.MemoryTemperature}, {"fan speed", s.FanSpeed},
 	} {
 		if !(v.value >= 0) || math.IsInf(v.value, 0) {
@@ -210,7 +211,7 @@ func (s *Sample) writeGauges(core *coreLayout) {
 	core.ClocksMhz[0], core.ClocksMhz[1], core.ClocksMhz[2] = mega(s.SMClock), mega(s.SMClock), mega(s.MemoryClock)
 	core.TemperatureC, core.MemoryTemperatureC = whole(s.Temperature), whole(s.MemoryTemperature)
 	core.ThrottleReasons = uint64(s.ThrottleReasons)
-	core.DecoderPercent = percent(s.Decoder)
+	core.EncoderPercent, core.DecoderPercent = percent(s.Encoder), percent(s.Decoder)
 	core.FanPercent = percent(s.FanSpeed)
 }
 

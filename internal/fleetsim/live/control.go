@@ -66,8 +66,9 @@ func (r *Rig) frontEnd() http.Handler {
 //	GET  /healthz           ok
 //	GET  /scenario          where the fleet can be reached
 //	GET  /truth             the ledger so far; ?worker=N one worker's truth, with its GPUs
-//	GET  /faults            the kinds there are
+//	GET  /faults            the kinds there are with their keys, and the faults in force
 //	POST /faults            one fault, in the form of a scenario's entry; it happens at once
+//	DELETE /faults          ends every fault in force
 func (r *Rig) control() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
@@ -75,7 +76,14 @@ func (r *Rig) control() http.Handler {
 	})
 	mux.HandleFunc("GET /scenario", func(w http.ResponseWriter, _ *http.Request) { respondJSON(w, r.addresses) })
 	mux.HandleFunc("GET /truth", r.serveTruth)
-	mux.HandleFunc("GET /faults", func(w http.ResponseWriter, _ *http.Request) { respondJSON(w, scenario.FaultKinds()) })
+	mux.HandleFunc("GET /faults", r.listFaults)
+	mux.HandleFunc("DELETE /faults", func(w http.ResponseWriter, _ *http.Request) {
+		if err := r.EndFaults(); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
 	mux.HandleFunc("POST /faults", r.takeFault)
 	return mux
 }
@@ -98,6 +106,19 @@ func (r *Rig) serveTruth(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	r.Do(func(f *fleetsim.Fleet) { answer.Truth, answer.GPU = f.WorkerTruth(worker), f.GPU(worker) })
+	respondJSON(w, answer)
+}
+
+func (r *Rig) listFaults(w http.ResponseWriter, _ *http.Request) {
+	r.driver.Lock()
+	answer := struct {
+		Active []activeFault       `json:"active"`
+		Kinds  map[string][]string `json:"kinds"`
+	}{Active: []activeFault{}, Kinds: scenario.FaultKeys()}
+	for _, a := range r.active {
+		answer.Active = append(answer.Active, *a)
+	}
+	r.driver.Unlock()
 	respondJSON(w, answer)
 }
 

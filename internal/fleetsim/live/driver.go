@@ -2,7 +2,6 @@ package live
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,13 +14,7 @@ const tick = 20 * time.Millisecond
 // stride is the simulated time advanced at once when running as fast as possible, so that requests are served in between.
 const stride = time.Second
 
-// event is something to do at a simulated time. What it returns ends the run.
-type event struct {
-	at time.Duration
-	do func() error
-}
-
-// driver moves a fleet along with the clock, and does what is due on the way. It is safe for concurrent use: whoever touches the
+// driver moves a fleet along with the clock. It is safe for concurrent use: whoever touches the
 // fleet holds its lock, and Lock brings the fleet up to date first.
 type driver struct {
 	clock Clock
@@ -29,11 +22,10 @@ type driver struct {
 	limit time.Duration // simulated end; 0: none
 	start time.Time
 
-	mu      sync.Mutex
-	fleet   *fleetsim.Fleet
-	pending []event // in order of time
-	moved   []func(now time.Duration) error
-	err     error
+	mu    sync.Mutex
+	fleet *fleetsim.Fleet
+	moved []func(now time.Duration) error
+	err   error
 }
 
 // Lock takes the fleet and brings it up to date. With Unlock it makes the driver a sync.Locker for those who read pages.
@@ -45,35 +37,22 @@ func (d *driver) Lock() {
 // Unlock gives the fleet back.
 func (d *driver) Unlock() { d.mu.Unlock() }
 
-// schedule plans something; events at one time happen in the order in which they were planned. The lock is held.
-func (d *driver) schedule(at time.Duration, do func() error) {
-	i, _ := slices.BinarySearchFunc(d.pending, at, func(e event, at time.Duration) int {
-		if e.at <= at {
-			return -1
-		}
-		return 1
-	})
-	d.pending = slices.Insert(d.pending, i, event{at, do})
+// schedule has something happen at a simulated time, inside the fleet's Advance. What it returns ends the run. The lock is held.
+func (d *driver) schedule(at time.Duration, do func() error) error {
+	return d.fleet.At(at, func() { d.fail(do()) })
 }
 
 // onMove has f called with the time reached after every move, the lock held.
 func (d *driver) onMove(f func(now time.Duration) error) { d.moved = append(d.moved, f) }
 
-// advance moves the fleet to simulated time t, or to the end, doing what is due, and reports whether that was the end. The lock is
-// held.
+// advance moves the fleet to simulated time t, or to the end, and reports whether that was the end. The lock is held.
 func (d *driver) advance(t time.Duration) bool {
 	over := d.limit > 0 && t >= d.limit
 	if over {
 		t = d.limit
 	}
-	for len(d.pending) > 0 && d.pending[0].at <= t {
-		e := d.pending[0]
-		d.pending = d.pending[1:]
-		d.move(e.at)
-		d.fail(e.do())
-	}
 	d.move(t)
-	return over || d.err != nil || (d.fleet.Done() && len(d.pending) == 0)
+	return over || d.err != nil || d.fleet.Done()
 }
 
 func (d *driver) move(t time.Duration) {

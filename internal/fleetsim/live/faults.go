@@ -3,7 +3,9 @@ package live
 import (
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/nixl"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/stream"
@@ -23,10 +25,44 @@ func (r *Rig) happen(f *scenario.Fault) error {
 		kind, _, _ := f.Kind()
 		return fmt.Errorf("fault %s: %w", kind, err)
 	}
+	kind, _, _ := f.Kind()
+	a := &activeFault{Kind: kind, Fault: f, Since: r.driver.fleet.Now().String(), undo: undo}
+	if !scenario.Once(kind) {
+		r.active = append(r.active, a)
+	}
 	if f.For > 0 {
-		r.driver.schedule(r.driver.fleet.Now()+f.For, undo)
+		return r.driver.schedule(r.driver.fleet.Now()+f.For, func() error { return r.end(a) })
 	}
 	return nil
+}
+
+// activeFault is a fault in force.
+type activeFault struct {
+	Kind  string          `json:"kind"`
+	Fault *scenario.Fault `json:"-"`
+	Since string          `json:"since"` // simulated time
+	undo  func() error
+}
+
+// end ends a fault, once. The driver's lock is held.
+func (r *Rig) end(a *activeFault) error {
+	i := slices.Index(r.active, a)
+	if i < 0 {
+		return nil
+	}
+	r.active = slices.Delete(r.active, i, i+1)
+	return a.undo()
+}
+
+// EndFaults ends every fault in force, the newest first.
+func (r *Rig) EndFaults() error {
+	r.driver.Lock()
+	defer r.driver.Unlock()
+	var err error
+	for len(r.active) > 0 {
+		err = errors.Join(err, r.end(r.active[len(r.active)-1]))
+	}
+	return err
 }
 
 // nothing is the undoing of what cannot be undone.
@@ -51,7 +87,7 @@ func (r *Rig) apply(f *scenario.Fault) (undo func() error, err error) {
 		return r.applyStream(f)
 	case f.AgentDeath != nil, f.AgentStall != nil:
 		return r.applyAgent(f)
-	case f.GPU != nil, f.XID != nil:
+	case f.GPU != nil, f.XID != nil, f.ECC != nil, f.GPUCount != nil, f.DriverReload != nil:
 		return r.applyGPU(f)
 	}
 	return scenario.Apply(r.driver.fleet, f)
@@ -163,8 +199,22 @@ func (r *Rig) applyGPU(f *scenario.Fault) (func() error, error) {
 	if r.gpus == nil {
 		return nil, errors.New("the scenario has no protocols.nvml")
 	}
-	if f.XID != nil {
-		return nothing, r.gpus.state.EmitXID(f.XID.Device, f.XID.XID)
+	state := r.gpus.state
+	switch {
+	case f.XID != nil:
+		return nothing, state.EmitXID(f.XID.Device, f.XID.XID)
+	case f.ECC != nil:
+		return func() error { return state.SetHealth(f.ECC.Device, gpu.Health{}) }, state.SetHealth(f.ECC.Device, gpu.Health{
+			RemapPending: f.ECC.RemapPending,
+			ECC: []gpu.ECCErrors{{
+				Location: gpu.DeviceMemory, VolatileCorrected: f.ECC.Corrected, VolatileUncorrected: f.ECC.Uncorrected,
+				AggregateCorrected: f.ECC.Corrected, AggregateUncorrected: f.ECC.Uncorrected,
+			}},
+		})
+	case f.GPUCount != nil:
+		return func() error { return state.SetDeviceCount(r.gpus.devices()) }, state.SetDeviceCount(f.GPUCount.GPUs)
+	case f.DriverReload != nil:
+		return nothing, state.ReloadDriver()
 	}
 	return r.gpus.fault(f.GPU)
 }

@@ -3,8 +3,10 @@
 package live
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
@@ -15,8 +17,9 @@ import (
 // gpuState shows the GPUs of all workers, one after the other, to the NVML library of tests/nvmlstub.
 type gpuState struct {
 	state *gpu.State
-	first []int // device of each worker's first GPU
-	count []int // GPUs of each worker
+	lock  *os.File // taken while the state is ours
+	first []int    // device of each worker's first GPU
+	count []int    // GPUs of each worker
 	clock []float64
 	idle  []float64 // W
 }
@@ -42,10 +45,42 @@ func openGPUs(o *scenario.NVML, cfg *fleetsim.Config, now func() time.Time) (*gp
 			machine.Devices = append(machine.Devices, model)
 		}
 	}
-	if g.state, err = gpu.Create(o.State, machine); err != nil {
+	if n := g.devices(); n > gpu.MaxDevices {
+		return nil, fmt.Errorf("protocols.nvml: the library shows at most %d GPUs, the pools have %d", gpu.MaxDevices, n)
+	}
+	if g.lock, err = lockFile(o.State + ".lock"); err != nil {
 		return nil, fmt.Errorf("protocols.nvml.state: %w", err)
 	}
+	if g.state, err = gpu.Create(o.State, machine); err != nil {
+		return nil, errors.Join(fmt.Errorf("protocols.nvml.state: %w", err), g.lock.Close())
+	}
 	return g, nil
+}
+
+// close removes the state.
+func (g *gpuState) close() error {
+	return errors.Join(g.state.Close(), os.Remove(g.lock.Name()), g.lock.Close())
+}
+
+// lockFile takes a file that the kernel gives back when the process ends, however it does.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("another fleet uses it (%s): %w", path, err), f.Close())
+	}
+	return f, nil
+}
+
+// devices is the number of GPUs.
+func (g *gpuState) devices() int {
+	n := 0
+	for _, c := range g.count {
+		n += c
+	}
+	return n
 }
 
 // temperature is 35 degrees of an idle device and up to 75 of one at its limit: a stand-in, nothing in the simulation depends on it.

@@ -17,11 +17,11 @@ type Options struct {
 	Control     string  // of the control server
 	AllowRemote bool    // listen on addresses that are not loopback
 	Speed       float64 // simulated seconds per second; 0: as fast as possible
-	NoServers   bool    // do not listen at all
+	NoServers   bool    // do not listen at all: no pages, no ZeroMQ; files and spans as the scenario says
 
 	// Files, "" for none: the ledger as JSON at the end; one JSON line per request, step, transfer, and per interval of truth.
 	Ledger, Requests, Steps, Transfers, Truth string
-	TruthEvery                                time.Duration // simulated; 0: 10 s
+	TruthEvery                                time.Duration // simulated
 
 	// Endpoints is a file that is written when everything listens: the workers with their roles, as the endpoints of an llm_engine
 	// receiver in JSON; "" for none.
@@ -38,8 +38,8 @@ func (o *Options) validate() error {
 	if !(o.Speed >= 0) {
 		errs = append(errs, fmt.Errorf("speed: must be at least 0, is %g", o.Speed))
 	}
-	if o.TruthEvery < 0 {
-		errs = append(errs, fmt.Errorf("truth-every: must be at least 0s, is %s", o.TruthEvery))
+	if o.TruthEvery < 0 || (o.TruthEvery == 0 && o.Truth != "") {
+		errs = append(errs, fmt.Errorf("truth-every: must be above 0s, is %s", o.TruthEvery))
 	}
 	if !o.NoServers {
 		errs = append(errs, checkAddress("listen", o.Listen, o.AllowRemote), checkAddress("control", o.Control, o.AllowRemote))

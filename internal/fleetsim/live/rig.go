@@ -5,15 +5,14 @@ package live
 
 import (
 	"context"
-	"encoding/json"
+
 	"errors"
-	"fmt"
+
 	"net"
-	"os"
+
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
-	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 )
 
 // Rig is a running fleet with everything around it.
@@ -31,6 +30,9 @@ type Rig struct {
 	spans  *spanStreams
 
 	requests, steps, transfers, truth *lines
+
+	told   time.Duration  // of the last line of truth
+	active []*activeFault // in order of their beginning
 
 	addresses Addresses
 	closed    bool
@@ -74,14 +76,22 @@ func Start(o Options) (*Rig, error) {
 func (r *Rig) build() error {
 	o := &r.options
 	cfg := o.Scenario.Fleet
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
 	cfg.StartTime = o.Clock.Now()
 	r.skew = make([]time.Duration, cfg.Workers())
 	r.driver = &driver{clock: o.Clock, speed: o.Speed, limit: o.Scenario.Duration, start: cfg.StartTime}
 	if err := r.openFiles(); err != nil {
 		return err
 	}
-	if err := r.openStreams(&cfg); err != nil {
+	if err := r.openFilesOfProtocols(&cfg); err != nil {
 		return err
+	}
+	if !o.NoServers {
+		if err := r.openStreams(&cfg); err != nil {
+			return err
+		}
 	}
 	r.hook(&cfg)
 	fleet, err := fleetsim.New(cfg)
@@ -102,10 +112,14 @@ func (r *Rig) build() error {
 	}
 	for i := range o.Scenario.Faults {
 		f := &o.Scenario.Faults[i]
-		r.driver.schedule(f.At, func() error { return r.happen(f) })
+		if err := r.driver.schedule(f.At, func() error { return r.happen(f) }); err != nil {
+			return err
+		}
 	}
 	if r.truth.on() {
-		r.driver.schedule(r.truthEvery(), r.tellTruth)
+		if err := r.tellTruthLater(); err != nil {
+			return err
+		}
 	}
 	if o.NoServers {
 		return nil
@@ -113,17 +127,7 @@ func (r *Rig) build() error {
 	return r.listen()
 }
 
-func (r *Rig) openFiles() error {
-	o := &r.options
-	var errs [4]error
-	r.requests, errs[0] = openLines("requests", o.Requests)
-	r.steps, errs[1] = openLines("steps", o.Steps)
-	r.transfers, errs[2] = openLines("transfers", o.Transfers)
-	r.truth, errs[3] = openLines("truth", o.Truth)
-	return errors.Join(errs[:]...)
-}
-
-// openStreams starts the protocols of the scenario.
+// openStreams binds the sockets of the scenario's protocols.
 func (r *Rig) openStreams(cfg *fleetsim.Config) error {
 	p := r.options.Scenario.Protocols
 	host, _, err := net.SplitHostPort(r.options.Listen)
@@ -142,6 +146,12 @@ func (r *Rig) openStreams(cfg *fleetsim.Config) error {
 		}
 		r.addresses.ForwardPasses = r.passes.endpoints()
 	}
+	return nil
+}
+
+// openFilesOfProtocols makes what the fleet leaves behind in files, and the exporter of its spans.
+func (r *Rig) openFilesOfProtocols(cfg *fleetsim.Config) (err error) {
+	p := r.options.Scenario.Protocols
 	if p.NIXL != nil {
 		if r.agents, err = openAgents(p.NIXL, cfg, r.driver.now); err != nil {
 			return err
@@ -155,88 +165,9 @@ func (r *Rig) openStreams(cfg *fleetsim.Config) error {
 		r.addresses.NVML = p.NVML.State
 	}
 	if p.Traces != nil {
-		if r.spans, err = openSpans(p.Traces, cfg); err != nil {
-			return err
-		}
+		r.spans, err = openSpans(p.Traces, cfg)
 	}
-	return nil
-}
-
-// hook connects what happens in the fleet with those who tell of it.
-func (r *Rig) hook(cfg *fleetsim.Config) {
-	pools := workerPools(cfg)
-	if r.kv != nil {
-		cfg.OnKV = func(b fleetsim.KVBatch) { r.kv.publish(b, unix(r.wall(b.Worker, b.At))) }
-	}
-	if r.passes != nil {
-		cfg.OnPass = r.passes.publish
-	}
-	if r.steps.on() {
-		cfg.OnStep = func(s fleetsim.StepTruth) { r.steps.write(s) }
-	}
-	if r.agents != nil || r.transfers.on() {
-		cfg.OnTransfer = func(t fleetsim.TransferTruth) {
-			r.transfers.write(t)
-			if r.agents != nil {
-				r.agents.transfer(t, pools[t.Destination].Engine == fleetsim.SGLang)
-			}
-		}
-	}
-	cfg.OnRequest = func(t fleetsim.RequestTruth) {
-		r.requests.write(t)
-		if r.spans != nil {
-			r.spans.send(t, r.driver.wall(0).Add(r.skew[t.Worker]))
-		}
-	}
-	cfg.OnProcess = r.process
-	if r.options.Scenario.Protocols.Frontend != nil {
-		cfg.FrontEnd = engine.NameDynamo
-	}
-}
-
-// process follows a worker's process that ends or starts.
-func (r *Rig) process(worker int, up bool) {
-	if worker < len(r.pages) {
-		r.pages[worker].change(func(p *PageFault) { p.Down = !up })
-	}
-	if up && r.kv != nil {
-		r.kv.publishers[worker].Restart()
-	}
-	if up && r.passes != nil {
-		r.passes.publishers[worker].Restart()
-	}
-	if r.agents != nil {
-		r.driver.fail(r.agents.process(worker, up))
-	}
-}
-
-// wall is a worker's own idea of a simulated time.
-func (r *Rig) wall(worker int, at time.Duration) time.Time {
-	return r.driver.wall(at).Add(r.skew[worker])
-}
-
-func unix(t time.Time) float64 { return float64(t.UnixNano()) / 1e9 }
-
-func (r *Rig) truthEvery() time.Duration {
-	if r.options.TruthEvery == 0 {
-		return 10 * time.Second
-	}
-	return r.options.TruthEvery
-}
-
-// tellTruth writes a line of truth and plans the next one.
-func (r *Rig) tellTruth() error {
-	f := r.driver.fleet
-	line := struct {
-		Fleet   fleetsim.Truth   `json:"fleet"`
-		Workers []fleetsim.Truth `json:"workers"`
-	}{Fleet: f.Truth()}
-	for i := range f.Workers() {
-		line.Workers = append(line.Workers, f.WorkerTruth(i))
-	}
-	r.truth.write(line)
-	r.driver.schedule(f.Now()+r.truthEvery(), r.tellTruth)
-	return nil
+	return err
 }
 
 // Addresses say where the fleet can be reached.
@@ -262,50 +193,13 @@ func (r *Rig) Close() error {
 		p.set(PageFault{}) // whoever hangs is answered
 	}
 	err := r.servers.shutdown()
+	r.driver.mu.Lock()
+	r.tellTruth()
+	r.driver.mu.Unlock()
 	if r.options.Ledger != "" {
 		err = errors.Join(err, r.writeLedger())
 	}
 	return errors.Join(err, r.release())
-}
-
-func (r *Rig) writeLedger() error {
-	r.driver.mu.Lock()
-	defer r.driver.mu.Unlock()
-	b, err := json.MarshalIndent(r.driver.fleet.Ledger(), "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(r.options.Ledger, append(b, '\n'), 0o644); err != nil {
-		return fmt.Errorf("ledger: %w", err)
-	}
-	return nil
-}
-
-// writeEndpoints tells where the workers are in the form that a collector reads.
-func (r *Rig) writeEndpoints() error {
-	if r.options.Endpoints == "" {
-		return nil
-	}
-	type endpoint struct {
-		Endpoint string        `json:"endpoint"`
-		Role     fleetsim.Role `json:"role"`
-	}
-	var list []endpoint
-	for i, address := range r.addresses.Workers {
-		path := "/metrics"
-		if r.driver.fleet.Pool(i).Engine == fleetsim.TensorRTLLM {
-			path = "/prometheus/metrics"
-		}
-		list = append(list, endpoint{"http://" + address + path, r.driver.fleet.Pool(i).Role})
-	}
-	b, err := json.Marshal(list)
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(r.options.Endpoints, append(b, '\n'), 0o644); err != nil {
-		return fmt.Errorf("endpoints: %w", err)
-	}
-	return nil
 }
 
 // release gives back what build took, as far as it came.
@@ -321,7 +215,7 @@ func (r *Rig) release() error {
 		err = errors.Join(err, r.agents.close())
 	}
 	if r.gpus != nil {
-		err = errors.Join(err, r.gpus.state.Close())
+		err = errors.Join(err, r.gpus.close())
 	}
 	if r.spans != nil {
 		err = errors.Join(err, r.spans.close())

@@ -193,7 +193,9 @@ func TestFaultsGivenWhileRunning(t *testing.T) {
 		`{"agent_death": {}}`:                            "fault agent_death: the scenario has no protocols.nixl",
 		`{"xid": {"xid": 79}}`:                           "fault xid: the scenario has no protocols.nvml",
 		`{"speeed": {}}`:                                 "unknown keys: speeed",
-		`{`:                                              "yaml: ",
+		`{`:                                              "must be whole JSON",
+		`{"restart": {}}x`:                               "must be whole JSON",
+		`{"version": {"worker": 0, "version": "1.2"}}`:   `version: got "1.2"`,
 	} {
 		code, answer := post(t, control, text)
 		if want == "" {
@@ -214,6 +216,18 @@ func TestFaultsGivenWhileRunning(t *testing.T) {
 	date, err := http.ParseTime(resp.Header.Get("Date"))
 	require.NoError(t, err)
 	assert.Equal(t, time.Unix(1_800_000_008, 0).UTC(), date)
+	active := body(t, control+"/faults")
+	assert.Contains(t, active, `"kind": "label_churn"`)
+	assert.Contains(t, active, `"clock_skew"`)
+	r2, err := http.NewRequestWithContext(t.Context(), http.MethodDelete, "http://"+control+"/faults", nil)
+	require.NoError(t, err)
+	resp, err = http.DefaultClient.Do(r2)
+	require.NoError(t, err)
+	resp.Body.Close()
+	assert.Equal(t, http.StatusNoContent, resp.StatusCode)
+	assert.Contains(t, body(t, control+"/faults"), `"active": []`)
+	assert.NotContains(t, body(t, r.Addresses().Workers[1]+"/metrics"), "replica_uid=")
+	r.Do(func(f *fleetsim.Fleet) { assert.Equal(t, 1.0, f.Speed(1)) })
 	code, _ := post(t, control, strings.Repeat("x", maxFaultBytes+1))
 	assert.Equal(t, http.StatusRequestEntityTooLarge, code)
 }
@@ -238,6 +252,25 @@ func TestStartRefusesWhatCannotBe(t *testing.T) {
 		_, err := Start(o)
 		assert.ErrorContains(t, err, want)
 	}
+}
+
+// A run ends with its workload, whatever is planned beyond, and says the truth of its last moment.
+func TestTheLastTruthEndsTheFile(t *testing.T) {
+	dir := t.TempDir()
+	trace := filepath.Join(dir, "t.csv")
+	require.NoError(t, os.WriteFile(trace, []byte("TIMESTAMP,ContextTokens,GeneratedTokens\n2023-11-16 18:15:46,374,44\n2023-11-16 18:15:59,374,44\n"), 0o600))
+	o := DefaultOptions(load(t, "workload: {trace: {path: "+trace+"}}\nprotocols: {kv_events: {}, forward_passes: {}}\nfaults: [{at: 1h, counter_reset: {}}]"))
+	o.Speed, o.NoServers, o.Truth = 0, true, filepath.Join(dir, "truth")
+	r, err := Start(o)
+	require.NoError(t, err)
+	assert.Empty(t, r.Addresses().KVEvents, "nothing listens")
+	require.NoError(t, r.Run(context.Background()))
+	require.NoError(t, r.Close())
+	b, err := os.ReadFile(o.Truth)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+	assert.Len(t, lines, 2)
+	assert.Contains(t, lines[1], `"finished_requests":2`)
 }
 
 func TestRunEndsWithTheScenario(t *testing.T) {

@@ -25,7 +25,7 @@ func BenchmarkSplitDemandMixed(b *testing.B) {
 		n, p := 1+i&127, 1+i&2047
 		w := onePrompt(float64(p))
 		w.DecodeSequences, w.DecodeContext = n, float64(n*(700+i&1023))
-		s := m.SplitDemand(w, 1.01)
+		s := m.split(w, 1.01)
 		sum += s.Prefill.Joules
 	}
 	sink = sum

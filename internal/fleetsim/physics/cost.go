@@ -22,6 +22,7 @@ type Cost struct {
 	messageRow   float64  // bytes each GPU sends per token for all-reduces
 	attnFLOPs    float64  // per layer and GPU, FLOP per token^2 of context
 	attnRate     table    // FLOP/s against FLOP of a layer
+	attnSeconds  float64  // s per FLOP of prefill attention at its best
 	attnPeak     float64  // 16-bit peak of one GPU, FLOP/s: attention is not quantised
 	kvLayerByte  float64  // KV bytes per token, layer and GPU
 	attnDecode   table    // s against B of a layer
@@ -53,6 +54,7 @@ func newCost(d Deployment, gpu GPU, model Model, stack Stack, peak float64) (*Co
 	m.trafficRow = m.layers * (model.elementwiseBytes(m.tp) + k.gemm.ActivationPasses*model.gemmActivationBytes(m.tp))
 	m.rows = newRowTable(k, m, model, d.Precision)
 	m.attnRate = newTable(k.attentionRate.at, k.attentionRate.first(), k.attentionRate.last(), false)
+	m.attnSeconds = 1 / (k.attentionRate.highest() * stack.KernelEfficiency)
 	m.attnDecode = newTable(k.decodeAttention.timeAt, k.decodeAttention.first(), k.decodeAttention.last(), true)
 	return m, nil
 }

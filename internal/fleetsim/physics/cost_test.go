@@ -93,18 +93,18 @@ func TestShapleySharesAddUp(t *testing.T) {
 				continue
 			}
 			const noise = 1.03
-			s := m.Split(w, clean, clean*noise)
-			if math.Abs(s.Prefill+s.Decode-clean*noise) > 1e-12 {
-				t.Errorf("p=%g n=%d: shares add up to %g of %g", p, n, s.Prefill+s.Decode, clean*noise)
+			s := m.split(w, noise)
+			if math.Abs(s.Prefill.Seconds+s.Decode.Seconds-clean*noise) > 1e-12 {
+				t.Errorf("p=%g n=%d: shares add up to %g of %g", p, n, s.Prefill.Seconds+s.Decode.Seconds, clean*noise)
 			}
-			if s.Low > s.Prefill+1e-12 || s.Prefill > s.High+1e-12 || s.Prefill < 0 || s.Decode < 0 {
+			if s.Low.Seconds > s.Prefill.Seconds+1e-12 || s.Prefill.Seconds > s.High.Seconds+1e-12 || s.Prefill.Seconds < 0 || s.Decode.Seconds < 0 {
 				t.Errorf("p=%g n=%d: %+v", p, n, s)
 			}
 			// phi_P from its definition.
 			if p > 0 && n > 0 {
 				want := (m.Seconds(w.PrefillOnly()) + clean - m.Seconds(w.DecodeOnly())) / 2 * noise
-				if math.Abs(s.Prefill-want) > 1e-12 {
-					t.Errorf("p=%g n=%d: phi_P %g, want %g", p, n, s.Prefill, want)
+				if math.Abs(s.Prefill.Seconds-want) > 1e-12 {
+					t.Errorf("p=%g n=%d: phi_P %g, want %g", p, n, s.Prefill.Seconds, want)
 				}
 			}
 		}

@@ -79,7 +79,7 @@ func TestSplitDemandAddsUp(t *testing.T) {
 	m := costOf(t, "h200", "llama-3-70b", "vllm", bf16, 4)
 	w := onePrompt(900)
 	w.DecodeSequences, w.DecodeContext, w.Adapters = 40, 40*1200, 3
-	s := m.SplitDemand(w, 1.04)
+	s := m.split(w, 1.04)
 	clean := m.Demand(w)
 	if math.Abs(s.Step.Seconds/clean.Seconds-1.04) > 1e-12 || math.Abs(s.Step.Joules/clean.Joules-1.04) > 1e-12 || s.Step.Tensor != clean.Tensor {
 		t.Errorf("noise: %+v of %+v", s.Step, clean)
@@ -179,6 +179,32 @@ func TestSpeculationAndAdaptersCost(t *testing.T) {
 	}
 	if got := plain.DecodeOnly(); got != plain {
 		t.Errorf("decode-only part of %+v is %+v", plain, got)
+	}
+}
+
+// Every row that verifies a proposal attends to the whole context, which is read once.
+func TestVerifiedRowsAttendToTheContext(t *testing.T) {
+	m := costOf(t, "h200", "llama-3-8b", "vllm", bf16, 1)
+	n := 16.0
+	attention := func(rows int, context float64) (flops, bytes, tensor, seconds float64) {
+		w, none := decodes(16, context), decodes(16, 0)
+		w.DecodeTokens, none.DecodeTokens = 16*rows, 16*rows
+		a, b := m.Demand(w), m.Demand(none)
+		return a.FLOPs - b.FLOPs, a.DRAMBytes - b.DRAMBytes, a.Tensor - b.Tensor, a.Seconds - b.Seconds
+	}
+	// 4 FLOP per layer, head, dimension, row and token; 2 values of 2 bytes per layer, KV head, dimension and token.
+	for _, rows := range []int{1, 4} {
+		flops, bytes, tensor, _ := attention(rows, 8000)
+		want := 4 * 32 * 32 * 128 * n * 8000 * float64(rows)
+		if math.Abs(flops/want-1) > 1e-9 || math.Abs(tensor*989e12/want-1) > 1e-6 || math.Abs(bytes/(2*2*32*8*128*n*8000)-1) > 1e-9 {
+			t.Errorf("%d rows: %g FLOP, want %g; %g tensor seconds; %g B", rows, flops, want, tensor, bytes)
+		}
+	}
+	_, _, _, one := attention(1, 8000)
+	_, _, _, four := attention(4, 8000)
+	_, _, _, hundred := attention(100, 8000)
+	if math.Abs(four/one-1) > 1e-9 || hundred < 1.5*one {
+		t.Errorf("attention of 1 row takes %g s, of 4 %g s, of 100 %g s", one, four, hundred)
 	}
 }
 

@@ -31,7 +31,6 @@ type GPU struct {
 	ActiveWatts       float64 `yaml:"active_watts"` // on top of idle during a step: full clocks
 	TensorWatts       float64 `yaml:"tensor_watts"` // on top of that at the rate of the best GEMMs and full clock
 	DRAMWatts         float64 `yaml:"dram_watts"`   // on top of that at full bandwidth
-	BaseClock         float64 `yaml:"base_clock_hz"`
 	BoostClock        float64 `yaml:"boost_clock_hz"`
 	LowestClock       float64 `yaml:"lowest_clock_hz"`
 

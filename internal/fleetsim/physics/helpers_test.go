@@ -15,3 +15,8 @@ func figures() (*Figures, error) {
 	var f Figures
 	return &f, yaml.Unmarshal(b, &f)
 }
+
+// split divides a step of the given noise at full speed.
+func (m *Cost) split(w Work, noise float64) DemandShares {
+	return m.Divide(m.Demand(w), w, Pace{Noise: noise, Speed: 1})
+}

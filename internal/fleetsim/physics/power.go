@@ -2,15 +2,14 @@ package physics
 
 import "math"
 
-// throttleRounds bounds the search for the clock.
-const throttleRounds = 12
-
-// power is the power model of one GPU in W:
+// power is the power model of one GPU in W. During a step
 //
-//	P = idle + active + tensor x (work of the tensor pipes over what they do at their best) x clock^2 + dram x DRAM
+//	P = idle + active + tensor x (tensor activity / that of the best kernels) x clock^2 + dram x (memory activity), at most the limit
 //
-// during a step, active being what full clocks cost whether kernels run or not. At the limit the clock falls: energy per operation in proportion (voltage follows the clock), clock-bound time
-// against it, memory not at all.
+// with activities as shares of the step and the clock relative to the full one; active is what full clocks cost whether kernels run
+// or not. At the limit the clock falls: energy per operation falls in proportion, as voltage follows the clock, clock-bound time grows
+// against it, memory takes what it took. Where even the lowest clock needs more than the limit, the GPU pauses and draws idle power
+// meanwhile, as a power brake does, until the mean is the limit.
 type power struct {
 	idle, active, tensor, dram float64
 	limit                      float64
@@ -32,33 +31,69 @@ func newPower(d Deployment, gpu GPU, bestFLOPS float64) power {
 // IdlePower is what the group draws between steps, W.
 func (m *Cost) IdlePower() float64 { return m.tp * m.power.idle }
 
-// joules is the energy of one GPU over a step.
-func (p *power) joules(s *step, dram, seconds, slowdown float64) float64 {
-	return (p.idle+p.active)*seconds + p.tensor*s.tensor/(p.plateau*slowdown) + p.dram*dram
+// joules is the energy of one GPU over a step without pauses, with clock-bound time slowdown times that at the full clock.
+func (p *power) joules(t *timing, dram, slowdown float64) float64 {
+	return (p.idle+p.active)*t.length + p.tensor*t.tensor/(p.plateau*slowdown*slowdown) + p.dram*dram
 }
 
-// throttle is how much longer clock-bound work takes at the power limit, 1 below it. With the length of the step linear in the
-// slowdown x, the balance of energy limit x T(x) = joules(x) is a quadratic; a few rounds with the slope of the last one settle it, from
-// both sides in turn since the length is convex in x.
+// settle finds the clock of a step; joules are those of one GPU.
+func (p *power) settle(s *step, dram float64) (t timing, slowdown, joules float64) {
+	t, slowdown = s.at(1), 1
+	joules = p.joules(&t, dram, 1)
+	if joules <= p.limit*t.length {
+		return t, slowdown, joules
+	}
+	slowdown = p.throttle(s, dram)
+	t = s.at(slowdown)
+	joules = p.joules(&t, dram, slowdown)
+	if over := joules - p.limit*t.length; over > 0 {
+		t.length += over / (p.limit - p.idle)
+		joules = p.limit * t.length
+	}
+	return t, slowdown, joules
+}
+
+// The search for the clock ends when energy and limit agree to this relative accuracy, or after so many rounds: settle makes up for
+// the rest.
+const (
+	throttleAccuracy = 1e-12
+	throttleRounds   = 60
+)
+
+// throttle is how much longer clock-bound work takes where the power is at its limit, or the most it can if it is above even then. The
+// energy in excess of the limit falls all the way as the clock falls; the root is found by false position, halving the
+// value of an end that stays (Illinois).
 func (p *power) throttle(s *step, dram float64) float64 {
-	t1 := s.length(1)
-	if p.joules(s, dram, t1, 1) <= p.limit*t1 {
-		return 1
+	excess := func(x float64) (over, scale float64) {
+		t := s.at(x)
+		return p.joules(&t, dram, x) - p.limit*t.length, p.limit * t.length
 	}
-	spare := p.limit - p.idle - p.active
-	x := 1.25
+	lo, hi := 1.0, p.slowest
+	above, _ := excess(lo)
+	below, _ := excess(hi)
+	if below >= 0 {
+		return hi
+	}
+	side := 0
 	for range throttleRounds {
-		slope := (s.length(x) - t1) / (x - 1)
-		// a x^2 + b x - c = 0
-		a, b, c := spare*slope, spare*(t1-slope)-p.dram*dram, p.tensor*s.tensor/p.plateau
-		next := 2 * c / (b + math.Sqrt(b*b+4*a*c))
-		if !(next > 1 && next < p.slowest) {
-			next = p.slowest
+		x := (hi*above - lo*below) / (above - below)
+		over, scale := excess(x)
+		switch {
+		case math.Abs(over) <= throttleAccuracy*scale:
+			return x
+		case over > 0:
+			lo, above = x, over
+			if side > 0 {
+				below /= 2
+			}
+			side = 1
+		default:
+			hi, below = x, over
+			if side < 0 {
+				above /= 2
+			}
+			side = -1
 		}
-		if math.Abs(next-x) < 1e-3*x {
-			return next
-		}
-		x = next
 	}
-	return x
+	return hi
 }

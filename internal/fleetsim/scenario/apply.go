@@ -16,12 +16,12 @@ func Apply(f *fleetsim.Fleet, x *Fault) (undo func() error, err error) {
 	nothing := func() error { return nil }
 	switch {
 	case x.Restart != nil:
-		return nothing, each(f, x.Restart.Worker, func(w int) error { return f.RestartWorker(w, x.Restart.Downtime) })
+		return nothing, each(f, x.Restart.Worker, func(w int) error { return restart(f, w, x.Restart.Downtime) })
 	case x.CounterReset != nil:
 		return nothing, each(f, x.CounterReset.Worker, f.ResetCounters)
 	case x.Version != nil:
 		return nothing, each(f, x.Version.Worker, func(w int) error {
-			return errors.Join(f.SetVersion(w, x.Version.Version), f.RestartWorker(w, x.Version.Downtime))
+			return errors.Join(f.SetVersion(w, x.Version.Version), restart(f, w, x.Version.Downtime))
 		})
 	case x.Speed != nil:
 		return forEach(f, x.Speed.Worker, func(w int) (func() error, error) {
@@ -30,23 +30,14 @@ func Apply(f *fleetsim.Fleet, x *Fault) (undo func() error, err error) {
 		})
 	case x.HashSeed != nil:
 		return nothing, each(f, x.HashSeed.Worker, func(w int) error {
-			return errors.Join(f.SetHashSeed(w, x.HashSeed.Seed), f.RestartWorker(w, x.HashSeed.Downtime))
+			return errors.Join(f.SetHashSeed(w, x.HashSeed.Seed), restart(f, w, x.HashSeed.Downtime))
 		})
 	case x.Load != nil:
 		return func() error { return f.SetLoad(1) }, f.SetLoad(x.Load.Factor)
 	case x.Hiccups != nil:
-		return changeLinks(f, func(l *fleetsim.Link) { l.Hiccups = *x.Hiccups })
+		return changeLinks(f, x.link, func(l *fleetsim.Link, old fleetsim.Link) { l.Hiccups = old.Hiccups })
 	case x.TCPFallback != nil:
-		return changeLinks(f, func(l *fleetsim.Link) {
-			old := l.Fallback
-			l.Fallback = *x.TCPFallback
-			if l.Fallback.Bandwidth == 0 {
-				l.Fallback.Bandwidth = old.Bandwidth
-			}
-			if l.Fallback.Latency == 0 {
-				l.Fallback.Latency = old.Latency
-			}
-		})
+		return changeLinks(f, x.link, func(l *fleetsim.Link, old fleetsim.Link) { l.Fallback = old.Fallback })
 	}
 	return nil, ErrNotOfFleet
 }
@@ -56,11 +47,12 @@ func each(f *fleetsim.Fleet, worker *int, do func(int) error) error {
 	if worker != nil {
 		return do(*worker)
 	}
-	var err error
 	for w := range f.Workers() {
-		err = errors.Join(err, do(w))
+		if err := do(w); err != nil {
+			return err
+		}
 	}
-	return err
+	return nil
 }
 
 // forEach is each for what can be undone.
@@ -80,13 +72,42 @@ func forEach(f *fleetsim.Fleet, worker *int, do func(int) (func() error, error))
 	}, err
 }
 
-// changeLinks changes the links of all workers.
-func changeLinks(f *fleetsim.Fleet, change func(*fleetsim.Link)) (func() error, error) {
+// restart restarts a worker; one that is down already comes back as it would have.
+func restart(f *fleetsim.Fleet, worker int, downtime time.Duration) error {
+	if !f.Up(worker) {
+		return nil
+	}
+	return f.RestartWorker(worker, downtime)
+}
+
+// link is what a network fault makes of a link.
+func (x *Fault) link(l *fleetsim.Link) {
+	switch {
+	case x.Hiccups != nil:
+		l.Hiccups = *x.Hiccups
+	case x.TCPFallback != nil:
+		old := l.Fallback
+		l.Fallback = *x.TCPFallback
+		if l.Fallback.Bandwidth == 0 {
+			l.Fallback.Bandwidth = old.Bandwidth
+		}
+		if l.Fallback.Latency == 0 {
+			l.Fallback.Latency = old.Latency
+		}
+	}
+}
+
+// changeLinks changes the links of all workers; undo puts the part back that was changed, and nothing that others have changed since.
+func changeLinks(f *fleetsim.Fleet, change func(*fleetsim.Link), undo func(l *fleetsim.Link, old fleetsim.Link)) (func() error, error) {
 	return forEach(f, nil, func(w int) (func() error, error) {
 		old := f.Link(w)
 		l := old
 		change(&l)
-		return func() error { return f.SetLink(old, w) }, f.SetLink(l, w)
+		return func() error {
+			now := f.Link(w)
+			undo(&now, old)
+			return f.SetLink(now, w)
+		}, f.SetLink(l, w)
 	})
 }
 
@@ -119,7 +140,7 @@ func report(failed func(error), err error) {
 }
 
 // Run simulates a scenario from its beginning to its end, or to limit if that comes first or the scenario has no end, and returns the
-// fleet, which the caller closes.
+// fleet, which the caller closes. Faults of pages, streams, agents and GPUs concern readers only and do not happen here.
 func (s *Scenario) Run(limit time.Duration) (*fleetsim.Fleet, error) {
 	f, err := fleetsim.New(s.Fleet)
 	if err != nil {

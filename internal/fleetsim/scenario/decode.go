@@ -1,9 +1,11 @@
 package scenario
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"strconv"
 	"strings"
@@ -15,12 +17,20 @@ import (
 
 // parseTree reads YAML text into plain maps, lists and scalars.
 func parseTree(text []byte) (map[string]any, error) {
-	var tree map[string]any
-	if err := yaml.Unmarshal(text, &tree); err != nil {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var root any
+	if err := decoder.Decode(&root); err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
 	}
-	if tree == nil {
-		return nil, errors.New("the file is empty")
+	if root == nil {
+		return nil, errors.New("there is nothing in it")
+	}
+	tree, ok := root.(map[string]any)
+	if !ok {
+		return nil, fmt.Errorf("must be a map of keys, is %s", compact(root))
+	}
+	if err := decoder.Decode(&root); !errors.Is(err, io.EOF) {
+		return nil, errors.New("must be one document, there is more behind it")
 	}
 	return tree, nil
 }
@@ -33,7 +43,7 @@ func decodeTree(tree map[string]any, target any) error {
 		SquashTagOption: "inline",
 		ErrorUnused:     true,
 		DecodeHook: mapstructure.ComposeDecodeHookFunc(
-			onlyTextIsDuration,
+			onlyTextIsDuration, onlyWholeIsWhole,
 			mapstructure.StringToTimeDurationHookFunc(),
 			mapstructure.TextUnmarshallerHookFunc(),
 		),
@@ -41,9 +51,7 @@ func decodeTree(tree map[string]any, target any) error {
 	if err != nil {
 		return err
 	}
-	// The decoder calls the whole file by the name of the type it fills.
-	root := reflect.TypeOf(target).Elem().String()
-	return explain(tree, root, decoder.Decode(tree))
+	return explain(tree, reflect.TypeOf(target).Elem(), decoder.Decode(tree))
 }
 
 // onlyTextIsDuration refuses bare numbers, which would be nanoseconds.
@@ -54,16 +62,30 @@ func onlyTextIsDuration(from, to reflect.Type, data any) (any, error) {
 	return data, nil
 }
 
+// onlyWholeIsWhole refuses numbers with a fraction, and those too large to be whole, where whole ones are asked for.
+func onlyWholeIsWhole(from, to reflect.Type, data any) (any, error) {
+	if from.Kind() == reflect.Float64 && to.Kind() >= reflect.Int && to.Kind() <= reflect.Uintptr && to != reflect.TypeFor[time.Duration]() {
+		return nil, errWhole
+	}
+	return data, nil
+}
+
+var errWhole = errors.New("must be a whole number")
+
 var errDuration = errors.New("must be a duration such as 500ms")
 
 // explain turns the decoder's errors into one line each, with the value found there.
-func explain(tree map[string]any, root string, err error) error {
+func explain(tree map[string]any, target reflect.Type, err error) error {
 	if err == nil {
 		return nil
 	}
+	root := target.String() // what the decoder calls the whole
 	var list []error
 	walkErrors(err, func(e *mapstructure.DecodeError) {
 		why := reason(e.Unwrap())
+		if strings.HasPrefix(why, unknownKeys) {
+			why += knownKeys(target, strings.TrimPrefix(e.Name(), root))
+		}
 		if value, ok := at(tree, e.Name()); ok && !strings.HasPrefix(why, unknownKeys) {
 			why += fmt.Sprintf(", is %s", compact(value))
 		}
@@ -93,6 +115,47 @@ func walkErrors(err error, found func(*mapstructure.DecodeError)) {
 	}
 }
 
+// knownKeys lists what may stand at a path of the target.
+func knownKeys(t reflect.Type, path string) string {
+	for _, step := range split(path) {
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			return ""
+		}
+		for i := range t.NumField() {
+			if key, _, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ","); key == step {
+				t = t.Field(i).Type
+				break
+			}
+		}
+	}
+	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+		t = t.Elem()
+	}
+	if keys := keysOf(t); len(keys) > 0 {
+		return "; known: " + strings.Join(keys, ", ")
+	}
+	return ""
+}
+
+// keysOf lists the keys of a struct, those of inlined ones among them.
+func keysOf(t reflect.Type) (keys []string) {
+	if t.Kind() != reflect.Struct {
+		return nil
+	}
+	for i := range t.NumField() {
+		key, option, _ := strings.Cut(t.Field(i).Tag.Get("yaml"), ",")
+		if option == "inline" {
+			keys = append(keys, keysOf(t.Field(i).Type)...)
+		} else if key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
 const unknownKeys = "unknown keys: "
 
 // reason words the cause of one decode error, without the value.
@@ -100,6 +163,8 @@ func reason(err error) string {
 	var parse *mapstructure.ParseError
 	var kind *mapstructure.UnconvertibleTypeError
 	switch {
+	case errors.Is(err, errWhole):
+		return errWhole.Error()
 	case errors.Is(err, errDuration) || strings.HasPrefix(err.Error(), "time: "):
 		return errDuration.Error()
 	case errors.As(err, &parse):
@@ -179,6 +244,9 @@ func set(tree map[string]any, path, text string) error {
 	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
 		return fmt.Errorf("%s: %w in %q", path, err, text)
 	}
+	if value == nil {
+		return fmt.Errorf("%s: must have a value", path)
+	}
 	return put(tree, path, value)
 }
 
@@ -199,6 +267,9 @@ func putAt(node any, steps []string, path string, value any) (any, error) {
 	}
 	switch n := node.(type) {
 	case nil:
+		if steps[0] == "0" {
+			return putAt([]any{nil}, steps, path, value)
+		}
 		return putAt(map[string]any{}, steps, path, value)
 	case map[string]any:
 		child, err := putAt(n[steps[0]], steps[1:], path, value)

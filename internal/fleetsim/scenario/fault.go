@@ -1,6 +1,8 @@
 package scenario
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -47,6 +49,10 @@ type Fault struct {
 	AgentStall *Worker `yaml:"agent_stall"` // nothing is flushed
 	GPU        *GPU    `yaml:"gpu"`
 	XID        *XID    `yaml:"xid"`
+
+	ECC          *ECC          `yaml:"ecc"`           // memory errors that a GPU counts from then on
+	GPUCount     *GPUCount     `yaml:"gpu_count"`     // GPUs pulled, or put back
+	DriverReload *DriverReload `yaml:"driver_reload"` // old handles end
 }
 
 // Worker names one worker, or all.
@@ -124,6 +130,22 @@ type XID struct {
 	XID    uint64 `yaml:"xid"`
 }
 
+// ECC is what a GPU says of its memory.
+type ECC struct {
+	Device       int    `yaml:"device"`
+	Corrected    uint64 `yaml:"corrected"`
+	Uncorrected  uint64 `yaml:"uncorrected"`
+	RemapPending bool   `yaml:"remap_pending"` // a row waits for a reset to be remapped
+}
+
+// GPUCount is how many GPUs there are, the first ones.
+type GPUCount struct {
+	GPUs int `yaml:"gpus"`
+}
+
+// DriverReload has no settings.
+type DriverReload struct{}
+
 // Kind is the key of the one kind that is set, and its value.
 func (f *Fault) Kind() (string, any, error) {
 	var names []string
@@ -153,10 +175,22 @@ func FaultKinds() []string {
 	return names
 }
 
-// once tells the kinds that happen at a moment and cannot last.
-func once(kind string) bool {
+// FaultKeys lists the kinds with the keys of their values.
+func FaultKeys() map[string][]string {
+	kinds := map[string][]string{}
+	t := reflect.TypeFor[Fault]()
+	for i := range t.NumField() {
+		if f := t.Field(i); f.Type.Kind() == reflect.Pointer {
+			kinds[f.Tag.Get("yaml")] = append([]string{}, keysOf(f.Type.Elem())...)
+		}
+	}
+	return kinds
+}
+
+// Once tells the kinds that happen at a moment and cannot last.
+func Once(kind string) bool {
 	switch kind {
-	case "restart", "counter_reset", "version", "hash_seed", "event_drop", "event_garbage", "event_duplicate", "agent_death", "xid":
+	case "restart", "counter_reset", "version", "hash_seed", "event_drop", "event_garbage", "event_duplicate", "agent_death", "xid", "driver_reload":
 		return true
 	}
 	return false
@@ -175,36 +209,39 @@ func (f *Fault) Validate(workers int) error {
 	if f.For < 0 {
 		errs = append(errs, fmt.Errorf("for: must be at least 0s, is %s", f.For))
 	}
-	if f.For > 0 && once(kind) {
+	if f.For > 0 && Once(kind) {
 		errs = append(errs, fmt.Errorf("for: must not be set, %s happens once; is %s", kind, f.For))
+	}
+	if err := needs(value); err != nil {
+		errs = append(errs, fmt.Errorf("%s%w", kind, err))
 	}
 	v := reflect.ValueOf(value).Elem()
 	for i := range v.NumField() {
 		key := v.Type().Field(i).Tag.Get("yaml")
-		if err := checkValue(key, v.Field(i).Interface(), workers); err != nil {
+		if err := checkValue(key, v.Field(i).Interface(), workers, kind == "clock_skew"); err != nil {
 			errs = append(errs, fmt.Errorf("%s.%w", kind, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// checkValue holds a value to the bounds of its key.
-func checkValue(key string, value any, workers int) error {
+// checkValue holds a value to the bounds of its key; negative allows durations below 0.
+func checkValue(key string, value any, workers int, negative bool) error {
 	switch x := value.(type) {
 	case *int:
 		if key == "worker" && x != nil && (*x < 0 || *x >= workers) {
 			return fmt.Errorf("worker: must be from 0 to %d, is %d", workers-1, *x)
 		}
 	case time.Duration:
-		if x < 0 && key != "delay" {
+		if x < 0 && !negative {
 			return fmt.Errorf("%s: must be at least 0s, is %s", key, x)
 		}
 	case float64:
 		switch {
 		case key == "factor" && !(x > 0 && x <= 1000):
 			return fmt.Errorf("factor: must be above 0 and at most 1000, is %g", x)
-		case key == "share" && !(x >= 0 && x <= 1):
-			return fmt.Errorf("share: must be from 0 to 1, is %g", x)
+		case key == "share" && !(x > 0 && x <= 1):
+			return fmt.Errorf("share: must be above 0 and at most 1, is %g", x)
 		}
 	case int:
 		switch {
@@ -219,8 +256,56 @@ func checkValue(key string, value any, workers int) error {
 	return nil
 }
 
+// needs tells of a kind without what it takes to do anything.
+func needs(value any) error {
+	switch x := value.(type) {
+	case *Delay:
+		if x.Delay == 0 {
+			return errors.New(".delay: must be set")
+		}
+	case *Version:
+		if x.Version == "" {
+			return errors.New(".version: must be set")
+		}
+	case *XID:
+		if x.XID == 0 {
+			return errors.New(".xid: must be set")
+		}
+	case *GPU:
+		if x.Result == "" && x.Delay == 0 && !x.Hang {
+			return errors.New(": must have a result, a delay or hang")
+		}
+	case *fleetsim.Hiccups:
+		if x.Stall == 0 || (x.Chance == 0 && x.PerSecond == 0) {
+			return errors.New(": must have a stall, and a chance or per_second")
+		}
+	case *fleetsim.Fallback:
+		if x.Pairs == 0 && x.Transfers == 0 {
+			return errors.New(": must have a share of pairs or of transfers")
+		}
+	}
+	return nil
+}
+
+// target is the worker, or the device, that the value of a kind names; nil is all.
+func target(value any) *int {
+	v := reflect.ValueOf(value).Elem()
+	if f := v.FieldByName("Worker"); f.IsValid() {
+		return f.Interface().(*int)
+	}
+	if f := v.FieldByName("Device"); f.IsValid() {
+		device := int(f.Int())
+		return &device
+	}
+	return nil
+}
+
 // ParseFault reads a fault given while running, in the form of an entry of the file as JSON or YAML.
 func ParseFault(text []byte, workers int) (Fault, error) {
+	// JSON is YAML, but YAML takes some that is not JSON.
+	if start := bytes.TrimSpace(text); len(start) > 0 && start[0] == '{' && !json.Valid(text) {
+		return Fault{}, errors.New("must be whole JSON")
+	}
 	tree, err := parseTree(text)
 	if err != nil {
 		return Fault{}, err

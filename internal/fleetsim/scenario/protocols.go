@@ -68,7 +68,7 @@ func (p *Protocols) validate() error {
 		fill(&k.Hashes, "native")
 		errs = append(errs,
 			port("protocols.kv_events.port", k.Port, 0), port("protocols.kv_events.replay_port", k.ReplayPort, -1),
-			oneOf("protocols.kv_events.form", k.Form, "map", "array", "map_batch"),
+			atLeast("protocols.kv_events.buffer", k.Buffer, 0), oneOf("protocols.kv_events.form", k.Form, "map", "array", "map_batch"),
 			oneOf("protocols.kv_events.hashes", k.Hashes, "native", "unsigned", "signed", "bytes"))
 	}
 	if f := p.ForwardPasses; f != nil {
@@ -81,7 +81,8 @@ func (p *Protocols) validate() error {
 		if n.Layout == 0 {
 			n.Layout = 4
 		}
-		errs = append(errs, needed("protocols.nixl.dir", n.Dir), oneOf("protocols.nixl.exporter", n.Exporter, "buffer", "prometheus_mp"))
+		errs = append(errs, needed("protocols.nixl.dir", n.Dir), atLeast("protocols.nixl.capacity", n.Capacity, 0),
+			oneOf("protocols.nixl.exporter", n.Exporter, "buffer", "prometheus_mp"))
 		if n.Layout < 1 || n.Layout > 5 {
 			errs = append(errs, fmt.Errorf("protocols.nixl.layout: must be from 1 to 5, is %d", n.Layout))
 		}
@@ -109,6 +110,13 @@ func fill(value *string, missing string) {
 func port(key string, value, lowest int) error {
 	if value < lowest || value > 65535 {
 		return fmt.Errorf("%s: must be from %d to 65535, is %d", key, lowest, value)
+	}
+	return nil
+}
+
+func atLeast(key string, value, bound int) error {
+	if value < bound {
+		return fmt.Errorf("%s: must be at least %d, is %d", key, bound, value)
 	}
 	return nil
 }

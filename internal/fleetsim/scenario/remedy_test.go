@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -84,30 +85,43 @@ func TestHiccupsCascade(t *testing.T) {
 	worse := func(name string) float64 {
 		_, with := simulate(t, name, Options{})
 		_, without := simulate(t, name, Options{Overrides: []Override{{"faults", "[]"}}})
+		if name == "hiccup-cascade" {
+			assert.Positive(t, with.Truth().Transfers.Retries)
+			assert.Zero(t, without.Truth().Transfers.Retries)
+		}
+		t.Logf("%s: p99 TTFT %.3f s, without stalls %.3f s", name, with.Truth().TTFT.P99, without.Truth().TTFT.P99)
 		return with.Truth().TTFT.P99 - without.Truth().TTFT.P99
 	}
 	assert.GreaterOrEqual(t, worse("hiccup-cascade"), 0.200)
 	assert.LessOrEqual(t, worse("hiccup-fifo"), 0.060)
 }
 
-// The names of the which-side scenarios are their truth: a tenth more capacity of the named phase alone gains more goodput than a tenth
-// of the other, and where the scenario is balanced neither gains much more than the other (A18).
+// The names of the scenarios are the truth of which side limits: a tenth more capacity of the named phase alone gains more goodput than a
+// tenth of the other, and where the scenario is balanced neither gains much more than the other (A18).
 func TestWhichSideIsTheTruth(t *testing.T) {
-	gains := func(name string) (prefill, decode float64) {
+	const prefill, decode, balanced = 1, -1, 0
+	for name, c := range map[string]struct{ prefillPool, decodePool, side int }{
+		"which-side-prefill":  {0, 0, prefill},
+		"which-side-decode":   {0, 0, decode},
+		"which-side-balanced": {0, 0, balanced},
+		"pd-prefill-bound":    {0, 1, prefill},
+		"pd-decode-bound":     {0, 1, decode},
+		"pd-balanced":         {0, 1, balanced},
+	} {
 		goodput := func(o ...Override) float64 {
 			_, f := simulate(t, name, Options{Overrides: o})
 			return float64(f.Truth().Goodput.Both)
 		}
 		base := goodput()
-		return goodput(Override{"pools[0].phase_speed", "{prefill: 1.1}"})/base - 1, goodput(Override{"pools[0].phase_speed", "{decode: 1.1}"})/base - 1
-	}
-	for name, check := range map[string]func(prefill, decode float64) bool{
-		"which-side-prefill":  func(p, d float64) bool { return p > d+0.03 },
-		"which-side-decode":   func(p, d float64) bool { return d > p+0.03 },
-		"which-side-balanced": func(p, d float64) bool { return p < d+0.03 && d < p+0.03 },
-	} {
-		p, d := gains(name)
+		p := goodput(Override{fmt.Sprintf("pools[%d].phase_speed", c.prefillPool), "{prefill: 1.1}"})/base - 1
+		d := goodput(Override{fmt.Sprintf("pools[%d].phase_speed", c.decodePool), "{decode: 1.1}"})/base - 1
 		t.Logf("%s: prefill +10 %% gains %.1f %%, decode +10 %% gains %.1f %%", name, p*100, d*100)
-		assert.True(t, check(p, d), name)
+		side := balanced
+		if p > d+0.03 {
+			side = prefill
+		} else if d > p+0.03 {
+			side = decode
+		}
+		assert.Equal(t, c.side, side, name)
 	}
 }

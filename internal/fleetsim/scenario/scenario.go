@@ -64,19 +64,22 @@ type file struct {
 
 // Load reads a scenario: a file's path, or the name of a ready one. Errors name the file, the path inside it and the value.
 func Load(name string, o Options) (Scenario, error) {
-	text, err := read(name)
+	text, err := Text(name)
 	if err != nil {
 		return Scenario{}, err
 	}
 	s, err := parse(text, filepath.Dir(name), o)
+	if err == nil {
+		err = s.check()
+	}
 	if err != nil {
 		return Scenario{}, inFile(name, err)
 	}
 	return s, nil
 }
 
-// read finds the text of a scenario.
-func read(name string) ([]byte, error) {
+// Text is a scenario as it is written: a file's path, or the name of a ready one.
+func Text(name string) ([]byte, error) {
 	if text, ok := ready(name); ok {
 		return text, nil
 	}
@@ -143,7 +146,7 @@ func (f *file) scenario(base fleetsim.Config, dir string) (Scenario, error) {
 	cfg.Objectives, cfg.Client, cfg.StepNoise = f.Objectives, f.Client, f.StepNoise
 	cfg.Adapters, cfg.KVLedger = f.Adapters, f.KVLedger
 	var errs []error
-	if len(f.Pools) > 0 {
+	if f.Pools != nil {
 		cfg.Pools = nil
 	}
 	for i, tree := range f.Pools {

@@ -19,7 +19,7 @@ type workload struct {
 	Mix        []workload       `yaml:"mix"`
 }
 
-// synthetic is traffic with the distributions of a published trace. The load is per worker that takes arrivals.
+// synthetic is traffic with the distributions of a published trace. The load is per worker, those of all roles counted.
 type synthetic struct {
 	Shape              string  `yaml:"shape"`
 	Load               float64 `yaml:"load_per_worker"`

@@ -5,7 +5,6 @@ package gonvml // import "github.com/otelcol-inference/otelcol-inference/receive
 import (
 	"encoding/binary"
 	"fmt"
-	"strings"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 
@@ -27,7 +26,8 @@ func newDevice(l *library, d nvml.Device, parent *device) *device {
 	return &device{lib: l, nvml: d, parent: parent}
 }
 
-func (d *device) Identity() (gpu.Identity, error) {
+func (d *device) Identity(calling func()) (gpu.Identity, error) {
+	calling()
 	uuid, ret := d.nvml.GetUUID()
 	if ret != nvml.SUCCESS {
 		return gpu.Identity{}, fail("nvmlDeviceGetUUID", int(ret))
@@ -36,34 +36,38 @@ func (d *device) Identity() (gpu.Identity, error) {
 		d.uuid = uuid
 	}
 	id := gpu.Identity{UUID: uuid, Index: -1, Minor: -1, GPUInstance: -1, ComputeInstance: -1}
-	if d.lib.has("nvmlDeviceGetName") {
+	has := func(symbols ...string) bool {
+		calling()
+		return d.lib.hasAny(symbols...)
+	}
+	if has("nvmlDeviceGetName") {
 		id.Name = orEmpty(d.nvml.GetName())
 	}
 	if d.parent != nil {
-		return id, d.instance(&id)
+		return id, d.instance(&id, calling)
 	}
-	if d.lib.has("nvmlDeviceGetSerial") {
+	if has("nvmlDeviceGetSerial") {
 		id.Serial = orEmpty(d.nvml.GetSerial())
 	}
-	if d.lib.has("nvmlDeviceGetVbiosVersion") {
+	if has("nvmlDeviceGetVbiosVersion") {
 		id.Firmware = orEmpty(d.nvml.GetVbiosVersion())
 	}
-	if d.lib.has("nvmlDeviceGetIndex") {
+	if has("nvmlDeviceGetIndex") {
 		if i, ret := d.nvml.GetIndex(); ret == nvml.SUCCESS {
 			id.Index = i
 		}
 	}
-	if d.lib.has("nvmlDeviceGetMinorNumber") {
+	if has("nvmlDeviceGetMinorNumber") {
 		if n, ret := d.nvml.GetMinorNumber(); ret == nvml.SUCCESS {
 			id.Minor = n
 		}
 	}
-	if d.lib.hasAny("nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2", "nvmlDeviceGetPciInfo") {
+	if has("nvmlDeviceGetPciInfo_v3", "nvmlDeviceGetPciInfo_v2", "nvmlDeviceGetPciInfo") {
 		if pci, ret := d.nvml.GetPciInfo(); ret == nvml.SUCCESS {
 			id.PCIBusID = fmt.Sprintf("%08x:%02x:%02x.0", pci.Domain, pci.Bus, pci.Device)
 		}
 	}
-	if d.lib.has("nvmlDeviceGetArchitecture") {
+	if has("nvmlDeviceGetArchitecture") {
 		if a, ret := d.nvml.GetArchitecture(); ret == nvml.SUCCESS {
 			id.Architecture = architecture(a)
 		}
@@ -72,14 +76,16 @@ func (d *device) Identity() (gpu.Identity, error) {
 }
 
 // instance asks a MIG device for its place in the GPU.
-func (d *device) instance(id *gpu.Identity) error {
+func (d *device) instance(id *gpu.Identity, calling func()) error {
 	if !d.lib.has("nvmlDeviceGetGpuInstanceId", "nvmlDeviceGetComputeInstanceId") {
 		return nil
 	}
+	calling()
 	gi, ret := d.nvml.GetGpuInstanceId()
 	if ret != nvml.SUCCESS {
 		return fail("nvmlDeviceGetGpuInstanceId", int(ret))
 	}
+	calling()
 	ci, ret := d.nvml.GetComputeInstanceId()
 	if ret != nvml.SUCCESS {
 		return fail("nvmlDeviceGetComputeInstanceId", int(ret))
@@ -179,7 +185,7 @@ func (d *device) Performance(ids []uint32) (gpu.Performance, error) {
 	if d.parent == nil {
 		return d.lib.fast.openPerformance(d.uuid, -1, ids)
 	}
-	id, err := d.Identity()
+	id, err := d.Identity(func() {})
 	if err != nil {
 		return nil, err
 	}
@@ -189,9 +195,13 @@ func (d *device) Performance(ids []uint32) (gpu.Performance, error) {
 	return d.lib.fast.openPerformance(d.parent.uuid, id.GPUInstance, ids)
 }
 
-func (d *device) Samples(kind gpu.SampleKind) (gpu.Samples, error) {
-	if strings.HasPrefix(d.uuid, "MIG-") {
-		return nil, fail(gpu.SampleBuffer.String(), int(gpu.NotSupported))
+func (d *device) Samples(q gpu.Question) (gpu.Samples, error) {
+	kinds := map[gpu.Question]nvml.SamplingType{
+		gpu.PowerBuffer: nvml.TOTAL_POWER_SAMPLES, gpu.UtilizationBuffer: nvml.GPU_UTILIZATION_SAMPLES, gpu.MemoryBuffer: nvml.MEMORY_UTILIZATION_SAMPLES,
 	}
-	return d.lib.fast.openSamples(d.uuid, kind)
+	kind, ok := kinds[q]
+	if !ok || d.parent != nil {
+		return nil, fail(q.String(), int(gpu.NotSupported))
+	}
+	return d.lib.fast.openSamples(d.uuid, q, int(kind))
 }

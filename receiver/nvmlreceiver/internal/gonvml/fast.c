@@ -36,6 +36,13 @@ struct fast_ring {
 	fast_sample *samples;
 };
 
+int fast_call(void *library, const char *symbol)
+{
+	int (*function)(void);
+	*(void **)&function = dlsym(library, symbol);
+	return function ? function() : FAST_FUNCTION_NOT_FOUND;
+}
+
 static int find_device(void *library, const char *uuid, void **device)
 {
 	int (*by_uuid)(const char *, void **);

@@ -12,26 +12,39 @@ package gonvml // import "github.com/otelcol-inference/otelcol-inference/receive
 import "C"
 
 import (
+	"runtime"
 	"unsafe"
 
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 )
 
-// handle is the library that go-nvml has loaded, for lookups.
+// handle is a loaded library.
 type handle struct{ library unsafe.Pointer }
 
-// openHandle finds a library that is already loaded under this name. It keeps the library loaded until close.
-func openHandle(name string) (handle, bool) {
+// openHandle loads a library, and keeps it loaded until close.
+func openHandle(name string) (handle, error) {
 	c := C.CString(name)
 	defer C.free(unsafe.Pointer(c))
-	library := C.dlopen(c, C.RTLD_LAZY|C.RTLD_NOLOAD)
-	return handle{library}, library != nil
+	runtime.LockOSThread() // dlerror is of the thread
+	defer runtime.UnlockOSThread()
+	library := C.dlopen(c, C.RTLD_LAZY)
+	if library == nil {
+		return handle{}, &gpu.Error{Function: "dlopen", Code: gpu.LibraryNotFound, Detail: C.GoString(C.dlerror())}
+	}
+	return handle{library}, nil
 }
 
 func (h handle) close() {
 	if h.library != nil {
 		C.dlclose(h.library)
 	}
+}
+
+// call calls a function of the library that takes nothing and returns nvmlReturn_t.
+func (h handle) call(symbol string) int {
+	c := C.CString(symbol)
+	defer C.free(unsafe.Pointer(c))
+	return int(C.fast_call(h.library, c))
 }
 
 // has says whether the library has a symbol.
@@ -81,28 +94,29 @@ func (p *performance) Close() { C.fast_gpm_close(p.c) }
 
 // ring is a buffer of the driver, read into C memory.
 type ring struct {
-	c       *C.fast_ring
-	n, kind C.uint
-	room    *ringCounts
+	c        *C.fast_ring
+	question gpu.Question
+	n, kind  C.uint
+	room     *ringCounts
 }
 
 // ringCounts is where C writes, so that reading makes no garbage.
 type ringCounts struct{ n, kind C.uint }
 
-func (h handle) openSamples(uuid string, kind gpu.SampleKind) (gpu.Samples, error) {
+func (h handle) openSamples(uuid string, q gpu.Question, kind int) (gpu.Samples, error) {
 	c := C.CString(uuid)
 	defer C.free(unsafe.Pointer(c))
 	var r *C.fast_ring
 	if ret := C.fast_ring_open(h.library, c, C.int(kind), &r); ret != 0 {
-		return nil, fail(gpu.SampleBuffer.String(), int(ret))
+		return nil, fail(q.String(), int(ret))
 	}
-	return &ring{c: r, room: new(ringCounts)}, nil
+	return &ring{c: r, question: q, room: new(ringCounts)}, nil
 }
 
 func (r *ring) Read() (int, error) {
 	if ret := C.fast_ring_read(r.c, &r.room.n, &r.room.kind); ret != 0 {
 		r.n = 0
-		return 0, fail(gpu.SampleBuffer.String(), int(ret))
+		return 0, fail(r.question.String(), int(ret))
 	}
 	r.n, r.kind = r.room.n, r.room.kind
 	return int(r.n), nil

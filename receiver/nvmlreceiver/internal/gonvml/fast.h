@@ -29,6 +29,9 @@ typedef struct {
 	} value;
 } fast_sample;
 
+// fast_call calls a function without arguments by its name.
+int fast_call(void *library, const char *symbol);
+
 // fast_gpm samples GPM of a device, or of a GPU instance of it.
 typedef struct fast_gpm fast_gpm;
 

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/NVIDIA/go-nvml/pkg/dl"
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
@@ -34,25 +33,59 @@ func (h *Host) Library(path string) gpu.Library {
 	return &library{host: h, path: path}
 }
 
-// acquire loads path, if need be, and initialises it.
-func (h *Host) acquire(path string) (nvml.Interface, error) {
+// acquire loads path, if need be, and initialises it. The handle is for lookups.
+//
+// A library that cannot be initialised must not stay: after an update of the driver the next attempt must find the new one. go-nvml
+// does not let go of one that it has tried, and a function that it has called ties the library to the process. So it is tried by a
+// handle of our own first.
+func (h *Host) acquire(path string, calling func()) (nvml.Interface, handle, error) {
+	calling() // another receiver's initialisation may hold the lock
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.users > 0 && h.path != path {
-		return nil, &gpu.Error{Function: "dlopen", Code: gpu.LibraryNotFound,
+		return nil, handle{}, &gpu.Error{Function: "dlopen", Code: gpu.LibraryNotFound,
 			Detail: fmt.Sprintf("%s cannot be loaded: one process has one NVML library, and %s is loaded", path, h.path)}
 	}
-	if h.users == 0 {
-		if err := check(path); err != nil {
-			return nil, err
-		}
-		h.path, h.nvml = path, nvml.New(nvml.WithLibraryPath(path))
+	own, err := openHandle(path)
+	if err != nil {
+		return nil, handle{}, err
 	}
-	if ret := h.nvml.Init(); ret != nvml.SUCCESS {
-		return nil, fail("nvmlInit", int(ret))
+	if err := h.initialise(own, path, calling); err != nil {
+		own.close()
+		return nil, handle{}, err
 	}
 	h.users++
-	return h.nvml, nil
+	return h.nvml, own, nil
+}
+
+// initialise has go-nvml initialise the library of the handle.
+func (h *Host) initialise(own handle, path string, calling func()) error {
+	var missing []string
+	for _, symbol := range required() {
+		if !own.has(symbol) {
+			missing = append(missing, symbol)
+		}
+	}
+	if len(missing) > 0 {
+		return &gpu.Error{Function: "dlsym", Code: gpu.FunctionNotFound, Detail: path + " lacks " + strings.Join(missing, ", ")}
+	}
+	calling()
+	if ret := own.call("nvmlInit_v2"); ret != 0 {
+		return fail("nvmlInit", ret)
+	}
+	if h.users == 0 {
+		h.path, h.nvml = path, nvml.New(nvml.WithLibraryPath(path))
+	}
+	calling()
+	if ret := h.nvml.Init(); ret != nvml.SUCCESS {
+		_ = h.nvml.Shutdown() // of the handle's initialisation; then go-nvml lets go of the library
+		return fail("nvmlInit", int(ret))
+	}
+	calling()
+	if ret := own.call("nvmlShutdown"); ret != 0 { // go-nvml has its own now
+		return errors.Join(fail("nvmlShutdown", ret), h.shutdown())
+	}
+	return nil
 }
 
 // release undoes one acquire.
@@ -60,6 +93,10 @@ func (h *Host) release() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.users--
+	return h.shutdown()
+}
+
+func (h *Host) shutdown() error {
 	if ret := h.nvml.Shutdown(); ret != nvml.SUCCESS {
 		return fail("nvmlShutdown", int(ret))
 	}
@@ -69,27 +106,6 @@ func (h *Host) release() error {
 // required is what go-nvml calls without a version to fall back to, or what nothing works without.
 func required() []string {
 	return []string{"nvmlInit_v2", "nvmlShutdown", "nvmlErrorString", "nvmlDeviceGetCount_v2", "nvmlDeviceGetHandleByIndex_v2", "nvmlDeviceGetUUID"}
-}
-
-// check loads the library once to see whether it can be, and whether it has what is called unseen.
-func check(path string) error {
-	lib := dl.New(path, dl.RTLD_LAZY)
-	if err := lib.Open(); err != nil {
-		return &gpu.Error{Function: "dlopen", Code: gpu.LibraryNotFound, Detail: err.Error()}
-	}
-	var missing []string
-	for _, symbol := range required() {
-		if lib.Lookup(symbol) != nil {
-			missing = append(missing, symbol)
-		}
-	}
-	if err := lib.Close(); err != nil {
-		return &gpu.Error{Function: "dlclose", Code: gpu.LibraryNotFound, Detail: err.Error()}
-	}
-	if len(missing) > 0 {
-		return &gpu.Error{Function: "dlsym", Code: gpu.FunctionNotFound, Detail: path + " lacks " + strings.Join(missing, ", ")}
-	}
-	return nil
 }
 
 // fail makes an error of a nvmlReturn_t that is not success.
@@ -108,14 +124,10 @@ type library struct {
 
 var _ gpu.Library = (*library)(nil)
 
-func (l *library) Open() error {
-	api, err := l.host.acquire(l.path)
+func (l *library) Open(calling func()) error {
+	api, fast, err := l.host.acquire(l.path, calling)
 	if err != nil {
 		return err
-	}
-	fast, ok := openHandle(l.path)
-	if !ok {
-		return errors.Join(&gpu.Error{Function: "dlopen", Code: gpu.LibraryNotFound, Detail: l.path + " is gone"}, l.host.release())
 	}
 	l.api, l.fast, l.lookup, l.have = api, fast, fast.has, make(map[string]bool)
 	return nil
@@ -125,9 +137,10 @@ func (l *library) Close() error {
 	if l.api == nil {
 		return nil
 	}
-	l.fast.close()
 	l.api = nil
-	return l.host.release()
+	err := l.host.release()
+	l.fast.close()
+	return err
 }
 
 // has says whether the library has all of these symbols.

@@ -55,7 +55,7 @@ func TestTheMachinesOfTheMocks(t *testing.T) {
 			for i := range n {
 				d, err := l.ByIndex(i)
 				require.NoError(t, err)
-				id, err := d.Identity()
+				id, err := d.Identity(func() {})
 				require.NoError(t, err)
 				assert.Contains(t, id.Name, test.product)
 				assert.Equal(t, test.architecture, id.Architecture)
@@ -66,7 +66,7 @@ func TestTheMachinesOfTheMocks(t *testing.T) {
 				seen[id.UUID] = true
 				same, err := l.ByUUID(id.UUID)
 				require.NoError(t, err)
-				again, err := same.Identity()
+				again, err := same.Identity(func() {})
 				require.NoError(t, err)
 				assert.Equal(t, id, again)
 				var r gpu.Reading
@@ -181,7 +181,7 @@ func TestNothingIsCalledThatTheLibraryLacks(t *testing.T) {
 	instances, err := d.Instances()
 	assert.NoError(t, err)
 	assert.Empty(t, instances)
-	id, err := d.Identity()
+	id, err := d.Identity(func() {})
 	require.NoError(t, err)
 	assert.Equal(t, gpu.Identity{UUID: "GPU-x", Index: -1, Minor: -1, GPUInstance: -1, ComputeInstance: -1}, id)
 }

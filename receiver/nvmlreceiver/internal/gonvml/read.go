@@ -96,8 +96,8 @@ func (d *device) readMemory(r *gpu.Reading) nvml.Return {
 func (d *device) readTemperature(r *gpu.Reading) nvml.Return {
 	if d.lib.has("nvmlDeviceGetTemperatureV") {
 		t, ret := d.nvml.GetTemperatureV().V1()
-		if ret != nvml.ERROR_ARGUMENT_VERSION_MISMATCH {
-			r.Temperature = t.Temperature
+		r.Temperature = t.Temperature
+		if ret != nvml.ERROR_NOT_SUPPORTED && ret != nvml.ERROR_ARGUMENT_VERSION_MISMATCH {
 			return ret
 		}
 	}

@@ -51,14 +51,14 @@ func TestALibraryThatLacksNearlyEverything(t *testing.T) {
 		return
 	}
 	lib := NewHost().Library(path)
-	require.NoError(t, lib.Open())
+	require.NoError(t, lib.Open(func() {}))
 	assert.Equal(t, gpu.System{}, lib.System())
 	n, err := lib.Count()
 	require.NoError(t, err)
 	assert.Equal(t, 1, n)
 	d, err := lib.ByIndex(0)
 	require.NoError(t, err)
-	id, err := d.Identity()
+	id, err := d.Identity(func() {})
 	require.NoError(t, err)
 	assert.Equal(t, "GPU-poor", id.UUID)
 	missing := func(err error) { assert.Equal(t, gpu.FunctionNotFound, gpu.CodeOf(err), err) }
@@ -69,7 +69,7 @@ func TestALibraryThatLacksNearlyEverything(t *testing.T) {
 	missing(d.Fields(make([]gpu.Field, 1)))
 	_, err = d.Performance([]uint32{gpu.GPMSM})
 	missing(err)
-	_, err = d.Samples(gpu.UtilizationSamples)
+	_, err = d.Samples(gpu.UtilizationBuffer)
 	missing(err)
 	_, err = lib.Events(d)
 	missing(err)
@@ -82,17 +82,53 @@ func TestALibraryThatLacksNearlyEverything(t *testing.T) {
 }
 
 func TestALibraryThatIsNone(t *testing.T) {
-	err := NewHost().Library(compile(t, strings.Replace(poorLibrary, "nvmlDeviceGetUUID", "other", 1))).Open()
+	err := NewHost().Library(compile(t, strings.Replace(poorLibrary, "nvmlDeviceGetUUID", "other", 1))).Open(func() {})
 	assert.Equal(t, gpu.FunctionNotFound, gpu.CodeOf(err))
 	assert.ErrorContains(t, err, "lacks nvmlDeviceGetUUID")
 
 	none := filepath.Join(t.TempDir(), "libnvidia-ml.so.1")
-	err = NewHost().Library(none).Open()
+	err = NewHost().Library(none).Open(func() {})
 	assert.Equal(t, gpu.LibraryNotFound, gpu.CodeOf(err))
 	assert.ErrorContains(t, err, none)
 	require.NoError(t, os.WriteFile(none, []byte("no library"), 0o600))
-	err = NewHost().Library(none).Open()
+	err = NewHost().Library(none).Open(func() {})
 	assert.Equal(t, gpu.LibraryNotFound, gpu.CodeOf(err))
+}
+
+const replacedPath = "NVML_TEST_REPLACED_LIBRARY"
+
+// A library that cannot be initialised, as the old one after an update of the driver, is let go of, so that the new one is found. In
+// a child, for the tests before have tied their libraries to this process.
+func TestALibraryThatFailsIsLetGoOf(t *testing.T) {
+	path := os.Getenv(replacedPath)
+	if path == "" {
+		child := exec.Command(os.Args[0], "-test.run=^TestALibraryThatFailsIsLetGoOf$", "-test.v")
+		old := compile(t, strings.Replace(poorLibrary, "nvmlInit_v2(void) { return 0; }", "nvmlInit_v2(void) { return 18; }", 1))
+		require.NoError(t, os.Rename(compile(t, poorLibrary), old+".new"))
+		child.Env = append(os.Environ(), replacedPath+"="+old)
+		out, err := child.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		assert.Contains(t, string(out), "found the new one")
+		return
+	}
+	mapped := func() bool {
+		maps, err := os.ReadFile("/proc/self/maps")
+		require.NoError(t, err)
+		return strings.Contains(string(maps), path)
+	}
+	host := NewHost()
+	for range 2 {
+		assert.Equal(t, gpu.VersionMismatch, gpu.CodeOf(host.Library(path).Open(func() {})))
+		assert.False(t, mapped())
+	}
+	require.NoError(t, os.Rename(path+".new", path))
+	lib := host.Library(path)
+	require.NoError(t, lib.Open(func() {}))
+	n, err := lib.Count()
+	require.NoError(t, err)
+	assert.Equal(t, 1, n)
+	require.NoError(t, lib.Close())
+	t.Log("found the new one")
 }
 
 // One process has one NVML: the second library would answer with the symbols of the first.
@@ -100,11 +136,11 @@ func TestASecondLibraryIsRefused(t *testing.T) {
 	host := NewHost()
 	first, second := compile(t, poorLibrary), compile(t, poorLibrary)
 	lib := host.Library(first)
-	require.NoError(t, lib.Open())
-	err := host.Library(second).Open()
+	require.NoError(t, lib.Open(func() {}))
+	err := host.Library(second).Open(func() {})
 	assert.ErrorContains(t, err, "one process has one NVML library")
 	same := host.Library(first)
-	require.NoError(t, same.Open())
+	require.NoError(t, same.Open(func() {}))
 	require.NoError(t, same.Close())
 	require.NoError(t, same.Close(), "twice")
 	require.NoError(t, lib.Close())

@@ -20,7 +20,7 @@ var errBuild = &gpu.Error{
 	Detail: "this binary was built without cgo or not for Linux, and NVML needs both: build it with CGO_ENABLED=1 GOOS=linux",
 }
 
-func (unavailable) Open() error                           { return errBuild }
+func (unavailable) Open(func()) error                     { return errBuild }
 func (unavailable) Close() error                          { return nil }
 func (unavailable) System() gpu.System                    { return gpu.System{} }
 func (unavailable) Count() (int, error)                   { return 0, errBuild }

@@ -6,8 +6,9 @@ import "time"
 
 // Library is one NVML library. Its methods may block for as long as the driver does, so each caller has a thread of its own.
 type Library interface {
-	// Open loads and initialises the library. Each successful Open wants one Close.
-	Open() error
+	// Open loads and initialises the library. Each successful Open wants one Close. It takes several calls, and calling is called
+	// before each.
+	Open(calling func()) error
 	// Close gives the library back. No call may be under way in it.
 	Close() error
 	// System tells versions; what the library does not tell is empty.
@@ -31,8 +32,9 @@ type System struct {
 
 // Device is a GPU or a MIG device.
 type Device interface {
-	// Identity asks the driver who the device is; it is also the cheapest proof that the handle is good.
-	Identity() (Identity, error)
+	// Identity asks the driver who the device is; it is also the cheapest proof that the handle is good. It takes several calls, and
+	// calling is called before each, so that one that blocks can be told from many that are slow.
+	Identity(calling func()) (Identity, error)
 	// Read asks one question and puts the answer into r.
 	Read(q Question, r *Reading) error
 	// Fields asks for field values in one call. The error is that of the call; each field has its own in Code.
@@ -41,8 +43,9 @@ type Device interface {
 	Instances() ([]Device, error)
 	// Performance begins to sample GPM metrics, or says NotSupported. A MIG device samples its GPU instance.
 	Performance(ids []uint32) (Performance, error)
-	// Samples opens one of the driver's buffers of samples.
-	Samples(kind SampleKind) (Samples, error)
+	// Samples opens one of the driver's buffers of samples: UtilizationBuffer, percent of time a kernel ran; MemoryBuffer, percent of
+	// time device memory was read or written; PowerBuffer, mW.
+	Samples(q Question) (Samples, error)
 }
 
 // Identity says who a device is. What the driver does not tell is empty.
@@ -69,16 +72,6 @@ type Performance interface {
 	// Close frees the samples.
 	Close()
 }
-
-// SampleKind is one of the buffers that nvmlDeviceGetSamples reads.
-type SampleKind int
-
-// The buffers, by nvmlSamplingType_t.
-const (
-	PowerSamples       SampleKind = 0 // mW
-	UtilizationSamples SampleKind = 1 // percent of time a kernel ran
-	MemorySamples      SampleKind = 2 // percent of time device memory was read or written
-)
 
 // Samples reads a buffer of the driver. Its methods do not allocate.
 type Samples interface {

@@ -22,7 +22,9 @@ const (
 	FieldValues                       // nvmlDeviceGetFieldValues; asked by Device.Fields
 	Instances                         // nvmlDeviceGetMigMode, nvmlDeviceGetMigDeviceHandleByIndex; asked by Device.Instances
 	GPM                               // nvmlGpmSampleGet, nvmlGpmMetricsGet; asked by Performance
-	SampleBuffer                      // nvmlDeviceGetSamples; asked by Samples
+	UtilizationBuffer                 // nvmlDeviceGetSamples; asked by Samples
+	MemoryBuffer                      // the same
+	PowerBuffer                       // the same
 	Init                              // nvmlInit_v2, nvmlShutdown; asked by Library.Open and Close
 	Find                              // nvmlDeviceGetHandleByIndex_v2 and the facts of a device; asked by Library and Device.Identity
 	EventWait                         // nvmlEventSetWait_v2; asked by Events
@@ -66,7 +68,7 @@ func (q Question) String() string {
 		return "nvmlDeviceGetMigMode"
 	case GPM:
 		return "nvmlGpmSampleGet"
-	case SampleBuffer:
+	case UtilizationBuffer, MemoryBuffer, PowerBuffer:
 		return "nvmlDeviceGetSamples"
 	case Init:
 		return "nvmlInit_v2"

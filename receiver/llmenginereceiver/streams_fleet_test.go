@@ -1,0 +1,154 @@
+package llmenginereceiver
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/stream" //nolint:depguard // it publishes as engines do
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// TestAFleetIsSeenAcrossReceivers: receiver_creator starts one receiver an engine; those of one factory share the view.
+func TestAFleetIsSeenAcrossReceivers(t *testing.T) {
+	a, b := publisher(t, stream.KVOptions{}), publisher(t, stream.KVOptions{})
+	shared := newFleets()
+	sink := new(consumertest.MetricsSink)
+	clocks := [2]*handClock{newHandClock(), newHandClock()}
+	for i, p := range []*stream.KVPublisher{a, b} {
+		cfg := createDefaultConfig().(*Config)
+		cfg.Scrape.Fleet = "blue"
+		cfg.Streams.KVEvents.Stream = KVStreamConfig{Endpoint: p.Endpoint()}
+		r := startShared(t, cfg, sink, clocks[i], shared)
+		t.Cleanup(func() { require.NoError(t, r.Shutdown(context.Background())) })
+	}
+	followed(t, a, b)
+	a.Publish(stored(epoch, 0, 1, 2, 3))
+	last := func(name string) (float64, bool) {
+		for _, c := range clocks {
+			c.tick(5 * time.Second)
+		}
+		all := sink.AllMetrics()
+		for i := len(all) - 1; i >= 0; i-- {
+			for _, rm := range all[i].ResourceMetrics().All() {
+				if m, ok := named(rm, name); ok {
+					if v, _ := value(m, nil); v > 0 {
+						return v, true
+					}
+				}
+			}
+		}
+		return 0, false
+	}
+	require.Eventually(t, func() bool { n, _ := last(signal.KVBlockStored); return n == 3 }, patience, poll)
+	require.Eventually(t, func() bool { n, _ := last(signal.Coverage); return n == 1 }, patience, poll)
+	b.Publish(stored(epoch, 0, 1, 2, 9))
+	require.Eventually(t, func() bool { n, _ := last(signal.KVDuplicates); return n == 32 }, patience, poll)
+	require.Eventually(t, func() bool { n, _ := last(signal.KVRoutingTokens); return n == 32 }, patience, poll)
+	ratio, _ := last(signal.KVDuplicateRatio)
+	assert.InDelta(t, 2.0/6, ratio, 1e-9)
+}
+
+// TestAFleetThatIsHalfSeenIsWithheld: another worker of the fleet is scraped and its events are not followed.
+func TestAFleetThatIsHalfSeenIsWithheld(t *testing.T) {
+	e, other := newEngine(t), newEngine(t)
+	p := publisher(t, stream.KVOptions{})
+	r := startRig(t, nil, func(c *Config) {
+		c.Scrape.Endpoints = []EndpointConfig{{Endpoint: e.URL, KVEvents: &KVStreamConfig{Endpoint: p.Endpoint()}}, {Endpoint: other.URL}}
+	})
+	followed(t, p)
+	p.Publish(stored(epoch, 0, 1))
+	var withheld pmetric.Metric
+	r.until(func() bool {
+		var ok bool
+		withheld, ok = r.find(signal.EstimateWithheld)
+		return ok
+	}, "withheld")
+	n, ok := value(withheld, []string{signal.AttrEstimate, signal.EstimateKVDuplicates, signal.AttrReason, reasonCoverage})
+	assert.True(t, ok && n > 0)
+	covered, _ := r.find(signal.Coverage)
+	share, _ := value(covered, []string{signal.AttrEstimate, signal.EstimateKVDuplicates})
+	assert.Equal(t, 0.5, share)
+	_, ok = r.find(signal.KVDuplicates)
+	assert.False(t, ok)
+	_, ok = r.find(signal.KVRoutingTokens)
+	assert.False(t, ok)
+}
+
+func TestWhatIsMissing(t *testing.T) {
+	e, other := newEngine(t), newEngine(t)
+	p := publisher(t, stream.KVOptions{})
+	r := startRig(t, nil, func(c *Config) {
+		c.Scrape.Endpoints = []EndpointConfig{{Endpoint: e.URL, KVEvents: &KVStreamConfig{Endpoint: p.Endpoint()}}, {Endpoint: other.URL}}
+	})
+	sources := func(instance string) map[string]string {
+		found := map[string]string{}
+		for _, md := range r.sink.AllMetrics() {
+			for _, rm := range md.ResourceMetrics().All() {
+				id, _ := rm.Resource().Attributes().Get(signal.AttrServiceInstanceID)
+				if m, ok := named(rm, signal.SourceMissing); ok && id.Str() == instance {
+					for _, p := range m.Gauge().DataPoints().All() {
+						source, _ := p.Attributes().Get(signal.AttrSource)
+						hint, _ := p.Attributes().Get(signal.AttrSourceHint)
+						found[source.Str()] = hint.Str()
+					}
+				}
+			}
+		}
+		return found
+	}
+	r.until(func() bool {
+		return sources(instance(other))[signal.SourceKVEvents] != "" && len(sources(instance(e))) > 0
+	}, "what is missing")
+	assert.Contains(t, sources(instance(other))[signal.SourceKVEvents], "--kv-events-config")
+	assert.NotContains(t, sources(instance(e)), signal.SourceKVEvents)
+}
+
+// TestTheCoverageOfHits holds the hits of events against the engine's counter.
+func TestTheCoverageOfHits(t *testing.T) {
+	e := newEngine(t)
+	page := func(hits int) {
+		e.metrics.Store(answer(fmt.Sprintf("# TYPE vllm:prefix_cache_hits_total counter\nvllm:prefix_cache_hits_total{engine=\"0\",model_name=\"m\"} %d\n", hits)))
+	}
+	page(5000)
+	p := publisher(t, stream.KVOptions{})
+	r := startRig(t, nil, func(c *Config) {
+		c.Scrape.Endpoints = []EndpointConfig{{Endpoint: e.URL, KVEvents: &KVStreamConfig{Endpoint: p.Endpoint()}}}
+	})
+	followed(t, p)
+	hashes := make([]uint64, 100)
+	for i := range hashes {
+		hashes[i] = uint64(i) + 1
+	}
+	p.Publish(stored(epoch, 0, hashes...))
+	r.reaches(100, instance(e), signal.KVBlockResident)
+	p.Publish(stored(epoch+100, 100, 200))
+	r.reaches(1600, instance(e), signal.KVReuseTokens)
+	page(5000 + 2000)
+	require.Eventually(t, func() bool {
+		r.clock.tick(5 * time.Second)
+		share, ok := r.point(instance(e), signal.Coverage, signal.AttrEstimate, signal.EstimateKVReuse)
+		return ok && share > 0.5 && share < 1
+	}, patience, poll)
+}
+
+func TestCoverage(t *testing.T) {
+	var c coverage
+	_, ok := c.update(1e6, 5e5)
+	assert.False(t, ok, "what came before the first look does not count")
+	share, ok := c.update(1e6+2000, 5e5+1600)
+	assert.True(t, ok)
+	assert.InDelta(t, 0.8, share, 1e-9)
+	share, _ = c.update(100, 5e5+1600) // the engine began anew
+	assert.InDelta(t, 0.8, share, 1e-9)
+	for range 200 {
+		share, _ = c.update(c.lastHits+1000, c.lastTouched+2000)
+	}
+	assert.InDelta(t, 0.5, share, 0.01, "events that show too much are no full coverage")
+}

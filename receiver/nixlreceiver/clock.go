@@ -1,0 +1,19 @@
+package nixlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver"
+
+import "time"
+
+// clock is what the receiver knows of time; tests drive it by hand.
+type clock interface {
+	Now() time.Time
+	// Ticks delivers every d and returns a function that ends it. A tick that nobody takes is lost.
+	Ticks(d time.Duration) (<-chan time.Time, func())
+}
+
+type systemClock struct{}
+
+func (systemClock) Now() time.Time { return time.Now() }
+
+func (systemClock) Ticks(d time.Duration) (<-chan time.Time, func()) {
+	t := time.NewTicker(d)
+	return t.C, t.Stop
+}

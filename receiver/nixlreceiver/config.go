@@ -1,0 +1,171 @@
+package nixlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver"
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/confmap"
+)
+
+// Bounds of the configuration.
+const (
+	minCollection = 100 * time.Millisecond
+	minPoll       = time.Millisecond
+	// maxPoll is NIXL's interval between exports: a reader that is slower can lose events of bursts that fit into the ring.
+	maxPoll     = 100 * time.Millisecond
+	minRescan   = time.Second
+	minTakeover = time.Second
+	minStale    = time.Second
+	maxAgents   = 1 << 16
+)
+
+// Mode says what is done to rings.
+type Mode string
+
+// Modes.
+const (
+	// ModeAuto observes, and takes a ring over when events wait that nobody has taken for takeover_after.
+	ModeAuto Mode = "auto"
+	// ModeConsume empties rings from the start.
+	ModeConsume Mode = "consume"
+	// ModeObserve never writes.
+	ModeObserve Mode = "observe"
+)
+
+// NameMode says whether the names of agents make resources apart.
+type NameMode string
+
+// Modes of names.
+const (
+	// NameAuto keeps names, except UUIDs, in whose place slots come.
+	NameAuto NameMode = "auto"
+	// NameKeep keeps all names.
+	NameKeep NameMode = "keep"
+	// NameDrop puts a slot in the place of every name.
+	NameDrop NameMode = "drop"
+)
+
+// Config of the receiver.
+type Config struct {
+	Sources            SourcesConfig `mapstructure:"sources"`
+	CollectionInterval time.Duration `mapstructure:"collection_interval"`
+	PollInterval       time.Duration `mapstructure:"poll_interval"`
+	RescanInterval     time.Duration `mapstructure:"rescan_interval"` // new files are also found by inotify
+	StaleAfter         time.Duration `mapstructure:"stale_after"`     // a dead agent is told of
+	MaxAgents          int           `mapstructure:"max_agents"`
+	AgentName          NameMode      `mapstructure:"agent_name"`
+	// EngineLogs are globs of files in which the tables of UCX_PROTO_INFO=y are looked for. Nothing else of them is kept.
+	EngineLogs []string `mapstructure:"engine_logs"`
+	// Storage is an extension that keeps the counters of rings over a restart of the collector.
+	Storage  *component.ID `mapstructure:"storage"`
+	ProcPath string        `mapstructure:"proc_path"`
+	SysPath  string        `mapstructure:"sys_path"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// SourcesConfig says what is read.
+type SourcesConfig struct {
+	Buffer    BufferConfig    `mapstructure:"buffer"`
+	Multiproc MultiprocConfig `mapstructure:"multiproc"`
+	Links     LinksConfig     `mapstructure:"links"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// BufferConfig says where rings are, and what is done to them.
+type BufferConfig struct {
+	Directories         []string      `mapstructure:"directories"` // NIXL_TELEMETRY_DIR
+	Mode                Mode          `mapstructure:"mode"`
+	TakeoverAfter       time.Duration `mapstructure:"takeover_after"`
+	AllowUnknownVersion bool          `mapstructure:"allow_unknown_version"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// MultiprocConfig says where stores are.
+type MultiprocConfig struct {
+	Directories []string `mapstructure:"directories"` // NIXL_TELEMETRY_MULTIPROC_DIR
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+// LinksConfig says whether the links of the host are read.
+type LinksConfig struct {
+	Enabled bool `mapstructure:"enabled"`
+
+	// prevent unkeyed literal initialization
+	_ struct{}
+}
+
+var (
+	_ component.Config  = (*Config)(nil)
+	_ confmap.Validator = (*Config)(nil)
+)
+
+// Validate names the key, the bound and the value of each error.
+func (c *Config) Validate() error {
+	var errs []error
+	atLeast := func(key string, value, low time.Duration) {
+		if value < low {
+			errs = append(errs, fmt.Errorf("%s must be at least %s (got %s)", key, low, value))
+		}
+	}
+	oneOf := func(key, value string, values ...string) {
+		if !slices.Contains(values, value) {
+			errs = append(errs, fmt.Errorf("%s must be one of %s (got %q)", key, strings.Join(values, ", "), value))
+		}
+	}
+	atLeast("collection_interval", c.CollectionInterval, minCollection)
+	atLeast("rescan_interval", c.RescanInterval, minRescan)
+	atLeast("stale_after", c.StaleAfter, minStale)
+	atLeast("sources::buffer::takeover_after", c.Sources.Buffer.TakeoverAfter, minTakeover)
+	if c.PollInterval < minPoll || c.PollInterval > maxPoll {
+		errs = append(errs, fmt.Errorf("poll_interval must be between %s and %s (got %s)", minPoll, maxPoll, c.PollInterval))
+	}
+	if c.MaxAgents < 1 || c.MaxAgents > maxAgents {
+		errs = append(errs, fmt.Errorf("max_agents must be between 1 and %d (got %d)", maxAgents, c.MaxAgents))
+	}
+	oneOf("sources::buffer::mode", string(c.Sources.Buffer.Mode), string(ModeAuto), string(ModeConsume), string(ModeObserve))
+	oneOf("agent_name", string(c.AgentName), string(NameAuto), string(NameKeep), string(NameDrop))
+	errs = append(errs, validatePaths("proc_path", c.ProcPath), validatePaths("sys_path", c.SysPath),
+		validateDirectories("sources::buffer::directories", c.Sources.Buffer.Directories),
+		validateDirectories("sources::multiproc::directories", c.Sources.Multiproc.Directories))
+	for i, glob := range c.EngineLogs {
+		if _, err := filepath.Match(glob, ""); err != nil || !filepath.IsAbs(glob) {
+			errs = append(errs, fmt.Errorf("engine_logs[%d] must be a glob of absolute paths (got %q)", i, glob))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func validatePaths(key, path string) error {
+	if !filepath.IsAbs(path) {
+		return fmt.Errorf("%s must be an absolute path (got %q)", key, path)
+	}
+	return nil
+}
+
+func validateDirectories(key string, directories []string) error {
+	var errs []error
+	seen := make(map[string]bool)
+	for i, d := range directories {
+		if err := validatePaths(fmt.Sprintf("%s[%d]", key, i), d); err != nil {
+			errs = append(errs, err)
+		} else if clean := filepath.Clean(d); seen[clean] {
+			errs = append(errs, fmt.Errorf("%s[%d] must be there once (got %q)", key, i, d))
+		} else {
+			seen[clean] = true
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,156 @@
+package nixlreceiver
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+func TestARestartBeginsNewStreams(t *testing.T) {
+	for name, capacity := range map[string]int{"of the same size": 64, "smaller": 8, "larger": 4096} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.Sources.Buffer.Mode = ModeConsume })
+			w := newWriter(t, r.dir, "a", 64)
+			r.run(10, 1, w)
+			began := r.now
+			w.transfer(true)
+			r.look()
+			w.transfer(true) // read, but not told before the end
+			r.after(time.Second)
+			w.end()
+			r.stop(10)
+			r.now = r.now.Add(time.Second)
+			again := newWriter(t, r.dir, "a", capacity)
+			r.run(11, 2, again)
+			again.transfer(false)
+			r.poll()
+			restarted := r.now
+			got := r.look()
+			io := got.of(signal.NIXLTransferIO, signal.AttrNetDirection, "transmit")
+			require.Len(t, io, 2, "the last of the first life, the first of the second")
+			assert.Equal(t, 2.0*(1<<20), io[0].value)
+			assert.Equal(t, began.UTC(), io[0].start)
+			assert.Zero(t, io[1].value)
+			assert.Equal(t, restarted.UTC(), io[1].start)
+			assert.Equal(t, io[0].resource, io[1].resource)
+			in := got.of(signal.NIXLTransferIO, signal.AttrNetDirection, "receive")
+			assert.Equal(t, []float64{0, 1 << 20}, []float64{in[0].value, in[1].value})
+			assert.Equal(t, 1.0, got.of(signal.NIXLAgentRestarts)[1].value)
+			assert.Equal(t, int64(11), got.of(signal.NIXLAgentInfo)[1].attributes[signal.AttrProcessPID])
+		})
+	}
+}
+
+func TestADeadAgentIsDrainedAndThenForgotten(t *testing.T) {
+	r := newRig(t, nil)
+	w := newWriter(t, r.dir, "a", 64)
+	r.run(10, 1, w)
+	r.look()
+	w.transfer(true)
+	w.end()
+	r.stop(10)
+	r.after(6 * time.Second)
+	got := r.told()
+	assert.Equal(t, 1.0, got.value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
+	assert.Equal(t, 0.0, got.value(t, signal.NIXLAgentUp))
+	assert.Equal(t, 0.0, got.value(t, signal.NIXLAgents, signal.AttrNIXLSource, "buffer"))
+	r.after(r.cfg.StaleAfter + time.Second)
+	assert.Len(t, r.told().of(signal.NIXLAgentUp), 1, "the last points")
+	r.after(time.Hour)
+	assert.Empty(t, r.told().of(signal.NIXLAgentUp))
+	assert.FileExists(t, w.path)
+	assert.Empty(t, r.fleet.agents)
+
+	again := newWriter(t, r.dir, "a", 64)
+	require.NoError(t, os.Chtimes(again.path, r.now, r.now)) // what ftruncate does, later
+	r.run(11, 2, again)
+	again.transfer(true)
+	assert.Equal(t, 1.0, r.look().value(t, signal.NIXLAgentUp), "it comes back")
+}
+
+func TestARingLeftBehindEmptyIsNoAgent(t *testing.T) {
+	r := newRig(t, nil)
+	newWriter(t, r.dir, "a", 64).end()
+	r.after(10 * time.Second)
+	assert.Empty(t, r.told().of(signal.NIXLAgentInfo))
+	assert.Empty(t, r.fleet.agents)
+}
+
+func TestAnUnlinkedRingIsReadToItsEnd(t *testing.T) {
+	r := newRig(t, nil)
+	w := newWriter(t, r.dir, "a", 64)
+	r.run(10, 1, w)
+	r.look()
+	require.NoError(t, os.Remove(w.path))
+	w.transfer(true)
+	r.after(time.Minute)
+	assert.Equal(t, 1.0, r.told().value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
+	w.transfer(true)
+	w.end()
+	r.stop(10)
+	r.after(10 * time.Second)
+	last := r.told().of(signal.NIXLTransferCount, signal.AttrNetDirection, "transmit")
+	require.Len(t, last, 1)
+	assert.Equal(t, 2.0, last[0].value)
+	assert.Empty(t, r.fleet.agents)
+}
+
+func TestAFileThatTakesTheNameOfAnother(t *testing.T) {
+	r := newRig(t, nil)
+	w := newWriter(t, r.dir, "a", 64)
+	r.run(10, 1, w)
+	w.transfer(true)
+	r.look()
+	require.NoError(t, os.Rename(w.path, w.path+".old"))
+	require.NoError(t, os.Remove(w.path+".old"))
+	again := newWriter(t, r.dir, "a", 64)
+	r.run(11, 1, again)
+	r.now = r.now.Add(time.Second)
+	got := r.look()
+	io := got.of(signal.NIXLTransferIO, signal.AttrNetDirection, "transmit")
+	require.Len(t, io, 2)
+	assert.Equal(t, []float64{1 << 20, 0}, []float64{io[0].value, io[1].value})
+	restarts := got.of(signal.NIXLAgentRestarts)
+	assert.Equal(t, 1.0, restarts[1].value)
+	assert.Len(t, r.fleet.agents, 1)
+}
+
+// TestWithoutPrivilegesLifeIsUnknown: nobody's maps can be read, so that up is not told.
+func TestWithoutPrivilegesLifeIsUnknown(t *testing.T) {
+	r := newRig(t, nil)
+	delete(r.proc, "2/stat") // a container's own /proc
+	w := newWriter(t, r.dir, "a", 64)
+	w.transfer(true)
+	got := r.look()
+	assert.Empty(t, got.of(signal.NIXLAgentUp))
+	assert.Equal(t, 1.0, got.value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
+	assert.Len(t, got.of(signal.SourceMissing, signal.AttrSource, "nixl.owner"), 1)
+	r.after(time.Hour)
+	assert.Empty(t, r.told().of(signal.NIXLTransferCount), "after a long silence it may have ended")
+	w.transfer(true)
+	r.after(time.Second)
+	assert.Equal(t, 2.0, r.told().value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"), "but it goes on")
+}
+
+// TestFilesLeftBehindDoNotUseUpTheLimit: without privileges nobody knows that the agents of old files have ended.
+func TestFilesLeftBehindDoNotUseUpTheLimit(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxAgents = 3 })
+	delete(r.proc, "2/stat")
+	for i := range 10 {
+		w := newWriter(t, r.dir, fmt.Sprint("agent-", i), 64)
+		w.transfer(true)
+		r.after(2 * r.cfg.StaleAfter)
+		w.transfer(true)
+		r.after(time.Second)
+		got := r.told()
+		assert.Len(t, got.of(signal.NIXLAgentInfo, signal.AttrNIXLAgentName, fmt.Sprint("agent-", i)), 1)
+		assert.Equal(t, 2.0, got.value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
+	}
+	assert.Len(t, r.fleet.agents, 3)
+}
