@@ -144,3 +144,35 @@ func BenchmarkRegression(b *testing.B) {
 		r.Solve()
 	}
 }
+
+func TestAnExpectationHoldsWhereSamplesDoNotTell(t *testing.T) {
+	r := NewRegression(2, 1)
+	for i := range 20 { // x0 and x1 always together: only 3*theta0 + theta1 is told, as 9
+		f := float64(1 + i%3)
+		require.True(t, r.Add([]float64{3 * f, f}, 9*f, 0.01))
+	}
+	r.Toward([]float64{2, 2}, []float64{0.5, 0.5})
+	theta := r.Solve()
+	assert.InDelta(t, 9, 3*theta[0]+theta[1], 0.01)
+	assert.InDelta(t, 2.3, theta[0], 0.02, "the nearest point to the expectation on the line")
+	assert.InDelta(t, 2.1, theta[1], 0.02)
+	_, ok := r.Variance(theta, []float64{1, 0})
+	assert.True(t, ok, "the expectation tells the rest apart")
+
+	r.Toward([]float64{0, 100}, []float64{0, 0})
+	assert.InDelta(t, 9, 3*r.Solve()[0]+r.Solve()[1], 0.01, "a deviation of 0 pulls nothing")
+}
+
+func TestShareBelow(t *testing.T) {
+	bounds, counts := []float64{1, 2, 4}, []float64{10, 20, 10, 10}
+	for _, c := range []struct{ x, share, width float64 }{
+		{0.5, 0.1, 1}, {1, 0.2, 0}, {1.5, 0.4, 1}, {3, 0.7, 2}, {4, 0.8, 0}, {5, 0.8, math.Inf(1)}, {-1, 0, 1},
+	} {
+		share, width, ok := ShareBelow(c.x, bounds, counts)
+		require.True(t, ok)
+		assert.InDelta(t, c.share, share, 1e-12, "x %v", c.x)
+		assert.Equal(t, c.width, width, "x %v", c.x)
+	}
+	_, _, ok := ShareBelow(1, bounds, make([]float64, 4))
+	assert.False(t, ok)
+}

@@ -18,6 +18,9 @@ type Regression struct {
 	fade2  float64 // sum of their squares
 	theta  []float64
 	scale  []float64
+
+	prior    []float64 // expected theta; nil for none
+	priorFor []float64 // precision of it, 1/variance in the units of theta
 }
 
 // NewRegression makes a problem of n unknowns. forget is the factor in (0, 1] by which a sample's weight falls with each
@@ -66,13 +69,44 @@ func (r *Regression) EffectiveSamples() float64 {
 	return r.fade * r.fade / r.fade2
 }
 
-// maxSweeps bounds coordinate descent; with four scaled unknowns it converges far earlier.
+// Toward pulls theta to an expectation, each unknown with the given standard deviation; one that is not positive is not pulled. It
+// holds from the next Solve on, and only where the variances given to Add are in earnest does it weigh right against the samples.
+// expected and deviation are copied.
+func (r *Regression) Toward(expected, deviation []float64) {
+	if r.prior == nil {
+		r.prior, r.priorFor = make([]float64, r.n), make([]float64, r.n)
+	}
+	for i := range r.n {
+		r.prior[i], r.priorFor[i] = expected[i], 0
+		if deviation[i] > 0 {
+			r.priorFor[i] = 1 / (deviation[i] * deviation[i])
+		}
+	}
+}
+
+// at is an element of the normal matrix, right one of its right side; both with the expectation in it.
+func (r *Regression) at(i, j int) float64 {
+	v := r.a[i*r.n+j]
+	if i == j && r.prior != nil {
+		v += r.priorFor[i]
+	}
+	return v
+}
+
+func (r *Regression) right(i int) float64 {
+	if r.prior == nil {
+		return r.q[i]
+	}
+	return r.q[i] + r.priorFor[i]*r.prior[i]
+}
+
+// maxSweeps bounds coordinate descent; with a handful of scaled unknowns it converges far earlier.
 const maxSweeps = 200
 
 // Solve returns theta >= 0 that minimises the weighted squared residual. The slice is reused by the next call.
 func (r *Regression) Solve() []float64 {
 	for i := range r.n {
-		r.scale[i] = math.Sqrt(r.a[i*r.n+i])
+		r.scale[i] = math.Sqrt(r.at(i, i))
 	}
 	for range maxSweeps {
 		var moved, size float64
@@ -81,20 +115,57 @@ func (r *Regression) Solve() []float64 {
 				r.theta[i] = 0
 				continue
 			}
-			g := r.q[i]
+			g := r.right(i)
 			for j := range r.n {
 				if j != i {
 					g -= r.a[i*r.n+j] * r.theta[j]
 				}
 			}
-			next := max(0, g/r.a[i*r.n+i])
+			next := max(0, g/r.at(i, i))
 			moved = max(moved, math.Abs(next-r.theta[i])*r.scale[i])
 			size = max(size, next*r.scale[i])
 			r.theta[i] = next
 		}
 		if moved <= 1e-10*size {
-			break
+			return r.theta
 		}
 	}
+	r.polish()
 	return r.theta
+}
+
+// polish replaces theta, where coordinate descent creeps along a valley of nearly collinear unknowns, by the exact minimum over the
+// unknowns that are not at 0. It stays if that is not positive everywhere.
+func (r *Regression) polish() {
+	free := r.free(r.theta)
+	m := len(free)
+	a, b := make([]float64, m*m), make([]float64, m)
+	for i, fi := range free {
+		for j, fj := range free {
+			a[i*m+j] = r.at(fi, fj) / (r.scale[fi] * r.scale[fj])
+		}
+		b[i] = r.right(fi) / r.scale[fi]
+	}
+	z, ok := solveSymmetric(a, b, m)
+	if !ok {
+		return
+	}
+	for _, v := range z {
+		if !(v >= 0) {
+			return
+		}
+	}
+	for i, fi := range free {
+		r.theta[fi] = z[i] / r.scale[fi]
+	}
+}
+
+// free lists the unknowns that the constraint does not hold at 0.
+func (r *Regression) free(theta []float64) (free []int) {
+	for i := range r.n {
+		if theta[i] > 0 {
+			free = append(free, i)
+		}
+	}
+	return free
 }

@@ -34,3 +34,30 @@ func Quantile(q float64, bounds, counts []float64) (value, width float64, ok boo
 	}
 	return bounds[len(bounds)-1], math.Inf(1), true
 }
+
+// ShareBelow is the share of a histogram's values that are at most x, by linear interpolation inside the bucket that holds x; bounds,
+// counts and values as for Quantile.
+//
+// width is the width of that bucket: +Inf above the last finite bound, where the share counts only what lies below that bound.
+// 0 when x is a bound. ok is false for an empty histogram.
+func ShareBelow(x float64, bounds, counts []float64) (share, width float64, ok bool) {
+	var total float64
+	for _, c := range counts {
+		total += c
+	}
+	if total <= 0 || len(bounds) == 0 || len(counts) != len(bounds)+1 {
+		return 0, 0, false
+	}
+	var below, lo float64
+	for i, hi := range bounds {
+		switch {
+		case x == hi:
+			return (below + counts[i]) / total, 0, true
+		case x < hi:
+			return (below + counts[i]*math.Max(0, x-lo)/(hi-lo)) / total, hi - lo, true
+		}
+		below += counts[i]
+		lo = hi
+	}
+	return below / total, math.Inf(1), true
+}

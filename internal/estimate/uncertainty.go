@@ -23,12 +23,7 @@ func (r *Regression) ResidualScale(theta []float64) float64 {
 // Variance is the variance of gradient*theta that the scatter of the residuals implies (delta method), over the unknowns that
 // the constraint leaves free. ok is false when those are not separately determined.
 func (r *Regression) Variance(theta, gradient []float64) (v float64, ok bool) {
-	var free []int
-	for i := range r.n {
-		if theta[i] > 0 {
-			free = append(free, i)
-		}
-	}
+	free := r.free(theta)
 	m := len(free)
 	if m == 0 {
 		return 0, false
@@ -37,7 +32,7 @@ func (r *Regression) Variance(theta, gradient []float64) (v float64, ok bool) {
 	a, b := make([]float64, m*m), make([]float64, m)
 	for i, fi := range free {
 		for j, fj := range free {
-			a[i*m+j] = r.a[fi*r.n+fj] / (r.scale[fi] * r.scale[fj])
+			a[i*m+j] = r.at(fi, fj) / (r.scale[fi] * r.scale[fj])
 		}
 		b[i] = gradient[fi] / r.scale[fi]
 	}

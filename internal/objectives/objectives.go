@@ -93,7 +93,7 @@ func (c Config) For(model, fleet string) InForce {
 		ITL: Bound{Quantile: impliedQuantile, Max: impliedITL}, ITLImplied: true,
 	}
 	for _, o := range c {
-		if !glob(o.Match.Model, model) || !glob(o.Match.Fleet, fleet) {
+		if !Glob(o.Match.Model, model) || !Glob(o.Match.Fleet, fleet) {
 			continue
 		}
 		if o.TTFT != (Bound{}) {
@@ -114,8 +114,9 @@ func (b Bound) withDefault() Bound {
 	return b
 }
 
-// glob matches text against a pattern of * and ?. Model names contain slashes, which path globs would treat apart.
-func glob(pattern, text string) bool {
+// Glob matches text against a pattern of * (any text) and ? (one character); an empty pattern fits everything. Model names contain
+// slashes, which path globs would treat apart.
+func Glob(pattern, text string) bool {
 	if pattern == "" {
 		return true
 	}

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 )
 
@@ -39,4 +40,21 @@ func TestValidateNamesKeyBoundAndValue(t *testing.T) {
 		"objectives[1].itl.max must be positive (got -1s)\n"+
 		"objectives[2]: needs ttft or itl (got neither)")
 	assert.NoError(t, Config(nil).Validate())
+}
+
+func TestPrices(t *testing.T) {
+	p := Prices{{GPU: "*H200*", PerHour: 3.5, Currency: "USD"}, {PerHour: 2, Currency: "USD"}}
+	require.NoError(t, p.Validate())
+	got, ok := p.For("", "NVIDIA H200")
+	assert.True(t, ok)
+	assert.Equal(t, 3.5, got.PerHour)
+	got, ok = p.For("NVIDIA A100")
+	assert.True(t, ok)
+	assert.Equal(t, 2.0, got.PerHour)
+	_, ok = Prices(nil).For("NVIDIA A100")
+	assert.False(t, ok)
+	assert.EqualError(t, Prices{{PerHour: -1, Currency: "USD"}, {PerHour: 1}}.Validate(),
+		"prices[0].per_hour must not be negative (got -1)\n"+
+			"prices[1].currency must be set (got \"\")\n"+
+			"prices[1].currency must be \"USD\" as in prices[0] (got \"\")")
 }

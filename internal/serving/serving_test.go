@@ -156,7 +156,7 @@ func TestSplitIsWithheldWhenItCannotBeKnown(t *testing.T) {
 		Running: Running{Seen: true, Min: 5},
 	}
 	s := NewSplitter(2048)
-	var last Split
+	var last StepSplit
 	for range 100 {
 		last = s.Split(constant, Buckets{})
 	}

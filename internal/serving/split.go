@@ -12,6 +12,12 @@ const MethodStepRegression = "t3_step_regression"
 // MethodPurePhase names tier T0: a window with one phase only needs no model.
 const MethodPurePhase = "t0_pure_phase"
 
+// MethodPureRole names tier T0 for a worker whose tokens are of one phase.
+const MethodPureRole = "t0_pure_role"
+
+// PureConfidence is the confidence of a split without a model: below HIGH, since busy time itself is read off latencies or samples.
+const PureConfidence = maxConfidence
+
 // Reasons for which a split is withheld.
 const (
 	WithheldWarmUp       = "warming_up"    // too few windows yet
@@ -25,9 +31,21 @@ const (
 // Split is how one window's time divides. The four parts add up to the window.
 type Split struct {
 	Prefill, Decode, Idle, Unattributed float64 // s
-	Method                              string
-	Confidence                          float64 // probability that the prefill share is right within 10 %; 0 when withheld
-	Withheld                            string  // reason, empty when the split is given
+	// PrefillLow and PrefillHigh are the sums of prefill's marginal and stand-alone cost, s, widened by the 90 % interval of the
+	// estimate. Those of decode are Prefill + Decode less these.
+	PrefillLow, PrefillHigh float64
+	Method                  string
+	Confidence              float64 // probability that the prefill share is right within 10 %; 0 when withheld
+	Withheld                string  // reason, empty when the split is given
+}
+
+// StepSplit is a Split by step counts with what it implies for the window's steps.
+type StepSplit struct {
+	Split
+	Passes Passes // estimated; without times
+	// Delay is by how much prefill lengthened the mixed steps, s.
+	Delay float64
+	Costs Costs // fitted, 0 while unknown
 }
 
 // Splitter divides a worker's windows between the phases by tier T3 (docs/estimators.md, "Step regression"). It learns the
@@ -66,20 +84,21 @@ func NewSplitter(budget float64) *Splitter {
 }
 
 // Split learns from a window and divides it. lengths are the computed prompt lengths of the requests finished in it.
-func (s *Splitter) Split(w Work, lengths Buckets) Split {
+func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	s.learnLengths(lengths)
 	s.prefillTime = forgetting*s.prefillTime + w.PrefillTime
 	s.finished = forgetting*s.finished + w.Finished
 	busy, ok := w.Busy(s.meanPrefillTime(w))
 	if !ok {
-		return Split{Unattributed: w.Elapsed, Withheld: WithheldBusyUnknown}
+		return StepSplit{Split: Split{Unattributed: w.Elapsed, Withheld: WithheldBusyUnknown}}
 	}
-	out := Split{Idle: w.Elapsed - busy}
+	out := StepSplit{Split: Split{Idle: w.Elapsed - busy}}
 	if busy == 0 {
 		out.Method, out.Confidence = MethodPurePhase, maxConfidence
 		return out
 	}
 	steps := CountPrefillSteps(w, ChunksPerPrompt(s.length, s.budget-w.batch()), s.budget)
+	out.Passes = w.passes(steps)
 	x := []float64{max(0, w.Steps-steps.All), min(steps.All, w.Steps), w.PrefillTokens, w.DecodeTokens}
 	if !s.fit.Add(x, busy, square(stepNoise*w.Elapsed)) {
 		out.Unattributed, out.Withheld = busy, WithheldBadInput
@@ -90,14 +109,24 @@ func (s *Splitter) Split(w Work, lengths Buckets) Split {
 		out.Decode, out.Method, out.Confidence = busy, MethodPurePhase, maxConfidence
 		return out
 	}
-	share, confidence, withheld := s.share(w, x, steps)
+	share, withheld := s.share(w, x, steps)
 	if withheld != "" {
 		out.Unattributed, out.Withheld = busy, withheld
 		return out
 	}
-	out.Prefill, out.Decode = share*busy, (1-share)*busy
-	out.Method, out.Confidence = MethodStepRegression, confidence
+	out.Prefill, out.Decode = share.value*busy, (1-share.value)*busy
+	out.PrefillLow, out.PrefillHigh = share.low*busy, share.high*busy
+	out.Delay, out.Costs = share.delay*busy, share.costs
+	out.Method, out.Confidence = MethodStepRegression, share.confidence
 	return out
+}
+
+// shareOf is prefill's part of a window's busy time.
+type shareOf struct {
+	value, low, high float64 // Shapley value and its bounds
+	delay            float64 // marginal cost in mixed steps
+	confidence       float64
+	costs            Costs
 }
 
 // share is prefill's part of the window's busy time by the fitted costs, in the Shapley sense. With theta the costs of a step
@@ -109,12 +138,12 @@ func (s *Splitter) Split(w Work, lengths Buckets) Split {
 // The two kinds of step have costs of their own because a step that prefill has made compute-bound hides the streaming of the
 // weights that a decode step waits for. And its decoding sequences, nearly free alone, cost what any token costs there; theta1
 // contains that, so it is taken off prefill's stand-alone step.
-func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share, confidence float64, withheld string) {
+func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share shareOf, withheld string) {
 	if s.fit.EffectiveSamples() < minSamples {
-		return 0, 0, WithheldWarmUp
+		return share, WithheldWarmUp
 	}
 	if s.perUse.CV() < minExcitation {
-		return 0, 0, WithheldConstantLoad
+		return share, WithheldConstantLoad
 	}
 	theta := s.fit.Solve()
 	mixed := x[1] - min(steps.Only, x[1])
@@ -125,9 +154,10 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share, confid
 		total += theta[i] * x[i]
 	}
 	if !(total > 0) || !(prefill > 0) {
-		return 0, 0, WithheldUncertain
+		return share, WithheldUncertain
 	}
-	share = min(1, prefill/total)
+	share.value = min(1, prefill/total)
+	share.costs = Costs{Step: theta[0], Sequence: theta[3], PrefillStep: theta[1], Row: theta[2]}
 	// d(prefill/total)/d(theta), relative to the share
 	gradient := []float64{
 		-mixed/2/prefill - x[0]/total,
@@ -137,13 +167,25 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share, confid
 	}
 	variance, ok := s.fit.Variance(theta, gradient)
 	if !ok {
-		return 0, 0, WithheldUncertain
+		return share, WithheldUncertain
 	}
 	variance += square((theta[1] - theta[0]/2) * steps.Spread / prefill)
-	if !(1.645*math.Sqrt(variance) <= maxHalfWidth) { // not a number is no small one
-		return 0, 0, WithheldUncertain
+	if !(normal90*math.Sqrt(variance) <= maxHalfWidth) { // not a number is no small one
+		return share, WithheldUncertain
 	}
-	return share, min(maxConfidence, estimate.Within(0.1, math.Sqrt(variance+square(methodError)))), ""
+	deviation := math.Sqrt(variance + square(methodError))
+	share.confidence = min(maxConfidence, estimate.Within(0.1, deviation))
+	// The game of all steps: prefill-only steps are worth as much to prefill alone as together.
+	g := game{
+		together: total, decodeAlone: total - (theta[1]*x[1] - theta[0]*mixed + theta[2]*w.PrefillTokens),
+		prefillAlone: theta[1]*x[1] + theta[2]*(w.PrefillTokens-mixed*w.batch()),
+	}
+	low, high := g.bounds(normal90 * deviation * prefill)
+	share.low, share.high = low/total, high/total
+	if x[1] > 0 {
+		share.delay = max(0, (theta[1]-theta[0])*mixed+theta[2]*w.PrefillTokens*mixed/x[1]) / total
+	}
+	return share, ""
 }
 
 // learnLengths fades the remembered prompt lengths and adds new ones. Requests finish long after their prefill, so a window's

@@ -37,6 +37,13 @@ func NewAligner(cfg Config, counters, gauges int) *Aligner {
 	}
 }
 
+// Grow makes room for counters up to counters-1; those that are there stay as they are.
+func (a *Aligner) Grow(counters int) {
+	if missing := counters - len(a.series); missing > 0 {
+		a.series = append(a.series, make([]series, missing)...)
+	}
+}
+
 // Observe takes a cumulative value of a counter at time at; start is the counter's start time or 0.
 func (a *Aligner) Observe(key int, at, start int64, v Value) Outcome {
 	if at <= 0 {

@@ -207,3 +207,22 @@ func BenchmarkObserveAndClose(b *testing.B) {
 		a.Close()
 	}
 }
+
+func TestACounterMayJoinLater(t *testing.T) {
+	a := newTestAligner(1, 0)
+	a.Observe(0, 1*second, 1, Value{Sum: 0})
+	a.Observe(0, 7*second, 1, Value{Sum: 6})
+	_, ok := a.Close()
+	require.True(t, ok)
+	a.Grow(3)
+	a.Grow(2) // never shrinks
+	a.Observe(2, 8*second, 1, Value{Sum: 100})
+	a.Observe(2, 11*second, 1, Value{Sum: 130})
+	a.Observe(0, 11*second, 1, Value{Sum: 10})
+	w, ok := a.Close()
+	require.True(t, ok)
+	require.Len(t, w.Totals, 3)
+	assert.InDelta(t, 6-4+3, w.Totals[0].Sum, 1e-9)
+	assert.InDelta(t, 20, w.Totals[2].Sum, 1e-9)
+	assert.InDelta(t, 2, w.Covered[2], 1e-9)
+}

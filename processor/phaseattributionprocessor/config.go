@@ -28,6 +28,10 @@ type Config struct {
 	MaxNumSeqs int `mapstructure:"max_num_seqs"`
 	// Objectives are the latency objectives by model and fleet.
 	Objectives objectives.Config `mapstructure:"objectives"`
+	// GPUs says which GPUs workers run on, where llm.engine.gpu.info does not tell.
+	GPUs []GPURule `mapstructure:"gpus"`
+	// Prices of GPUs, for llm.phase.cost.
+	Prices objectives.Prices `mapstructure:"prices"`
 
 	_ struct{}
 }
@@ -66,6 +70,6 @@ func (c *Config) Validate() error {
 	if c.MaxNumSeqs < 0 {
 		errs = append(errs, fmt.Errorf("max_num_seqs must not be negative (got %d)", c.MaxNumSeqs))
 	}
-	errs = append(errs, c.Objectives.Validate())
+	errs = append(errs, c.Objectives.Validate(), validateGPUs(c.GPUs), c.Prices.Validate())
 	return errors.Join(errs...)
 }

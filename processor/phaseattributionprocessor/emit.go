@@ -8,127 +8,80 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
-	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
-	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
-// methodObjective names how the imbalance is found: latency quantiles against objectives.
-const methodObjective = "objective_pressure"
+// Methods that are not of internal/serving.
+const (
+	methodObjective = "objective_pressure" // imbalance: latency quantiles against objectives
+	methodFrechet   = "frechet_bounds"     // goodput: bounds of a joint share from its parts
+)
 
-// phaseOrder is the order of worker.time.
+// phaseOrder is the order of the phases in sums; the first two have bounds.
 func phaseOrder() [4]string {
 	return [4]string{signal.PhasePrefill, signal.PhaseDecode, signal.PhaseIdle, signal.PhaseUnattributed}
 }
 
-// latencyInputs are the inputs behind worker.phases, latencyOrder their phases.
+// latencyInputs are the inputs behind sums.phases, latencyOrder their phases.
 func latencyInputs() [3]int { return [3]int{inQueueTime, inPrefillTime, inDecodeTime} }
 
 func latencyOrder() [3]string {
 	return [3]string{signal.PhaseQueue, signal.PhasePrefill, signal.PhaseDecode}
 }
 
-// builder appends metrics of one worker with names and units from the vocabulary.
-type builder struct {
-	metrics   pmetric.MetricSlice
-	units     map[string]string
-	start, at pcommon.Timestamp
-}
-
-// newBuilder adds the worker's resource to out, once per batch of windows.
-func newBuilder(w *worker, at pcommon.Timestamp, out pmetric.Metrics) *builder {
-	rm := out.ResourceMetrics().AppendEmpty()
-	w.resource.CopyTo(rm.Resource())
-	sm := rm.ScopeMetrics().AppendEmpty()
-	sm.Scope().SetName(metadata.ScopeName)
-	return &builder{metrics: sm.Metrics(), units: w.units, start: pcommon.Timestamp(w.started), at: at}
-}
-
-func (b *builder) metric(name string) pmetric.Metric {
-	m := b.metrics.AppendEmpty()
-	m.SetName(name)
-	m.SetUnit(b.units[name])
-	return m
-}
-
-func (b *builder) gauge(name string) func(v float64, attributes ...string) pmetric.NumberDataPoint {
-	points := b.metric(name).SetEmptyGauge().DataPoints()
-	return func(v float64, attributes ...string) pmetric.NumberDataPoint {
-		dp := points.AppendEmpty()
-		dp.SetTimestamp(b.at)
-		dp.SetDoubleValue(v)
-		put(dp.Attributes(), attributes)
-		return dp
-	}
-}
-
-func (b *builder) sum(name string) pmetric.Sum {
-	sum := b.metric(name).SetEmptySum()
-	sum.SetIsMonotonic(true)
-	sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-	return sum
-}
-
-func (b *builder) point(sum pmetric.Sum, attributes ...string) pmetric.NumberDataPoint {
-	dp := sum.DataPoints().AppendEmpty()
-	dp.SetStartTimestamp(b.start)
-	dp.SetTimestamp(b.at)
-	put(dp.Attributes(), attributes)
-	return dp
-}
-
-// put sets attributes given as key, value, key, value.
-func put(m pcommon.Map, attributes []string) {
-	m.EnsureCapacity(len(attributes) / 2)
-	for i := 0; i+1 < len(attributes); i += 2 {
-		m.PutStr(attributes[i], attributes[i+1])
-	}
-}
-
 // emit appends everything derived from one window.
-func emit(w *worker, win window.Window, split serving.Split, bal balance, out pmetric.Metrics) {
+func emit(w *worker, win window.Window, d *derived, out pmetric.Metrics) {
 	b := newBuilder(w, pcommon.Timestamp(win.To), out)
-	times := b.sum(signal.PhaseWorkerTime)
-	for i, phase := range phaseOrder() {
-		b.point(times, signal.AttrPhase, phase).SetDoubleValue(w.time[i])
+	s := &w.sums
+	if d.spent.gpus == 0 {
+		b.phases(signal.PhaseWorkerTime, b.start, s.time[:])
+		b.phases(signal.PhaseWorkerTimeLow, b.start, s.low[:])
+		b.phases(signal.PhaseWorkerTimeHigh, b.start, s.high[:])
+	} else {
+		emitGPU(b, w.cfg.Prices.Currency(), &s.gpu)
 	}
-	emitLatency(b, w)
-	emitBalance(b, bal)
-	emitGone(b, w, split, bal)
+	emitLatency(b, s)
+	emitBalance(b, d.balance)
+	emitInterference(b, s, d.meddled)
+	emitGoodput(b, d.goodput)
 	emitObjective(b, w.target)
-	emitTrust(b, w, split, bal)
+	emitTrust(b, s, d)
+	b.finish()
+}
+
+// phases appends a sum by phase, in phaseOrder.
+func (b *builder) phases(name string, start pcommon.Timestamp, values []float64, attributes ...string) {
+	for i, v := range values {
+		b.sum(name, start, append([]string{signal.AttrPhase, phaseOrder()[i]}, attributes...)...).SetDoubleValue(v)
+	}
 }
 
 // emitBalance appends the pressures of the phases that were seen, and the imbalance where both were.
 func emitBalance(b *builder, bal balance) {
-	if bal.Prefill > 0 || bal.Decode > 0 {
-		pressure := b.gauge(signal.PhasePressure)
-		for i, v := range []float64{bal.Prefill, bal.Decode} {
-			if v > 0 {
-				pressure(v, signal.AttrPhase, phaseOrder()[i])
-			}
+	for i, v := range []float64{bal.Prefill, bal.Decode} {
+		if v > 0 {
+			b.gauge(signal.PhasePressure, v, signal.AttrPhase, phaseOrder()[i])
 		}
 	}
 	if bal.withheld == "" {
-		b.gauge(signal.PhaseImbalance)(bal.Imbalance)
+		b.gauge(signal.PhaseImbalance, bal.Imbalance)
 	}
 }
 
 // emitLatency appends the cumulative latency histograms. Window boundaries split counts; each bucket is rounded on its own,
 // which keeps it monotonic, and the count is their sum, which keeps the point consistent.
-func emitLatency(b *builder, w *worker) {
-	var h pmetric.Histogram
+func emitLatency(b *builder, s *sums) {
 	for i, phase := range latencyOrder() {
-		v := w.phases[i]
+		v := s.phases[i]
 		if len(v.Counts) == 0 {
 			continue
 		}
-		if h == (pmetric.Histogram{}) {
-			h = b.metric(signal.PhaseLatency).SetEmptyHistogram()
-			h.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		m, made := b.metric(signal.PhaseLatency)
+		if made {
+			m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 		}
-		dp := h.DataPoints().AppendEmpty()
+		dp := m.Histogram().DataPoints().AppendEmpty()
 		dp.SetStartTimestamp(b.start)
 		dp.SetTimestamp(b.at)
 		dp.Attributes().PutStr(signal.AttrPhase, phase)
@@ -145,76 +98,70 @@ func emitLatency(b *builder, w *worker) {
 	}
 }
 
+// emitInterference appends what prefill costs decode. The sums are there throughout, and do not grow while it is withheld.
+func emitInterference(b *builder, s *sums, m meddled) {
+	b.sum(signal.InterferenceDelay, b.start).SetDoubleValue(s.delay)
+	b.sum(signal.InterferenceWait, b.start).SetDoubleValue(s.wait)
+	if s.passes {
+		b.sum(signal.InterferenceStalls, b.start).SetIntValue(int64(math.Round(s.stalls)))
+	}
+	if m.seen {
+		b.gauge(signal.InterferenceBias, m.variation)
+	}
+	if m.withheld != "" {
+		return
+	}
+	b.gauge(signal.InterferenceLost, m.recent.Lost())
+	if v, ok := m.recent.PerPrefillToken(); ok {
+		b.gauge(signal.InterferencePerToken, v)
+	}
+	if v, ok := m.recent.WithoutPrefill(); ok {
+		b.gauge(signal.InterferenceCounterfactual, v)
+	}
+}
+
+func emitGoodput(b *builder, g goodput) {
+	if g.withheld != "" {
+		return
+	}
+	b.gauge(signal.Goodput, g.Low, signal.AttrBound, signal.BoundLow)
+	b.gauge(signal.Goodput, g.Mid, signal.AttrBound, signal.BoundMid)
+	b.gauge(signal.Goodput, g.High, signal.AttrBound, signal.BoundHigh)
+}
+
 func emitObjective(b *builder, target objectives.InForce) {
-	objective := b.gauge(signal.Objective)
 	for _, o := range []struct {
 		signal  string
 		bound   objectives.Bound
 		implied bool
 	}{{signal.ObjectiveTTFT, target.TTFT, target.TTFTImplied}, {signal.ObjectiveITL, target.ITL, target.ITLImplied}} {
-		dp := objective(o.bound.Max.Seconds(), signal.AttrObjective, o.signal,
+		dp := b.gaugePoint(signal.Objective, o.bound.Max.Seconds(), signal.AttrObjective, o.signal,
 			signal.AttrQuantile, strconv.FormatFloat(o.bound.Quantile, 'g', -1, 64))
 		dp.Attributes().PutBool(signal.AttrImplied, o.implied)
 	}
 }
 
 // emitTrust appends confidences of what was given and counts of what was withheld.
-func emitTrust(b *builder, w *worker, split serving.Split, bal balance) {
-	if split.Withheld == "" || bal.withheld == "" {
-		confidence := b.gauge(signal.EstimateConfidence)
-		if split.Withheld == "" {
-			confidence(split.Confidence, signal.AttrEstimate, signal.EstimatePhaseTime, signal.AttrEstimateMethod, split.Method)
+func emitTrust(b *builder, s *sums, d *derived) {
+	energy := &d.spent.amounts[gpuEnergy]
+	activity := &d.spent.amounts[gpuTensor]
+	for _, c := range []struct {
+		given            bool
+		estimate, method string
+		confidence       float64
+	}{
+		{d.split.Withheld == "", signal.EstimatePhaseTime, d.split.Method, d.split.Confidence},
+		{d.balance.withheld == "", signal.EstimateImbalance, methodObjective, d.balance.Confidence},
+		{d.meddled.withheld == "", signal.EstimateInterference, d.split.Method, d.split.Confidence},
+		{d.goodput.withheld == "", signal.EstimateGoodput, methodFrechet, d.goodput.confidence},
+		{d.spent.known[gpuEnergy] && energy.Withheld == "", signal.EstimateEnergy, d.spent.method, energy.Confidence},
+		{d.spent.known[gpuTensor] && activity.Withheld == "", signal.EstimateActivity, d.spent.method, activity.Confidence},
+	} {
+		if c.given {
+			b.gauge(signal.EstimateConfidence, c.confidence, signal.AttrEstimate, c.estimate, signal.AttrEstimateMethod, c.method)
 		}
-		if bal.withheld == "" {
-			confidence(bal.Confidence, signal.AttrEstimate, signal.EstimateImbalance, signal.AttrEstimateMethod, methodObjective)
-		}
 	}
-	if len(w.withheld) == 0 {
-		return
+	for why, n := range s.withheld {
+		b.sum(signal.EstimateWithheld, b.start, signal.AttrEstimate, why.estimate, signal.AttrReason, why.reason).SetIntValue(n)
 	}
-	withheld := b.sum(signal.EstimateWithheld)
-	for why, n := range w.withheld {
-		b.point(withheld, signal.AttrEstimate, why.estimate, signal.AttrReason, why.reason).SetIntValue(n)
-	}
-}
-
-// given is which gauges a worker's last window had.
-type given struct {
-	split   string // method, empty when withheld
-	balance bool
-}
-
-// emitGone marks gauges that the window before had and this one has not, so that no backend carries the last value on.
-func emitGone(b *builder, w *worker, split serving.Split, bal balance) {
-	now := given{balance: bal.withheld == ""}
-	if split.Withheld == "" {
-		now.split = split.Method
-	}
-	before := w.given
-	w.given = now
-	if before.balance && !now.balance {
-		notRecorded(b.gauge(signal.PhaseImbalance)(0))
-		notRecorded(b.gauge(signal.EstimateConfidence)(0,
-			signal.AttrEstimate, signal.EstimateImbalance, signal.AttrEstimateMethod, methodObjective))
-	}
-	if before.split != "" && before.split != now.split {
-		notRecorded(b.gauge(signal.EstimateConfidence)(0,
-			signal.AttrEstimate, signal.EstimatePhaseTime, signal.AttrEstimateMethod, before.split))
-	}
-}
-
-func notRecorded(dp pmetric.NumberDataPoint) {
-	dp.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
-}
-
-// emitStale marks the gauges of a silent worker as not recorded.
-func emitStale(w *worker, at pcommon.Timestamp, out pmetric.Metrics) {
-	if w.started == 0 {
-		return
-	}
-	b := newBuilder(w, at, out)
-	pressure := b.gauge(signal.PhasePressure)
-	notRecorded(pressure(0, signal.AttrPhase, signal.PhasePrefill))
-	notRecorded(pressure(0, signal.AttrPhase, signal.PhaseDecode))
-	emitGone(b, w, serving.Split{Withheld: serving.WithheldNoData}, balance{withheld: withheldNoRequests})
 }

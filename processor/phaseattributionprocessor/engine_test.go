@@ -25,6 +25,10 @@ type engine struct {
 	sums       map[string]float64
 	histograms map[string]*pageHistogram
 	running    int
+
+	passes bool // the page has sums over steps
+	steps  [stepCompositions][stepFields]float64
+	joules float64 // of one GPU: 600 W in steps with prefill, 400 W in others
 }
 
 type pageHistogram struct {
@@ -51,7 +55,8 @@ func newEngine(instance string, start int64) *engine {
 	tokens := []float64{1, 8, 16, 32, 64, 128, 512, 2048, 8192}
 	for name, bounds := range map[string][]float64{
 		signal.TTFT: seconds, signal.ITL: seconds, signal.QueueTime: seconds, signal.PhasePrefill: seconds,
-		signal.PhaseDecode: seconds, signal.IterationTokens: tokens, signal.ComputedTokens: tokens,
+		signal.PhaseDecode: seconds, signal.IterationTokens: tokens, signal.ComputedTokens: tokens, signal.TPOT: seconds,
+		signal.StepDuration: seconds,
 	} {
 		e.histograms[name] = &pageHistogram{bounds: bounds, counts: make([]uint64, len(bounds)+1)}
 	}
@@ -75,15 +80,75 @@ func (e *engine) advance(to int64) {
 			e.histograms[signal.PhasePrefill].add(t, 1)
 			e.histograms[signal.PhaseDecode].add(3, 1)
 			e.histograms[signal.ComputedTokens].add(p, 1)
+			e.histograms[signal.TPOT].add(0.03, 1)
 			e.sums[signal.TokensGenerated]++
 			e.sums[signal.TokensPrompt] += p
 		}
 		e.running = n
+		e.step(t, p, float64(n))
 		e.sums[signal.TokensGenerated] += float64(n)
 		e.histograms[signal.ITL].add(t, uint64(n))
 		e.histograms[signal.IterationTokens].add(p+float64(n), 1)
 		e.now += int64(t * 1e9)
 	}
+}
+
+// step counts a step as forward passes tell it.
+func (e *engine) step(t, p, n float64) {
+	composition, watts := stepsDecode, 400.0
+	if p > 0 {
+		composition, watts = stepsMixed, 600
+		e.histograms[signal.StepDuration].add(t, 1)
+	}
+	e.joules += watts * t
+	for field, v := range [stepFields]float64{stepCount: 1, stepTime: t, stepPrefillTokens: p, stepSequences: n, stepContext: 1000 * n} {
+		e.steps[composition][field] += v
+	}
+}
+
+// stepMetrics appends the sums over steps.
+func (e *engine) stepMetrics(ms pmetric.MetricSlice) {
+	names := [stepFields]string{signal.StepCount, signal.StepTime, signal.StepPrefillTokens, signal.StepPrefillKVTokens,
+		signal.StepDecodeSequences, signal.StepDecodeKVTokens}
+	for field, name := range names {
+		m := ms.AppendEmpty()
+		m.SetName(name)
+		m.SetEmptySum().SetIsMonotonic(true)
+		m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		for composition, text := range []string{signal.PhasePrefill, signal.PhaseDecode, compositionMixed} {
+			dp := m.Sum().DataPoints().AppendEmpty()
+			e.stamp(dp)
+			dp.Attributes().PutStr(signal.AttrComposition, text)
+			dp.SetDoubleValue(e.steps[composition][field])
+		}
+	}
+}
+
+// gpu is a page of a GPU that runs the engine alone.
+func (e *engine) gpu(id string) pmetric.Metrics {
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr(signal.AttrHWID, id)
+	rm.Resource().Attributes().PutStr(signal.AttrHWType, signal.HWTypeGPU)
+	rm.Resource().Attributes().PutStr(signal.AttrHWName, "NVIDIA H200")
+	ms := rm.ScopeMetrics().AppendEmpty().Metrics()
+	for _, name := range []string{signal.HWEnergy, signal.GPUActivityTime} {
+		m := ms.AppendEmpty()
+		m.SetName(name)
+		m.SetEmptySum().SetIsMonotonic(true)
+		m.Sum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	}
+	dp := ms.At(0).Sum().DataPoints().AppendEmpty()
+	e.stamp(dp)
+	dp.SetDoubleValue(e.joules)
+	busy := float64(e.now-e.start) / 1e9
+	for unit, share := range map[string]float64{signal.UnitGraphics: 1, signal.UnitSM: 0.9, signal.UnitTensor: 0.3, signal.UnitDRAM: 0.4} {
+		dp := ms.At(1).Sum().DataPoints().AppendEmpty()
+		e.stamp(dp)
+		dp.Attributes().PutStr(signal.AttrGPUUnit, unit)
+		dp.SetDoubleValue(share * busy)
+	}
+	return md
 }
 
 // page is a scrape at the current time.
@@ -94,7 +159,13 @@ func (e *engine) page() pmetric.Metrics {
 	rm.Resource().Attributes().PutStr(signal.AttrServiceInstanceID, e.instance)
 	rm.Resource().Attributes().PutStr(signal.AttrModel, "m")
 	ms := rm.ScopeMetrics().AppendEmpty().Metrics()
+	if e.passes {
+		e.stepMetrics(ms)
+	}
 	for name, h := range e.histograms {
+		if name == signal.StepDuration && !e.passes {
+			continue
+		}
 		m := ms.AppendEmpty()
 		m.SetName(name)
 		dp := m.SetEmptyHistogram().DataPoints().AppendEmpty()
@@ -102,6 +173,9 @@ func (e *engine) page() pmetric.Metrics {
 		if name == signal.PhasePrefill || name == signal.PhaseDecode {
 			m.SetName(signal.PhaseTime)
 			dp.Attributes().PutStr(signal.AttrPhase, name)
+		}
+		if name == signal.StepDuration {
+			dp.Attributes().PutStr(signal.AttrComposition, compositionMixed)
 		}
 		e.stamp(dp)
 		dp.ExplicitBounds().FromRaw(h.bounds)

@@ -1,12 +1,9 @@
 package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 
 import (
-	"math"
-	"time"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
@@ -23,7 +20,29 @@ const (
 	inComputed   // prompt tokens computed here
 	inPrompt     // all prompt tokens, where the engine does not tell their source
 	inPromptSize // computed prompt tokens per finished request
-	inputCounters
+	inTPOT
+	inMixedDuration // of engine steps with both phases
+	inSteps         // the first of stepFields for each of stepCompositions
+	inputCounters   = inSteps + stepFields*stepCompositions
+)
+
+// What is summed over the engine steps of a composition.
+const (
+	stepCount = iota
+	stepTime
+	stepPrefillTokens
+	stepPrefillContext
+	stepSequences
+	stepContext
+	stepFields
+)
+
+// The compositions of engine steps.
+const (
+	stepsPrefill = iota
+	stepsDecode
+	stepsMixed
+	stepCompositions
 )
 
 // The gauges of a worker that the estimators read.
@@ -35,6 +54,12 @@ const (
 
 // counterOf returns which input a point of the metric is, or -1.
 func counterOf(metric string, attributes pcommon.Map) int {
+	if field := stepFieldOf(metric); field >= 0 {
+		if c := composition(attributes); c >= 0 {
+			return inSteps + c*stepFields + field
+		}
+		return -1
+	}
 	switch metric {
 	case signal.IterationTokens:
 		return inStepTokens
@@ -62,8 +87,71 @@ func counterOf(metric string, attributes pcommon.Map) int {
 		case signal.TokenSourceLocalCompute:
 			return inComputed
 		}
+	case signal.TPOT:
+		return inTPOT
+	case signal.StepDuration:
+		if composition(attributes) == stepsMixed {
+			return inMixedDuration
+		}
 	}
 	return -1
+}
+
+// stepFieldOf returns which sum over engine steps the metric is, or -1.
+func stepFieldOf(metric string) int {
+	switch metric {
+	case signal.StepCount:
+		return stepCount
+	case signal.StepTime:
+		return stepTime
+	case signal.StepPrefillTokens:
+		return stepPrefillTokens
+	case signal.StepPrefillKVTokens:
+		return stepPrefillContext
+	case signal.StepDecodeSequences:
+		return stepSequences
+	case signal.StepDecodeKVTokens:
+		return stepContext
+	}
+	return -1
+}
+
+// composition returns which composition of engine steps a point speaks of, or -1.
+func composition(attributes pcommon.Map) int {
+	switch text(attributes, signal.AttrComposition) {
+	case signal.PhasePrefill:
+		return stepsPrefill
+	case signal.PhaseDecode:
+		return stepsDecode
+	case compositionMixed:
+		return stepsMixed
+	}
+	return -1
+}
+
+// compositionMixed is the value of llm.step.composition for steps with both phases.
+const compositionMixed = "mixed"
+
+// stepsOf reads the window's engine steps.
+func stepsOf(win window.Window) serving.Passes {
+	of := func(composition int) serving.Steps {
+		v := func(field int) float64 { return win.Totals[inSteps+composition*stepFields+field].Sum }
+		return serving.Steps{
+			Count: v(stepCount), Time: v(stepTime), PrefillTokens: v(stepPrefillTokens), PrefillContext: v(stepPrefillContext),
+			Sequences: v(stepSequences), Context: v(stepContext),
+		}
+	}
+	return serving.Passes{Prefill: of(stepsPrefill), Decode: of(stepsDecode), Mixed: of(stepsMixed)}
+}
+
+// known reports whether a metric is an input at all, so that the points of the others are not looked at.
+func known(metric string) bool {
+	switch metric {
+	case signal.IterationTokens, signal.TTFT, signal.ITL, signal.QueueTime, signal.TokensGenerated, signal.ComputedTokens, signal.PhaseTime,
+		signal.TokensPrompt, signal.TPOT, signal.StepDuration:
+		return true
+	}
+	return stepFieldOf(metric) >= 0
 }
 
 // gaugeOf returns which input gauge the metric is, or -1.
@@ -75,127 +163,4 @@ func gaugeOf(metric string) int {
 		return inKVUsage
 	}
 	return -1
-}
-
-// reader takes a metric's points into an aligner.
-type reader struct {
-	into   *window.Aligner
-	latest pcommon.Timestamp // points after it are refused
-	late   int               // points refused for their time
-}
-
-// read takes the metric's points into the aligner and returns how many were refused for their time: older than one seen before,
-// without a time, or after latest.
-func read(m pmetric.Metric, latest time.Time, into *window.Aligner) (late int) {
-	r := reader{into: into, latest: pcommon.NewTimestampFromTime(latest)}
-	switch m.Type() {
-	case pmetric.MetricTypeHistogram:
-		r.histogram(m)
-	case pmetric.MetricTypeSum:
-		if g := gaugeOf(m.Name()); g >= 0 {
-			r.gauge(g, m.Sum().DataPoints())
-		} else {
-			r.sum(m)
-		}
-	case pmetric.MetricTypeGauge:
-		if g := gaugeOf(m.Name()); g >= 0 {
-			r.gauge(g, m.Gauge().DataPoints())
-		}
-	}
-	return r.late
-}
-
-// total is what the points of one input add up to at one time. Points that differ only in attributes that the estimators do not
-// know are parts of one counter.
-type total struct {
-	seen      bool
-	start, at pcommon.Timestamp
-	value     window.Value
-}
-
-func (t *total) add(start, at pcommon.Timestamp, v window.Value) {
-	if !t.seen || at > t.at {
-		*t = total{seen: true, start: start, at: at, value: v}
-		return
-	}
-	if at == t.at {
-		t.start = max(t.start, start)
-		t.value.AddScaled(v, 1)
-	}
-}
-
-func (r *reader) histogram(m pmetric.Metric) {
-	var totals [inputCounters]total
-	for _, dp := range m.Histogram().DataPoints().All() {
-		key := counterOf(m.Name(), dp.Attributes())
-		if key < 0 || dp.Flags().NoRecordedValue() || !dp.HasSum() || dp.BucketCounts().Len() != dp.ExplicitBounds().Len()+1 {
-			continue
-		}
-		v := window.Value{Sum: dp.Sum(), Count: float64(dp.Count()), Bounds: dp.ExplicitBounds().AsRaw()}
-		v.Counts = make([]float64, dp.BucketCounts().Len())
-		for i := range v.Counts {
-			v.Counts[i] = float64(dp.BucketCounts().At(i))
-		}
-		totals[key].add(dp.StartTimestamp(), dp.Timestamp(), v)
-	}
-	r.observe(&totals, m.Histogram().AggregationTemporality())
-}
-
-func (r *reader) sum(m pmetric.Metric) {
-	var totals [inputCounters]total
-	for _, dp := range m.Sum().DataPoints().All() {
-		if key := counterOf(m.Name(), dp.Attributes()); key >= 0 && !dp.Flags().NoRecordedValue() {
-			totals[key].add(dp.StartTimestamp(), dp.Timestamp(), window.Value{Sum: number(dp)})
-		}
-	}
-	r.observe(&totals, m.Sum().AggregationTemporality())
-}
-
-func (r *reader) gauge(key int, points pmetric.NumberDataPointSlice) {
-	var t total
-	for _, dp := range points.All() {
-		if v := number(dp); !dp.Flags().NoRecordedValue() && !math.IsNaN(v) {
-			t.add(0, dp.Timestamp(), window.Value{Sum: v})
-		}
-	}
-	if t.seen {
-		r.count(t.at, func() window.Outcome { return r.into.ObserveGauge(key, int64(t.at), t.value.Sum) })
-	}
-}
-
-func (r *reader) observe(totals *[inputCounters]total, temporality pmetric.AggregationTemporality) {
-	for key := range totals {
-		t := &totals[key]
-		if !t.seen || math.IsNaN(t.value.Sum) || math.IsInf(t.value.Sum, 0) {
-			continue
-		}
-		r.count(t.at, func() window.Outcome {
-			if temporality == pmetric.AggregationTemporalityDelta {
-				return r.into.ObserveDelta(key, int64(t.start), int64(t.at), t.value)
-			}
-			return r.into.Observe(key, int64(t.at), int64(t.start), t.value)
-		})
-	}
-}
-
-// count makes an observation unless its time cannot be, and counts what was refused.
-func (r *reader) count(at pcommon.Timestamp, observe func() window.Outcome) {
-	if at == 0 || at > r.latest || observe() == window.Late {
-		r.late++
-	}
-}
-
-func number(dp pmetric.NumberDataPoint) float64 {
-	if dp.ValueType() == pmetric.NumberDataPointValueTypeInt {
-		return float64(dp.IntValue())
-	}
-	return dp.DoubleValue()
-}
-
-func text(m pcommon.Map, key string) string {
-	v, ok := m.Get(key)
-	if !ok {
-		return ""
-	}
-	return v.Str()
 }

@@ -21,6 +21,7 @@ type latencies struct {
 type latencyWindow struct {
 	seconds                   float64
 	ttft, itl, queue, prefill window.Value
+	tpot                      window.Value
 	running, kvUsage          window.Level
 }
 
@@ -31,6 +32,7 @@ func (l *latencies) add(w window.Window) {
 	l.windows = append(l.windows, latencyWindow{
 		seconds: w.Seconds(),
 		ttft:    w.Totals[inTTFT], itl: w.Totals[inITL], queue: w.Totals[inQueueTime], prefill: w.Totals[inPrefillTime],
+		tpot:    w.Totals[inTPOT],
 		running: w.Levels[inRunning], kvUsage: w.Levels[inKVUsage],
 	})
 	var kept float64
@@ -114,4 +116,39 @@ func quantile(h window.Value, q float64, objective time.Duration) serving.Ratio 
 	hi, _, _ := estimate.Quantile(math.Min(1, q+step), h.Bounds, h.Counts)
 	unit := objective.Seconds()
 	return serving.Ratio{Seen: true, Value: value / unit, Low: lo / unit, High: hi / unit, Width: width / unit}
+}
+
+// goodput is how many requests met the objectives.
+type goodput struct {
+	serving.Goodput
+	confidence float64
+	withheld   string
+}
+
+// goodput compares the latencies of the requests that finished in the trailing time with the objective. The confidence is how close
+// the bounds are; it is never MED where an objective lies in a bucket too wide to interpolate, nor HIGH against an implied one.
+func (l *latencies) goodput(target objectives.InForce) goodput {
+	ttft := l.sum(func(w latencyWindow) window.Value { return w.ttft })
+	tpot := l.sum(func(w latencyWindow) window.Value { return w.tpot })
+	var seconds float64
+	for _, w := range l.windows {
+		seconds += w.seconds
+	}
+	g, ok := serving.GoodputOf(tpot.Count/seconds, serving.Buckets{Bounds: ttft.Bounds, Counts: ttft.Counts},
+		serving.Buckets{Bounds: tpot.Bounds, Counts: tpot.Counts}, target.TTFT.Max.Seconds(), target.ITL.Max.Seconds())
+	if !ok {
+		return goodput{withheld: withheldNoRequests}
+	}
+	limit := 1.0
+	switch {
+	case g.Coarse || l.count < windowsForMed:
+		limit = justBelowMed
+	case l.count < windowsForHigh || target.TTFTImplied || target.ITLImplied:
+		limit = justBelowHigh
+	}
+	width := 0.0
+	if g.High > 0 {
+		width = (g.High - g.Low) / (tpot.Count / seconds)
+	}
+	return goodput{Goodput: g, confidence: math.Min(limit, 1-width)}
 }

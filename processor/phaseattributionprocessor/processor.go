@@ -3,6 +3,7 @@ package phaseattributionprocessor // import "github.com/otelcol-inference/otelco
 import (
 	"context"
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer"
@@ -24,12 +25,16 @@ type phaseAttribution struct {
 	clock     clock
 	units     map[string]string
 	workers   workers
+	joins     *joins
 
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 	counted int64 // workers last reported to telemetry; the sweep alone uses it
 	refused refusals
 }
+
+// maxGPUsPerWorker bounds the GPUs remembered, by max_workers.
+const maxGPUsPerWorker = 16
 
 func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r *registry, c clock) (*phaseAttribution, error) {
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
@@ -43,6 +48,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	return &phaseAttribution{
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, units: units,
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
+		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
 	}, nil
 }
 
@@ -98,20 +104,37 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetr
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
 	for _, rm := range md.ResourceMetrics().All() {
-		id, ok := identify(rm.Resource())
-		if !ok {
-			continue
+		late := 0
+		switch id, is := identify(rm.Resource()); is {
+		case aWorker:
+			late = p.worker(ctx, id, rm, now, derived)
+		case aGPU:
+			for _, w := range p.joins.see(rm.Resource()) {
+				late += w.consumeGPU(text(rm.Resource().Attributes(), signal.AttrHWID), rm.ScopeMetrics(), now, derived)
+			}
 		}
-		w := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.units, rm.Resource()) })
-		if w == nil {
-			p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
-			continue
-		}
-		if late := w.consume(rm.ScopeMetrics(), now, derived); late > 0 {
+		if late > 0 {
 			p.telemetry.ProcessorPhaseAttributionLate.Add(ctx, int64(late))
 		}
 	}
 	return derived
+}
+
+// worker takes a worker's metrics and returns how many points were refused for their time.
+func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
+	w, made := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.units, rm.Resource()) })
+	if w == nil {
+		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
+		return 0
+	}
+	if made {
+		p.joins.add(w)
+	}
+	late, gpus := w.consume(rm.ScopeMetrics(), now, derived)
+	if len(gpus) > 0 {
+		p.joins.inform(w, gpus)
+	}
+	return late
 }
 
 // send passes derived metrics on. Their failure is counted and never fails the input.
@@ -136,7 +159,13 @@ func (p *phaseAttribution) send(ctx context.Context, derived pmetric.Metrics) {
 func (p *phaseAttribution) sweep(ctx context.Context) {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
-	p.workers.each(func(w *worker) bool { return w.sweep(now, derived) })
+	p.workers.each(func(w *worker) bool {
+		forget := w.sweep(now, derived)
+		if forget {
+			p.joins.remove(w)
+		}
+		return forget
+	})
 	n := int64(p.workers.len())
 	p.telemetry.ProcessorPhaseAttributionWorkers.Add(ctx, n-p.counted)
 	p.counted = n

@@ -14,6 +14,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor/processortest"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
@@ -157,6 +158,12 @@ func TestEveryDerivedMetricIsInTheVocabulary(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
 	play(t, p, c, 40, 5*time.Second, newEngine("a:8000", 1_700_000_000*second))
+	cfg := createDefaultConfig().(*Config)
+	cfg.GPUs, cfg.Prices = []GPURule{{IDs: []string{"GPU-*"}}}, objectives.Prices{{PerHour: 3.6, Currency: "USD"}}
+	p, c = newTestProcessor(t, cfg, sink)
+	e := newEngine("b:8000", 1_700_000_000*second)
+	e.passes = true
+	playGPUs(t, p, c, 40, e, "GPU-0")
 	declared := signal.Index(signal.PhaseMetrics())
 	emitted := map[string]bool{}
 	for _, md := range sink.AllMetrics() {

@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
-	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
@@ -18,22 +17,37 @@ type worker struct {
 	mu       sync.Mutex
 	cfg      *Config
 	units    map[string]string // of the metrics it emits
-	resource pcommon.Resource  // a copy: what it derives is about the same resource
+	resource pcommon.Resource  // a copy: what it derives is about the same resource; never written
 	aligner  *window.Aligner
-	splitter *serving.Splitter
+	tiers    *tiers
+	spending *spending
+	meddling *meddling
 	latency  *latencies
 	target   objectives.InForce
 
-	ended    int64           // data time of the last window's end
-	started  int64           // data time at which the cumulative sums below begin
-	time     [4]float64      // s by phaseOrder
-	phases   [3]window.Value // latency by latencyOrder
-	withheld map[withholding]int64
+	ended int64 // data time of the last window's end
+	sums  sums
 
-	given    given         // what the last window had
-	seen     time.Time     // last input, wall clock
-	interval time.Duration // between the last two inputs
+	given    map[gaugeKey]bool // gauges that the last window had
+	seen     time.Time         // last input, wall clock
+	interval time.Duration     // between the last two inputs
 	silent   bool
+}
+
+// sums is what a worker has accumulated since a data time; it begins anew after a silence that no window bridges, since it would no
+// longer add up to elapsed time.
+type sums struct {
+	started  int64
+	time     [4]float64      // s by phaseOrder
+	low      [2]float64      // s of prefill and decode
+	high     [2]float64      //
+	phases   [3]window.Value // latency by latencyOrder
+	delay    float64         // s of decodes that prefill caused
+	wait     float64         // s of decodes, in the same windows
+	stalls   float64         // fractions of a step included
+	passes   bool            // stalls can be seen
+	withheld map[withholding]int64
+	gpu      gpuSums
 }
 
 const (
@@ -55,9 +69,11 @@ func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) 
 		aligner: window.NewAligner(window.Config{
 			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window),
 		}, inputCounters, inputGauges),
-		splitter: serving.NewSplitter(float64(cfg.MaxNumBatchedTokens)),
+		tiers:    newTiers(float64(cfg.MaxNumBatchedTokens)),
+		spending: newSpending(cfg.Prices),
+		meddling: newMeddling(cfg.LatencyWindow),
 		latency:  newLatencies(cfg.LatencyWindow),
-		withheld: map[withholding]int64{},
+		given:    map[gaugeKey]bool{},
 	}
 	resource.CopyTo(w.resource)
 	a := resource.Attributes()
@@ -65,12 +81,17 @@ func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) 
 	return w
 }
 
-// consume takes one batch of the worker's metrics and appends what follows from the windows that it completes.
-func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetric.Metrics) (late int) {
+// consume takes one batch of the worker's metrics and appends what follows from the windows that it completes. gpus are the ids of
+// the GPUs that the batch says the worker runs on, if it says so.
+func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetric.Metrics) (late int, gpus []string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, sm := range sms.All() {
 		for _, m := range sm.Metrics().All() {
+			if m.Name() == signal.EngineGPUInfo {
+				gpus = gpuIDs(m, gpus)
+				continue
+			}
 			late += read(m, now.Add(maxAhead), w.aligner)
 		}
 	}
@@ -78,10 +99,46 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 		w.interval = now.Sub(w.seen)
 	}
 	w.seen, w.silent = now, false
+	w.close(out)
+	return late, gpus
+}
+
+// consumeGPU takes one batch of a joined GPU's metrics likewise.
+func (w *worker) consumeGPU(id string, sms pmetric.ScopeMetricsSlice, now time.Time, out pmetric.Metrics) (late int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slot, ok := w.spending.slot(id)
+	if !ok {
+		return 0 // parted meanwhile
+	}
+	for _, sm := range sms.All() {
+		for _, m := range sm.Metrics().All() {
+			late += readGPU(m, slot, now.Add(maxAhead), w.aligner)
+		}
+	}
+	w.close(out)
+	return late
+}
+
+// close derives from the windows that are complete.
+func (w *worker) close(out pmetric.Metrics) {
 	if win, ok := w.aligner.Close(); ok {
 		w.estimate(win, out)
 	}
-	return late
+}
+
+// join and part connect a GPU; the caller holds the lock of joins.
+func (w *worker) join(g *gpu) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spending.join(g)
+	w.aligner.Grow(inputCounters + len(w.spending.slots)*gpuInputs)
+}
+
+func (w *worker) part(g *gpu) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.spending.part(g)
 }
 
 // sweep finishes the windows of a worker that fell silent and marks its gauges as no longer recorded.
@@ -95,71 +152,66 @@ func (w *worker) sweep(now time.Time, out pmetric.Metrics) (forget bool) {
 		if win, ok := w.aligner.Flush(); ok {
 			w.estimate(win, out)
 		}
-		emitStale(w, pcommon.NewTimestampFromTime(now), out)
+		if len(w.given) > 0 {
+			newBuilder(w, pcommon.NewTimestampFromTime(now), out).finish()
+		}
 	}
 	return silence > w.cfg.MaxStale
 }
 
 // estimate derives everything from one window and appends it to out.
 func (w *worker) estimate(win window.Window, out pmetric.Metrics) {
-	if w.started == 0 || win.From != w.ended {
-		// After a silence that no window bridges the sums begin anew: they would no longer add up to elapsed time.
-		w.started, w.time, w.phases, w.withheld = win.From, [4]float64{}, [3]window.Value{}, map[withholding]int64{}
+	if w.sums.started == 0 || win.From != w.ended {
+		w.sums = sums{started: win.From, withheld: map[withholding]int64{}}
 	}
 	w.ended = win.To
-	split := w.split(win)
-	for i, s := range []float64{split.Prefill, split.Decode, split.Idle, split.Unattributed} {
-		w.time[i] += s
+	var d derived
+	d.division = w.tiers.divide(win, w.spending.graphics(win))
+	d.spent = w.spending.divide(win, d.division)
+	d.meddled = w.meddling.add(win, d.division)
+	w.latency.add(win)
+	d.balance = w.latency.balance(w.target, w.cfg.MaxNumSeqs)
+	d.goodput = w.latency.goodput(w.target)
+	w.sums.add(win, &d, fade(win.Seconds(), w.cfg.LatencyWindow))
+	emit(w, win, &d, out)
+}
+
+// derived is everything that one window says.
+type derived struct {
+	division
+	spent   spent
+	meddled meddled
+	balance balance
+	goodput goodput
+}
+
+// add counts a window. fade is how much of the past remains in what fades.
+func (s *sums) add(win window.Window, d *derived, fade float64) {
+	for i, seconds := range []float64{d.split.Prefill, d.split.Decode, d.split.Idle, d.split.Unattributed} {
+		s.time[i] += seconds
+	}
+	busy := d.split.Prefill + d.split.Decode
+	for i, bound := range [2][2]float64{{d.split.PrefillLow, d.split.PrefillHigh}, {busy - d.split.PrefillHigh, busy - d.split.PrefillLow}} {
+		s.low[i] += max(0, bound[0])
+		s.high[i] += bound[1]
 	}
 	for i, key := range latencyInputs() {
-		addLatency(&w.phases[i], win.Totals[key])
+		addLatency(&s.phases[i], win.Totals[key])
 	}
-	w.latency.add(win)
-	balance := w.latency.balance(w.target, w.cfg.MaxNumSeqs)
-	if split.Withheld != "" {
-		w.withheld[withholding{signal.EstimatePhaseTime, split.Withheld}]++
+	s.delay += d.meddled.window.Delay
+	s.wait += d.meddled.window.Wait
+	s.stalls += d.meddled.window.Stalls
+	s.passes = s.passes || d.counted
+	s.gpu.add(win, d, fade)
+	for _, why := range []withholding{
+		{signal.EstimatePhaseTime, d.split.Withheld}, {signal.EstimateImbalance, d.balance.withheld},
+		{signal.EstimateInterference, d.meddled.withheld}, {signal.EstimateGoodput, d.goodput.withheld},
+		{signal.EstimateEnergy, d.spent.amounts[gpuEnergy].Withheld}, {signal.EstimateActivity, d.spent.activityWithheld()},
+	} {
+		if why.reason != "" {
+			s.withheld[why]++
+		}
 	}
-	if balance.withheld != "" {
-		w.withheld[withholding{signal.EstimateImbalance, balance.withheld}]++
-	}
-	emit(w, win, split, balance, out)
-}
-
-// split divides the window's time. The part of it that scrapes did not see is unattributed.
-func (w *worker) split(win window.Window) serving.Split {
-	elapsed, seen := win.Seconds(), win.Covered[inGenerated]
-	if seen <= 0 || win.Covered[inStepTokens] <= 0 {
-		return serving.Split{Unattributed: elapsed, Withheld: serving.WithheldNoData}
-	}
-	split := w.splitter.Split(workOf(win, seen), serving.Buckets{
-		Bounds: win.Totals[inPromptSize].Bounds, Counts: win.Totals[inPromptSize].Counts,
-	})
-	split.Unattributed += elapsed - seen
-	return split
-}
-
-// workOf reads the window's counters as work done over the given seconds.
-func workOf(win window.Window, elapsed float64) serving.Work {
-	steps := win.Totals[inStepTokens]
-	work := serving.Work{
-		Elapsed:      elapsed,
-		Steps:        steps.Count,
-		FirstTokens:  win.Totals[inTTFT].Count,
-		DecodeTokens: win.Totals[inITL].Count,
-		ITLSum:       win.Totals[inITL].Sum,
-		PrefillTime:  win.Totals[inPrefillTime].Sum,
-		Finished:     win.Totals[inPrefillTime].Count,
-		StepTokens:   serving.Buckets{Bounds: steps.Bounds, Counts: steps.Counts},
-		Running:      serving.Running{Seen: win.Levels[inRunning].Seen, Min: win.Levels[inRunning].Min},
-	}
-	switch {
-	case win.Covered[inComputed] > 0:
-		work.PrefillTokens = win.Totals[inComputed].Sum
-	default:
-		// What a step was credited beyond the tokens it generated is the prompts that it completed.
-		work.PrefillTokens = max(0, steps.Sum-win.Totals[inGenerated].Sum)
-	}
-	return work
 }
 
 // addLatency adds a window's latencies to a cumulative histogram; new bucket bounds begin it anew.

@@ -19,8 +19,18 @@ type workers struct {
 // workerID tells workers apart.
 type workerID struct{ engine, service, namespace, instance, host, model string }
 
-// identify reads a resource's worker. ok is false when it is no worker: it names no engine.
-func identify(resource pcommon.Resource) (id workerID, ok bool) {
+// subject is what a resource is to this processor.
+type subject int
+
+const (
+	foreign subject = iota
+	aWorker         // it names an engine
+	aGPU            // it is a piece of hardware with an id
+)
+
+// identify reads what a resource is, and which worker.
+func identify(resource pcommon.Resource) (id workerID, is subject) {
+	hardware := false
 	for key, v := range resource.Attributes().All() {
 		switch key {
 		case signal.AttrEngineName:
@@ -35,30 +45,38 @@ func identify(resource pcommon.Resource) (id workerID, ok bool) {
 			id.host = v.Str()
 		case signal.AttrModel:
 			id.model = v.Str()
+		case signal.AttrHWID:
+			hardware = true
 		}
 	}
-	return id, id.engine != ""
+	switch {
+	case id.engine != "":
+		return id, aWorker
+	case hardware:
+		return id, aGPU
+	}
+	return id, foreign
 }
 
 // get returns the worker, made by create at first sight. It returns nil when there is no room.
-func (w *workers) get(id workerID, create func() *worker) *worker {
+func (w *workers) get(id workerID, create func() *worker) (one *worker, made bool) {
 	w.mu.RLock()
 	found := w.byID[id]
 	w.mu.RUnlock()
 	if found != nil {
-		return found
+		return found, false
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if found := w.byID[id]; found != nil {
-		return found
+		return found, false
 	}
 	if len(w.byID) >= w.limit {
-		return nil
+		return nil, false
 	}
-	made := create()
-	w.byID[id] = made
-	return made
+	one = create()
+	w.byID[id] = one
+	return one, true
 }
 
 // each calls visit for every worker and forgets those for which it returns true.

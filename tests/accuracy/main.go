@@ -37,7 +37,10 @@ type check struct {
 }
 
 func checks() []check {
-	return []check{{"A1", phaseTimeShare}, {"A14", fidelity}}
+	return []check{
+		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A5", interference}, {"A14", fidelity}, {"A19", utilizationByPhase},
+		{"goodput", goodputBounds},
+	}
 }
 
 func main() {

@@ -1,0 +1,139 @@
+package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
+
+import (
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
+)
+
+// tiers are the ways to divide a worker's time; the best one that a window's inputs allow is taken.
+type tiers struct {
+	steps  *serving.Splitter     // from counters; learns from every window, so that it is ready when passes are missing
+	passes *serving.PassSplitter // from forward passes
+}
+
+func newTiers(budget float64) *tiers {
+	return &tiers{steps: serving.NewSplitter(budget), passes: serving.NewPassSplitter()}
+}
+
+// division is how a window's time divides, and what is known of its steps.
+type division struct {
+	split   serving.Split
+	work    serving.Passes // counted or estimated; none when not known
+	counted bool           // work is from forward passes
+	costs   serving.Costs  // of time
+	tokens  float64        // prompt tokens computed
+	decoded float64        // tokens decoded
+	// interference is what prefill cost decode in the window; knownInterference is false when that cannot be said.
+	interference      serving.Interference
+	knownInterference bool
+}
+
+const (
+	// leastCovered is the share of a window that observations must span for an input to count as known.
+	leastCovered = 0.9
+	// purity is the share of a worker's tokens from which on it is taken to serve one phase only.
+	purity = 0.98
+)
+
+// divide splits a window. graphics is for how long the worker's GPUs ran anything, in seconds; negative when not known. The part of
+// the window that inputs did not see is unattributed.
+func (t *tiers) divide(win window.Window, graphics float64) division {
+	d := t.byCounters(win, graphics)
+	passes, seen := passesOf(win)
+	if seen <= 0 {
+		return d
+	}
+	split := t.passes.Split(passes, seen, serving.Running{Seen: win.Levels[inRunning].Seen, Min: win.Levels[inRunning].Min})
+	if split.Withheld != "" && d.split.Withheld == "" {
+		return d
+	}
+	split.Unattributed += win.Seconds() - seen
+	d.split, d.work, d.costs, d.counted = split.Split, passes, split.Costs, true
+	d.tokens = passes.Prefill.PrefillTokens + passes.Mixed.PrefillTokens
+	d.decoded = passes.Decode.Sequences + passes.Mixed.Sequences
+	d.knownInterference = split.Withheld == ""
+	if d.knownInterference {
+		durations := win.Totals[inMixedDuration]
+		d.interference = split.Interference(passes, serving.Buckets{Bounds: durations.Bounds, Counts: durations.Counts}, win.Totals[inITL].Sum)
+	}
+	return d
+}
+
+// passesOf returns the engine steps of a window and how many of its seconds they tell of, 0 when they are missing or incomplete: a
+// publisher that drops messages under load would otherwise look idle.
+func passesOf(win window.Window) (p serving.Passes, seen float64) {
+	seen = win.Covered[inSteps+stepsDecode*stepFields+stepTime]
+	p = stepsOf(win)
+	if seen < leastCovered*win.Seconds() || p.Count() < leastCovered*win.Totals[inStepTokens].Count {
+		return serving.Passes{}, 0
+	}
+	return p, seen
+}
+
+// byCounters splits a window by the engine's counters.
+func (t *tiers) byCounters(win window.Window, graphics float64) division {
+	elapsed, seen := win.Seconds(), win.Covered[inGenerated]
+	if seen <= 0 || win.Covered[inStepTokens] <= 0 {
+		return division{split: serving.Split{Unattributed: elapsed, Withheld: serving.WithheldNoData}}
+	}
+	work := workOf(win, seen)
+	sizes := win.Totals[inPromptSize]
+	split := t.steps.Split(work, serving.Buckets{Bounds: sizes.Bounds, Counts: sizes.Counts})
+	d := division{split: split.Split, work: split.Passes, costs: split.Costs, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
+	if split.Withheld != "" {
+		d.split = pure(work, d.split, graphics)
+	}
+	d.knownInterference = d.split.Withheld == "" && work.DecodeTokens > 0
+	if d.knownInterference {
+		d.interference = split.Interference(work)
+	}
+	d.split.Unattributed += elapsed - seen
+	return d
+}
+
+// pure divides a window that cannot be split when its tokens are of one phase.
+func pure(work serving.Work, split serving.Split, graphics float64) serving.Split {
+	switch {
+	case work.DecodeTokens <= 0 && work.PrefillTokens > 0 && graphics >= 0:
+		// Only prefill ran, and its time shows on the GPUs alone.
+		busy := min(graphics, work.Elapsed)
+		return serving.Split{
+			Prefill: busy, PrefillLow: busy, PrefillHigh: busy, Idle: work.Elapsed - busy,
+			Method: serving.MethodPureRole, Confidence: serving.PureConfidence,
+		}
+	case split.Withheld != serving.WithheldBusyUnknown && split.Withheld != serving.WithheldBadInput &&
+		work.DecodeTokens > purity*(work.DecodeTokens+work.PrefillTokens) && work.PrefillTokens <= 2*work.FirstTokens:
+		// A decode worker computes no more of a prompt than its last token, in a step that decodes anyway.
+		busy := split.Unattributed
+		prefill := busy * work.PrefillTokens / (work.DecodeTokens + work.PrefillTokens)
+		return serving.Split{
+			Prefill: prefill, PrefillHigh: prefill, Decode: busy - prefill, Idle: split.Idle,
+			Method: serving.MethodPureRole, Confidence: serving.PureConfidence,
+		}
+	}
+	return split
+}
+
+// workOf reads the window's counters as work done over the given seconds.
+func workOf(win window.Window, elapsed float64) serving.Work {
+	steps := win.Totals[inStepTokens]
+	work := serving.Work{
+		Elapsed:      elapsed,
+		Steps:        steps.Count,
+		FirstTokens:  win.Totals[inTTFT].Count,
+		DecodeTokens: win.Totals[inITL].Count,
+		ITLSum:       win.Totals[inITL].Sum,
+		PrefillTime:  win.Totals[inPrefillTime].Sum,
+		Finished:     win.Totals[inPrefillTime].Count,
+		StepTokens:   serving.Buckets{Bounds: steps.Bounds, Counts: steps.Counts},
+		Running:      serving.Running{Seen: win.Levels[inRunning].Seen, Min: win.Levels[inRunning].Min},
+	}
+	switch {
+	case win.Covered[inComputed] > 0:
+		work.PrefillTokens = win.Totals[inComputed].Sum
+	default:
+		// What a step was credited beyond the tokens it generated is the prompts that it completed.
+		work.PrefillTokens = max(0, steps.Sum-win.Totals[inGenerated].Sum)
+	}
+	return work
+}

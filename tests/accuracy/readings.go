@@ -1,0 +1,88 @@
+package main
+
+import (
+	"maps"
+	"strings"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// readings holds the newest value of each derived point, by metric and the values of its attributes in the order of their keys.
+type readings map[string]float64
+
+// timeKey is the time of the newest window's end, in unix nanoseconds.
+const timeKey = "time"
+
+// key is that of a point.
+func key(metric string, values ...string) string { return metric + "|" + strings.Join(values, "|") }
+
+// keyAttributes are the attributes that tell points apart here, in order.
+func keyAttributes() []string {
+	return []string{signal.AttrPhase, signal.AttrGPUUnit, signal.AttrBound, signal.AttrEstimate, signal.AttrReason}
+}
+
+func (r readings) take(md pmetric.Metrics) {
+	for _, rm := range md.ResourceMetrics().All() {
+		for _, sm := range rm.ScopeMetrics().All() {
+			for _, m := range sm.Metrics().All() {
+				r.metric(m)
+			}
+		}
+	}
+}
+
+func (r readings) metric(m pmetric.Metric) {
+	if !strings.HasPrefix(m.Name(), "llm.") {
+		return
+	}
+	points := pmetric.NewNumberDataPointSlice()
+	switch m.Type() {
+	case pmetric.MetricTypeSum:
+		points = m.Sum().DataPoints()
+	case pmetric.MetricTypeGauge:
+		points = m.Gauge().DataPoints()
+	}
+	for _, dp := range points.All() {
+		var values []string
+		for _, name := range keyAttributes() {
+			if v, ok := dp.Attributes().Get(name); ok {
+				values = append(values, v.Str())
+			}
+		}
+		k := key(m.Name(), values...)
+		if m.Name() == signal.PhaseWorkerTime || m.Name() == signal.PhaseGPUTime {
+			r[timeKey] = float64(dp.Timestamp())
+		}
+		if dp.Flags().NoRecordedValue() {
+			delete(r, k)
+			continue
+		}
+		if r[k] = dp.DoubleValue(); dp.ValueType() == pmetric.NumberDataPointValueTypeInt {
+			r[k] = float64(dp.IntValue())
+		}
+	}
+}
+
+// integral is before the keys of gauges' integrals over time.
+const integral = "integral of "
+
+// integrate adds up the gauges of goodput over the time since it was called last.
+func (r readings) integrate() {
+	if before := r[integral+timeKey]; before > 0 {
+		for _, bound := range []string{signal.BoundLow, signal.BoundMid, signal.BoundHigh} {
+			k := key(signal.Goodput, bound)
+			r[integral+k] += r[k] * (r[timeKey] - before) / 1e9
+		}
+	}
+	r[integral+timeKey] = r[timeKey]
+}
+
+func (r readings) clone() readings { return maps.Clone(r) }
+
+// rise is by how much a sum grew between two marks.
+func rise(from, to mark, metric string, values ...string) float64 {
+	k := key(metric, values...)
+	return to.said[k] - from.said[k]
+}
