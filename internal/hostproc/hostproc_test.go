@@ -79,26 +79,6 @@ func TestAProcess(t *testing.T) {
 	assert.ErrorIs(t, err, fs.ErrNotExist)
 }
 
-func TestTheTree(t *testing.T) {
-	r := New(fstest.MapFS{
-		"1/stat": stat(1, 0, "init"), "10/stat": stat(10, 1, "vllm"), "11/stat": stat(11, 10, "engine core"),
-		"12/stat": stat(12, 11, "worker"), "20/stat": stat(20, 1, "sshd"), "30/stat": {Data: []byte("garbage")},
-		"meminfo": {Data: []byte("x")},
-		"40/stat": stat(40, 41, "ring"), "41/stat": stat(41, 40, "ring"),
-	})
-	tree, err := r.Tree()
-	require.NoError(t, err)
-	assert.Equal(t, []int{10, 11, 12}, tree.Descendants(10))
-	assert.Equal(t, []int{20}, tree.Descendants(20))
-	assert.Equal(t, []int{40, 41}, tree.Descendants(40), "a ring ends")
-	assert.Empty(t, tree.Descendants(30))
-	p, ok := tree.Process(11)
-	assert.True(t, ok)
-	assert.Equal(t, "engine core", p.Name)
-	_, ok = tree.Process(30)
-	assert.False(t, ok)
-}
-
 func TestTheRealProc(t *testing.T) {
 	r := New(os.DirFS("/proc"))
 	p, err := r.Process(os.Getpid())
@@ -106,9 +86,6 @@ func TestTheRealProc(t *testing.T) {
 	assert.Equal(t, os.Getppid(), p.Parent)
 	_, err = r.Workload(os.Getpid())
 	require.NoError(t, err)
-	tree, err := r.Tree()
-	require.NoError(t, err)
-	assert.Contains(t, tree.Descendants(os.Getppid()), os.Getpid())
 }
 
 func FuzzCgroup(f *testing.F) {

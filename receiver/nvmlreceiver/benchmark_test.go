@@ -3,7 +3,6 @@
 package nvmlreceiver
 
 import (
-	"fmt"
 	"runtime"
 	"testing"
 	"time"
@@ -69,46 +68,4 @@ func BenchmarkCollect(b *testing.B) {
 			}
 		})
 	}
-}
-
-// BenchmarkCalls is no benchmark of time: it reports NVML calls per GPU and second, while a receiver runs for b.N collections.
-func BenchmarkCalls(b *testing.B) {
-	type row struct {
-		model                string
-		preset               Preset
-		sampling, collection time.Duration
-	}
-	var rows []row
-	for _, preset := range presets() {
-		for _, collection := range []time.Duration{time.Second, 5 * time.Second, 15 * time.Second} {
-			for _, sampling := range []time.Duration{20 * time.Millisecond, 100 * time.Millisecond, time.Second} {
-				rows = append(rows, row{"h100", preset, sampling, collection})
-			}
-			rows = append(rows, row{"a100", preset, 100 * time.Millisecond, collection})
-		}
-	}
-	for _, c := range rows {
-		b.Run(fmt.Sprintf("%s/%s/sampling=%s/collection=%s", c.model, c.preset, c.sampling, c.collection), func(b *testing.B) {
-			bench := newBench(b, template(b, c.model, 1), busy())
-			r := bench.observe(func(cfg *Config) {
-				cfg.Preset, cfg.SamplingInterval, cfg.CollectionInterval, cfg.DiscoveryInterval = c.preset, c.sampling, c.collection, 30*time.Second
-			})
-			goal := func(n int) {
-				for len(r.metrics.AllMetrics()) < n {
-					time.Sleep(time.Millisecond) // a benchmark of calls over time
-				}
-			}
-			goal(2)
-			before, begin := total(bench.state.Calls()), time.Now()
-			goal(2 + max(b.N, 2))
-			b.ReportMetric(float64(total(bench.state.Calls())-before)/time.Since(begin).Seconds(), "calls/s")
-		})
-	}
-}
-
-func total(calls map[string]uint64) (n uint64) {
-	for _, c := range calls {
-		n += c
-	}
-	return n
 }

@@ -91,8 +91,8 @@ func (l *lone) everyValueDiffers() {
 	}}
 }
 
-// print is every point of a batch as metric{attributes} = value unit, under its resource.
-func print(m pmetric.Metrics) string {
+// printPoints is every point of a batch as metric{attributes} = value unit, under its resource.
+func printPoints(m pmetric.Metrics) string {
 	var out strings.Builder
 	for _, rm := range m.ResourceMetrics().All() {
 		fmt.Fprintf(&out, "resource %s\n", printAttributes(rm.Resource().Attributes()))
@@ -134,47 +134,10 @@ func TestEveryValue(t *testing.T) {
 				l.collect(time.Second)
 				l.everyValueDiffers()
 				l.work(500 * time.Millisecond)
-				fmt.Fprintf(&out, "# %s\n%s", preset, print(l.worker.collect()))
+				fmt.Fprintf(&out, "# %s\n%s", preset, printPoints(l.worker.collect()))
 				l.end()
 			}
 			golden(t, kind+".txt", out.String())
 		})
-	}
-}
-
-// What each metric alone costs on each kind of GPU: the NVML functions that a sample and a collection call.
-func TestCallsOfEachMetric(t *testing.T) {
-	var out strings.Builder
-	for _, kind := range sortedKeys(machines()) {
-		fmt.Fprintf(&out, "# %s\n", kind)
-		for _, metric := range append([]string{"none"}, sortedKeys(metricLevels())...) {
-			l := newMachine(t, kind, func(c *Config) { only(c, metric) })
-			l.begin()
-			for range 3 { // until what is asked once, or refused, is known
-				l.collect(time.Second)
-			}
-			before := l.state.Calls()
-			l.work(time.Second)
-			l.worker.note(l.worker.sample())
-			l.worker.collect()
-			var called []string
-			for name, n := range l.state.Calls() {
-				if n > before[name] {
-					called = append(called, fmt.Sprintf("%s %d", name, n-before[name]))
-				}
-			}
-			slices.Sort(called)
-			fmt.Fprintf(&out, "%s\n", strings.TrimSpace(metric+": "+strings.Join(called, ", ")))
-			l.end()
-		}
-	}
-	golden(t, "calls.txt", out.String())
-}
-
-// only turns one metric on.
-func only(c *Config, metric string) {
-	c.Metrics = map[string]MetricConfig{}
-	for name := range metricLevels() {
-		c.Metrics[name] = MetricConfig{Enabled: new(name == metric)}
 	}
 }

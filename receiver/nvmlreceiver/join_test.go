@@ -109,6 +109,8 @@ func TestPods(t *testing.T) {
 	server.Stop()
 	require.NoError(t, os.WriteFile(socket, nil, 0o600), "a kubelet that does not answer")
 	r.until("a word in the log", func() bool { return r.log.FilterMessageSnippet("A part of the picture is missing").Len() == 1 })
+	said := r.log.FilterMessageSnippet("A part of the picture is missing").All()[0].ContextMap()["error"]
+	assert.Contains(t, said, "let the collector's user read the socket, or set pod_resources::socket to \"\"")
 	status, why = r.host.last()
 	assert.NotEqual(t, componentstatus.StatusRecoverableError, status, "the GPUs are read all the same: %s", why)
 	r.until("the allocations of a node without kubelet are not known", func() bool {

@@ -87,7 +87,7 @@ func TestEveryFunctionMayAnswerAnything(t *testing.T) {
 				}
 				require.NoError(t, l.state.ClearFaults())
 				if len(l.find.stale) > 0 { // a new initialisation
-					<-l.find.stale
+					assert.ErrorIs(t, <-l.find.stale, errStale)
 					l.worker.close()
 					l.begin()
 				}

@@ -69,7 +69,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	errs = errors.Join(errs, err)
 	builder.ReceiverNvmlCallFailures, err = builder.meter.Int64Counter(
 		"otelcol_receiver_nvml_call_failures",
-		metric.WithDescription("NVML calls that failed, by function and reason. A function that a device does not support is called and counted once. [Development]"),
+		metric.WithDescription("NVML calls that failed, by function and reason. A function that a device does not support is called and counted once; one that it refuses, ever more rarely. [Development]"),
 		metric.WithUnit("{call}"),
 	)
 	errs = errors.Join(errs, err)

@@ -38,7 +38,7 @@ func AssertEqualReceiverNvmlBlocked(t *testing.T, tt *componenttest.Telemetry, d
 func AssertEqualReceiverNvmlCallFailures(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_receiver_nvml_call_failures",
-		Description: "NVML calls that failed, by function and reason. A function that a device does not support is called and counted once. [Development]",
+		Description: "NVML calls that failed, by function and reason. A function that a device does not support is called and counted once; one that it refuses, ever more rarely. [Development]",
 		Unit:        "{call}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,
