@@ -38,6 +38,7 @@ func newKVStream(c *KVEventsConfig, memory int, clk clock, state streamState) *k
 	index := kvcache.NewIndex(kvcache.Settings{
 		MemoryLimit: memory, Horizon: c.Horizon, ExactBlocks: c.ExactBlocks, SampledBlocks: c.SampledBlocks, MaxDistance: c.MaxReuseDistance,
 	}, true)
+	index.Suspend()
 	return &kvStream{clock: clk, state: state, index: index, sink: kvSink{Index: index}}
 }
 
@@ -59,14 +60,20 @@ func (s *kvSink) At(seconds float64) {
 // Connected is told to the status.
 func (k *kvStream) Connected() { k.state.connected() }
 
-// Disconnected is told to the status.
-func (k *kvStream) Disconnected(why error) { k.state.disconnected(why) }
+// Disconnected suspends the index until a message tells that it still is the same engine, and is told to the status.
+func (k *kvStream) Disconnected(why error) {
+	k.state.disconnected(why)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.index.Suspend()
+}
 
 // Message takes a batch. One that cannot be read, or not all of it, is as good as lost.
 func (k *kvStream) Message(payload []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.started = true
+	k.index.Resume()
 	k.sink.now = k.clock.Now()
 	report, err := k.decoder.Decode(payload, &k.sink)
 	switch {
@@ -86,6 +93,7 @@ func (k *kvStream) Lost(n uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.counts.lost += n
+	k.index.Resume()
 	k.index.Gap()
 }
 
@@ -93,6 +101,7 @@ func (k *kvStream) Lost(n uint64) {
 func (k *kvStream) Restarted() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.index.Resume()
 	k.index.Clear()
 }
 
