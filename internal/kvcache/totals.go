@@ -40,6 +40,9 @@ func (x *Index) firstBucket() uint64 {
 	return x.first
 }
 
+// Refused is the number of blocks so far that found no memory.
+func (x *Index) Refused() uint64 { return x.totals.Refused }
+
 // State tells how an Index is.
 type State struct {
 	Known        bool    // the resident blocks are known: nothing was lost, or it is mended, and the engine is heard
