@@ -70,7 +70,7 @@ func KVEventMetrics() []Metric {
 		{Coverage, Gauge, "1", []string{AttrEstimate}, c,
 			"Share of the needed input that was seen. kv_reuse: hit tokens of events over those of the engine's counter, or the other way round when events show more; kv_duplicates: workers whose blocks are known over the workers of the fleet."},
 		{SourceMessages, Sum, "{message}", []string{AttrSource, AttrOutcome}, c,
-			"Messages of a stream: taken, replayed, duplicate, malformed (all or a part), misframed, version, invalid."},
+			"Messages of a stream: taken, replayed, duplicate, malformed (all or a part), foreign (events of a kind that is not known), refused (taken, but blocks of it found no memory), misframed, version, invalid; and replay_failed, requests for lost messages that brought less than was missing or were not made any more."},
 		{SourceLost, Sum, "{message}", source, c, "Messages that are lost for good, as the gaps in their numbers show."},
 		{SourceConnected, Gauge, "1", source, c, "1 while a stream's publisher is connected."},
 	}

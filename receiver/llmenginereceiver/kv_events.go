@@ -27,9 +27,9 @@ type kvStream struct {
 	counts   kvCounts
 }
 
-// kvCounts are numbers of messages.
+// kvCounts are numbers of messages, and of replays that failed.
 type kvCounts struct {
-	taken, replayed, duplicate, malformed, misframed, lost uint64
+	taken, replayed, refused, foreign, duplicate, malformed, misframed, lost, replayFailed uint64
 }
 
 var _ zmqsub.Handler = (*kvStream)(nil)
@@ -68,18 +68,24 @@ func (k *kvStream) Disconnected(why error) {
 	k.index.Suspend()
 }
 
-// Message takes a batch. One that cannot be read, or not all of it, is as good as lost.
+// Message takes a batch. One that cannot be read, or not all of it, or that has events of a kind that is not known, is as good as lost.
 func (k *kvStream) Message(payload []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.started = true
 	k.index.Resume()
 	k.sink.now = k.clock.Now()
+	refused := k.index.Refused()
 	report, err := k.decoder.Decode(payload, &k.sink)
 	switch {
 	case err != nil || report.Malformed > 0:
 		k.counts.malformed++
 		k.index.Gap()
+	case report.Foreign > 0:
+		k.counts.foreign++
+		k.index.Gap()
+	case k.index.Refused() > refused:
+		k.counts.refused++
 	case k.replayed:
 		k.counts.replayed++
 	default:
@@ -116,6 +122,8 @@ func (k *kvStream) Note(n zmqsub.Note) {
 		k.counts.misframed++
 	case zmqsub.Replayed:
 		k.replayed = true
+	case zmqsub.ReplayFailed:
+		k.counts.replayFailed++
 	}
 }
 
