@@ -59,15 +59,15 @@ func (x *Index) Join(f *Fleet) {
 	if x.fleet = f; f != nil {
 		func() {
 			defer f.lock().unlock()
-			f.members[x] = x.known
+			f.members[x] = x.known && !x.suspended
 		}()
 		x.share((*Fleet).arriveSlot)
 	}
 }
 
-// share tells the fleet of each block that the index holds.
+// share tells the fleet of each block that the index holds, unless it is suspended.
 func (x *Index) share(tell func(*Fleet, *slot)) {
-	if x.fleet == nil {
+	if x.fleet == nil || x.suspended {
 		return
 	}
 	defer x.fleet.lock().unlock()

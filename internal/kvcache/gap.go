@@ -52,6 +52,6 @@ func (x *Index) trust() {
 func (x *Index) tell(known bool) {
 	x.known = known
 	if x.fleet != nil {
-		x.fleet.members[x] = known
+		x.fleet.members[x] = known && !x.suspended
 	}
 }

@@ -27,7 +27,8 @@ type Index struct {
 
 	outputAtEnd bool // the engine stores the output of a request when it ends
 
-	known    bool
+	known     bool
+	suspended bool
 	epoch    uint8
 	turnover int // blocks known to be younger than the last gap that were evicted since
 	refused  [Tiers]int64

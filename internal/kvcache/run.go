@@ -122,6 +122,9 @@ func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
 	key := keyOf(hash, GPU, r.first.Group)
 	i, found := x.claim(key)
 	if i == none {
+		if !r.first.Secondary {
+			x.explain(hash, &slot{key: key}, false, kind)
+		}
 		x.refuse(GPU)
 		return none
 	}

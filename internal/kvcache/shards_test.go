@@ -82,10 +82,17 @@ func TestLittleMemorySamplesAndThenRefuses(t *testing.T) {
 	for i := range hashes {
 		hashes[i] = uint64(i) + 1<<50
 	}
+	before := x.Totals().StoredTokens
 	x.Store(Stored{Hashes: hashes, Tokens: 16})
 	got := x.Totals()
+	explained := uint64(0)
+	for cause, n := range got.StoredTokens {
+		explained += n - before[cause]
+	}
+	assert.Equal(t, uint64(16*2*limit), explained, "and are explained")
 	assert.Equal(t, int64(2*limit), got.Resident[GPU], "blocks without memory count all the same")
 	assert.Equal(t, uint64(limit), got.Refused)
+	assert.Equal(t, got.Refused, x.Refused())
 	checkInvariants(t, x)
 	x.Remove(hashes, GPU, 0)
 	got = x.Totals()

@@ -40,9 +40,13 @@ func (x *Index) firstBucket() uint64 {
 	return x.first
 }
 
+// Refused is the number of blocks so far that found no memory.
+func (x *Index) Refused() uint64 { return x.totals.Refused }
+
 // State tells how an Index is.
 type State struct {
-	Known        bool    // the resident blocks are known: nothing was lost, or it is mended
+	Known        bool    // the resident blocks are known: nothing was lost, or it is mended, and the engine is heard
+	Suspended    bool    // the engine is not heard
 	SamplingRate float64 // of the stack depths; 1 when they are exact
 	Blocks       int     // resident ones that are tracked
 	Ghosts       int     // evicted ones that are remembered
@@ -54,7 +58,7 @@ type State struct {
 func (x *Index) State() State {
 	x.EndBatch()
 	return State{
-		Known: x.known, SamplingRate: 1 / float64(uint64(1)<<x.level), Blocks: x.live,
+		Known: x.known && !x.suspended, Suspended: x.suspended, SamplingRate: 1 / float64(uint64(1)<<x.level), Blocks: x.live,
 		Ghosts: x.table.n - x.live, SeenHorizon: x.seen.horizon(x.now), Bytes: x.bytes(),
 	}
 }

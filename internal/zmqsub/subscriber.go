@@ -170,10 +170,14 @@ func (s *Subscriber) pass(sequence uint64, payload []byte) {
 
 func (s *Subscriber) replays() bool { return s.set.Replay != Endpoint{} }
 
-// same tells whether the publisher still is the process that sent the last message. If it cannot say, a number that goes on is believed.
+// same tells whether the publisher still is the process that sent the last message. If it cannot say, a number that goes on is believed;
+// if it may not be asked any more, it is not.
 func (s *Subscriber) same(ctx context.Context) bool {
 	if !s.replays() {
 		return true
+	}
+	if !s.afford() {
+		return false
 	}
 	same := true
 	err := replay(ctx, &s.set, s.next-1, func(n uint64, payload []byte) bool {

@@ -140,6 +140,29 @@ func TestReconnectsToTheSameProcess(t *testing.T) {
 	d.expect(t, "0", "1", "2", "3")
 }
 
+// TestAskingWhoItIsHasABudget: a publisher behind a connection that breaks all the time is not asked each time, and without an answer
+// it is not believed to be the same.
+func TestAskingWhoItIsHasABudget(t *testing.T) {
+	p := newPublisher(t, stream.KVOptions{ReplayEndpoint: loopback})
+	via := newRelay(t, p.Endpoint())
+	s := settings(t, via.endpoint(), p.ReplayEndpoint())
+	s.ReplaysPerHour = 1
+	s.Now = func() time.Time { return time.Unix(0, 0) }
+	d := follow(t, s)
+	subscribed(t, p)
+	publish(p, 0, 0)
+	d.expect(t, "0")
+	for n := 1; n <= 2; n++ {
+		via.hangUp()
+		require.Eventually(t, func() bool { return d.times() == n+1 && p.Subscribers() == 1 }, patience, interval)
+		publish(p, n, n)
+		if n == 1 {
+			d.expect(t, "0", "1")
+		}
+	}
+	d.expect(t, "0", "1", "replay failed", "restarted", "replay failed", "lost 2", "2")
+}
+
 func TestAPublisherThatIsNotThereIsWaitedFor(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)

@@ -2,6 +2,7 @@ package llmenginereceiver
 
 import (
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -52,25 +53,32 @@ func matching(t *testing.T, all map[string]template, env map[string]any) (names 
 // expanded fills the backticks of a template's configuration in, and loads it.
 func expanded(t *testing.T, tmpl template, env map[string]any) *Config {
 	t.Helper()
-	values := make(map[string]any)
-	for key, v := range tmpl.config {
-		text, ok := v.(string)
-		if !ok {
-			values[key] = v
-			continue
-		}
-		parts := strings.Split(text, "`")
-		for i := 1; i < len(parts); i += 2 {
-			got, err := expr.Eval(parts[i], env)
-			require.NoError(t, err, parts[i])
-			parts[i] = fmt.Sprint(got)
-		}
-		values[key] = strings.Join(parts, "")
-	}
 	cfg := createDefaultConfig().(*Config)
-	require.NoError(t, confmap.NewFromStringMap(values).Unmarshal(cfg))
+	require.NoError(t, confmap.NewFromStringMap(expandedMap(t, tmpl.config, env)).Unmarshal(cfg))
 	require.NoError(t, confmap.Validate(cfg))
 	return cfg
+}
+
+func expandedMap(t *testing.T, config, env map[string]any) map[string]any {
+	t.Helper()
+	values := make(map[string]any)
+	for key, v := range config {
+		switch v := v.(type) {
+		case map[string]any:
+			values[key] = expandedMap(t, v, env)
+		case string:
+			parts := strings.Split(v, "`")
+			for i := 1; i < len(parts); i += 2 {
+				got, err := expr.Eval(parts[i], env)
+				require.NoError(t, err, parts[i])
+				parts[i] = fmt.Sprint(got)
+			}
+			values[key] = strings.Join(parts, "")
+		default:
+			values[key] = v
+		}
+	}
+	return values
 }
 
 func TestDiscoveryOnAHost(t *testing.T) {
@@ -83,6 +91,14 @@ func TestDiscoveryOnAHost(t *testing.T) {
 	}{
 		{"/usr/bin/python3 /usr/local/bin/vllm serve Qwen/Qwen3-8B --port 9000", 9000, "vllm", "http://127.0.0.1:9000/metrics"},
 		{"python -m vllm.entrypoints.openai.api_server --model m", 8000, "vllm", "http://127.0.0.1:8000/metrics"},
+		{"vllm serve m --port=9000 --kv-events-config {}", 9000, "vllm", "http://127.0.0.1:9000/metrics"},
+		{"vllm serve m", 8000, "vllm", "http://127.0.0.1:8000/metrics"},
+		{"vllm serve m", 5557, "", ""},
+		{"vllm serve m --port 9000", 8000, "", ""},
+		{"vllm serve m --port 9000", 900, "", ""},
+		{"vllm serve m --data-parallel-size 2 --data-parallel-rpc-port 13345", 13345, "", ""},
+		{"vllm serve m --data-parallel-size 2 --data-parallel-rpc-port 13345", 8000, "vllm", "http://127.0.0.1:8000/metrics"},
+		{"python -m vllm.entrypoints.openai.api_server --model m --port 9000", 46001, "", ""},
 		{"python -m sglang.launch_server --model m --enable-metrics --port 30001", 30001, "sglang", "http://127.0.0.1:30001/metrics"},
 		{"python -m sglang.launch_server --model m --enable-metrics", 30000, "sglang", "http://127.0.0.1:30000/metrics"},
 		{"python -m sglang.launch_server --model m --enable-metrics", 41234, "", ""},
@@ -169,6 +185,31 @@ func TestDiscoveryOnKubernetes(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, tt.url, u.String())
 			assert.Equal(t, tt.role, k8sRole(cfg.Scrape.K8sRole))
+		}
+	}
+}
+
+// TestStreamsOnKubernetes: a pod says by annotations where its streams are, and has none without.
+func TestStreamsOnKubernetes(t *testing.T) {
+	all := templates(t, "kubernetes.yaml")
+	streams := map[string]string{
+		"otelcol-inference/kv-events-port": "5557", "otelcol-inference/kv-events-replay-port": "5558", "otelcol-inference/forward-passes-port": "20380",
+	}
+	for _, annotations := range []map[string]string{nil, streams} {
+		pod := map[string]any{"name": "p", "uid": "u", "namespace": "n", "annotations": annotations, "labels": map[string]string{"llm-d.ai/role": "decode"}}
+		atPod := map[string]any{"type": "pod", "endpoint": "10.1.2.3", "host": "10.1.2.3"}
+		maps.Copy(atPod, pod)
+		atPort := map[string]any{"type": "port", "endpoint": "10.1.2.3:8200", "host": "10.1.2.3", "port": uint16(8200), "name": "vllm", "pod": pod}
+		for name, env := range map[string]map[string]any{"llm_engine/annotated": atPod, "llm_engine/llm_d": atPort} {
+			cfg := expanded(t, all[name], env)
+			kv, passes := cfg.Streams.top()
+			if annotations == nil {
+				assert.Nil(t, kv, name)
+				assert.Nil(t, passes, name)
+				continue
+			}
+			assert.Equal(t, &KVStreamConfig{Endpoint: "tcp://10.1.2.3:5557", ReplayEndpoint: "tcp://10.1.2.3:5558"}, kv, name)
+			assert.Equal(t, &PassStreamConfig{Endpoint: "tcp://10.1.2.3:20380"}, passes, name)
 		}
 	}
 }

@@ -27,9 +27,9 @@ type kvStream struct {
 	counts   kvCounts
 }
 
-// kvCounts are numbers of messages.
+// kvCounts are numbers of messages, and of replays that failed.
 type kvCounts struct {
-	taken, replayed, duplicate, malformed, misframed, lost uint64
+	taken, replayed, refused, foreign, duplicate, malformed, misframed, lost, replayFailed uint64
 }
 
 var _ zmqsub.Handler = (*kvStream)(nil)
@@ -38,6 +38,7 @@ func newKVStream(c *KVEventsConfig, memory int, clk clock, state streamState) *k
 	index := kvcache.NewIndex(kvcache.Settings{
 		MemoryLimit: memory, Horizon: c.Horizon, ExactBlocks: c.ExactBlocks, SampledBlocks: c.SampledBlocks, MaxDistance: c.MaxReuseDistance,
 	}, true)
+	index.Suspend()
 	return &kvStream{clock: clk, state: state, index: index, sink: kvSink{Index: index}}
 }
 
@@ -59,20 +60,32 @@ func (s *kvSink) At(seconds float64) {
 // Connected is told to the status.
 func (k *kvStream) Connected() { k.state.connected() }
 
-// Disconnected is told to the status.
-func (k *kvStream) Disconnected(why error) { k.state.disconnected(why) }
+// Disconnected suspends the index until a message tells that it still is the same engine, and is told to the status.
+func (k *kvStream) Disconnected(why error) {
+	k.state.disconnected(why)
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.index.Suspend()
+}
 
-// Message takes a batch. One that cannot be read, or not all of it, is as good as lost.
+// Message takes a batch. One that cannot be read, or not all of it, or that has events of a kind that is not known, is as good as lost.
 func (k *kvStream) Message(payload []byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.started = true
+	k.index.Resume()
 	k.sink.now = k.clock.Now()
+	refused := k.index.Refused()
 	report, err := k.decoder.Decode(payload, &k.sink)
 	switch {
 	case err != nil || report.Malformed > 0:
 		k.counts.malformed++
 		k.index.Gap()
+	case report.Foreign > 0:
+		k.counts.foreign++
+		k.index.Gap()
+	case k.index.Refused() > refused:
+		k.counts.refused++
 	case k.replayed:
 		k.counts.replayed++
 	default:
@@ -86,6 +99,7 @@ func (k *kvStream) Lost(n uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.counts.lost += n
+	k.index.Resume()
 	k.index.Gap()
 }
 
@@ -93,6 +107,7 @@ func (k *kvStream) Lost(n uint64) {
 func (k *kvStream) Restarted() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	k.index.Resume()
 	k.index.Clear()
 }
 
@@ -107,6 +122,8 @@ func (k *kvStream) Note(n zmqsub.Note) {
 		k.counts.misframed++
 	case zmqsub.Replayed:
 		k.replayed = true
+	case zmqsub.ReplayFailed:
+		k.counts.replayFailed++
 	}
 }
 

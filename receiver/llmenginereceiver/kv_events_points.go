@@ -16,7 +16,7 @@ func (s *kvSnapshot) points(w *pointWriter, connected bool) {
 		n       uint64
 	}{
 		{"taken", s.counts.taken}, {"replayed", s.counts.replayed}, {"duplicate", s.counts.duplicate}, {"malformed", s.counts.malformed},
-		{"misframed", s.counts.misframed},
+		{"misframed", s.counts.misframed}, {"foreign", s.counts.foreign}, {"refused", s.counts.refused}, {"replay_failed", s.counts.replayFailed},
 	} {
 		w.messages(signal.SourceKVEvents, c.outcome, c.n)
 	}

@@ -175,7 +175,7 @@ func (s *streams) collect(now time.Time) pmetric.Metrics {
 		out := s.begin(md, resource, now)
 		if w.kv != nil {
 			snapshot := w.kv.snapshot()
-			w.kv.state.known(snapshot.state.Known)
+			w.kv.state.known(snapshot.state.Known || snapshot.state.Suspended)
 			snapshot.points(out, w.kv.state.up.Load())
 			s.cover(out, w, &snapshot)
 			s.merge(md, out, w, &snapshot, resource, now)

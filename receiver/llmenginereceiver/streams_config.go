@@ -46,7 +46,7 @@ type PagesConfig struct {
 // KVEventsConfig holds for all streams of KV cache events. Its stream belongs to the endpoint at the top.
 type KVEventsConfig struct {
 	Stream           KVStreamConfig `mapstructure:",squash"`
-	MemoryLimit      int            `mapstructure:"memory_limit"` // bytes, for all streams of the receiver
+	MemoryLimit      int            `mapstructure:"memory_limit"` // bytes, for all streams of the receiver, which with receiver_creator is one engine's
 	Horizon          time.Duration  `mapstructure:"horizon"`
 	ExactBlocks      int            `mapstructure:"exact_blocks"`
 	SampledBlocks    int            `mapstructure:"sampled_blocks"`

@@ -47,12 +47,67 @@ func TestAFleetIsSeenAcrossReceivers(t *testing.T) {
 		return 0, false
 	}
 	require.Eventually(t, func() bool { n, _ := last(signal.KVBlockStored); return n == 3 }, patience, poll)
-	require.Eventually(t, func() bool { n, _ := last(signal.Coverage); return n == 1 }, patience, poll)
+	require.Eventually(t, func() bool { n, _ := last(signal.Coverage); return n == 0.5 }, patience, poll, "b has not said a word")
 	b.Publish(stored(epoch, 0, 1, 2, 9))
+	require.Eventually(t, func() bool { n, _ := last(signal.Coverage); return n == 1 }, patience, poll)
 	require.Eventually(t, func() bool { n, _ := last(signal.KVDuplicates); return n == 32 }, patience, poll)
 	require.Eventually(t, func() bool { n, _ := last(signal.KVRoutingTokens); return n == 32 }, patience, poll)
 	ratio, _ := last(signal.KVDuplicateRatio)
 	assert.InDelta(t, 2.0/6, ratio, 1e-9)
+}
+
+// TestAnEngineThatDiesIsNotKnown: what it held is no duplicate, and is not known again before the next engine there has spoken.
+func TestAnEngineThatDiesIsNotKnown(t *testing.T) {
+	a, b := publisher(t, stream.KVOptions{}), publisher(t, stream.KVOptions{})
+	r := startRig(t, nil, func(c *Config) {
+		c.Scrape.Endpoints = []EndpointConfig{
+			{Fleet: "blue", KVEvents: &KVStreamConfig{Endpoint: a.Endpoint()}}, {Fleet: "blue", KVEvents: &KVStreamConfig{Endpoint: b.Endpoint()}},
+		}
+	})
+	followed(t, a, b)
+	a.Publish(stored(epoch, 0, 1, 2, 3))
+	b.Publish(stored(epoch, 0, 1, 2, 9))
+	first, second := a.Endpoint()[len("tcp://"):], b.Endpoint()[len("tcp://"):]
+	ofFleet := func(name string) (float64, bool) {
+		r.clock.tick(5 * time.Second)
+		all := r.sink.AllMetrics()
+		for _, rm := range all[len(all)-1].ResourceMetrics().All() {
+			if _, isWorker := rm.Resource().Attributes().Get(signal.AttrServiceInstanceID); isWorker {
+				continue
+			}
+			if m, ok := named(rm, name); ok {
+				return value(m, nil)
+			}
+		}
+		return 0, false
+	}
+	fleetReaches := func(name string, want float64) {
+		t.Helper()
+		require.Eventually(t, func() bool { n, ok := ofFleet(name); return ok && n == want }, patience, poll, name)
+	}
+	r.reaches(3, first, signal.KVBlockResident)
+	r.reaches(3, second, signal.KVBlockResident)
+	fleetReaches(signal.KVDuplicates, 32)
+	require.NoError(t, b.Close())
+
+	r.reaches(0, second, signal.KVEventsKnown)
+	_, ok := r.point(second, signal.KVBlockResident)
+	assert.False(t, ok)
+	fleetReaches(signal.Coverage, 0.5)
+	_, ok = ofFleet(signal.KVDuplicates)
+	assert.False(t, ok)
+	r.reaches(1, first, signal.KVEventsKnown)
+
+	b = publisher(t, stream.KVOptions{Endpoint: b.Endpoint()})
+	followed(t, b)
+	r.reaches(1, second, signal.SourceConnected)
+	r.reaches(0, second, signal.KVEventsKnown)
+	for range 2 { // the first number is that which the old engine would have had next
+		b.Publish(stored(epoch+1, 0, 1))
+	}
+	r.reaches(1, second, signal.KVEventsKnown)
+	fleetReaches(signal.Coverage, 1)
+	checkPoints(t, r)
 }
 
 // TestAFleetThatIsHalfSeenIsWithheld: another worker of the fleet is scraped and its events are not followed.
@@ -64,6 +119,7 @@ func TestAFleetThatIsHalfSeenIsWithheld(t *testing.T) {
 	})
 	followed(t, p)
 	p.Publish(stored(epoch, 0, 1))
+	r.reaches(1, instance(e), signal.KVEventsKnown)
 	var withheld pmetric.Metric
 	r.until(func() bool {
 		var ok bool

@@ -1,0 +1,27 @@
+package kvcache
+
+// Suspend says that the engine cannot be heard: what it holds is not known, and counts for nothing in its fleet, until Resume.
+func (x *Index) Suspend() {
+	if x.suspended {
+		return
+	}
+	x.EndBatch()
+	x.share((*Fleet).leaveSlot)
+	x.suspended = true
+	x.announce()
+}
+
+// Resume says that the engine is heard again. No event may come before it.
+func (x *Index) Resume() {
+	if !x.suspended {
+		return
+	}
+	x.suspended = false
+	x.share((*Fleet).arriveSlot)
+	x.announce()
+}
+
+func (x *Index) announce() {
+	defer x.fleet.lock().unlock()
+	x.tell(x.known)
+}
