@@ -117,7 +117,7 @@ func (c *checkpoint) restore(a *agent, now time.Time, cfg *BufferConfig) {
 	a.policy.events, a.saved = r.EventsOut, r.EventsOut
 	a.told = a.moved()
 	if r.Owned { // nobody took over meanwhile, or the position would have moved
-		a.policy.since = now.Add(-cfg.TakeoverAfter)
+		a.policy.since, a.policy.ours = now.Add(-cfg.TakeoverAfter), true
 	}
 }
 

@@ -29,7 +29,7 @@ type Mode string
 
 // Modes.
 const (
-	// ModeAuto observes, and takes a ring over when events wait that nobody has taken for takeover_after.
+	// ModeAuto observes, and takes a ring over that is nearly full and that nobody has read for takeover_after.
 	ModeAuto Mode = "auto"
 	// ModeConsume empties rings from the start.
 	ModeConsume Mode = "consume"

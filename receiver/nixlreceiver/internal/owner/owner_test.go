@@ -66,6 +66,7 @@ func TestTheOwnerIsFoundByItsMapping(t *testing.T) {
 	require.NoError(t, err)
 	assert.True(t, found.Complete)
 	require.Len(t, found.Owners, 1)
+	assert.True(t, found.Readers[id], "pmdanixl")
 	p := found.Owners[id]
 	assert.Equal(t, hostproc.Process{PID: 10, Parent: 1, Name: "python3", Start: 100}, p.Process)
 	assert.Equal(t, "vllm", p.Engine)
@@ -77,6 +78,27 @@ func TestTheOwnerIsFoundByItsMapping(t *testing.T) {
 	assert.Equal(t, "sglang", found.Silent[0].Engine)
 	assert.Equal(t, VerbsClosed, found.Silent[0].Verbs)
 	assert.Equal(t, "n", found.Silent[0].Environment["NIXL_TELEMETRY_ENABLE"])
+}
+
+func TestAForkedChildIsNoReader(t *testing.T) {
+	id := nixl.FileID{Device: 0x1a, Inode: 500}
+	mapping := []string{library, ring(500, "x")}
+	sys := proc(map[int]process{10: {name: "a", start: 1, maps: mapping}, 11: {name: "b", start: 2}, 12: {name: "c", start: 3, maps: mapping}})
+	forked := func(pid, parent int) {
+		stat := fmt.Sprintf("%d (x) S %d %s%d 0", pid, parent, strings.Repeat("0 ", 17), pid)
+		sys[fmt.Sprint(pid)+"/stat"] = &fstest.MapFile{Data: []byte(stat)}
+	}
+	forked(10, 1)
+	forked(11, 10)
+	forked(12, 11)
+	found, err := New(sys).Find([]File{{ID: id, Base: "x"}})
+	require.NoError(t, err)
+	assert.Equal(t, 10, found.Owners[id].PID)
+	assert.False(t, found.Readers[id])
+	forked(12, 1)
+	found, err = New(sys).Find([]File{{ID: id, Base: "x"}})
+	require.NoError(t, err)
+	assert.True(t, found.Readers[id], "another process with the library, such as NIXL's own reader")
 }
 
 func TestTheNameDecidesWhereDevicesDiffer(t *testing.T) {
