@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/nixl"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -217,7 +218,11 @@ func TestAStoreIsTold(t *testing.T) {
 	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
+	snapshot, err := nixl.ParseStore(before)
+	require.NoError(t, err)
+	r.monotonic = snapshot.Updated + 3e9
 	got := r.look()
+	assert.InDelta(t, 3.0, got.value(t, signal.NIXLLastEventAge), 1e-6)
 	assert.Equal(t, 1.0, got.value(t, signal.NIXLAgentUp, signal.AttrNIXLSource, "multiproc", signal.AttrNIXLLayout, "store-1"))
 	assert.Equal(t, 4096.0+65536, got.value(t, signal.NIXLTransferIO, signal.AttrNetDirection, "transmit"))
 	io := got.of(signal.NIXLTransferIO, signal.AttrNetDirection, "receive")

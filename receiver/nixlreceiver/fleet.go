@@ -24,20 +24,25 @@ type fleet struct {
 	finished map[string]fileStamp // files whose agents were forgotten, by path
 	looked   time.Time
 
-	mu     sync.Mutex
-	pass   int // of polls
-	agents []*agent
-	slots  *slots
-	silent []owner.Process // that have NIXL and no telemetry
-	blind  bool            // not every process could be looked at
-	refuse map[string]int  // files that are not read, by reason
-	buried pmetric.Metrics // last points of lives that ended since the last collection
+	mu      sync.Mutex
+	pass    int // of polls
+	agents  []*agent
+	slots   *slots
+	silent  []owner.Process // that have NIXL and no telemetry
+	blind   bool            // not every process could be looked at
+	refuse  map[string]int  // files that are not read, by reason
+	buried  pmetric.Metrics // last points of lives that ended, until they are delivered
+	offered int             // of buried, what the last collection has
+	scratch *nixl.Scratch   // for last polls
+
+	monotonic func() int64 // the clock of stores
 }
 
-func newFleet(cfg *Config, render *renderer, tell *reporter, finder *owner.Finder, saved *checkpoint) *fleet {
+func newFleet(cfg *Config, render *renderer, tell *reporter, finder *owner.Finder, saved *checkpoint, monotonic func() int64) *fleet {
 	return &fleet{
 		cfg: cfg, render: render, tell: tell, finder: finder, saved: saved, slots: newSlots(), buried: pmetric.NewMetrics(),
 		refused: make(refusals), finished: make(map[string]fileStamp), refuse: make(map[string]int),
+		scratch: new(nixl.Scratch), monotonic: monotonic,
 	}
 }
 
@@ -57,11 +62,42 @@ func (f *fleet) poll(now time.Time, s *nixl.Scratch) {
 		if a.ring == nil || !a.looked || now.Sub(a.lastEvent) >= idleAfter && (f.pass+i)%turns != 0 {
 			continue
 		}
-		t := a.poll(now, &f.cfg.Sources.Buffer, s, func(a *agent) { f.bury(a, now) })
-		events += t.events
-		f.tell.turn(a, t)
+		events += f.turn(a, now, s).events
 	}
 	f.tell.events(events)
+}
+
+// turn polls one ring. The caller holds the lock.
+func (f *fleet) turn(a *agent, now time.Time, s *nixl.Scratch) turn {
+	t := a.poll(now, &f.cfg.Sources.Buffer, s, func(a *agent) { f.bury(a, now) })
+	f.tell.turn(a, t)
+	return t
+}
+
+// maxDrain bounds the polls of a ring that is left; the largest takes 256.
+const maxDrain = 300
+
+// drain reads a ring to its end before it is left. The caller holds the lock.
+func (f *fleet) drain(a *agent, now time.Time) {
+	if a.ring == nil || !a.looked {
+		return
+	}
+	for range maxDrain {
+		t := f.turn(a, now, f.scratch)
+		f.tell.events(t.events)
+		if t.left == 0 || t.failure != nil {
+			return
+		}
+	}
+}
+
+// drainAll reads all rings to their ends.
+func (f *fleet) drainAll(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, a := range f.agents {
+		f.drain(a, now)
+	}
 }
 
 // survey looks for agents that came or went.
@@ -161,6 +197,7 @@ func (f *fleet) inherit(a *agent, now time.Time) {
 	for i, old := range f.agents {
 		if old.path == a.path {
 			a.restarts, a.contention, a.first = old.restarts+1, old.contention, old.first
+			f.drain(old, now)
 			f.bury(old, now)
 			f.remove(i)
 			return
@@ -180,6 +217,7 @@ func (f *fleet) settle(now time.Time) {
 			}
 		}
 		if f.over(a, now) {
+			f.drain(a, now)
 			f.bury(a, now)
 			f.finished[a.path] = a.info
 			f.remove(i)

@@ -101,6 +101,51 @@ func TestAnUnlinkedRingIsReadToItsEnd(t *testing.T) {
 	assert.Empty(t, r.fleet.agents)
 }
 
+// TestTheLastEventsOfARingThatIsLeft come after the last poll, in a ring that is unlinked or replaced before the next.
+func TestTheLastEventsOfARingThatIsLeft(t *testing.T) {
+	for _, replaced := range []bool{false, true} {
+		r := newRig(t, nil)
+		w := newWriter(t, r.dir, "a", 64)
+		r.run(10, 1, w)
+		r.look()
+		w.transfer(true)
+		require.NoError(t, os.Remove(w.path))
+		w.end()
+		r.stop(10)
+		if replaced {
+			r.run(11, 2, newWriter(t, r.dir, "a", 64))
+		}
+		r.now = r.now.Add(lookAgain)
+		r.survey()
+		got := r.told().of(signal.NIXLTransferCount, signal.AttrNetDirection, "transmit")
+		require.NotEmpty(t, got)
+		assert.Equal(t, 1.0, got[0].value, "replaced: %v", replaced)
+	}
+}
+
+// TestTheLastPointsWaitForThePipeline: they come with each collection until one is delivered, and stay few.
+func TestTheLastPointsWaitForThePipeline(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxAgents = 2; c.Sources.Buffer.Mode = ModeConsume })
+	for i := range 10 {
+		w := newWriter(t, r.dir, "a", 64)
+		r.run(10+i, 1+i, w)
+		w.transfer(true)
+		r.survey()
+		r.poll()
+		r.collect(r.now) // refused
+		w.end()
+		r.stop(10 + i)
+		r.now = r.now.Add(time.Second)
+	}
+	count := func() int {
+		return len(flatten(r.collect(r.now)).of(signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
+	}
+	assert.Equal(t, 5, count(), "twice max_agents that ended, and the last")
+	assert.Equal(t, 5, count())
+	r.fleet.delivered()
+	assert.Equal(t, 1, count())
+}
+
 func TestAFileThatTakesTheNameOfAnother(t *testing.T) {
 	r := newRig(t, nil)
 	w := newWriter(t, r.dir, "a", 64)

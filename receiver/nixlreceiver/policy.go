@@ -39,6 +39,7 @@ type policy struct {
 // turn is what a poll changed that others want to know.
 type turn struct {
 	events    int
+	left      uint64 // events that are still to be read
 	restarted bool
 	taken     bool  // we became the consumer
 	rival     bool  // we found another consumer and stopped
@@ -99,7 +100,7 @@ func (a *agent) note(p nixl.Polled, now time.Time, t *turn) {
 	a.policy.capacity = a.ring.Geometry().Capacity
 	a.policy.events += uint64(p.Read)
 	a.policy.waiting = p.Waiting
-	t.events = p.Read
+	t.events, t.left = p.Read, p.Left
 	if p.Read > 0 {
 		a.lastEvent = now
 		if a.muted { // it lives after all, and needs another slot
