@@ -1,6 +1,7 @@
 package nixlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver"
 
 import (
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -102,8 +103,10 @@ func (f *fleet) drainAll(now time.Time) {
 
 // survey looks for agents that came or went.
 func (f *fleet) survey(now time.Time) {
-	listed, err := list(&f.cfg.Sources)
+	found, err := list(&f.cfg.Sources)
+	listed := found.all
 	f.tell.listing(wrapList(err))
+	f.tell.cutOff(found.cut)
 	byPath := make(map[string]fileStamp, len(listed))
 	for _, c := range listed {
 		byPath[c.path] = c.fileStamp
@@ -124,22 +127,48 @@ func (f *fleet) survey(now time.Time) {
 		}
 	}
 	f.mu.Unlock()
-	fresh := f.open(listed, known, now)
+	fresh := f.open(f.candidates(listed, known), now)
 	f.look(now, fresh)
 	f.settle(now)
 }
 
-// open adds the files that are new.
-func (f *fleet) open(listed []candidate, known map[string]*agent, now time.Time) (fresh []*agent) {
+// candidates are the files that may be opened, in the order in which they shall be: where there are more than the limit allows, those
+// that a process has mapped come first, so that what dead engines left behind hides no live one.
+func (f *fleet) candidates(listed []candidate, known map[string]*agent) (all []candidate) {
+	var files []owner.File
+	unseen := false
 	for _, c := range listed {
-		if known[c.path] != nil || f.refused.settled(c) {
+		if _, done := f.finished[c.path]; done || known[c.path] != nil || f.refused.settled(c) {
 			continue
 		}
-		if _, done := f.finished[c.path]; done {
-			continue
+		all, files = append(all, c), append(files, owner.File{ID: c.id, Base: filepath.Base(c.path)})
+		unseen = unseen || f.refused[c.path] == nil || f.refused[c.path].fileStamp != c.fileStamp
+	}
+	if !unseen || len(f.agents)+len(all) <= f.cfg.MaxAgents {
+		return all
+	}
+	found, err := f.finder.Find(files)
+	f.tell.processes(err)
+	for i := range all {
+		_, all[i].owned = found.Owners[all[i].id]
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		switch {
+		case a.owned == b.owned:
+			return 0
+		case a.owned:
+			return -1
 		}
+		return 1
+	})
+	return all
+}
+
+// open adds files that are new.
+func (f *fleet) open(candidates []candidate, now time.Time) (fresh []*agent) {
+	for _, c := range candidates {
 		if len(f.agents)+len(fresh) >= f.cfg.MaxAgents {
-			f.makeRoom(now)
+			f.makeRoom(now, c.owned)
 		}
 		a, err := f.openOne(c, len(f.agents)+len(fresh), now)
 		if err != nil {
@@ -174,19 +203,21 @@ func (f *fleet) openOne(c candidate, n int, now time.Time) (*agent, error) {
 	return c.open(&f.cfg.Sources.Buffer, now)
 }
 
-// makeRoom forgets the agent that has been silent longest, where nobody can say whether it lives. Engines that restart under random
-// names leave one file each behind, and must not use up the limit.
-func (f *fleet) makeRoom(now time.Time) {
+// makeRoom forgets the agent that has been silent longest, where nobody can say whether it lives, or for one that lives where the
+// other is dead. Engines that restart under random names leave one file each behind, and must not use up the limit.
+func (f *fleet) makeRoom(now time.Time, lives bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	oldest := -1
 	for i, a := range f.agents {
-		if a.silent(now, f.cfg.StaleAfter) && (oldest < 0 || a.lastEvent.Before(f.agents[oldest].lastEvent)) {
+		if (a.silent(now, f.cfg.StaleAfter) || lives && a.state == down) && (oldest < 0 || a.lastEvent.Before(f.agents[oldest].lastEvent)) {
 			oldest = i
 		}
 	}
 	if oldest >= 0 {
 		a := f.agents[oldest]
+		f.drain(a, now)
+		f.bury(a, now)
 		f.finished[a.path] = a.info
 		f.remove(oldest)
 	}
