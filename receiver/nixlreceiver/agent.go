@@ -117,6 +117,14 @@ func (a *agent) source() string {
 	return signal.NIXLSourceBuffer
 }
 
+// rank is the number of the agent's process on its host, as NIXL has it or as its process says; "" where neither does.
+func (a *agent) rank() string {
+	if a.localRank == "" && a.owner != nil {
+		return a.owner.LocalRank
+	}
+	return a.localRank
+}
+
 // moved is the traffic of this life.
 func (a *agent) moved() traffic {
 	s := a.sums()

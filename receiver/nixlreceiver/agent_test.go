@@ -61,6 +61,7 @@ func TestTransfersAreTold(t *testing.T) {
 
 	info := got.of(signal.NIXLAgentInfo)[0].attributes
 	assert.Equal(t, map[string]any{
+		"nixl.local_rank": "0",
 		"nixl.agent.name": "worker-0", "process.pid": int64(10), "llm.engine.name": "vllm", "nixl.telemetry.reader.mode": "observe",
 		"process.environment_variable.UCX_TLS": "rc",
 	}, info)

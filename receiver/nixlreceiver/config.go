@@ -42,11 +42,11 @@ type NameMode string
 
 // Modes of names.
 const (
-	// NameAuto keeps names, except UUIDs, in whose place slots come.
+	// NameAuto keeps names, except those with a UUID or twelve hexadecimal digits in a row, in whose place slots come.
 	NameAuto NameMode = "auto"
 	// NameKeep keeps all names.
 	NameKeep NameMode = "keep"
-	// NameDrop puts a slot in the place of every name.
+	// NameDrop puts a slot in the place of every name, and tells none.
 	NameDrop NameMode = "drop"
 )
 

@@ -87,6 +87,30 @@ func TestNamesAreKeptOrDroppedOnRequest(t *testing.T) {
 	}
 }
 
+// TestARandomPartOfANameMakesNoSeries: engines put words of their own around it.
+func TestARandomPartOfANameMakesNoSeries(t *testing.T) {
+	for name, kept := range map[string]bool{
+		"prefill-01234567-1111-4222-8333-444455556666": false, "agent_0123456789abcdef0123456789abcdef": false,
+		"01234567111142228333444455556666": false, "DECODE.0A1B2C3D4E5F": false,
+		"worker-0": true, "decode-20261125": true, "deadbeef": true,
+	} {
+		r := newRig(t, nil)
+		r.run(1, 1, newWriter(t, r.dir, name, 64))
+		assert.Len(t, r.look().of(signal.NIXLAgentUp, signal.AttrNIXLAgentName, name), map[bool]int{true: 1}[kept], name)
+	}
+}
+
+func TestDropTellsNoName(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AgentName = NameDrop })
+	r.run(1, 1, newWriter(t, r.dir, "secret", 64))
+	got := r.look()
+	assert.Len(t, got.of(signal.NIXLAgentInfo), 1)
+	for _, p := range got {
+		assert.NotContains(t, p.attributes, signal.AttrNIXLAgentName, p.name)
+		assert.NotContains(t, p.resource, signal.AttrNIXLAgentName, p.name)
+	}
+}
+
 func TestTwoAgentsOfOneNameAreToldApart(t *testing.T) {
 	other := t.TempDir()
 	r := newRig(t, func(c *Config) { c.Sources.Buffer.Directories = append(c.Sources.Buffer.Directories, other) })

@@ -40,6 +40,7 @@ type fleet struct {
 }
 
 func newFleet(cfg *Config, render *renderer, tell *reporter, finder *owner.Finder, saved *checkpoint, monotonic func() int64) *fleet {
+	render.nameless = cfg.AgentName == NameDrop
 	return &fleet{
 		cfg: cfg, render: render, tell: tell, finder: finder, saved: saved, slots: newSlots(), buried: pmetric.NewMetrics(),
 		refused: make(refusals), finished: make(map[string]fileStamp), refuse: make(map[string]int),

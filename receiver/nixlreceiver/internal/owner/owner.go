@@ -17,6 +17,7 @@ type Process struct {
 	hostproc.Process
 	hostproc.Workload
 	Engine      string            // vllm, sglang, tensorrt_llm or dynamo, by the command line; else ""
+	LocalRank   string            // number of the process on its host, by its title or its environment; else ""
 	Environment map[string]string // the allowed variables; nil when it cannot be read
 	Verbs       Verbs
 }
@@ -150,7 +151,9 @@ func (f *Finder) describe(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	p := Process{Process: who, Verbs: f.verbs(pid), Engine: f.engine(pid), Environment: f.environment(pid)}
+	command := f.command(pid)
+	p := Process{Process: who, Verbs: f.verbs(pid), Engine: engineOf(command), Environment: f.environment(pid)}
+	p.LocalRank = rankOf(command, p.Environment)
 	if w, err := f.host.Workload(pid); err == nil {
 		p.Workload = w
 	}
