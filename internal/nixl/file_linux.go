@@ -81,8 +81,8 @@ func lockedByAnother(f *os.File) (bool, error) {
 	return false, unix.Flock(int(f.Fd()), unix.LOCK_UN)
 }
 
-// monotonicNow is the clock of Snapshot.Updated.
-func monotonicNow() int64 {
+// Monotonic is the time on the clock of Snapshot.Updated, CLOCK_MONOTONIC in nanoseconds.
+func Monotonic() int64 {
 	var t unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &t); err != nil {
 		return 0

@@ -26,4 +26,5 @@ func lockFile(*os.File) error { return errors.ErrUnsupported }
 
 func lockedByAnother(*os.File) (bool, error) { return false, errors.ErrUnsupported }
 
-func monotonicNow() int64 { return 0 }
+// Monotonic is the time on the clock of Snapshot.Updated; there is none here.
+func Monotonic() int64 { return 0 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 )
 
@@ -30,12 +31,13 @@ type Polled struct {
 	// Overwritten events were there but may have been written over while they were read; only a foreign consumer makes that happen.
 	Overwritten int
 	Waiting     uint64 // events that no consumer had taken, before this poll
+	Left        uint64 // events that this poll has not come to
 	Full        bool   // the ring filled up: what the agent exported since is lost, without a count
 	Moved       bool   // another reader moved the read position
 	Restarted   bool   // the writer began anew at slot 0; nothing was read yet
 }
 
-// Poll hands every event that has come since the last poll to the sink, and as the consumer then frees their slots. It allocates
+// Poll hands the events that have come since the last poll to the sink, at most 65536 of them, and as the consumer then frees their slots. It allocates
 // nothing. A consumer that finds another reader at work leaves the read position alone from then on and should be Released.
 func (r *Ring) Poll(s *Scratch, to Sink) (p Polled, err error) {
 	if r.mem == nil {
@@ -59,19 +61,31 @@ func (r *Ring) Poll(s *Scratch, to Sink) (p Polled, err error) {
 	if write == r.cursor {
 		return p, nil
 	}
-	if !r.read(s, to, write, &p) {
-		return p, nil
-	}
 	if p.Full {
-		r.cut = write
+		r.cutAt(write)
+	}
+	end := write
+	if unread := (write - r.cursor) & mask; unread > maxRead {
+		p.Left, end = unread-maxRead, (r.cursor+maxRead)&mask
+	}
+	if !r.read(s, to, end, write, &p) {
+		return p, nil
 	}
 	if r.owned && !r.foreign {
 		if (atomic.LoadUint64(r.word(writePosAt))-read)&mask == mask && mask > 0 && !p.Full {
-			p.Full, r.cut = true, (read-1)&mask
+			p.Full = true
+			r.cutAt((read - 1) & mask)
 		}
 		r.advance()
 	}
 	return p, nil
+}
+
+// cutAt takes note that events may be missing before a slot. A ring fills at most once in each poll, so that there are few.
+func (r *Ring) cutAt(slot uint64) {
+	if n := len(r.cuts); n == 0 || r.cuts[n-1] != slot {
+		r.cuts = append(r.cuts, slot)
+	}
 }
 
 // intact says whether the header still has the shape that the ring was opened with.
@@ -91,7 +105,7 @@ func (r *Ring) follow(read, write uint64, p *Polled) {
 		return // the cursor of an observer may lag behind what the consumer took
 	case read == r.last || read == 0 && !r.foreign:
 		p.Restarted = true
-		r.last, r.cursor, r.cut, r.full = read, read, noCut, false
+		r.last, r.cursor, r.cuts, r.full = read, read, r.cuts[:0], false
 	default:
 		p.Moved = true
 		r.last, r.foreign = read, true
@@ -105,20 +119,20 @@ func (r *Ring) notice(p *Polled, mask uint64) {
 	r.full = full
 }
 
-// read hands the events from the cursor up to write to the sink, in pieces that neither wrap nor cross the cut. It says whether it
-// came to the end; if not, the next poll finds out why.
-func (r *Ring) read(s *Scratch, to Sink, write uint64, p *Polled) bool {
-	for at := r.cursor; at != write; {
-		if at == r.cut {
+// read hands the events from the cursor up to stop to the sink, in pieces that neither wrap nor cross a cut. It says whether it
+// came there; if not, the next poll finds out why. write is the write position as it was.
+func (r *Ring) read(s *Scratch, to Sink, stop, write uint64, p *Polled) bool {
+	for at := r.cursor; at != stop; {
+		if len(r.cuts) > 0 && at == r.cuts[0] {
 			to.Cut()
-			r.cut = noCut
+			r.cuts = slices.Delete(r.cuts, 0, 1)
 		}
-		end := write
-		if write < at {
+		end := stop
+		if stop < at {
 			end = r.geo.Capacity
 		}
-		if r.cut > at && r.cut < end {
-			end = r.cut
+		if len(r.cuts) > 0 && r.cuts[0] > at && r.cuts[0] < end {
+			end = r.cuts[0]
 		}
 		n := min(end-at, chunk)
 		events := s.events[:n]

@@ -14,6 +14,9 @@ type FileID struct{ Device, Inode uint64 }
 // chunk is how many events are decoded at a time.
 const chunk = 4096
 
+// maxRead is how many events one poll reads, so that a large ring does not hold up the others.
+const maxRead = 1 << 16
+
 // Scratch is memory that the rings of one goroutine share while they are polled.
 type Scratch struct{ events [chunk]Event }
 
@@ -29,15 +32,13 @@ type Ring struct {
 	form form
 	geo  Geometry
 
-	cursor  uint64 // the next slot to read
-	last    uint64 // the read position as it was last seen or written
-	owned   bool   // this Ring is the consumer
-	foreign bool   // another reader has moved the read position
-	full    bool   // at the last poll, as an observer
-	cut     uint64 // slot before which events may be missing, or noCut
+	cursor  uint64   // the next slot to read
+	last    uint64   // the read position as it was last seen or written
+	owned   bool     // this Ring is the consumer
+	foreign bool     // another reader has moved the read position
+	full    bool     // at the last poll, as an observer
+	cuts    []uint64 // slots before which events may be missing, in their order from the cursor
 }
-
-const noCut = 1<<64 - 1
 
 // view is the whole file as it is mapped. It begins on a page, so that every word can be read and written in one piece.
 type view struct{ mem []byte }
@@ -81,7 +82,7 @@ func (r *Ring) attach(allowUnknown bool) error {
 		return err
 	}
 	r.view, r.geo, r.form = view{mem}, geo, f
-	r.cut, r.full = noCut, false
+	r.cuts, r.full = r.cuts[:0], false
 	return guard(func() error {
 		r.last = atomic.LoadUint64(r.word(f.readPos))
 		r.cursor = r.last & (geo.Capacity - 1)

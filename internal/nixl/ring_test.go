@@ -59,6 +59,29 @@ func TestTakingOverFreesWhatWasObserved(t *testing.T) {
 	assert.Equal(t, uint64(16), got.values()[len(got.events)-1])
 }
 
+// TestALargeRingIsReadInTurns: a poll reads a bounded number of events, and what is missing keeps its place.
+func TestALargeRingIsReadInTurns(t *testing.T) {
+	const capacity = 4 * maxRead
+	a := start(t, sim.Options{Capacity: capacity})
+	r, got := consume(t, a.Path()), new(collected)
+	a.register(0, capacity+10) // the last 11 do not fit
+	assert.Equal(t, Polled{Read: maxRead, Waiting: capacity - 1, Left: 3*maxRead - 1, Full: true}, poll(t, r, got))
+	a.register(capacity+10, capacity+maxRead+20) // fills it again
+	p := poll(t, r, got)
+	assert.True(t, p.Full)
+	assert.Zero(t, got.cuts, "neither place is reached yet")
+	polls := 2
+	for ; p.Left > 0 && polls < 10; polls++ {
+		p = poll(t, r, got)
+	}
+	assert.Equal(t, 5, polls)
+	a.register(0, 1)
+	poll(t, r, got)
+	assert.Equal(t, 2, got.cuts, "one for each")
+	want := append(numbers(0, capacity-1), numbers(capacity+10, capacity+10+maxRead)...)
+	assert.Equal(t, append(want, 0), got.values())
+}
+
 func TestTwoReadersOfThisKindRespectEachOther(t *testing.T) {
 	a := start(t, sim.Options{})
 	one, two := consume(t, a.Path()), open(t, a.Path())

@@ -190,8 +190,8 @@ func (s *Store) Read() (*Snapshot, error) {
 // Alive says whether the writer lives: it holds the advisory lock until its end.
 func (s *Store) Alive() (bool, error) { return lockedByAnother(s.file) }
 
-// Age is how many seconds ago the store was updated.
-func (s *Snapshot) Age() float64 { return float64(monotonicNow()-s.Updated) / 1e9 }
+// Age is how many seconds before a time of CLOCK_MONOTONIC, in nanoseconds, the store was updated.
+func (s *Snapshot) Age(monotonic int64) float64 { return float64(monotonic-s.Updated) / 1e9 }
 
 // Close ends reading.
 func (s *Store) Close() error { return s.file.Close() }

@@ -67,7 +67,7 @@ func TestAStoreIsReadWholeAndLeftAsItIs(t *testing.T) {
 			assert.Equal(t, uint64(1), got.Post[0])
 			assert.Equal(t, uint64(22), got.PostSum)
 			assert.Zero(t, got.Unknown)
-			assert.Less(t, got.Age(), 60.0)
+			assert.Less(t, got.Age(Monotonic()), 60.0)
 			assert.Equal(t, before, content(t, w.Path()))
 		})
 	}

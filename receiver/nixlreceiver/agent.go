@@ -117,6 +117,14 @@ func (a *agent) source() string {
 	return signal.NIXLSourceBuffer
 }
 
+// rank is the number of the agent's process on its host, as NIXL has it or as its process says; "" where neither does.
+func (a *agent) rank() string {
+	if a.localRank == "" && a.owner != nil {
+		return a.owner.LocalRank
+	}
+	return a.localRank
+}
+
 // moved is the traffic of this life.
 func (a *agent) moved() traffic {
 	s := a.sums()
@@ -131,7 +139,7 @@ func (a *agent) sums() *nixl.Sums {
 }
 
 // refresh reads a store; a ring is read by its polls. A store that cannot be read keeps what it told.
-func (a *agent) refresh(now time.Time) error {
+func (a *agent) refresh(now time.Time, monotonic int64) error {
 	if a.store == nil {
 		return nil
 	}
@@ -140,7 +148,7 @@ func (a *agent) refresh(now time.Time) error {
 		return err
 	}
 	a.snapshot = s
-	if age := s.Age(); age >= 0 && age < maxAge.Seconds() {
+	if age := s.Age(monotonic); age >= 0 && age < maxAge.Seconds() {
 		a.lastEvent = now.Add(-time.Duration(age * float64(time.Second)))
 	}
 	return nil

@@ -61,6 +61,7 @@ func TestTransfersAreTold(t *testing.T) {
 
 	info := got.of(signal.NIXLAgentInfo)[0].attributes
 	assert.Equal(t, map[string]any{
+		"nixl.local_rank": "0",
 		"nixl.agent.name": "worker-0", "process.pid": int64(10), "llm.engine.name": "vllm", "nixl.telemetry.reader.mode": "observe",
 		"process.environment_variable.UCX_TLS": "rc",
 	}, info)
@@ -125,7 +126,9 @@ func TestAutoTakesWhatNobodyTakes(t *testing.T) {
 	r.run(10, 1, w)
 	r.survey()
 	r.after(time.Minute)
-	w.event(4, 1)
+	for range 48 { // of 63
+		w.event(4, 1)
+	}
 	before, err := os.ReadFile(w.path)
 	require.NoError(t, err)
 	r.cfg.Sources.Buffer.TakeoverAfter = 2 * time.Minute
@@ -133,9 +136,9 @@ func TestAutoTakesWhatNobodyTakes(t *testing.T) {
 	after, err := os.ReadFile(w.path)
 	require.NoError(t, err)
 	assert.Equal(t, before, after, "it only looks")
-	assert.Equal(t, 1.0, r.told().value(t, signal.NIXLMemory), "and tells what it sees")
-	r.after(2 * time.Second)
-	assert.Equal(t, uint64(1), *w.word(8), "the event is taken out")
+	assert.Equal(t, 48.0, r.told().value(t, signal.NIXLMemory), "and tells what it sees")
+	r.after(2 * r.cfg.RescanInterval)
+	assert.Equal(t, uint64(48), *w.word(8), "the events are taken out")
 	assert.Equal(t, "consume", r.told().of(signal.NIXLAgentInfo)[0].attributes["nixl.telemetry.reader.mode"])
 	for range 30 {
 		w.transfer(true)

@@ -22,7 +22,7 @@ type checkpoint struct {
 	logger *zap.Logger
 	failed atomic.Bool
 	loaded map[nixl.FileID]record
-	gone   []nixl.FileID
+	gone   []nixl.FileID // to be dropped with the next save; guarded by the fleet's lock
 }
 
 // schema is the version of record. Another one is dropped.
@@ -72,6 +72,7 @@ func (c *checkpoint) load(fresh []*agent) {
 		return
 	}
 	clear(c.loaded)
+	dropped := 0
 	for _, a := range fresh {
 		if a.ring == nil {
 			continue
@@ -79,11 +80,19 @@ func (c *checkpoint) load(fresh []*agent) {
 		raw, err := c.client.Get(context.Background(), key(a.id()))
 		if err == nil && raw != nil {
 			var r record
-			if err = json.Unmarshal(raw, &r); err == nil && r.Schema == schema {
+			switch err = json.Unmarshal(raw, &r); {
+			case err != nil:
+			case r.Schema != schema:
+				dropped++
+			default:
 				c.loaded[a.id()] = r
 			}
 		}
 		c.say(err)
+	}
+	if dropped > 0 {
+		c.logger.Warn("Counters of rings were kept by another version of the collector, and begin anew",
+			zap.Int("rings", dropped), zap.Int("schema", schema))
 	}
 }
 
@@ -117,21 +126,23 @@ func (c *checkpoint) restore(a *agent, now time.Time, cfg *BufferConfig) {
 	a.policy.events, a.saved = r.EventsOut, r.EventsOut
 	a.told = a.moved()
 	if r.Owned { // nobody took over meanwhile, or the position would have moved
-		a.policy.since = now.Add(-cfg.TakeoverAfter)
+		a.policy.since, a.policy.ours = now.Add(-cfg.TakeoverAfter), true
 	}
 }
 
-// save keeps what has changed, and drops what is gone.
+// save keeps what has changed, and drops what is gone. What fails is tried again with the next.
 func (c *checkpoint) save(ctx context.Context, f *fleet) {
 	if c == nil {
 		return
 	}
 	f.mu.Lock()
 	var ops []*storage.Operation
-	for _, id := range c.gone {
+	gone := c.gone
+	for _, id := range gone {
 		ops = append(ops, storage.DeleteOperation(key(id)))
 	}
 	c.gone = nil
+	var changed []*agent
 	var err error
 	for _, a := range f.agents {
 		if a.ring == nil || !a.looked || a.policy.events == a.saved {
@@ -141,12 +152,21 @@ func (c *checkpoint) save(ctx context.Context, f *fleet) {
 		err = errors.Join(err, failed)
 		if failed == nil {
 			ops = append(ops, storage.SetOperation(key(a.id()), raw))
-			a.saved = a.policy.events
+			changed, a.saved = append(changed, a), a.policy.events
 		}
 	}
 	f.mu.Unlock()
 	if len(ops) > 0 {
-		err = errors.Join(err, c.client.Batch(ctx, ops...))
+		if failed := c.client.Batch(ctx, ops...); failed != nil {
+			err = errors.Join(err, failed)
+			f.mu.Lock()
+			c.gone = append(gone, c.gone...)
+			c.gone = c.gone[max(0, len(c.gone)-maxAgents):]
+			for _, a := range changed {
+				a.saved = notSaved
+			}
+			f.mu.Unlock()
+		}
 	}
 	c.say(err)
 }

@@ -2,6 +2,8 @@ package nixlreceiver
 
 import (
 	"context"
+	"errors"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -10,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/nixl"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -19,6 +23,7 @@ import (
 type memory struct {
 	mu     sync.Mutex
 	values map[string][]byte
+	fail   error // of a batch
 }
 
 func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
@@ -42,6 +47,9 @@ func (m *memory) Delete(_ context.Context, key string) error {
 }
 
 func (m *memory) Batch(ctx context.Context, ops ...*storage.Operation) (err error) {
+	if m.fail != nil {
+		return m.fail
+	}
 	for _, op := range ops {
 		switch op.Type {
 		case storage.Get:
@@ -86,7 +94,7 @@ func TestCountersGoOnAfterARestartOfTheCollector(t *testing.T) {
 			w := newWriter(t, r.dir, "a", 256)
 			r.run(10, 1, w)
 			began := r.now
-			for range 5 {
+			for range 50 { // of 63 that fit
 				w.transfer(true)
 			}
 			r.survey()
@@ -99,7 +107,7 @@ func TestCountersGoOnAfterARestartOfTheCollector(t *testing.T) {
 			r.survey()
 			r.poll()
 			count, start := r.transfers()
-			assert.Equal(t, 6.0, count, "each once")
+			assert.Equal(t, 51.0, count, "each once")
 			assert.Equal(t, began.UTC(), start)
 			assert.Equal(t, owned, r.fleet.agents[0].ring.Owned(), "a ring that was ours is so at once")
 		})
@@ -143,6 +151,48 @@ func TestWithoutStorageCountersBeginAnew(t *testing.T) {
 	count, start := r.transfers()
 	assert.Equal(t, 1.0, count)
 	assert.Equal(t, r.now.UTC(), start, "which the start time says")
+}
+
+// TestAStorageThatFailsIsTriedAgain: what is to be kept, and what is to be dropped, comes with the next save.
+func TestAStorageThatFailsIsTriedAgain(t *testing.T) {
+	kept := &memory{values: make(map[string][]byte), fail: errors.New("full")}
+	r := newRig(t, func(c *Config) { c.Sources.Buffer.Mode = ModeConsume })
+	r.begin(kept.checkpoint())
+	w := newWriter(t, r.dir, "a", 64)
+	r.run(10, 1, w)
+	w.transfer(true)
+	r.look()
+	r.fleet.saved.save(t.Context(), r.fleet)
+	assert.Empty(t, kept.values)
+	kept.fail = nil
+	r.fleet.saved.save(t.Context(), r.fleet)
+	assert.Len(t, kept.values, 1)
+	require.NoError(t, os.Remove(w.path))
+	w.end()
+	r.stop(10)
+	r.after(lookAgain)
+	require.Empty(t, r.fleet.agents)
+	kept.fail = errors.New("full")
+	r.fleet.saved.save(t.Context(), r.fleet)
+	kept.fail = nil
+	r.fleet.saved.save(t.Context(), r.fleet)
+	assert.Empty(t, kept.values)
+}
+
+func TestAnotherSchemaIsDroppedWithAWord(t *testing.T) {
+	kept := &memory{values: make(map[string][]byte)}
+	r := newRig(t, nil)
+	for i := range 3 {
+		w := newWriter(t, r.dir, string(rune('a'+i)), 64)
+		kept.values[key(w.id())] = []byte(`{"Schema":2}`)
+	}
+	core, logs := observer.New(zapcore.InfoLevel)
+	c := kept.checkpoint()
+	c.logger = zap.New(core)
+	r.begin(c)
+	r.look()
+	require.Len(t, logs.All(), 1)
+	assert.Equal(t, map[string]any{"rings": int64(3), "schema": int64(1)}, logs.All()[0].ContextMap())
 }
 
 func TestAnotherLifeDoesNotInherit(t *testing.T) {

@@ -28,7 +28,7 @@ func newTail(cfg *Config) *ucxlog.Tail {
 	return ucxlog.NewTail(cfg.EngineLogs)
 }
 
-// collect returns all points.
+// collect returns all points. The last points of lives that ended are among them until the pipeline has taken them: see delivered.
 func (c *collector) collect(now time.Time) pmetric.Metrics {
 	r := c.links.read(now)
 	if c.tail != nil {
@@ -39,9 +39,10 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 	f := c.fleet
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	out := f.buried
-	f.buried = pmetric.NewMetrics()
-	agents := f.present(now, out)
+	agents := f.present(now)
+	out := pmetric.NewMetrics()
+	f.buried.CopyTo(out)
+	f.offered = f.buried.ResourceMetrics().Len()
 	r.flow.agents = moved(agents)
 	c.roads.add(r.flow)
 	active, passive := c.roads.verdict()
@@ -66,13 +67,13 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 }
 
 // present reads the stores and returns the agents of which there is something to tell, identified. The caller holds the lock.
-func (f *fleet) present(now time.Time, out pmetric.Metrics) (agents []*agent) {
+func (f *fleet) present(now time.Time) (agents []*agent) {
 	for _, a := range f.agents {
 		if !f.presentable(a, now) {
 			continue
 		}
-		f.tell.read(a, a.refresh(now))
-		f.identify(a, now, out)
+		f.refresh(a, now)
+		f.identify(a, now)
 	}
 	for _, a := range f.agents { // one may have lost its slot to a later one
 		if f.presentable(a, now) {
@@ -80,6 +81,22 @@ func (f *fleet) present(now time.Time, out pmetric.Metrics) (agents []*agent) {
 		}
 	}
 	return agents
+}
+
+// refresh reads a store.
+func (f *fleet) refresh(a *agent, now time.Time) {
+	if a.store != nil {
+		f.tell.read(a, a.refresh(now, f.monotonic()))
+	}
+}
+
+// delivered drops the last points that the pipeline has taken.
+func (f *fleet) delivered() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	n := 0
+	f.buried.ResourceMetrics().RemoveIf(func(pmetric.ResourceMetrics) bool { n++; return n <= f.offered })
+	f.offered = 0
 }
 
 func (f *fleet) presentable(a *agent, now time.Time) bool {
@@ -92,25 +109,28 @@ func (f *fleet) isOver(now time.Time) func(*agent) bool {
 }
 
 // identify gives an agent its resource, if it has none yet.
-func (f *fleet) identify(a *agent, now time.Time, out pmetric.Metrics) {
+func (f *fleet) identify(a *agent, now time.Time) {
 	if a.emitted {
 		return
 	}
 	f.slots.assign(a, f.cfg.AgentName, f.isOver(now), func(old *agent) {
-		if f.presentable(old, now) && old.emitted {
-			f.render.agent(out, old, now)
+		if f.presentable(old, now) && old.emitted && f.hasRoom() {
+			f.render.agent(f.buried, old, now)
 		}
 	})
 	f.render.identify(a)
 }
 
+// hasRoom bounds the last points that wait for a pipeline that refuses them.
+func (f *fleet) hasRoom() bool { return f.buried.ResourceMetrics().Len() < 2*f.cfg.MaxAgents }
+
 // bury keeps the last points of a life that ends. The caller holds the lock.
 func (f *fleet) bury(a *agent, now time.Time) {
-	if !f.presentable(a, now) || f.buried.ResourceMetrics().Len() >= 2*f.cfg.MaxAgents {
+	if !f.presentable(a, now) || !f.hasRoom() {
 		return
 	}
-	f.tell.read(a, a.refresh(now))
-	f.identify(a, now, f.buried)
+	f.refresh(a, now)
+	f.identify(a, now)
 	if a.tally != nil {
 		a.tally.Cut()
 	}

@@ -29,7 +29,7 @@ type Mode string
 
 // Modes.
 const (
-	// ModeAuto observes, and takes a ring over when events wait that nobody has taken for takeover_after.
+	// ModeAuto observes, and takes a ring over that is nearly full and that nobody has read for takeover_after.
 	ModeAuto Mode = "auto"
 	// ModeConsume empties rings from the start.
 	ModeConsume Mode = "consume"
@@ -42,11 +42,11 @@ type NameMode string
 
 // Modes of names.
 const (
-	// NameAuto keeps names, except UUIDs, in whose place slots come.
+	// NameAuto keeps names, except those with a UUID or twelve hexadecimal digits in a row, in whose place slots come.
 	NameAuto NameMode = "auto"
 	// NameKeep keeps all names.
 	NameKeep NameMode = "keep"
-	// NameDrop puts a slot in the place of every name.
+	// NameDrop puts a slot in the place of every name, and tells none.
 	NameDrop NameMode = "drop"
 )
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,34 +27,40 @@ type fileStamp struct {
 type candidate struct {
 	path  string
 	store bool
+	owned bool // a process has it mapped; only known when there are too many files
 	fileStamp
 }
 
-// list returns the regular files of the directories. A directory that is not there has none.
-func list(cfg *SourcesConfig) (all []candidate, err error) {
-	for _, dir := range cfg.Buffer.Directories {
-		found, failed := listDirectory(dir, false)
-		all, err = append(all, found...), errors.Join(err, failed)
-	}
-	for _, dir := range cfg.Multiproc.Directories {
-		found, failed := listDirectory(dir, true)
-		all, err = append(all, found...), errors.Join(err, failed)
-	}
-	return all, err
+// listing is what the directories hold.
+type listing struct {
+	all []candidate // the newest first
+	cut int         // files beyond maxFiles, which were not looked at
 }
 
-func listDirectory(dir string, stores bool) (found []candidate, err error) {
+// list returns the regular files of the directories. A directory that is not there has none; one that has too many is an error.
+func list(cfg *SourcesConfig) (l listing, err error) {
+	for _, dir := range cfg.Buffer.Directories {
+		err = errors.Join(err, l.add(dir, false))
+	}
+	for _, dir := range cfg.Multiproc.Directories {
+		err = errors.Join(err, l.add(dir, true))
+	}
+	slices.SortStableFunc(l.all, func(a, b candidate) int { return b.modified.Compare(a.modified) })
+	return l, err
+}
+
+func (l *listing) add(dir string, stores bool) error {
 	d, err := os.Open(dir)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer d.Close()
 	entries, err := d.ReadDir(maxFiles)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
+		return err
 	}
 	for _, e := range entries {
 		_, store := nixl.ParseStoreName(e.Name())
@@ -64,12 +71,32 @@ func listDirectory(dir string, stores bool) (found []candidate, err error) {
 		if err != nil {
 			continue // it is gone already
 		}
-		found = append(found, candidate{
+		l.all = append(l.all, candidate{
 			path: filepath.Join(dir, e.Name()), store: store,
 			fileStamp: fileStamp{id: nixl.IDOf(info), size: info.Size(), modified: info.ModTime()},
 		})
 	}
-	return found, nil
+	return l.rest(d)
+}
+
+// maxChunks bounds how far files are counted that are not looked at.
+const maxChunks = 64
+
+// rest counts the files of a directory that were not looked at.
+func (l *listing) rest(d *os.File) error {
+	n := 0
+	for range maxChunks {
+		names, err := d.Readdirnames(maxFiles)
+		n += len(names)
+		if err != nil {
+			break // the end, or as far as it can be read
+		}
+	}
+	l.cut += n
+	if n == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s: must have at most %d files (got more, which are not looked at)", d.Name(), maxFiles)
 }
 
 // isForeign says whether a name belongs to the other exporter.

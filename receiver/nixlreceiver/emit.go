@@ -16,10 +16,11 @@ const microsecond = 1e-6
 
 // renderer makes points. It is used by one goroutine at a time.
 type renderer struct {
-	host    string // "" when the host has no name
-	version string
-	table   map[string]signal.Metric
-	errors  []string
+	host     string // "" when the host has no name
+	version  string
+	nameless bool // no names of agents are told
+	table    map[string]signal.Metric
+	errors   []string
 }
 
 func newRenderer(host, version string) *renderer {

@@ -144,9 +144,11 @@ func (s *sheet) info(a *agent) {
 	p := s.gauge(signal.NIXLAgentInfo)
 	p.SetIntValue(1)
 	m := p.Attributes()
-	m.PutStr(signal.AttrNIXLAgentName, a.name)
-	if a.localRank != "" {
-		m.PutStr(signal.AttrNIXLLocalRank, a.localRank)
+	if !s.nameless {
+		m.PutStr(signal.AttrNIXLAgentName, a.name)
+	}
+	if rank := a.rank(); rank != "" {
+		m.PutStr(signal.AttrNIXLLocalRank, rank)
 	}
 	if a.ring != nil {
 		mode := string(ModeObserve)

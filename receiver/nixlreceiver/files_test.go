@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/nixl"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -83,6 +84,30 @@ func TestNamesAreKeptOrDroppedOnRequest(t *testing.T) {
 			got = append(got, p.resource[signal.AttrNIXLAgentName])
 		}
 		assert.ElementsMatch(t, want, got, mode)
+	}
+}
+
+// TestARandomPartOfANameMakesNoSeries: engines put words of their own around it.
+func TestARandomPartOfANameMakesNoSeries(t *testing.T) {
+	for name, kept := range map[string]bool{
+		"prefill-01234567-1111-4222-8333-444455556666": false, "agent_0123456789abcdef0123456789abcdef": false,
+		"01234567111142228333444455556666": false, "DECODE.0A1B2C3D4E5F": false,
+		"worker-0": true, "decode-20261125": true, "deadbeef": true,
+	} {
+		r := newRig(t, nil)
+		r.run(1, 1, newWriter(t, r.dir, name, 64))
+		assert.Len(t, r.look().of(signal.NIXLAgentUp, signal.AttrNIXLAgentName, name), map[bool]int{true: 1}[kept], name)
+	}
+}
+
+func TestDropTellsNoName(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AgentName = NameDrop })
+	r.run(1, 1, newWriter(t, r.dir, "secret", 64))
+	got := r.look()
+	assert.Len(t, got.of(signal.NIXLAgentInfo), 1)
+	for _, p := range got {
+		assert.NotContains(t, p.attributes, signal.AttrNIXLAgentName, p.name)
+		assert.NotContains(t, p.resource, signal.AttrNIXLAgentName, p.name)
 	}
 }
 
@@ -217,7 +242,11 @@ func TestAStoreIsTold(t *testing.T) {
 	require.NoError(t, unix.Flock(int(lock.Fd()), unix.LOCK_EX))
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
+	snapshot, err := nixl.ParseStore(before)
+	require.NoError(t, err)
+	r.monotonic = snapshot.Updated + 3e9
 	got := r.look()
+	assert.InDelta(t, 3.0, got.value(t, signal.NIXLLastEventAge), 1e-6)
 	assert.Equal(t, 1.0, got.value(t, signal.NIXLAgentUp, signal.AttrNIXLSource, "multiproc", signal.AttrNIXLLayout, "store-1"))
 	assert.Equal(t, 4096.0+65536, got.value(t, signal.NIXLTransferIO, signal.AttrNetDirection, "transmit"))
 	io := got.of(signal.NIXLTransferIO, signal.AttrNetDirection, "receive")

@@ -1,6 +1,7 @@
 package nixlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver"
 
 import (
+	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -24,20 +25,26 @@ type fleet struct {
 	finished map[string]fileStamp // files whose agents were forgotten, by path
 	looked   time.Time
 
-	mu     sync.Mutex
-	pass   int // of polls
-	agents []*agent
-	slots  *slots
-	silent []owner.Process // that have NIXL and no telemetry
-	blind  bool            // not every process could be looked at
-	refuse map[string]int  // files that are not read, by reason
-	buried pmetric.Metrics // last points of lives that ended since the last collection
+	mu      sync.Mutex
+	pass    int // of polls
+	agents  []*agent
+	slots   *slots
+	silent  []owner.Process // that have NIXL and no telemetry
+	blind   bool            // not every process could be looked at
+	refuse  map[string]int  // files that are not read, by reason
+	buried  pmetric.Metrics // last points of lives that ended, until they are delivered
+	offered int             // of buried, what the last collection has
+	scratch *nixl.Scratch   // for last polls
+
+	monotonic func() int64 // the clock of stores
 }
 
-func newFleet(cfg *Config, render *renderer, tell *reporter, finder *owner.Finder, saved *checkpoint) *fleet {
+func newFleet(cfg *Config, render *renderer, tell *reporter, finder *owner.Finder, saved *checkpoint, monotonic func() int64) *fleet {
+	render.nameless = cfg.AgentName == NameDrop
 	return &fleet{
 		cfg: cfg, render: render, tell: tell, finder: finder, saved: saved, slots: newSlots(), buried: pmetric.NewMetrics(),
 		refused: make(refusals), finished: make(map[string]fileStamp), refuse: make(map[string]int),
+		scratch: new(nixl.Scratch), monotonic: monotonic,
 	}
 }
 
@@ -57,17 +64,50 @@ func (f *fleet) poll(now time.Time, s *nixl.Scratch) {
 		if a.ring == nil || !a.looked || now.Sub(a.lastEvent) >= idleAfter && (f.pass+i)%turns != 0 {
 			continue
 		}
-		t := a.poll(now, &f.cfg.Sources.Buffer, s, func(a *agent) { f.bury(a, now) })
-		events += t.events
-		f.tell.turn(a, t)
+		events += f.turn(a, now, s).events
 	}
 	f.tell.events(events)
 }
 
+// turn polls one ring. The caller holds the lock.
+func (f *fleet) turn(a *agent, now time.Time, s *nixl.Scratch) turn {
+	t := a.poll(now, &f.cfg.Sources.Buffer, s, func(a *agent) { f.bury(a, now) })
+	f.tell.turn(a, t)
+	return t
+}
+
+// maxDrain bounds the polls of a ring that is left; the largest takes 256.
+const maxDrain = 300
+
+// drain reads a ring to its end before it is left. The caller holds the lock.
+func (f *fleet) drain(a *agent, now time.Time) {
+	if a.ring == nil || !a.looked {
+		return
+	}
+	for range maxDrain {
+		t := f.turn(a, now, f.scratch)
+		f.tell.events(t.events)
+		if t.left == 0 || t.failure != nil {
+			return
+		}
+	}
+}
+
+// drainAll reads all rings to their ends.
+func (f *fleet) drainAll(now time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, a := range f.agents {
+		f.drain(a, now)
+	}
+}
+
 // survey looks for agents that came or went.
 func (f *fleet) survey(now time.Time) {
-	listed, err := list(&f.cfg.Sources)
+	found, err := list(&f.cfg.Sources)
+	listed := found.all
 	f.tell.listing(wrapList(err))
+	f.tell.cutOff(found.cut)
 	byPath := make(map[string]fileStamp, len(listed))
 	for _, c := range listed {
 		byPath[c.path] = c.fileStamp
@@ -88,22 +128,48 @@ func (f *fleet) survey(now time.Time) {
 		}
 	}
 	f.mu.Unlock()
-	fresh := f.open(listed, known, now)
+	fresh := f.open(f.candidates(listed, known), now)
 	f.look(now, fresh)
 	f.settle(now)
 }
 
-// open adds the files that are new.
-func (f *fleet) open(listed []candidate, known map[string]*agent, now time.Time) (fresh []*agent) {
+// candidates are the files that may be opened, in the order in which they shall be: where there are more than the limit allows, those
+// that a process has mapped come first, so that what dead engines left behind hides no live one.
+func (f *fleet) candidates(listed []candidate, known map[string]*agent) (all []candidate) {
+	var files []owner.File
+	unseen := false
 	for _, c := range listed {
-		if known[c.path] != nil || f.refused.settled(c) {
+		if _, done := f.finished[c.path]; done || known[c.path] != nil || f.refused.settled(c) {
 			continue
 		}
-		if _, done := f.finished[c.path]; done {
-			continue
+		all, files = append(all, c), append(files, owner.File{ID: c.id, Base: filepath.Base(c.path)})
+		unseen = unseen || f.refused[c.path] == nil || f.refused[c.path].fileStamp != c.fileStamp
+	}
+	if !unseen || len(f.agents)+len(all) <= f.cfg.MaxAgents {
+		return all
+	}
+	found, err := f.finder.Find(files)
+	f.tell.processes(err)
+	for i := range all {
+		_, all[i].owned = found.Owners[all[i].id]
+	}
+	slices.SortStableFunc(all, func(a, b candidate) int {
+		switch {
+		case a.owned == b.owned:
+			return 0
+		case a.owned:
+			return -1
 		}
+		return 1
+	})
+	return all
+}
+
+// open adds files that are new.
+func (f *fleet) open(candidates []candidate, now time.Time) (fresh []*agent) {
+	for _, c := range candidates {
 		if len(f.agents)+len(fresh) >= f.cfg.MaxAgents {
-			f.makeRoom(now)
+			f.makeRoom(now, c.owned)
 		}
 		a, err := f.openOne(c, len(f.agents)+len(fresh), now)
 		if err != nil {
@@ -138,19 +204,21 @@ func (f *fleet) openOne(c candidate, n int, now time.Time) (*agent, error) {
 	return c.open(&f.cfg.Sources.Buffer, now)
 }
 
-// makeRoom forgets the agent that has been silent longest, where nobody can say whether it lives. Engines that restart under random
-// names leave one file each behind, and must not use up the limit.
-func (f *fleet) makeRoom(now time.Time) {
+// makeRoom forgets the agent that has been silent longest, where nobody can say whether it lives, or for one that lives where the
+// other is dead. Engines that restart under random names leave one file each behind, and must not use up the limit.
+func (f *fleet) makeRoom(now time.Time, lives bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	oldest := -1
 	for i, a := range f.agents {
-		if a.silent(now, f.cfg.StaleAfter) && (oldest < 0 || a.lastEvent.Before(f.agents[oldest].lastEvent)) {
+		if (a.silent(now, f.cfg.StaleAfter) || lives && a.state == down) && (oldest < 0 || a.lastEvent.Before(f.agents[oldest].lastEvent)) {
 			oldest = i
 		}
 	}
 	if oldest >= 0 {
 		a := f.agents[oldest]
+		f.drain(a, now)
+		f.bury(a, now)
 		f.finished[a.path] = a.info
 		f.remove(oldest)
 	}
@@ -161,6 +229,7 @@ func (f *fleet) inherit(a *agent, now time.Time) {
 	for i, old := range f.agents {
 		if old.path == a.path {
 			a.restarts, a.contention, a.first = old.restarts+1, old.contention, old.first
+			f.drain(old, now)
 			f.bury(old, now)
 			f.remove(i)
 			return
@@ -180,6 +249,7 @@ func (f *fleet) settle(now time.Time) {
 			}
 		}
 		if f.over(a, now) {
+			f.drain(a, now)
 			f.bury(a, now)
 			f.finished[a.path] = a.info
 			f.remove(i)

@@ -112,6 +112,7 @@ type rig struct {
 	proc      fstest.MapFS
 	sys       fstest.MapFS
 	now       time.Time
+	monotonic int64 // the clock of stores
 	logs      *observer.ObservedLogs
 	telemetry *componenttest.Telemetry
 	*collector
@@ -139,7 +140,7 @@ func (r *rig) begin(saved *checkpoint) {
 	builder, err := metadata.NewTelemetryBuilder(r.telemetry.NewTelemetrySettings())
 	require.NoError(r.t, err)
 	r.logs = logs
-	f := newFleet(r.cfg, newRenderer("h", "1"), newReporter(builder, zap.New(core)), owner.New(r.proc), saved)
+	f := newFleet(r.cfg, newRenderer("h", "1"), newReporter(builder, zap.New(core)), owner.New(r.proc), saved, func() int64 { return r.monotonic })
 	r.collector = &collector{fleet: f, links: newLinks(r.sys)}
 	r.t.Cleanup(f.close)
 }
@@ -196,7 +197,12 @@ func (r *rig) look() points {
 	return r.told()
 }
 
-func (r *rig) told() points { return flatten(r.collect(r.now)) }
+// told collects and delivers.
+func (r *rig) told() points {
+	all := flatten(r.collect(r.now))
+	r.fleet.delivered()
+	return all
+}
 
 func (r *rig) messages() (all []string) {
 	for _, e := range r.logs.All() {

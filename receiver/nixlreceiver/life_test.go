@@ -3,6 +3,7 @@ package nixlreceiver
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -101,6 +102,51 @@ func TestAnUnlinkedRingIsReadToItsEnd(t *testing.T) {
 	assert.Empty(t, r.fleet.agents)
 }
 
+// TestTheLastEventsOfARingThatIsLeft come after the last poll, in a ring that is unlinked or replaced before the next.
+func TestTheLastEventsOfARingThatIsLeft(t *testing.T) {
+	for _, replaced := range []bool{false, true} {
+		r := newRig(t, nil)
+		w := newWriter(t, r.dir, "a", 64)
+		r.run(10, 1, w)
+		r.look()
+		w.transfer(true)
+		require.NoError(t, os.Remove(w.path))
+		w.end()
+		r.stop(10)
+		if replaced {
+			r.run(11, 2, newWriter(t, r.dir, "a", 64))
+		}
+		r.now = r.now.Add(lookAgain)
+		r.survey()
+		got := r.told().of(signal.NIXLTransferCount, signal.AttrNetDirection, "transmit")
+		require.NotEmpty(t, got)
+		assert.Equal(t, 1.0, got[0].value, "replaced: %v", replaced)
+	}
+}
+
+// TestTheLastPointsWaitForThePipeline: they come with each collection until one is delivered, and stay few.
+func TestTheLastPointsWaitForThePipeline(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxAgents = 2; c.Sources.Buffer.Mode = ModeConsume })
+	for i := range 10 {
+		w := newWriter(t, r.dir, "a", 64)
+		r.run(10+i, 1+i, w)
+		w.transfer(true)
+		r.survey()
+		r.poll()
+		r.collect(r.now) // refused
+		w.end()
+		r.stop(10 + i)
+		r.now = r.now.Add(time.Second)
+	}
+	count := func() int {
+		return len(flatten(r.collect(r.now)).of(signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"))
+	}
+	assert.Equal(t, 5, count(), "twice max_agents that ended, and the last")
+	assert.Equal(t, 5, count())
+	r.fleet.delivered()
+	assert.Equal(t, 1, count())
+}
+
 func TestAFileThatTakesTheNameOfAnother(t *testing.T) {
 	r := newRig(t, nil)
 	w := newWriter(t, r.dir, "a", 64)
@@ -136,6 +182,59 @@ func TestWithoutPrivilegesLifeIsUnknown(t *testing.T) {
 	w.transfer(true)
 	r.after(time.Second)
 	assert.Equal(t, 2.0, r.told().value(t, signal.NIXLTransferCount, signal.AttrNetDirection, "transmit"), "but it goes on")
+}
+
+// TestARolloutHidesNoLiveAgent: there are more files of dead agents than the limit allows, from before or after ours began.
+func TestARolloutHidesNoLiveAgent(t *testing.T) {
+	dead := func(r *rig, n int) {
+		for i := range n {
+			w := newWriter(t, r.dir, fmt.Sprint("dead-", i), 8)
+			w.event(4, 1)
+			w.end()
+		}
+	}
+	told := func(r *rig) int {
+		return len(r.look().of(signal.NIXLAgentUp, signal.AttrNIXLAgentName, "live"))
+	}
+	limited := func(c *Config) { c.MaxAgents = 10 }
+	r := newRig(t, limited)
+	live := newWriter(t, r.dir, "live", 64)
+	r.run(10, 1, live)
+	require.NoError(t, os.Chtimes(live.path, r.now, r.now.Add(-100*365*24*time.Hour))) // the oldest
+	dead(r, 30)
+	assert.Equal(t, 1, told(r), "it has an owner")
+
+	r = newRig(t, limited)
+	dead(r, 30)
+	r.after(time.Minute)
+	require.Len(t, r.fleet.agents, 10)
+	r.run(10, 1, newWriter(t, r.dir, "live", 64))
+	assert.Equal(t, 1, told(r), "a dead one makes room")
+
+	r = newRig(t, limited)
+	delete(r.proc, "2/stat")
+	dead(r, 30)
+	later := newWriter(t, r.dir, "live", 64)
+	require.NoError(t, os.Chtimes(later.path, r.now, time.Now().Add(time.Hour)))
+	assert.Len(t, r.look().of(signal.NIXLAgentInfo, signal.AttrNIXLAgentName, "live"), 1, "without privileges the newest come first")
+}
+
+// TestADirectoryThatIsCutIsTold: with a word and a count, each once.
+func TestADirectoryThatIsCutIsTold(t *testing.T) {
+	r := newRig(t, nil)
+	for i := range maxFiles + 5 {
+		require.NoError(t, os.WriteFile(filepath.Join(r.dir, fmt.Sprintf("%d.lock", i)), nil, 0o600))
+	}
+	r.survey()
+	r.survey()
+	assert.Equal(t, int64(5), r.counted("otelcol_receiver_nixl_files_rejected"))
+	require.Len(t, r.messages(), 1)
+	assert.ErrorContains(t, r.logs.All()[0].Context[0].Interface.(error), "must have at most 8192 files")
+	for i := range 5 {
+		require.NoError(t, os.Remove(filepath.Join(r.dir, fmt.Sprintf("%d.lock", i))))
+	}
+	r.survey()
+	assert.Len(t, r.messages(), 2, "and its end")
 }
 
 // TestFilesLeftBehindDoNotUseUpTheLimit: without privileges nobody knows that the agents of old files have ended.

@@ -31,6 +31,7 @@ func (f *fleet) look(now time.Time, fresh []*agent) {
 		if p, ok := found.Owners[a.id()]; err == nil {
 			f.own(a, p, ok, now)
 		}
+		a.policy.vetted, a.policy.readers = now, err == nil && found.Readers[a.id()]
 		if !a.looked {
 			f.saved.restore(a, now, &f.cfg.Sources.Buffer)
 			a.looked = true
@@ -44,6 +45,7 @@ func (f *fleet) missing(now time.Time) (files []owner.File, due bool) {
 	defer f.mu.Unlock()
 	alive := make(map[int]bool) // by process, which may have several agents
 	for _, a := range f.agents {
+		due = due || a.ring != nil && a.policy.waits()
 		files = append(files, owner.File{ID: a.id(), Base: filepath.Base(a.path)})
 		switch {
 		case a.owner == nil && a.state != down:

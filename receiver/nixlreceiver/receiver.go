@@ -69,7 +69,7 @@ func (r *nixlReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	r.tell.host = host
 	finder := owner.New(os.DirFS(r.cfg.ProcPath))
-	r.fleet = newFleet(r.cfg, newRenderer(hostname, r.set.BuildInfo.Version), r.tell, finder, r.saved)
+	r.fleet = newFleet(r.cfg, newRenderer(hostname, r.set.BuildInfo.Version), r.tell, finder, r.saved, r.clock.Monotonic)
 	c := &collector{fleet: r.fleet, links: newLinks(nil)}
 	r.collect = c
 	if r.cfg.Sources.Links.Enabled {
@@ -158,7 +158,8 @@ func (r *nixlReceiver) listen() {
 	}
 }
 
-// deliver hands points to the pipeline. What it refuses is dropped and counted: the next collection has the totals again.
+// deliver hands points to the pipeline. What it refuses is counted: the next collection has the totals again, and the last points
+// of lives that ended.
 func (r *nixlReceiver) deliver(ctx context.Context, metrics pmetric.Metrics) {
 	n := metrics.DataPointCount()
 	ctx = r.obsreport.StartMetricsOp(ctx)
@@ -168,6 +169,9 @@ func (r *nixlReceiver) deliver(ctx context.Context, metrics pmetric.Metrics) {
 		r.set.Logger.Warn("The pipeline refuses the points", zap.Error(err))
 	}
 	r.refused = err != nil
+	if err == nil {
+		r.fleet.delivered()
+	}
 }
 
 // Shutdown ends reading and waits for it.
@@ -182,9 +186,7 @@ func (r *nixlReceiver) Shutdown(ctx context.Context) error {
 		r.cancel = nil
 		// What was taken out of the rings since the last collection is told as well.
 		now := r.clock.Now()
-		for range r.fleet.passes() {
-			r.fleet.poll(now, new(nixl.Scratch))
-		}
+		r.fleet.drainAll(now)
 		r.deliver(ctx, r.collect.collect(now))
 		r.saved.save(ctx, r.fleet)
 		r.fleet.close()

@@ -41,6 +41,8 @@ func (c *handClock) Now() time.Time {
 	return c.now
 }
 
+func (c *handClock) Monotonic() int64 { return c.Now().UnixNano() }
+
 func (c *handClock) Ticks(d time.Duration) (<-chan time.Time, func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

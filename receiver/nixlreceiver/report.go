@@ -24,6 +24,7 @@ type reporter struct {
 	mu      sync.Mutex
 	host    component.Host
 	known   int               // agents told to the telemetry
+	cut     int               // files that were not looked at, told to the telemetry
 	standby map[string]string // what was last said, by subject; "" is well
 }
 
@@ -87,6 +88,14 @@ func (r *reporter) refused(path string, err error) {
 	why := reason(err)
 	r.telemetry.ReceiverNixlFilesRejected.Add(context.Background(), 1, metric.WithAttributes(attribute.String("reason", why)))
 	r.logger.Warn("A file of NIXL is not read; it is left as it is", zap.String("path", path), zap.String("reason", why), zap.Error(err))
+}
+
+// cutOff takes how many files the directories have beyond those that are looked at, and counts the new ones.
+func (r *reporter) cutOff(n int) {
+	if n > r.cut {
+		r.telemetry.ReceiverNixlFilesRejected.Add(context.Background(), int64(n-r.cut), metric.WithAttributes(attribute.String("reason", "limit")))
+	}
+	r.cut = n
 }
 
 // closed takes the end of an agent's file.

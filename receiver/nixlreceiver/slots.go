@@ -8,15 +8,16 @@ const noSlot = -1
 // slots gives small numbers to agents whose names are random, the lowest that is free: a restarted engine takes its old series over
 // instead of making new ones.
 type slots struct {
-	uuid  *regexp.Regexp
-	taken map[int]*agent
-	names map[string]*agent
+	random *regexp.Regexp
+	taken  map[int]*agent
+	names  map[string]*agent
 }
 
 func newSlots() *slots {
 	return &slots{
-		uuid:  regexp.MustCompile(`(?i)^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$`),
-		taken: make(map[int]*agent), names: make(map[string]*agent),
+		// Twelve hexadecimal digits in a row, which is also how a UUID ends, wherever in the name.
+		random: regexp.MustCompile(`(?i)[0-9a-f]{12}`),
+		taken:  make(map[int]*agent), names: make(map[string]*agent),
 	}
 }
 
@@ -26,7 +27,7 @@ func (s *slots) assign(a *agent, mode NameMode, over func(*agent) bool, evict fu
 		return
 	}
 	key := a.source() + "\x00" + a.name
-	if holder := s.names[key]; mode == NameKeep || mode == NameAuto && !s.uuid.MatchString(a.name) {
+	if holder := s.names[key]; mode == NameKeep || mode == NameAuto && !s.random.MatchString(a.name) {
 		if holder == nil || holder == a {
 			s.names[key] = a
 			return

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"path"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -16,10 +18,13 @@ const (
 	maxFiles      = 1 << 16
 )
 
+// localRank is the variable in which launchers give a process its number on the host.
+const localRank = "LOCAL_RANK"
+
 // allowed says which variables of an environment are looked at. The rest may hold secrets and is not kept.
 func allowed(name string) bool {
 	switch name {
-	case "UCX_TLS", "UCX_NET_DEVICES", "UCX_MAX_RMA_RAILS", "UCX_PROTO_INFO":
+	case "UCX_TLS", "UCX_NET_DEVICES", "UCX_MAX_RMA_RAILS", "UCX_PROTO_INFO", localRank:
 		return true
 	}
 	return strings.HasPrefix(name, "NIXL_")
@@ -40,21 +45,86 @@ func (f *Finder) environment(pid int) map[string]string {
 	return kept
 }
 
-// engine tells what runs from the command line, which engines overwrite with a title such as VLLM::Worker_TP0.
-func (f *Finder) engine(pid int) string {
+// command returns the arguments of a process. An engine that overwrites them with a title has one.
+func (f *Finder) command(pid int) []string {
 	raw, err := f.read(pid, "cmdline")
 	if err != nil {
-		return ""
+		return nil
 	}
-	line := strings.ToLower(string(raw))
+	return strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00")
+}
+
+// engineOf tells what runs by the words of the program; what options name, models and paths, says nothing. Dynamo runs other engines,
+// so it comes last.
+func engineOf(command []string) string {
+	words := program(command)
 	for _, known := range []struct{ part, engine string }{
 		{"vllm", "vllm"}, {"sglang", "sglang"}, {"trtllm", "tensorrt_llm"}, {"tensorrt_llm", "tensorrt_llm"}, {"dynamo", "dynamo"},
 	} {
-		if strings.Contains(line, known.part) {
+		if slices.ContainsFunc(words, func(word string) bool { return strings.HasPrefix(word, known.part) }) {
 			return known.engine
 		}
 	}
 	return ""
+}
+
+// program returns the words that say what runs, in lower case: the last part of the program's path, which may be a title, and of
+// Python the parts of its module or script.
+func program(command []string) []string {
+	if len(command) == 0 {
+		return nil
+	}
+	words := []string{path.Base(strings.ToLower(command[0]))}
+	if !strings.HasPrefix(words[0], "python") {
+		return words
+	}
+	for i, arg := range command[1:] {
+		arg = strings.ToLower(arg)
+		switch {
+		case arg == "-m" && i+2 < len(command):
+			return append(words, strings.Split(strings.ToLower(command[i+2]), ".")...)
+		case !strings.HasPrefix(arg, "-"):
+			return append(words, script(arg)...)
+		}
+	}
+	return words
+}
+
+// script returns the parts of a script's path that may name its engine: from the packages on, else the last two.
+func script(file string) []string {
+	if _, inside, ok := strings.Cut(file, "-packages/"); ok {
+		return strings.Split(inside, "/")
+	}
+	return []string{path.Base(path.Dir(file)), path.Base(file)}
+}
+
+// rankOf tells a process's number on its host: from a title such as VLLM::Worker_TP0 or sglang::scheduler_TP1, else from LOCAL_RANK.
+// It is "" when neither says.
+func rankOf(command []string, environment map[string]string) string {
+	title := ""
+	if len(command) == 1 {
+		title, _, _ = strings.Cut(command[0], " ")
+	}
+	if at := strings.LastIndex(title, "_TP"); at >= 0 && strings.Contains(title, "::") {
+		if digits := leadingDigits(title[at+len("_TP"):]); digits != "" {
+			return digits
+		}
+	}
+	if rank := environment[localRank]; rank != "" && leadingDigits(rank) == rank {
+		return rank
+	}
+	return ""
+}
+
+// maxRankDigits is more than any host has ranks.
+const maxRankDigits = 5
+
+func leadingDigits(s string) string {
+	n := 0
+	for n < len(s) && n < maxRankDigits && '0' <= s[n] && s[n] <= '9' {
+		n++
+	}
+	return s[:n]
 }
 
 // verbs looks for /dev/infiniband/uverbs<n> among the open files.

@@ -17,6 +17,7 @@ type Process struct {
 	hostproc.Process
 	hostproc.Workload
 	Engine      string            // vllm, sglang, tensorrt_llm or dynamo, by the command line; else ""
+	LocalRank   string            // number of the process on its host, by its title or its environment; else ""
 	Environment map[string]string // the allowed variables; nil when it cannot be read
 	Verbs       Verbs
 }
@@ -40,6 +41,8 @@ type File struct {
 // Found is what a look through all processes has found.
 type Found struct {
 	Owners map[nixl.FileID]Process
+	// Readers says of files that a process maps them to write that is neither the owner nor forked from it.
+	Readers map[nixl.FileID]bool
 	// Silent processes have loaded NIXL and map none of the files.
 	Silent []Process
 	// Complete says that every process of the host was seen, so that a file without an owner has none.
@@ -61,12 +64,13 @@ func (f *Finder) Find(files []File) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
-	found := Found{Owners: make(map[nixl.FileID]Process), Complete: f.isHost()}
+	found := Found{Owners: make(map[nixl.FileID]Process), Readers: make(map[nixl.FileID]bool), Complete: f.isHost()}
 	wanted := make(map[uint64][]File, len(files))
 	for _, file := range files {
 		wanted[file.ID.Inode] = append(wanted[file.ID.Inode], file)
 	}
 	self, _ := fs.ReadLink(f.proc, "self")
+	mappers := make(map[nixl.FileID][]Process)
 	loaded := make(map[nixl.FileID]bool) // the owner has loaded NIXL
 	for _, e := range entries {
 		pid, err := strconv.Atoi(e.Name())
@@ -88,6 +92,7 @@ func (f *Finder) Find(files []File) (Found, error) {
 			found.Silent = append(found.Silent, p)
 		}
 		for id := range m.files {
+			mappers[id] = append(mappers[id], p)
 			old, taken := found.Owners[id]
 			// Other readers map a file as well, but load no NIXL; a forked child maps what its parent does, but is younger.
 			if !taken || m.library && !loaded[id] || m.library == loaded[id] && p.Start < old.Start {
@@ -95,7 +100,33 @@ func (f *Finder) Find(files []File) (Found, error) {
 			}
 		}
 	}
+	for id, all := range mappers {
+		for _, p := range all {
+			found.Readers[id] = found.Readers[id] || !f.descends(p, found.Owners[id].PID)
+		}
+	}
 	return found, nil
+}
+
+// maxForks bounds the way from a process to its ancestor.
+const maxForks = 64
+
+// descends says whether a process is another, or was forked by it: a child keeps the mappings of its parent.
+func (f *Finder) descends(p Process, ancestor int) bool {
+	who := p.Process
+	for range maxForks {
+		if who.PID == ancestor {
+			return true
+		}
+		if who.Parent <= initPID {
+			return false
+		}
+		var err error
+		if who, err = f.host.Process(who.Parent); err != nil {
+			return false
+		}
+	}
+	return false
 }
 
 // initPID is the host's first process, which may guard itself even from root, and is no agent.
@@ -120,7 +151,9 @@ func (f *Finder) describe(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	p := Process{Process: who, Verbs: f.verbs(pid), Engine: f.engine(pid), Environment: f.environment(pid)}
+	command := f.command(pid)
+	p := Process{Process: who, Verbs: f.verbs(pid), Engine: engineOf(command), Environment: f.environment(pid)}
+	p.LocalRank = rankOf(command, p.Environment)
 	if w, err := f.host.Workload(pid); err == nil {
 		p.Workload = w
 	}

@@ -60,15 +60,17 @@ func TestTheOwnerIsFoundByItsMapping(t *testing.T) {
 		11: {name: "forked", start: 200, maps: []string{library, ring(500, "u-u-i-d")}},
 		12: {name: "pmdanixl", start: 5, maps: []string{ring(500, "u-u-i-d")}},
 		13: {name: "reader", maps: []string{strings.Replace(ring(500, "u-u-i-d"), "rw-s", "r--s", 1)}},
-		14: {name: "quiet", maps: []string{library}, environ: "NIXL_TELEMETRY_ENABLE=n\x00", cmdline: "python -m sglang.launch"},
+		14: {name: "quiet", maps: []string{library}, environ: "NIXL_TELEMETRY_ENABLE=n\x00", cmdline: "python\x00-m\x00sglang.launch_server\x00"},
 	})
 	found, err := New(sys).Find([]File{{ID: id, Base: "u-u-i-d"}, {ID: nixl.FileID{Device: 1, Inode: 501}, Base: "x"}})
 	require.NoError(t, err)
 	assert.True(t, found.Complete)
 	require.Len(t, found.Owners, 1)
+	assert.True(t, found.Readers[id], "pmdanixl")
 	p := found.Owners[id]
 	assert.Equal(t, hostproc.Process{PID: 10, Parent: 1, Name: "python3", Start: 100}, p.Process)
 	assert.Equal(t, "vllm", p.Engine)
+	assert.Equal(t, "0", p.LocalRank)
 	assert.Equal(t, "01234567-89ab-cdef-0123-456789abcdef", p.PodUID)
 	assert.Equal(t, strings.Repeat("a", 64), p.ContainerID)
 	assert.Equal(t, VerbsOpen, p.Verbs)
@@ -77,6 +79,68 @@ func TestTheOwnerIsFoundByItsMapping(t *testing.T) {
 	assert.Equal(t, "sglang", found.Silent[0].Engine)
 	assert.Equal(t, VerbsClosed, found.Silent[0].Verbs)
 	assert.Equal(t, "n", found.Silent[0].Environment["NIXL_TELEMETRY_ENABLE"])
+}
+
+func TestTheEngineIsWhatRuns(t *testing.T) {
+	for line, want := range map[string]string{
+		"VLLM::Worker_TP0": "vllm", "VLLM::EngineCore": "vllm", "sglang::scheduler_TP1": "sglang",
+		"sglang --model-path /data/vllm/llama":                             "sglang",
+		"/usr/bin/python3 -m sglang.launch_server --model-path /data/vllm": "sglang",
+		"/usr/bin/python3 /usr/local/bin/vllm serve /models/sglang":        "vllm",
+		"python -u -m vllm.entrypoints.openai.api_server":                  "vllm",
+		"python3 /usr/lib/python3/dist-packages/vllm/entrypoints/cli.py":   "vllm",
+		"python3 /usr/local/bin/trtllm-serve /data/vllm":                   "tensorrt_llm",
+		"python3 -m dynamo.vllm --model x":                                 "vllm",
+		"python3 -m dynamo.mocker --model vllm":                            "dynamo",
+		"python3 train.py --data /data/vllm":                               "",
+		"python3 -m":                                                       "",
+		"":                                                                 "",
+	} {
+		assert.Equal(t, want, engineOf(strings.Split(line, " ")), line)
+	}
+}
+
+func TestTheRankIsInTheTitleOrTheEnvironment(t *testing.T) {
+	env := map[string]string{"LOCAL_RANK": "3"}
+	for _, c := range []struct {
+		line        string
+		environment map[string]string
+		want        string
+	}{
+		{"VLLM::Worker_TP0", nil, "0"},
+		{"VLLM::Worker_PP1_TP12_EP4", env, "12"},
+		{"sglang::scheduler_DP0_TP1", nil, "1"},
+		{"VLLM::EngineCore", env, "3"},
+		{"VLLM::EngineCore", nil, ""},
+		{"VLLM::Worker_TPX", nil, ""},
+		{"python3\x00run.py", env, "3"},
+		{"python3\x00a::b_TP1", nil, ""},
+		{"x", map[string]string{"LOCAL_RANK": "3; rm"}, ""},
+		{"x", map[string]string{"LOCAL_RANK": "1234567"}, ""},
+	} {
+		assert.Equal(t, c.want, rankOf(strings.Split(c.line, "\x00"), c.environment), c.line)
+	}
+}
+
+func TestAForkedChildIsNoReader(t *testing.T) {
+	id := nixl.FileID{Device: 0x1a, Inode: 500}
+	mapping := []string{library, ring(500, "x")}
+	sys := proc(map[int]process{10: {name: "a", start: 1, maps: mapping}, 11: {name: "b", start: 2}, 12: {name: "c", start: 3, maps: mapping}})
+	forked := func(pid, parent int) {
+		stat := fmt.Sprintf("%d (x) S %d %s%d 0", pid, parent, strings.Repeat("0 ", 17), pid)
+		sys[fmt.Sprint(pid)+"/stat"] = &fstest.MapFile{Data: []byte(stat)}
+	}
+	forked(10, 1)
+	forked(11, 10)
+	forked(12, 11)
+	found, err := New(sys).Find([]File{{ID: id, Base: "x"}})
+	require.NoError(t, err)
+	assert.Equal(t, 10, found.Owners[id].PID)
+	assert.False(t, found.Readers[id])
+	forked(12, 1)
+	found, err = New(sys).Find([]File{{ID: id, Base: "x"}})
+	require.NoError(t, err)
+	assert.True(t, found.Readers[id], "another process with the library, such as NIXL's own reader")
 }
 
 func TestTheNameDecidesWhereDevicesDiffer(t *testing.T) {
