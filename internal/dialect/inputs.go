@@ -66,6 +66,9 @@ func (h Input) isOn(s Seen) bool {
 		slices.ContainsFunc(h.Moving, func(family string) bool { v, _ := s.Value(family); return v > 0 })
 }
 
+// The ports of KV events: rank r of a data-parallel group binds 5557+r for the events and 5657+r for their replay, so that a hundred
+// ranks stay apart.
+
 // vllmInputs: KV events since 0.9 (vllm/config/kv_events.py), residency and MFU counters as of the 0.14 tree, forward passes by Dynamo's
 // instrumented scheduler; vLLM's own (vllm-project/vllm#52061) are in no release yet.
 func vllmInputs() []Input {
@@ -73,7 +76,7 @@ func vllmInputs() []Input {
 	return []Input{
 		{
 			Source: signal.SourceKVEvents, Since: release{0, 9}, Newer: v1,
-			Text: `--kv-events-config '{"enable_kv_cache_events":true,"publisher":"zmq","endpoint":"tcp://*:5557","replay_endpoint":"tcp://*:5558"}'`,
+			Text: `--kv-events-config '{"enable_kv_cache_events":true,"publisher":"zmq","endpoint":"tcp://*:5557","replay_endpoint":"tcp://*:5657"}'`,
 		},
 		{Source: signal.SourceForwardPasses, Text: "DYN_FORWARDPASS_METRIC_PORT=20380", When: []string{"dynamo_component_requests", "dynamo_component_inflight_requests"}},
 		{
@@ -94,7 +97,7 @@ func vllmInputs() []Input {
 func sglangInputs() []Input {
 	modern := []string{"sglang:page_size"} // since 0.5.11, of a page whose release is not known
 	return []Input{
-		{Source: signal.SourceKVEvents, Text: `--kv-events-config '{"publisher":"zmq","endpoint":"tcp://*:5557","replay_endpoint":"tcp://*:5558"}'`},
+		{Source: signal.SourceKVEvents, Text: `--kv-events-config '{"publisher":"zmq","endpoint":"tcp://*:5557","replay_endpoint":"tcp://*:5657"}'`},
 		{
 			Source: signal.SourceForwardPasses, Since: release{0, 5, 23}, Newer: modern,
 			Text: "--enable-forward-pass-metrics --forward-pass-metrics-ipc-name /run/sglang-fpm",
@@ -116,7 +119,7 @@ func tensorRTInputs() []Input {
 	return []Input{
 		{
 			Source: signal.SourceKVEvents, Since: release{1, 3},
-			Text: `kv_cache_config: {kv_events_config: {publisher: zmq, endpoint: "tcp://*:5557", replay_endpoint: "tcp://*:5558"}}`,
+			Text: `kv_cache_config: {kv_events_config: {publisher: zmq, endpoint: "tcp://*:5557", replay_endpoint: "tcp://*:5657"}}`,
 		},
 		{
 			Source: signal.SourceRequests, Text: "return_perf_metrics: true", Shown: []string{"trtllm_request_success", "trtllm_e2e_request_latency_seconds"},

@@ -1,9 +1,12 @@
 package dialect
 
 import (
+	"regexp"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -77,4 +80,35 @@ func TestReleases(t *testing.T) {
 	assert.True(t, release{0, 9, 9}.before(release{0, 10}))
 	assert.False(t, release{1}.before(release{0, 99}))
 	assert.False(t, release{1}.before(release{1}))
+}
+
+// TestKVEventPortsOfRanksAreDisjoint: rank r of a data-parallel group binds r ports after both ports of the hint, so that the ranks
+// of one base must not reach into the other.
+func TestKVEventPortsOfRanksAreDisjoint(t *testing.T) {
+	const maxRanks = 64
+	ports := regexp.MustCompile(`"?(endpoint|replay_endpoint)"?: ?"tcp://\*:(\d+)"`)
+	hints := 0
+	for _, d := range load(t).dialects {
+		for _, h := range d.table.Inputs {
+			if h.Source != signal.SourceKVEvents {
+				continue
+			}
+			hints++
+			base := make(map[string]int)
+			for _, found := range ports.FindAllStringSubmatch(h.Text, -1) {
+				port, err := strconv.Atoi(found[2])
+				require.NoError(t, err)
+				base[found[1]] = port
+			}
+			require.Len(t, base, 2, "%s: %s", d.Engine(), h.Text)
+			for ranks := 1; ranks <= maxRanks; ranks++ {
+				bound := make(map[int]bool)
+				for rank := range ranks {
+					bound[base["endpoint"]+rank], bound[base["replay_endpoint"]+rank] = true, true
+				}
+				assert.Len(t, bound, 2*ranks, "%s: %d ranks", d.Engine(), ranks)
+			}
+		}
+	}
+	assert.GreaterOrEqual(t, hints, 3)
 }

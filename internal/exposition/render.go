@@ -60,10 +60,14 @@ func (b *Book) render() pmetric.Metrics {
 		}
 		out.worker(w)
 	}
-	if len(b.workers) > 1 {
+	switch {
+	case len(b.workers) > 1:
 		out := b.open(md, b.shared)
 		out.drift()
 		out.worker(b.shared)
+	case len(b.workers) == 1 && len(b.shared.groups) > 0:
+		b.open(md, b.shared).worker(b.shared)
+		md.ResourceMetrics().RemoveIf(func(rm pmetric.ResourceMetrics) bool { return rm.ScopeMetrics().At(0).Metrics().Len() == 0 })
 	}
 	b.report.Points = md.DataPointCount()
 	return md
@@ -71,6 +75,9 @@ func (b *Book) render() pmetric.Metrics {
 
 // target returns the resource of the target itself among those that render made: its only worker's, or that in front of several.
 func (b *Book) target(md pmetric.Metrics) pmetric.ResourceMetrics {
+	if len(b.workers) == 1 {
+		return md.ResourceMetrics().At(0)
+	}
 	return md.ResourceMetrics().At(md.ResourceMetrics().Len() - 1)
 }
 

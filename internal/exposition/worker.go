@@ -41,7 +41,7 @@ type worker struct {
 
 // arrange makes workers of groups. A group that tells rank and model is a worker (where none tells a rank, one that tells the
 // model, and the other way round). A group that tells less joins the worker it fits, and the target itself where it fits several:
-// such series belong to the server in front of the ranks.
+// such series belong to the server in front of the ranks. One that fits none joins the only worker, unless that tells the same.
 func (b *Book) arrange() {
 	keys := b.workerKeys()
 	ranks := make(map[string]bool)
@@ -63,8 +63,11 @@ func (b *Book) arrange() {
 			fits = fitting(keys, groupKey{rank: key.rank}) // what serves beside an engine may call the model otherwise
 		}
 		home := b.shared
-		if len(fits) == 1 || len(fits) > 1 && key.rank != "" {
+		switch {
+		case len(fits) == 1 || len(fits) > 1 && key.rank != "":
 			home = b.workers[fits[0]]
+		case len(keys) == 1 && !b.clash(b.workers[0], b.groups[key]):
+			home = b.workers[0] // an engine that calls its model otherwise here
 		}
 		home.groups = append(home.groups, b.groups[key])
 	}
@@ -77,6 +80,23 @@ func (b *Book) arrange() {
 	}
 	b.looked = 0
 	b.changed = false
+}
+
+// clash reports whether a group would make points that the worker makes, too: it is of another model or rank then.
+func (b *Book) clash(w *worker, other *group) bool {
+	return slices.ContainsFunc(w.groups, func(g *group) bool {
+		return slices.ContainsFunc(other.streams, func(s *stream) bool { return !b.yields(s.family) && s.in(g.streams) }) ||
+			slices.ContainsFunc(other.infos, func(in *info) bool {
+				return slices.ContainsFunc(g.infos, func(known *info) bool { return known.family == in.family })
+			})
+	})
+}
+
+// in reports whether one of the streams makes the same point.
+func (s *stream) in(streams []*stream) bool {
+	return slices.ContainsFunc(streams, func(known *stream) bool {
+		return known.family.Metric.Name == s.family.Metric.Name && slices.Equal(known.attributes, s.attributes)
+	})
 }
 
 // gather puts the streams of all groups in one order.

@@ -1,9 +1,9 @@
 package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
@@ -83,9 +83,13 @@ func fetchAbout(ctx context.Context, client *http.Client, from *url.URL, page di
 		return failed.outcome == outcomeHTTPStatus
 	}
 	defer resp.Body.Close()
-	var document any
-	if err := json.NewDecoder(io.LimitReader(resp.Body, maxAboutBytes)).Decode(&document); err != nil {
+	var body bytes.Buffer
+	if readBody(ctx, resp, maxAboutBytes, &body) != nil {
 		return ctx.Err() == nil
+	}
+	var document any
+	if json.NewDecoder(&body).Decode(&document) != nil {
+		return true
 	}
 	if version, ok := lookUp(document, page.Version).(string); ok {
 		told.Version = version

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
 const testBodyLimit = 64 << 10
@@ -182,4 +184,21 @@ func TestAcceptable(t *testing.T) {
 			assert.True(t, ok)
 		})
 	}
+}
+
+// TestAboutPagesMayBeCompressed: a configured header that asks for gzip holds for what an engine tells of itself, too.
+func TestAboutPagesMayBeCompressed(t *testing.T) {
+	e := newEngine(t)
+	e.version.Store(handler(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Accept-Encoding") != "gzip" {
+			w.WriteHeader(http.StatusNotAcceptable)
+			return
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		_, _ = w.Write([]byte(zipped(t, `{"version":"0.31.0"}`)))
+	}))
+	r := startRig(t, nil, func(c *Config) {
+		c.ClientConfig.Headers.Set("Accept-Encoding", "gzip")
+	}, e.URL)
+	r.until(func() bool { return r.info()[signal.AttrEngineVersion] == "0.31.0" }, "the version")
 }
