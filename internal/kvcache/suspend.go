@@ -8,6 +8,7 @@ func (x *Index) Suspend() {
 	x.EndBatch()
 	x.share((*Fleet).leaveSlot)
 	x.suspended = true
+	defer x.fleet.lock().unlock()
 	x.announce()
 }
 
@@ -18,10 +19,6 @@ func (x *Index) Resume() {
 	}
 	x.suspended = false
 	x.share((*Fleet).arriveSlot)
-	x.announce()
-}
-
-func (x *Index) announce() {
 	defer x.fleet.lock().unlock()
-	x.tell(x.known)
+	x.announce()
 }
