@@ -170,7 +170,7 @@ func (x *Index) Clear() {
 		if !s.live() && s.flags&flagQueued == 0 {
 			continue // it is free
 		}
-		if s.live() && s.flags&flagPrimary != 0 && x.fleet != nil {
+		if s.live() && s.flags&flagPrimary != 0 && x.fleet != nil && !x.suspended {
 			x.fleet.leave(s.key)
 		}
 		if s.flags&flagPrimary != 0 {

@@ -12,7 +12,7 @@ func (x *Index) Suspend() {
 	x.announce()
 }
 
-// Resume says that the engine is heard again. No event may come before it.
+// Resume says that the engine is heard again. Of what the engine does, only Gap and Clear may come before it.
 func (x *Index) Resume() {
 	if !x.suspended {
 		return
