@@ -32,7 +32,7 @@ func (x *Index) cause(hash uint64, s *slot, found bool, kind growth) Cause {
 	} else if before {
 		return Capacity
 	}
-	if !x.known {
+	if !x.knowsAll() {
 		return Unknown
 	}
 	return Compulsory

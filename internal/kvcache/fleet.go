@@ -59,7 +59,7 @@ func (x *Index) Join(f *Fleet) {
 	if x.fleet = f; f != nil {
 		func() {
 			defer f.lock().unlock()
-			f.members[x] = x.known && !x.suspended
+			x.announce()
 		}()
 		x.share((*Fleet).arriveSlot)
 	}

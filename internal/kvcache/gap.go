@@ -1,19 +1,25 @@
 package kvcache
 
-// Events that were lost leave blocks that are resident and unknown, and blocks that are known and gone. Both end when the cache has
+// Events that were lost leave blocks that are resident and unknown, and blocks that are known and gone. Both end when the tier has
 // turned over: engines evict what was used longest ago, so that once blocks are evicted that were stored or used after the gap,
-// everything that was used before it only is gone.
+// everything that was used before it only is gone. Each tier turns over by itself.
 const (
 	leastTurnover = 64  // blocks
-	turnoverShare = 100 // of the resident blocks, one in so many
+	turnoverShare = 100 // of the tier's resident blocks, one in so many
 )
+
+// standing is what is known of a tier.
+type standing struct {
+	known    bool
+	turnover int // blocks known to be younger than the last gap that were evicted since
+}
 
 // Gap says that events were lost.
 func (x *Index) Gap() {
 	x.EndBatch()
 	defer x.fleet.lock().unlock()
-	x.tell(false)
-	x.turnover = 0
+	x.standing = [Tiers]standing{}
+	x.announce()
 	x.totals.Gaps++
 	if x.epoch++; x.epoch == 0 {
 		// What was known to be there 256 gaps ago would pass for known now.
@@ -24,34 +30,62 @@ func (x *Index) Gap() {
 	}
 }
 
-// resync trusts the index again when the cache has turned over since the gap, or is empty.
-func (x *Index) resync() {
-	if x.known || x.turnover == 0 {
+// resync trusts a tier again when it has turned over since the gap, or has nothing left.
+func (x *Index) resync(tier Tier) {
+	s, resident := &x.standing[tier], int(x.totals.Resident[tier])
+	if s.known || s.turnover == 0 || resident > 0 && s.turnover < max(leastTurnover, resident/turnoverShare) {
 		return
 	}
-	if x.live > 0 && x.turnover < max(leastTurnover, x.live/turnoverShare) {
-		return
-	}
+	*s = standing{known: true}
+	x.dropStale(tier)
+	x.announce()
+	x.totals.Resyncs++
+}
+
+// dropStale takes away the blocks that nobody has heard of since the gap: those of a tier that has turned over. With those of the GPU go
+// those of lower tiers that are not known, which may never turn over and hold memory until then; what is left of such a tier are blocks
+// stored after the gap, and they are all that it has once it has turned over.
+func (x *Index) dropStale(turned Tier) {
 	for i := range x.slots.used {
-		if s := x.slots.at(i); s.live() && s.epoch != x.epoch && s.flags&flagGPU != 0 {
-			x.totals.Resident[GPU] -= int64(s.refs)
-			s.refs = 0
-			x.bury(i, GPU)
+		s := x.slots.at(i)
+		tier := s.tier()
+		if !s.live() || s.epoch == x.epoch || tier != turned && (turned != GPU || x.standing[tier].known) {
+			continue
+		}
+		x.totals.Resident[tier] -= int64(s.refs)
+		s.refs = 0
+		x.bury(i, tier)
+		if tier == GPU {
 			s.at = 0 // nobody knows when it was evicted
 		}
 	}
-	x.totals.Resyncs++
-	x.trust()
 }
 
+// trust says that all tiers are known.
 func (x *Index) trust() {
-	x.turnover = 0
-	x.tell(true)
+	for tier := range x.standing {
+		x.standing[tier] = standing{known: true}
+	}
+	x.announce()
 }
 
-func (x *Index) tell(known bool) {
-	x.known = known
+// announce tells the fleet, whose lock is held, whether the GPU's blocks are known.
+func (x *Index) announce() {
 	if x.fleet != nil {
-		x.fleet.members[x] = known && !x.suspended
+		x.fleet.members[x] = x.knows(GPU)
 	}
+}
+
+// knows tells whether the blocks of a tier are known.
+func (x *Index) knows(tier Tier) bool { return x.standing[tier].known && !x.suspended }
+
+// knowsAll tells so for the GPU and the tiers that are used.
+func (x *Index) knowsAll() bool {
+	for tier := range tierCount {
+		used := tier == GPU || x.totals.Stored[tier]+x.totals.Removed[tier] > 0
+		if used && !x.standing[tier].known {
+			return false
+		}
+	}
+	return true
 }

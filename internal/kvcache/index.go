@@ -27,11 +27,10 @@ type Index struct {
 
 	outputAtEnd bool // the engine stores the output of a request when it ends
 
-	known     bool
-	suspended bool
-	epoch    uint8
-	turnover int // blocks known to be younger than the last gap that were evicted since
-	refused  [Tiers]int64
+	standing  [Tiers]standing
+	suspended bool // the engine is not heard
+	epoch     uint8
+	refused   [Tiers]int64
 
 	fleet  *Fleet
 	totals Totals
@@ -41,9 +40,10 @@ type Index struct {
 func NewIndex(set Settings, known bool) *Index {
 	x := &Index{
 		set: set, slots: newSlots(maxSlots(set.MemoryLimit)), table: newTable(), list: newRecency(), queue: newQueue(),
-		seen: newSeen(set.MemoryLimit/seenShare, set.Horizon), known: known, start: math.NaN(),
+		seen: newSeen(set.MemoryLimit/seenShare, set.Horizon), start: math.NaN(),
 	}
 	for i := range x.totals.Residence {
+		x.standing[i].known = known
 		x.totals.Residence[i] = NewHistogram(ResidenceBounds())
 	}
 	x.totals.Reuse = NewHistogram(ReuseBounds(set.MaxDistance))
@@ -126,8 +126,8 @@ func (x *Index) leave(i uint32, tier Tier) {
 		return
 	}
 	x.totals.Residence[tier].Add(seconds(x.tick-s.at), 1)
-	if s.epoch == x.epoch && tier == GPU && s.flags&flagPrimary != 0 {
-		x.turnover++
+	if s.epoch == x.epoch && (tier != GPU || s.flags&flagPrimary != 0) {
+		x.standing[tier].turnover++
 	}
 	x.bury(i, tier)
 }
@@ -170,7 +170,7 @@ func (x *Index) Clear() {
 		if !s.live() && s.flags&flagQueued == 0 {
 			continue // it is free
 		}
-		if s.live() && s.flags&flagPrimary != 0 && x.fleet != nil {
+		if s.live() && s.flags&flagPrimary != 0 && x.fleet != nil && !x.suspended {
 			x.fleet.leave(s.key)
 		}
 		if s.flags&flagPrimary != 0 {

@@ -45,5 +45,5 @@ func (x *Index) endRemoval() {
 		}
 	}
 	r.hashes = r.hashes[:0]
-	x.resync()
+	x.resync(r.tier)
 }

@@ -67,6 +67,7 @@ func (x *Index) endRun() {
 			if i, _ := x.claim(keyOf(hash, r.first.Tier, r.first.Group)); i == none {
 				x.refuse(r.first.Tier)
 			} else {
+				x.slots.at(i).flags = uint8(r.first.Tier) << tierShift
 				x.arrive(i, r.first.Tier, r.tokens())
 			}
 		}
@@ -140,7 +141,7 @@ func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
 		s.parent = none
 	}
 	if !s.live() {
-		s.flags = s.flags&(flagQueued|flagAgain) | flagGPU
+		s.flags = s.flags & (flagQueued | flagAgain)
 		if !r.first.Secondary {
 			s.flags |= flagPrimary
 		}

@@ -90,7 +90,7 @@ func TestLossOnASimulatedWorker(t *testing.T) {
 		}
 		play(lossy, b)
 		batches++
-		if lossy.known {
+		if lossy.knows(GPU) {
 			known++
 			truth := float64(whole.totals.Resident[GPU])
 			wrong = max(wrong, math.Abs(float64(lossy.totals.Resident[GPU])-truth)/truth)

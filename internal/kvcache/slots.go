@@ -8,13 +8,15 @@ const none = ^uint32(0)
 
 // Flags of a slot.
 const (
-	flagGPU     = 1 << iota // in the GPU; else in a lower tier
-	flagChild               // a block was stored below it: the end of no sequence
+	flagChild   = 1 << iota // a block was stored below it: the end of no sequence
 	flagPrimary             // of the KV cache group whose blocks stand for the sequence
 	flagQueued              // in the queue of ghosts
 	flagOutput              // stored as output of the model
 	flagAgain               // evicted again while still queued: goes to the end of the queue once more
 )
+
+// tierShift is where a slot's flags have its tier.
+const tierShift = 6
 
 // slot is a block of one tier and KV cache group: resident, or a ghost that was removed and is remembered. 32 bytes.
 type slot struct {
@@ -30,6 +32,8 @@ type slot struct {
 	epoch                 uint8 // of the last gap before the block was last known to be there
 	flags                 uint8
 }
+
+func (s *slot) tier() Tier { return Tier(s.flags >> tierShift) }
 
 func (s *slot) live() bool { return s.refs > 0 }
 

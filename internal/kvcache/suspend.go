@@ -8,20 +8,17 @@ func (x *Index) Suspend() {
 	x.EndBatch()
 	x.share((*Fleet).leaveSlot)
 	x.suspended = true
+	defer x.fleet.lock().unlock()
 	x.announce()
 }
 
-// Resume says that the engine is heard again. No event may come before it.
+// Resume says that the engine is heard again. Of what the engine does, only Gap and Clear may come before it.
 func (x *Index) Resume() {
 	if !x.suspended {
 		return
 	}
 	x.suspended = false
 	x.share((*Fleet).arriveSlot)
-	x.announce()
-}
-
-func (x *Index) announce() {
 	defer x.fleet.lock().unlock()
-	x.tell(x.known)
+	x.announce()
 }

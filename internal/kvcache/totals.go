@@ -45,7 +45,8 @@ func (x *Index) Refused() uint64 { return x.totals.Refused }
 
 // State tells how an Index is.
 type State struct {
-	Known        bool    // the resident blocks are known: nothing was lost, or it is mended, and the engine is heard
+	Known        bool // the blocks resident in the GPU are known: nothing was lost, or it is mended, and the engine is heard
+	KnownTiers   [Tiers]bool
 	Suspended    bool    // the engine is not heard
 	SamplingRate float64 // of the stack depths; 1 when they are exact
 	Blocks       int     // resident ones that are tracked
@@ -57,10 +58,14 @@ type State struct {
 // State returns it.
 func (x *Index) State() State {
 	x.EndBatch()
-	return State{
-		Known: x.known && !x.suspended, Suspended: x.suspended, SamplingRate: 1 / float64(uint64(1)<<x.level), Blocks: x.live,
+	s := State{
+		Known: x.knows(GPU), Suspended: x.suspended, SamplingRate: 1 / float64(uint64(1)<<x.level), Blocks: x.live,
 		Ghosts: x.table.n - x.live, SeenHorizon: x.seen.horizon(x.now), Bytes: x.bytes(),
 	}
+	for i := range s.KnownTiers {
+		s.KnownTiers[i] = x.knows(Tier(i))
+	}
+	return s
 }
 
 func (x *Index) bytes() int {

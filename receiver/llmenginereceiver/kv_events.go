@@ -99,16 +99,16 @@ func (k *kvStream) Lost(n uint64) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.counts.lost += n
-	k.index.Resume()
 	k.index.Gap()
+	k.index.Resume()
 }
 
 // Restarted empties the index: a new process has an empty cache.
 func (k *kvStream) Restarted() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.index.Resume()
 	k.index.Clear()
+	k.index.Resume()
 }
 
 // Note counts.

@@ -52,11 +52,11 @@ func (s *kvSnapshot) blocks(w *pointWriter) {
 	each(func(i kvcache.Tier, tier string) {
 		w.count(signal.KVBlockRemoved, signal.AttrCacheTier, tier, t.Removed[i])
 	})
-	if s.state.Known {
-		each(func(i kvcache.Tier, tier string) {
+	each(func(i kvcache.Tier, tier string) {
+		if s.state.KnownTiers[i] {
 			w.count(signal.KVBlockResident, signal.AttrCacheTier, tier, uint64(max(0, t.Resident[i])))
-		})
-	}
+		}
+	})
 	each(func(i kvcache.Tier, tier string) {
 		h := t.Residence[i]
 		w.histogram(signal.KVBlockResidence, signal.AttrCacheTier, tier, h.Bounds, h.Counts, h.Sum)
