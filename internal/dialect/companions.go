@@ -99,6 +99,10 @@ func nixl() Table {
 		return []Attribute{{signal.AttrKVBackend, signal.KVBackendNIXL}, {signal.AttrIODirection, direction}}
 	}
 	microseconds := Scale{Den: 1e6}
+	const (
+		registration = "memory that an agent registered, which the nixl receiver tells"
+		last         = "of the last operation before the page was read"
+	)
 	return Table{
 		Engine: "nixl", Prefixes: []string{"agent_"}, Closed: true, Companion: true, Observer: signal.ObserverTransfer,
 		Rows: []Row{
@@ -112,6 +116,20 @@ func nixl() Table {
 				Name: "agent_errors", Kind: Counter, Metric: signal.KVTransferFailures, Fixed: backend,
 				Labels: []Label{{From: []string{"status"}, To: signal.AttrFailure}},
 			},
+			// A gauge of the last transfer has the counter's name without its _total.
+			{
+				Name: "agent_xfer_time", Kind: Counter, Metric: signal.KVTransferTotalTime, Scale: microseconds, Fixed: backend,
+				YieldsTo: []string{"agent_xfer_time_us"},
+			},
+			{Name: "agent_xfer_time", ID: "agent_xfer_time (gauge)", Kind: Gauge, Ignored: last},
+			{Name: "agent_xfer_post_time", Ignored: "no metric has this sum alone; the histogram has it"},
+			{Name: "agent_memory_registered", Ignored: registration},
+			{Name: "agent_memory_deregistered", Ignored: registration},
+			{Name: "agent_memory_registered_last_bytes", Ignored: last},
+			{Name: "agent_memory_deregistered_last_bytes", Ignored: last},
+			{Name: "agent_tx_last_bytes", Ignored: last},
+			{Name: "agent_rx_last_bytes", Ignored: last},
+			{Name: "agent_telemetry_events_dropped", Ignored: "health of NIXL's telemetry, which the nixl receiver tells"},
 		},
 	}
 }

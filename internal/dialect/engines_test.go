@@ -67,6 +67,32 @@ func TestDetection(t *testing.T) {
 	}
 }
 
+// TestNIXLTellsItsOwnTimes: its gauge of the last transfer is called as its counter of all, and both are followed by a histogram.
+func TestNIXLTellsItsOwnTimes(t *testing.T) {
+	set := load(t)
+	for _, tt := range []struct {
+		name, declared, metric string
+	}{
+		{"agent_xfer_time_total", "counter", signal.KVTransferTotalTime},
+		{"agent_xfer_time", "gauge", ""},
+		{"agent_xfer_time_us_sum", "histogram", signal.KVTransferTime},
+		{"agent_xfer_post_time_total", "counter", ""},
+		{"agent_memory_registered_total", "counter", ""},
+		{"agent_memory_registered", "gauge", ""},
+		{"agent_telemetry_events_dropped_total", "counter", ""},
+	} {
+		m, _ := set.Find(tt.name, tt.declared, maps.All(map[string]string{"agent_name": "a"}))
+		if tt.metric == "" {
+			assert.Equal(t, Ignored, m.Verdict, tt.name)
+			continue
+		}
+		assert.Equal(t, Known, m.Verdict, tt.name)
+		f, alike := m.Alike()
+		assert.True(t, alike, tt.name)
+		assert.Equal(t, tt.metric, f.Metric.Name, tt.name)
+	}
+}
+
 // TestTypesThatMislead: the type comes from the table, whatever the suffix looks like or the page declares.
 func TestTypesThatMislead(t *testing.T) {
 	set := load(t)

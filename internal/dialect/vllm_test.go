@@ -83,7 +83,8 @@ func TestMillisecondsAreScaled(t *testing.T) {
 	}{
 		{"_milliseconds", Scale{Den: 1000}}, {"_ms", Scale{Den: 1000}}, {"_us", Scale{Den: 1e6}}, {"_mb", Scale{Num: 1e6}},
 		{"_gb_s", Scale{Num: 1e9}}, {"_gb", Scale{Num: 1e9}}, {"lmcache:remote_time_to_get", Scale{Den: 1000}},
-		{"lmcache:remote_time_to_put", Scale{Den: 1000}}, {"nv_trt_llm_disaggregated_serving_metrics kv_cache_transfer_ms", Scale{Den: 1000}},
+		{"lmcache:remote_time_to_put", Scale{Den: 1000}}, {"agent_xfer_time", Scale{Den: 1e6}},
+		{"nv_trt_llm_disaggregated_serving_metrics kv_cache_transfer_ms", Scale{Den: 1000}},
 	}
 	for _, f := range familiesOfAll(t) {
 		if f.Ignored != "" {

@@ -34,7 +34,8 @@ func (c *counters) Cut() {}
 const waiting = 4000
 
 // BenchmarkDrain compares, over the same mapping: a bare loop that adds up the values by type, the reader with a sink that does
-// the same, and the reader with its tally. Each drains 4000 events.
+// the same, and the reader with its tally, which pieces transfers together and fills their histograms. Each takes 4000 events out of a
+// ring; x-bare is its time over that of the bare loop in the same run. It fails when an event is lost.
 func BenchmarkDrain(b *testing.B) {
 	a := filled(b, waiting)
 	r := consume(b, a.Path())
@@ -42,6 +43,7 @@ func BenchmarkDrain(b *testing.B) {
 		atomic.StoreUint64(r.word(r.form.readPos), 0)
 		r.last, r.cursor = 0, 0
 	}
+	var bare float64 // ns/event, once the bare loop has run
 	run := func(name string, drain func()) {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -50,7 +52,12 @@ func BenchmarkDrain(b *testing.B) {
 				rewind()
 				drain()
 			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/waiting, "ns/event")
+			each := float64(b.Elapsed().Nanoseconds()) / float64(b.N) / waiting
+			b.ReportMetric(each, "ns/event")
+			if bare == 0 || name == "bare loop" {
+				bare = each
+			}
+			b.ReportMetric(each/bare, "x-bare")
 		})
 	}
 	var sums counters
@@ -67,8 +74,8 @@ func BenchmarkDrain(b *testing.B) {
 	scratch := new(Scratch)
 	drain := func(to Sink) func() {
 		return func() {
-			if p, err := r.Poll(scratch, to); err != nil || p.Read != waiting {
-				b.Fatal(p, err)
+			if p, err := r.Poll(scratch, to); err != nil || p.Read != waiting || p.Overwritten > 0 || p.Full {
+				b.Fatalf("all of %d events must be read (got %+v, %v)", waiting, p, err)
 			}
 		}
 	}

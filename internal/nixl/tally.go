@@ -59,30 +59,62 @@ func NewTally(l Layout) *Tally {
 
 // Take adds events.
 func (t *Tally) Take(events []Event) {
-	for i := range events {
-		e := &events[i]
-		if e.Type >= t.types {
-			t.Unknown++
-			t.Cut()
+	for len(events) > 0 {
+		if t.batched && isTransfer(events) {
+			t.transfer((*[4]Event)(events))
+			events = events[4:]
 			continue
 		}
-		t.Sums[e.Type] += e.Value
-		switch e.Type {
-		case XferPostTime:
-			t.posted(e.Value)
-		case XferTime:
-			t.timed(e.Value)
-		case TxBytes:
-			t.sized(Transmit, e.Value)
-		case RxBytes:
-			t.sized(Receive, e.Value)
-		case TxRequests:
-			t.directed(Transmit)
-		case RxRequests:
-			t.directed(Receive)
-		default:
-			t.Cut()
-		}
+		t.take(&events[0])
+		events = events[1:]
+	}
+}
+
+// isTransfer says whether the first four events are those of one transfer, as most are.
+func isTransfer(e []Event) bool {
+	return len(e) >= 4 && e[0].Type == XferPostTime && e[1].Type == XferTime && e[2].Type <= RxBytes &&
+		e[3].Type == e[2].Type+(TxRequests-TxBytes)
+}
+
+// transfer does what take does with each of the events.
+func (t *Tally) transfer(e *[4]Event) {
+	t.Cut()
+	d := Direction(e[2].Type)
+	post, us, size := e[0].Value, e[1].Value, e[2].Value
+	t.Sums[XferPostTime] += post
+	t.Sums[XferTime] += us
+	t.Sums[e[2].Type] += size
+	t.Sums[e[3].Type] += e[3].Value
+	t.Post[d].add(post)
+	t.Duration[d].add(us)
+	t.Size[d].add(size)
+	if us > 0 {
+		t.Throughput[d].add(perSecond(size, us))
+	}
+}
+
+func (t *Tally) take(e *Event) {
+	if e.Type >= t.types {
+		t.Unknown++
+		t.Cut()
+		return
+	}
+	t.Sums[e.Type] += e.Value
+	switch e.Type {
+	case XferPostTime:
+		t.posted(e.Value)
+	case XferTime:
+		t.timed(e.Value)
+	case TxBytes:
+		t.sized(Transmit, e.Value)
+	case RxBytes:
+		t.sized(Receive, e.Value)
+	case TxRequests:
+		t.directed(Transmit)
+	case RxRequests:
+		t.directed(Receive)
+	default:
+		t.Cut()
 	}
 }
 

@@ -2,6 +2,7 @@ package nixl
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -174,4 +175,33 @@ func TestHistogramsHaveNIXLsBounds(t *testing.T) {
 		assert.IsIncreasing(t, bounds)
 	}
 	assert.Equal(t, uint64(8<<30), sizeBuckets()[11])
+}
+
+// TestEventsCountAlikeInAnyPieces: whole transfers at once, and each event for itself.
+func TestEventsCountAlikeInAnyPieces(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var events []Event
+	for range 2000 {
+		write := EventType(random.IntN(2))
+		whole := []Event{
+			{Type: XferPostTime, Value: random.Uint64N(100)}, {Type: XferTime, Value: random.Uint64N(3) * 100},
+			{Type: TxBytes + write, Value: random.Uint64N(1 << 24)}, {Type: TxRequests + write, Value: 1},
+		}
+		switch random.IntN(4) {
+		case 0:
+			whole[random.IntN(4)].Type = EventType(random.IntN(23))
+		case 1:
+			whole = whole[random.IntN(4):]
+		}
+		events = append(events, whole...)
+	}
+	for _, l := range []Layout{V3, V4} {
+		one, all := NewTally(l), NewTally(l)
+		for i := range events {
+			one.Take(events[i : i+1])
+		}
+		all.Take(events)
+		assert.Equal(t, one, all, l)
+		assert.NotZero(t, all.Throughput[Transmit].Count())
+	}
 }

@@ -223,7 +223,11 @@ func BenchmarkReceiver(b *testing.B) {
 		p.begin()
 		share(b, during)
 		counts := p.done()
-		b.ReportMetric(float64(counts.Lost+counts.StagingDropped), "lost")
+		lost := counts.Lost + counts.StagingDropped
+		b.ReportMetric(float64(lost), "lost")
+		if lost > 0 {
+			b.Errorf("no event may be lost (got %d)", lost)
+		}
 	})
 	b.Run("1000 idle agents", func(b *testing.B) {
 		dir := b.TempDir()
