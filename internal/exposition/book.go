@@ -49,12 +49,14 @@ type Report struct {
 type Book struct {
 	set    Settings
 	scrape uint64
+	read   uint64 // the last scrape that was read to its end
 	now    moment
 	began  pcommon.Timestamp // of the first page
 	report Report
 
+	cleared uint64                      // scrape at which the limit on series last made room
 	known   map[string]*cell            // by the raw bytes of the series
-	foreign map[string]struct{}         // family names that are not mapped
+	foreign map[string]*foreign         // by family name: not mapped, or not to be emitted
 	drift   map[string]*dialect.Dialect // families that the dialect does not know, and [vanished] ones
 	drifts  []driftCount                // of drift; nil: to be counted
 	groups  map[groupKey]*group
@@ -67,6 +69,9 @@ type Book struct {
 
 	engine    *dialect.Dialect   // nil until the first page that shows one
 	dialects  []*dialect.Dialect // all that the pages showed
+	former    *dialect.Dialect   // engine as of the page before
+	newcomer  bool               // the page showed a dialect that none before had
+	stale     string             // version that an engine told that is no longer there
 	declared  declaration
 	evidence  dialect.Evidence
 	variant   string
@@ -103,7 +108,7 @@ func NewBook(set Settings) *Book {
 	b := &Book{
 		set:      set,
 		known:    make(map[string]*cell),
-		foreign:  make(map[string]struct{}),
+		foreign:  make(map[string]*foreign),
 		drift:    make(map[string]*dialect.Dialect),
 		groups:   make(map[groupKey]*group),
 		roles:    make(map[groupKey]string),
@@ -152,7 +157,7 @@ func (b *Book) Tell(t Told) {
 // Scrape reads a page and returns its data points, up included. version is the engine's version, or "" while it is not known. An
 // error means that the body is no metrics page; the book is as before. The byte after body's end is overwritten.
 func (b *Book) Scrape(body []byte, openMetrics bool, at time.Time, version string) (pmetric.Metrics, Report, error) {
-	b.version = cmp.Or(version, b.told.Version)
+	b.version = b.fresh(cmp.Or(version, b.told.Version))
 	b.begin(pcommon.NewTimestampFromTime(at))
 	broken, err := parse(body, openMetrics, b)
 	b.report.BrokenLines = broken
@@ -172,6 +177,7 @@ func (b *Book) begin(at pcommon.Timestamp) {
 	b.scrape++
 	b.report = Report{}
 	b.declared = declaration{}
+	b.former, b.newcomer = b.engine, false
 	b.now.at = at
 	if b.began == 0 {
 		b.began = at
@@ -181,9 +187,13 @@ func (b *Book) begin(at pcommon.Timestamp) {
 // finish makes the points of what was read and looks after what is remembered. whole says that the page had everything that the
 // target has: then what was not on it began later.
 func (b *Book) finish(whole bool) pmetric.Metrics {
-	b.whole = whole
-	b.noteVariant()
+	b.whole, b.read = whole, b.scrape
 	b.noteProcess()
+	if b.replaced() {
+		b.startOver()
+	} else {
+		b.noteVariant()
+	}
 	metrics := b.render()
 	b.now.previous = 0
 	if whole && b.report.BrokenLines == 0 && b.report.RejectedLimit == 0 {
@@ -196,6 +206,7 @@ func (b *Book) finish(whole bool) pmetric.Metrics {
 		b.forget(b.scrape)
 	} else if b.scrape%sweepEvery == 0 {
 		shown := slices.Clone(b.shown)
+		b.keepDialects(b.scrape - sweepEvery + 1)
 		b.forget(b.scrape - sweepEvery + 1)
 		b.noteVanished(shown)
 	}
@@ -232,22 +243,29 @@ func (b *Book) noteProcess() {
 	b.now.process = start
 }
 
-// forget drops what was last seen before a scrape.
+// forget drops what was last seen before a scrape, and looks anew at what is shown.
 func (b *Book) forget(before uint64) {
+	b.drop(before)
+	clear(b.shown)
+	for _, g := range b.groups {
+		g.show(b.shown)
+	}
+	clear(b.foreign)
+}
+
+// drop drops the series that were last seen before a scrape.
+func (b *Book) drop(before uint64) {
 	for raw, c := range b.known {
 		if c.seen < before {
 			delete(b.known, raw)
 		}
 	}
-	clear(b.shown)
 	for key, g := range b.groups {
 		if !g.sweep(before) {
 			delete(b.groups, key)
 		}
-		g.show(b.shown)
 	}
 	b.changed = true
-	clear(b.foreign)
 	clear(b.fed)
 }
 

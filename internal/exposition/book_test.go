@@ -2,12 +2,17 @@ package exposition
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
 func TestDriftCountsEachFamilyOnce(t *testing.T) {
@@ -70,6 +75,48 @@ func TestSeriesLimit(t *testing.T) {
 	assert.Contains(t, got, "llm.engine.tokens.generated", "what was known before the limit stays")
 	assert.Contains(t, got, "{llm.finish_reason=r98}")
 	assert.NotContains(t, got, "{llm.finish_reason=r99}")
+}
+
+// TestChurnAtTheLimitKeepsThePage: label sets that are gone do not keep out those that are there.
+func TestChurnAtTheLimitKeepsThePage(t *testing.T) {
+	b := newBook(t, func(s *Settings) { s.MaxSeries = 100 })
+	for i := range 3 * sweepEvery {
+		page := tokens(1000 + i)
+		for j := range 40 {
+			page += fmt.Sprintf("vllm:request_success_total{engine=\"0\",model_name=\"m\",finished_reason=\"r%d\"} 1\n", 40*i+j)
+		}
+		md, report, err := b.Scrape(body(page), false, start().Add(time.Duration(i)*time.Second), "")
+		require.NoError(t, err)
+		require.Zero(t, report.RejectedLimit, "page %d", i)
+		require.LessOrEqual(t, report.SeriesRemembered, 100)
+		require.Equal(t, 40, strings.Count(text(md), "llm.engine.request.count"), "page %d", i)
+		p, _ := point(md, signal.TokensGenerated)
+		require.Equal(t, start().UnixNano(), int64(p.StartTimestamp()), "what stays is not begun anew")
+	}
+}
+
+// TestChurnAtTheLimitOfAFeed does the same with points, of which a histogram takes several places at once.
+func TestChurnAtTheLimitOfAFeed(t *testing.T) {
+	b := newBook(t, func(s *Settings) { s.MaxSeries = 100 })
+	for i := range 3 * sweepEvery {
+		rm := pmetric.NewResourceMetrics()
+		m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
+		m.SetName("vllm:inter_token_latency_seconds")
+		m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		for j := range 5 {
+			p := m.Histogram().DataPoints().AppendEmpty()
+			p.SetTimestamp(pcommon.NewTimestampFromTime(start().Add(time.Duration(i) * time.Second)))
+			p.SetCount(3)
+			p.ExplicitBounds().FromRaw([]float64{0.1, 1, 10})
+			p.BucketCounts().FromRaw([]uint64{1, 1, 1, 0})
+			p.Attributes().PutStr("engine", strconv.Itoa(5*i+j))
+			p.Attributes().PutStr("model_name", "m")
+		}
+		md, report := b.Feed(rm)
+		require.Zero(t, report.RejectedLimit+report.BadHistograms, "page %d", i)
+		require.Equal(t, 5, strings.Count(text(md), "llm.engine.inter_token.latency"), "page %d", i)
+		require.NotContains(t, text(md), " sum=", "none was told")
+	}
 }
 
 func TestWorkerLimit(t *testing.T) {

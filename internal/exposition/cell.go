@@ -1,6 +1,9 @@
 package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // cell is where the value of one raw series lands.
 type cell struct {
@@ -43,6 +46,11 @@ func (p *parts) value(scrape uint64) (v float64, ok bool) {
 		}
 	}
 	return v, ok
+}
+
+// since reports whether a page since a scrape had one of the parts.
+func (p *parts) since(scrape uint64) bool {
+	return p.first != nil && p.first.seen >= scrape || slices.ContainsFunc(p.more, func(c *cell) bool { return c.seen >= scrape })
 }
 
 // short reports whether a part that is remembered was not on the page of a scrape.

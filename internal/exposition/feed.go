@@ -175,6 +175,7 @@ func (b *Book) meetHistogram(key, name string, p pmetric.HistogramDataPoint) *fe
 			}
 		})
 	}
+	b.room(p.BucketCounts().Len() + 3) // before its cells are made: they are not written yet, and would be swept
 	h.count, h.sum = part("_count", ""), part("_sum", "")
 	if h.count == nil && h.sum == nil {
 		return nil // not mapped, or beyond the limit
@@ -196,7 +197,8 @@ func (b *Book) meetHistogram(key, name string, p pmetric.HistogramDataPoint) *fe
 
 // meetFed finds the place of a number that was not seen before, or returns nil.
 func (b *Book) meetFed(key, name, declared string, all iter.Seq2[string, string]) *cell {
-	if _, ok := b.foreign[name]; ok {
+	if f, ok := b.foreign[name]; ok {
+		f.seen = b.scrape
 		return nil
 	}
 	if name == familyProcessStart {

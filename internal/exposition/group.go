@@ -155,6 +155,14 @@ func (s *stream) seen(scrape uint64) bool {
 	return ok
 }
 
+// since reports whether a page since a scrape had the stream.
+func (s *stream) since(scrape uint64) bool {
+	if s.histogram != nil {
+		return s.histogram.count.since(scrape)
+	}
+	return s.value.since(scrape)
+}
+
 func (s *stream) sweep(before uint64) bool {
 	s.created.sweep(before)
 	if s.histogram != nil {

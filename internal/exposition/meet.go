@@ -52,7 +52,8 @@ func (b *Book) end() { b.evidence.EOF = true }
 // meet finds the place of a series that was not seen before. It returns nil when the series has none.
 func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 	name := nameOf(raw)
-	if _, ok := b.foreign[string(name)]; ok {
+	if f, ok := b.foreign[string(name)]; ok {
+		f.seen = b.scrape
 		return nil
 	}
 	if len(raw) > maxSeriesBytes {
@@ -68,7 +69,7 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 		b.evidence.Python = true
 	}
 	if !b.set.Dialects.Owns(family) {
-		b.ignore(family)
+		b.ignore(family, nil)
 		return nil
 	}
 	var parsed labels.Labels
@@ -83,44 +84,43 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 // meetLabels finds the place of a series by its name and labels. It returns nil when the series has none.
 func (b *Book) meetLabels(family, declared string, labels iter.Seq2[string, string]) *cell {
 	m, s := b.set.Dialects.Find(family, declared, labels)
+	var d *dialect.Dialect
 	if m.Certain() {
-		b.showed(m.Dialect())
+		d = m.Dialect()
+		b.showed(d)
 	}
 	if m.Verdict != dialect.Known {
 		if m.Verdict == dialect.Unknown {
 			b.drifted(m.Base, m.Dialect())
 		}
-		b.ignore(family)
+		b.ignore(family, d)
 		return nil
 	}
 	if f, alike := m.Alike(); alike && !b.wanted(f) {
 		b.shown[f.Index] = true
-		b.ignore(family)
+		b.ignore(family, d)
 		return nil
 	}
-	if len(b.known) >= b.set.MaxSeries {
+	if !b.room(1) {
 		b.report.RejectedLimit++
 		return nil
 	}
 	return b.place(m, s, labels)
 }
 
+// room reports whether n more series may be remembered. At the limit those that neither the page before nor this one has make room,
+// once a page: label sets that come and go must not keep out what is there.
+func (b *Book) room(n int) bool {
+	if len(b.known)+n > b.set.MaxSeries && b.cleared != b.scrape {
+		b.cleared = b.scrape
+		b.drop(b.read)
+	}
+	return len(b.known)+n <= b.set.MaxSeries
+}
+
 // wanted reports whether the metric of a family is to be emitted, or needed to convert others.
 func (b *Book) wanted(f *dialect.Family) bool {
 	return f.Kind == dialect.Info || b.emitted[f.Metric.Name] || f.Metric.Name == signal.KVBlockSize
-}
-
-// showed notes that a dialect is on the page. The engine is the first in the order of the dialects.
-func (b *Book) showed(d *dialect.Dialect) {
-	if slices.Contains(b.dialects, d) {
-		return
-	}
-	b.dialects = append(b.dialects, d)
-	b.drifts = nil
-	b.changed = true
-	if d.Before(b.engine) {
-		b.engine, b.variant = d, ""
-	}
 }
 
 // place makes the cell of a known series and puts it where it counts. It returns nil when the series is malformed.
@@ -173,9 +173,10 @@ func (b *Book) group(key groupKey) *group {
 	return g
 }
 
-func (b *Book) ignore(family string) {
+// ignore notes a family that makes no points. d is the dialect that it shows for certain, or nil.
+func (b *Book) ignore(family string, d *dialect.Dialect) {
 	if len(b.foreign) < b.set.MaxSeries {
-		b.foreign[family] = struct{}{}
+		b.foreign[family] = &foreign{d, b.scrape}
 	}
 }
 

@@ -107,6 +107,16 @@ func TestAnotherEngineAtTheSameAddress(t *testing.T) {
 	}))
 	r.until(func() bool { _, found := r.find(signal.TokensGenerated); return found }, "the page of the other engine")
 	r.waitUp(e, 1)
+	m, _ := r.find(signal.TokensGenerated)
+	p := m.Sum().DataPoints().At(0)
+	assert.Equal(t, 50.0, p.DoubleValue())
+	assert.LessOrEqual(t, p.StartTimestamp(), p.Timestamp())
+	all := r.sink.AllMetrics()
+	md := all[len(all)-1]
+	require.Equal(t, 1, md.ResourceMetrics().Len())
+	a := md.ResourceMetrics().At(0).Resource().Attributes()
+	assert.Equal(t, []string{"vllm", "vllm", "m"},
+		[]string{text(a, "service.name"), text(a, signal.AttrEngineName), text(a, signal.AttrModel)})
 }
 
 func TestDynamoWorkerIsOneWorker(t *testing.T) {
