@@ -64,7 +64,7 @@ class Client:
     by_kind: dict[str, Totals] = field(default_factory=dict)
     finish_reasons: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
-    # Prompt, completion and cached tokens of each completed request; cached ones where the server tells them.
+    # Prompt, completion and cached tokens of each; cached ones where the server tells them.
     requests: list[tuple[int, int, int]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -91,7 +91,9 @@ class Client:
                 usage, reason = answer["usage"], answer["choices"][0]["finish_reason"]
         with self.lock:
             self.completed.add(usage)
-            self.requests.append((usage["prompt_tokens"], usage["completion_tokens"], cached_tokens(usage)))
+            self.requests.append(
+                (usage["prompt_tokens"], usage["completion_tokens"], cached_tokens(usage))
+            )
             self.by_kind.setdefault(kind, Totals()).add(usage)
             self.finish_reasons[str(reason)] += 1
 
@@ -150,9 +152,14 @@ def make_body(kind: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 
 
 class Load:
-    """Workers that each send one request after the other until the end. Interrupted: one request more is hung up on, one refused."""
+    """Workers that each send one request after the other until the end.
 
-    def __init__(self, client: Client, seconds: float, concurrency: int, interrupted: bool = True) -> None:
+    Interrupted: before that, one request is hung up on and one is refused.
+    """
+
+    def __init__(
+        self, client: Client, seconds: float, concurrency: int, interrupted: bool = True
+    ) -> None:
         self.client = client
         self.interrupted = interrupted
         self.end = time.monotonic() + seconds
