@@ -64,6 +64,8 @@ class Client:
     by_kind: dict[str, Totals] = field(default_factory=dict)
     finish_reasons: Counter[str] = field(default_factory=Counter)
     rejected: int = 0
+    # Prompt, completion and cached tokens of each; cached ones where the server tells them.
+    requests: list[tuple[int, int, int]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def post(self, body: dict[str, Any]) -> Any:
@@ -89,6 +91,9 @@ class Client:
                 usage, reason = answer["usage"], answer["choices"][0]["finish_reason"]
         with self.lock:
             self.completed.add(usage)
+            self.requests.append(
+                (usage["prompt_tokens"], usage["completion_tokens"], cached_tokens(usage))
+            )
             self.by_kind.setdefault(kind, Totals()).add(usage)
             self.finish_reasons[str(reason)] += 1
 
@@ -112,6 +117,10 @@ class Client:
                 raise
             with self.lock:
                 self.rejected += 1
+
+
+def cached_tokens(usage: dict[str, Any]) -> int:
+    return int((usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0)
 
 
 def stream_chunks(response: Any) -> Iterator[dict[str, Any]]:
@@ -143,10 +152,16 @@ def make_body(kind: dict[str, Any], rng: random.Random) -> dict[str, Any]:
 
 
 class Load:
-    """Workers that each send one request after the other until the end."""
+    """Workers that each send one request after the other until the end.
 
-    def __init__(self, client: Client, seconds: float, concurrency: int) -> None:
+    Interrupted: before that, one request is hung up on and one is refused.
+    """
+
+    def __init__(
+        self, client: Client, seconds: float, concurrency: int, interrupted: bool = True
+    ) -> None:
         self.client = client
+        self.interrupted = interrupted
         self.end = time.monotonic() + seconds
         self.left = threading.Semaphore(MAX_REQUESTS)
         pool = ThreadPoolExecutor(concurrency)
@@ -155,7 +170,7 @@ class Load:
     def work(self, worker: int) -> None:
         rng = random.Random(worker)
         kinds = list(KINDS)
-        if worker == 0:
+        if worker == 0 and self.interrupted:
             self.client.reject()
             self.client.abort(rng)
         turn = worker

@@ -14,7 +14,7 @@ Commands:
   help      this text
 
 Options:
-  --variant NAME   base (default), smallcache or dp2      [serve, load, record]
+  --variant NAME   base (default), smallcache, dp2, kvevents [serve, load, record]
   --port N         port on 127.0.0.1, default 8000        [serve, load, record]
   --seconds N      length of the load, default 35         [load, record]
   --out DIR        default: recordings/vllm-<version>-cpu[-<variant>] [record]
@@ -50,6 +50,9 @@ while [ $# -gt 0 ]; do
 done
 
 concurrency=4 interval=5
+# A publisher binds to ipc:// and to wildcards, and connects to any other address: of what listens on this host only, that
+# leaves ipc. The path is relative to the server's directory.
+events=ipc://kv-events.ipc replay=tcp://127.0.0.1:$((port + 1))
 arguments=()
 case $variant in
   base) ;;
@@ -65,6 +68,13 @@ case $variant in
     arguments=(--data-parallel-size 2)
     # Its page is about twice as large: fewer snapshots.
     interval=12
+    ;;
+  kvevents)
+    # 200 blocks of 32 tokens: four clients are never preempted, and evict. What every request found in the cache, the
+    # answers tell.
+    arguments=(--block-size 32 --num-gpu-blocks-override 200 --enable-prefix-caching --enable-prompt-tokens-details
+      --kv-cache-metrics --kv-cache-metrics-sample 1.0 --kv-events-config
+      "{\"enable_kv_cache_events\":true,\"publisher\":\"zmq\",\"endpoint\":\"$events\",\"replay_endpoint\":\"$replay\"}")
     ;;
   *) die "unknown variant $variant" ;;
 esac
@@ -137,6 +147,7 @@ install() {
 exec_server() {
   cd "$work"
   export HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
+  [ "$variant" != kvevents ] || export VLLM_SERVER_DEV_MODE=1 # has /reset_prefix_cache
   export PATH=$work/venv/bin:$PATH
   exec "$@"
 }
@@ -177,8 +188,10 @@ record() {
     sleep 1
   done
   echo "server ready after $((SECONDS - started)) s"
-  "$work/venv/bin/python" "$here/record.py" record --url "http://127.0.0.1:$port" --out "$out" \
-    --seconds "$seconds" --concurrency "$concurrency" --interval "$interval" --command "${serve[@]}"
+  local script=(record.py record --interval "$interval")
+  [ "$variant" != kvevents ] || script=(kv_events.py record --events "ipc://$work/${events#ipc://}")
+  "$work/venv/bin/python" "$here/${script[0]}" "${script[@]:1}" --url "http://127.0.0.1:$port" --out "$out" \
+    --seconds "$seconds" --concurrency "$concurrency" --command "${serve[@]}"
   echo "recording in $out"
 }
 
