@@ -42,15 +42,17 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 	out := f.buried
 	f.buried = pmetric.NewMetrics()
 	agents := f.present(now, out)
-	r.flow.agents = moved(agents)
-	c.roads.add(r.flow)
-	active, passive := c.roads.verdict()
-	if c.links.sys == nil {
-		active, passive = "", ""
+	var spaces map[int]string
+	if c.links.sys != nil {
+		spaces = c.roads.update(f.finder.Proc(), agents, r, now)
 	}
+	passive := c.roads.passive()
 	for _, a := range agents {
 		s := f.render.agent(out, a, now)
-		s.transport(a, active, passive)
+		if c.links.sys != nil {
+			s.counters(a, c.roads.of(a, spaces), passive)
+		}
+		s.devices(a)
 		c.seen.tell(s, a)
 		a.usage = 0
 		a.told = a.moved()
@@ -59,7 +61,7 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 	host.agents(agents)
 	host.links(c.links, r)
 	c.seen.rest(host)
-	for _, h := range f.hints() {
+	for _, h := range append(f.hints(), c.hints()...) {
 		host.gauge(signal.SourceMissing, signal.AttrSource, h.source, signal.AttrSourceHint, h.hint).SetIntValue(1)
 	}
 	return out
@@ -117,16 +119,13 @@ func (f *fleet) bury(a *agent, now time.Time) {
 	f.render.agent(f.buried, a, now)
 }
 
-// moved is what the agents moved since the last collection. What an agent had done before its first is of another time.
-func moved(agents []*agent) (sum traffic) {
-	for _, a := range agents {
-		if !a.collected {
-			a.told, a.collected = a.moved(), true
-		}
-		now := a.moved()
-		sum.add(traffic{increase(a.told.transmit, now.transmit), increase(a.told.receive, now.receive)})
+// hints says what would tell more of the transport.
+func (c *collector) hints() []hint {
+	if c.links.sys == nil || !c.roads.blind {
+		return nil
 	}
-	return sum
+	return []hint{{"nixl.network", "The network interfaces of some agents cannot be read, so their transport is unknown: give the " +
+		"collector CAP_SYS_PTRACE, and in a container the host's PID namespace (hostPID) and /proc"}}
 }
 
 func (s *sheet) agents(agents []*agent) {
@@ -141,8 +140,8 @@ func (s *sheet) agents(agents []*agent) {
 	}
 }
 
-// transport tells what links and open devices say of the road of one agent.
-func (s *sheet) transport(a *agent, active, passive string) {
+// counters tells what the bytes of links say of the road of one agent.
+func (s *sheet) counters(a *agent, active, passive string) {
 	verdict := passive
 	if now := a.moved(); now != a.told || a.moving {
 		verdict = active
@@ -151,15 +150,14 @@ func (s *sheet) transport(a *agent, active, passive string) {
 	if verdict != "" && a.state != down {
 		s.gauge(signal.NIXLTransport, signal.AttrTransport, verdict, signal.AttrEvidence, signal.EvidenceCounters).SetIntValue(1)
 	}
+}
+
+// devices tells what open RDMA devices say. One that is open is no proof of its use, and none open leaves TCP and memory.
+func (s *sheet) devices(a *agent) {
 	if a.owner == nil || a.owner.Verbs == owner.VerbsUnknown || a.state == down {
 		return
 	}
-	// An open device is no proof of its use. None open is proof of no RDMA, but leaves TCP and memory.
-	transport := signal.TransportUnknown
-	if a.owner.Verbs == owner.VerbsOpen {
-		transport = signal.TransportRDMA
-	}
-	s.gauge(signal.NIXLTransport, signal.AttrTransport, transport, signal.AttrEvidence, signal.EvidenceFD).SetIntValue(1)
+	s.gauge(signal.NIXLTransport, signal.AttrTransport, signal.TransportUnknown, signal.AttrEvidence, signal.EvidenceFD).SetIntValue(1)
 }
 
 // sightings are what engine logs said last, by agent or, where the log names none, by process.
