@@ -34,7 +34,7 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 	if c.tail != nil {
 		choices, err := c.tail.Read()
 		c.fleet.tell.logs(err)
-		c.seen.add(choices)
+		c.seen.add(choices, now)
 	}
 	f := c.fleet
 	f.mu.Lock()
@@ -47,13 +47,17 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 		spaces = c.roads.update(f.finder.Proc(), agents, r, now)
 	}
 	passive := c.roads.passive()
+	var said map[*agent][]sighting
+	if c.tail != nil {
+		said = c.seen.match(agents, f.finder, c.tail.Follows, now, f.cfg.StaleAfter)
+	}
 	for _, a := range agents {
 		s := f.render.agent(out, a, now)
 		if c.links.sys != nil {
 			s.counters(a, c.roads.of(a, spaces), passive)
 		}
 		s.devices(a)
-		c.seen.tell(s, a)
+		c.seen.tell(s, said[a])
 		a.usage = 0
 		a.told = a.moved()
 	}
@@ -158,73 +162,4 @@ func (s *sheet) devices(a *agent) {
 		return
 	}
 	s.gauge(signal.NIXLTransport, signal.AttrTransport, signal.TransportUnknown, signal.AttrEvidence, signal.EvidenceFD).SetIntValue(1)
-}
-
-// sightings are what engine logs said last, by agent or, where the log names none, by process.
-type sightings struct {
-	last map[sighting]ucxlog.Choice
-	told map[sighting]bool // to an agent, at this collection
-}
-
-type sighting struct {
-	agent string
-	pid   int // only without an agent
-	write bool
-}
-
-// maxSightings bounds them; an engine's agent has two.
-const maxSightings = 4096
-
-func (x *sightings) add(choices []ucxlog.Choice) {
-	if x.last == nil {
-		x.last = make(map[sighting]ucxlog.Choice)
-	}
-	for _, c := range choices {
-		key := sighting{agent: c.Agent, write: c.Write}
-		if c.Agent == "" {
-			key.pid = c.PID
-		}
-		if _, known := x.last[key]; known || len(x.last) < maxSightings {
-			x.last[key] = c
-		}
-	}
-	x.told = make(map[sighting]bool)
-}
-
-// tell writes what the log said of one agent.
-func (x *sightings) tell(s *sheet, a *agent) {
-	for _, write := range []bool{true, false} {
-		key := sighting{agent: a.name, write: write}
-		if _, named := x.last[key]; !named && a.owner != nil {
-			key = sighting{pid: a.owner.PID, write: write}
-		}
-		if c, ok := x.last[key]; ok {
-			x.told[key] = true
-			s.sighted(c)
-		}
-	}
-}
-
-// rest tells of the agents that have no telemetry, together.
-func (x *sightings) rest(s *sheet) {
-	told := make(map[[2]string]bool)
-	for key, c := range x.last {
-		pair := [2]string{string(c.Transport), direction(c.Write)}
-		if !x.told[key] && !told[pair] {
-			told[pair] = true
-			s.sighted(c)
-		}
-	}
-}
-
-func (s *sheet) sighted(c ucxlog.Choice) {
-	s.gauge(signal.NIXLTransport, signal.AttrTransport, string(c.Transport), signal.AttrEvidence, signal.EvidenceLog,
-		signal.AttrNetDirection, direction(c.Write)).SetIntValue(1)
-}
-
-func direction(write bool) string {
-	if write {
-		return signal.DirectionTransmit
-	}
-	return signal.DirectionReceive
 }

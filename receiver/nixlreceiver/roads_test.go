@@ -3,8 +3,6 @@ package nixlreceiver
 import (
 	"fmt"
 	"io/fs"
-	"os"
-	"path/filepath"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -225,27 +223,6 @@ func TestTheRoadOfAnAgentIsTold(t *testing.T) {
 	r.wire(10, "net:[1]", 0, 22<<20)
 	r.now = r.now.Add(5 * time.Second)
 	assert.Len(t, r.look().of(signal.NIXLTransport, append(at, "a", signal.AttrTransport, "tcp")...), 1, "it fell back")
-}
-
-func TestTheRoadIsReadInLogs(t *testing.T) {
-	logs := t.TempDir()
-	r := newRig(t, func(c *Config) { c.EngineLogs = []string{filepath.Join(logs, "*.log")} })
-	r.tail = newTail(r.cfg)
-	w := newWriter(t, r.dir, "a", 64)
-	r.run(10, 1, w)
-	require.NoError(t, os.WriteFile(filepath.Join(logs, "e.log"), []byte(`
-[1.0] [h:10:0] | a inter-node cfg#1 |
-[1.0] [h:10:0] | remote memory read by ucp_get* into cuda/GPU0 from cuda |
-[1.0] [h:10:0] | 0..inf | software emulation | tcp/bond0 |
-[1.0] [h:11:0] | nobody inter-node cfg#1 |
-[1.0] [h:11:0] | remote memory write by ucp_put* from cuda/GPU0 to cuda |
-[1.0] [h:11:0] | 0..inf | zero-copy | rc_mlx5/mlx5_0:1/path0 |
-`), 0o600))
-	got := r.look()
-	mine := got.of(signal.NIXLTransport, signal.AttrEvidence, "log", signal.AttrNIXLAgentName, "a")
-	require.Len(t, mine, 1)
-	assert.Equal(t, map[string]any{"nixl.transport": "tcp", "nixl.transport.evidence": "log", "network.io.direction": "receive"}, mine[0].attributes)
-	assert.Len(t, got.of(signal.NIXLTransport, signal.AttrEvidence, "log", signal.AttrTransport, "rdma", signal.AttrNetDirection, "transmit"), 1)
 }
 
 func TestHintsSayWhatTurnsTelemetryOn(t *testing.T) {

@@ -2,8 +2,10 @@ package owner // import "github.com/otelcol-inference/otelcol-inference/receiver
 
 import (
 	"bytes"
+	"io"
 	"io/fs"
 	"strconv"
+	"time"
 )
 
 // Proc is the /proc that is looked through.
@@ -29,4 +31,26 @@ func (f *Finder) InnerPID(pid int) int {
 		}
 	}
 	return pid
+}
+
+// Began is when a process started, to a second; zero when that is not told.
+func (f *Finder) Began(p Process) time.Time {
+	const perSecond = 100 // USER_HZ, which the kernel has in all of /proc
+	file, err := f.proc.Open("stat")
+	if err != nil {
+		return time.Time{}
+	}
+	defer file.Close()
+	raw, err := io.ReadAll(io.LimitReader(file, maxFileBytes))
+	if err != nil {
+		return time.Time{}
+	}
+	for line := range bytes.Lines(raw) {
+		if seconds, ok := bytes.CutPrefix(line, []byte("btime ")); ok {
+			if boot, err := strconv.ParseInt(string(bytes.TrimSpace(seconds)), 10, 64); err == nil {
+				return time.Unix(boot, 0).Add(time.Duration(p.Start) * (time.Second / perSecond))
+			}
+		}
+	}
+	return time.Time{}
 }
