@@ -163,6 +163,12 @@ func (r *rig) run(pid int, start int, writers ...*writer) {
 	r.wire(pid, "net:[1]", 0)
 }
 
+// verbs gives a process an open RDMA device.
+func (r *rig) verbs(pid int) {
+	delete(r.proc, fmt.Sprint(pid, "/fd"))
+	r.proc[fmt.Sprint(pid, "/fd/9")] = &fstest.MapFile{Data: []byte("/dev/infiniband/uverbs0"), Mode: fs.ModeSymlink}
+}
+
 // wire puts a process into a network namespace, whose loopback and eth0, eth1, ... have sent that many bytes.
 func (r *rig) wire(pid int, namespace string, loopback uint64, eth ...uint64) {
 	dev := "Inter-|\n face |\n"

@@ -31,10 +31,9 @@ type space struct {
 
 // member is what the agents of one namespace told since the last collection.
 type member struct {
-	pid     int // one of theirs
-	moved   traffic
-	longest time.Duration
-	deaf    bool
+	pid   int // one of theirs
+	moved traffic
+	deaf  bool
 }
 
 // update takes what agents and ports moved since the last collection, and reads the interfaces of the agents' namespaces.
@@ -42,6 +41,7 @@ type member struct {
 func (r *roads) update(proc fs.FS, agents []*agent, ports reading, now time.Time) map[int]string {
 	r.serve(ports)
 	r.blind = false
+	own, _ := link.Own(proc)
 	names, members := make(map[int]string), make(map[string]*member)
 	var all traffic
 	var longest time.Duration
@@ -58,7 +58,8 @@ func (r *roads) update(proc fs.FS, agents []*agent, ports reading, now time.Time
 			continue
 		}
 		m.moved.add(moved)
-		m.deaf = m.deaf || a.owner.Verbs != owner.VerbsClosed && !ports.hasRDMA()
+		// RDMA devices can belong to a namespace as well, virtual functions of SR-IOV above all.
+		m.deaf = m.deaf || a.owner.Verbs != owner.VerbsClosed && (names[a.owner.PID] != own || !ports.hasRDMA())
 	}
 	for name := range r.spaces {
 		if members[name] == nil {
@@ -126,10 +127,9 @@ func (r *roads) read(proc fs.FS, name string, m *member, f flow) bool {
 	for _, l := range all {
 		before := s.counters[l.Name]
 		moved := traffic{increase(before.Transmit, l.Transmit), increase(before.Receive, l.Receive)}
-		switch {
-		case l.Kind == link.Loopback:
+		if l.Kind == link.Loopback {
 			f.every.looped, f.widest.looped = moved.transmit, moved.transmit
-		default:
+		} else {
 			f.every.traffic.add(moved)
 			f.widest.transmit, f.widest.receive = max(f.widest.transmit, moved.transmit), max(f.widest.receive, moved.receive)
 		}

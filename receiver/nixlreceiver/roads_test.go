@@ -2,7 +2,6 @@ package nixlreceiver
 
 import (
 	"fmt"
-	"io/fs"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -133,10 +132,16 @@ func TestTheNamespaceOfTheEngineIsRead(t *testing.T) {
 		"not readable":                  {func(r *rig, _ uint64) { delete(r.proc, "10/ns/net") }, "unknown", true},
 		"no interfaces":                 {func(r *rig, _ uint64) { delete(r.proc, "10/net/dev") }, "unknown", true},
 		"no owner":                      {func(r *rig, _ uint64) { delete(r.proc, "10/maps"); delete(r.proc, "2/stat") }, "unknown", true},
-		"rdma ports out of sight": {func(r *rig, _ uint64) {
-			delete(r.proc, "10/fd")
-			r.proc["10/fd/9"] = &fstest.MapFile{Data: []byte("/dev/infiniband/uverbs0"), Mode: fs.ModeSymlink}
+		"no rdma ports in sight":        {func(r *rig, _ uint64) { r.verbs(10) }, "unknown", false},
+		"rdma ports of another namespace": {func(r *rig, _ uint64) {
+			r.verbs(10)
+			host(r.sys, 0)
 		}, "unknown", false},
+		"idle rdma ports": {func(r *rig, _ uint64) {
+			r.verbs(10)
+			host(r.sys, 0)
+			r.proc["self/ns/net"] = r.proc["10/ns/net"]
+		}, "local", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t, func(c *Config) { c.Sources.Buffer.Mode = ModeConsume })
@@ -169,8 +174,7 @@ func TestAnOpenDeviceIsNoProof(t *testing.T) {
 	r := newRig(t, nil)
 	w := newWriter(t, r.dir, "a", 64)
 	r.run(10, 1, w)
-	delete(r.proc, "10/fd")
-	r.proc["10/fd/9"] = &fstest.MapFile{Data: []byte("/dev/infiniband/uverbs0"), Mode: fs.ModeSymlink}
+	r.verbs(10)
 	got := r.look().of(signal.NIXLTransport, signal.AttrEvidence, "fd")
 	require.Len(t, got, 1)
 	assert.Equal(t, "unknown", got[0].attributes[signal.AttrTransport])

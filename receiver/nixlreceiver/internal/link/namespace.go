@@ -17,6 +17,9 @@ func Namespace(proc fs.FS, pid int) (string, error) {
 	return fs.ReadLink(proc, strconv.Itoa(pid)+"/ns/net")
 }
 
+// Own returns the network namespace of this process, if it is in that /proc.
+func Own(proc fs.FS) (string, error) { return fs.ReadLink(proc, "self/ns/net") }
+
 // ReadNamespace returns the interfaces that a process sees, virtual ones as well: os.DirFS("/proc"). /sys has those of one namespace
 // only. An error means that some may be missing.
 func ReadNamespace(proc fs.FS, pid int) (links []Link, err error) {

@@ -48,6 +48,9 @@ func TestTheOwnNamespaceIsRead(t *testing.T) {
 	id, err := Namespace(proc, os.Getpid())
 	require.NoError(t, err)
 	assert.Regexp(t, `^net:\[\d+\]$`, id)
+	own, err := Own(proc)
+	require.NoError(t, err)
+	assert.Equal(t, id, own)
 	_, err = ReadNamespace(proc, os.Getpid())
 	assert.NoError(t, err)
 }

@@ -28,9 +28,9 @@ type Choice struct {
 	PID       int    // in the namespace of the engine
 	Write     bool   // else read
 	Transport Transport
-	Lanes     string // as printed: "rc_mlx5/mlx5_0:1/path0"
-	Time      time.Time
-	Log       string // its path; "" from a Parser
+	Lanes     string    // as printed: "rc_mlx5/mlx5_0:1/path0"
+	Time      time.Time // by the line; by a Tail, else that of the last change of the file
+	Log       string    // its path; "" from a Parser
 }
 
 // Parser follows the lines of one log. Lines of several processes may be mixed.
