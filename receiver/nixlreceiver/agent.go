@@ -62,6 +62,7 @@ type life struct {
 	usage       float64 // largest share of the ring that waited, since the last collection
 	told        traffic // at the last collection
 	collected   bool    // there was one
+	spent       spent   // until then
 }
 
 // traffic is bytes by direction.

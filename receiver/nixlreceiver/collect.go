@@ -34,7 +34,7 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 	if c.tail != nil {
 		choices, err := c.tail.Read()
 		c.fleet.tell.logs(err)
-		c.seen.add(choices)
+		c.seen.add(choices, now)
 	}
 	f := c.fleet
 	f.mu.Lock()
@@ -43,16 +43,22 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 	out := pmetric.NewMetrics()
 	f.buried.CopyTo(out)
 	f.offered = f.buried.ResourceMetrics().Len()
-	r.flow.agents = moved(agents)
-	c.roads.add(r.flow)
-	active, passive := c.roads.verdict()
-	if c.links.sys == nil {
-		active, passive = "", ""
+	var spaces map[int]string
+	if c.links.sys != nil {
+		spaces = c.roads.update(f.finder.Proc(), agents, r, now)
+	}
+	passive := c.roads.passive()
+	var said map[*agent][]sighting
+	if c.tail != nil {
+		said = c.seen.match(agents, f.finder, c.tail.Follows, now, f.cfg.StaleAfter)
 	}
 	for _, a := range agents {
 		s := f.render.agent(out, a, now)
-		s.transport(a, active, passive)
-		c.seen.tell(s, a)
+		if c.links.sys != nil {
+			s.counters(a, c.roads.of(a, spaces), passive)
+		}
+		s.devices(a)
+		c.seen.tell(s, said[a])
 		a.usage = 0
 		a.told = a.moved()
 	}
@@ -60,7 +66,7 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 	host.agents(agents)
 	host.links(c.links, r)
 	c.seen.rest(host)
-	for _, h := range f.hints() {
+	for _, h := range append(f.hints(), c.hints()...) {
 		host.gauge(signal.SourceMissing, signal.AttrSource, h.source, signal.AttrSourceHint, h.hint).SetIntValue(1)
 	}
 	return out
@@ -137,16 +143,13 @@ func (f *fleet) bury(a *agent, now time.Time) {
 	f.render.agent(f.buried, a, now)
 }
 
-// moved is what the agents moved since the last collection. What an agent had done before its first is of another time.
-func moved(agents []*agent) (sum traffic) {
-	for _, a := range agents {
-		if !a.collected {
-			a.told, a.collected = a.moved(), true
-		}
-		now := a.moved()
-		sum.add(traffic{increase(a.told.transmit, now.transmit), increase(a.told.receive, now.receive)})
+// hints says what would tell more of the transport.
+func (c *collector) hints() []hint {
+	if c.links.sys == nil || !c.roads.blind {
+		return nil
 	}
-	return sum
+	return []hint{{"nixl.network", "The network interfaces of some agents cannot be read, so their transport is unknown: give the " +
+		"collector CAP_SYS_PTRACE, and in a container the host's PID namespace (hostPID) and /proc"}}
 }
 
 func (s *sheet) agents(agents []*agent) {
@@ -161,8 +164,8 @@ func (s *sheet) agents(agents []*agent) {
 	}
 }
 
-// transport tells what links and open devices say of the road of one agent.
-func (s *sheet) transport(a *agent, active, passive string) {
+// counters tells what the bytes of links say of the road of one agent.
+func (s *sheet) counters(a *agent, active, passive string) {
 	verdict := passive
 	if now := a.moved(); now != a.told || a.moving {
 		verdict = active
@@ -171,82 +174,12 @@ func (s *sheet) transport(a *agent, active, passive string) {
 	if verdict != "" && a.state != down {
 		s.gauge(signal.NIXLTransport, signal.AttrTransport, verdict, signal.AttrEvidence, signal.EvidenceCounters).SetIntValue(1)
 	}
+}
+
+// devices tells what open RDMA devices say. One that is open is no proof of its use, and none open leaves TCP and memory.
+func (s *sheet) devices(a *agent) {
 	if a.owner == nil || a.owner.Verbs == owner.VerbsUnknown || a.state == down {
 		return
 	}
-	// An open device is no proof of its use. None open is proof of no RDMA, but leaves TCP and memory.
-	transport := signal.TransportUnknown
-	if a.owner.Verbs == owner.VerbsOpen {
-		transport = signal.TransportRDMA
-	}
-	s.gauge(signal.NIXLTransport, signal.AttrTransport, transport, signal.AttrEvidence, signal.EvidenceFD).SetIntValue(1)
-}
-
-// sightings are what engine logs said last, by agent or, where the log names none, by process.
-type sightings struct {
-	last map[sighting]ucxlog.Choice
-	told map[sighting]bool // to an agent, at this collection
-}
-
-type sighting struct {
-	agent string
-	pid   int // only without an agent
-	write bool
-}
-
-// maxSightings bounds them; an engine's agent has two.
-const maxSightings = 4096
-
-func (x *sightings) add(choices []ucxlog.Choice) {
-	if x.last == nil {
-		x.last = make(map[sighting]ucxlog.Choice)
-	}
-	for _, c := range choices {
-		key := sighting{agent: c.Agent, write: c.Write}
-		if c.Agent == "" {
-			key.pid = c.PID
-		}
-		if _, known := x.last[key]; known || len(x.last) < maxSightings {
-			x.last[key] = c
-		}
-	}
-	x.told = make(map[sighting]bool)
-}
-
-// tell writes what the log said of one agent.
-func (x *sightings) tell(s *sheet, a *agent) {
-	for _, write := range []bool{true, false} {
-		key := sighting{agent: a.name, write: write}
-		if _, named := x.last[key]; !named && a.owner != nil {
-			key = sighting{pid: a.owner.PID, write: write}
-		}
-		if c, ok := x.last[key]; ok {
-			x.told[key] = true
-			s.sighted(c)
-		}
-	}
-}
-
-// rest tells of the agents that have no telemetry, together.
-func (x *sightings) rest(s *sheet) {
-	told := make(map[[2]string]bool)
-	for key, c := range x.last {
-		pair := [2]string{string(c.Transport), direction(c.Write)}
-		if !x.told[key] && !told[pair] {
-			told[pair] = true
-			s.sighted(c)
-		}
-	}
-}
-
-func (s *sheet) sighted(c ucxlog.Choice) {
-	s.gauge(signal.NIXLTransport, signal.AttrTransport, string(c.Transport), signal.AttrEvidence, signal.EvidenceLog,
-		signal.AttrNetDirection, direction(c.Write)).SetIntValue(1)
-}
-
-func direction(write bool) string {
-	if write {
-		return signal.DirectionTransmit
-	}
-	return signal.DirectionReceive
+	s.gauge(signal.NIXLTransport, signal.AttrTransport, signal.TransportUnknown, signal.AttrEvidence, signal.EvidenceFD).SetIntValue(1)
 }

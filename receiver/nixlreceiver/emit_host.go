@@ -25,7 +25,8 @@ type reading struct {
 	all     []link.Link
 	moved   map[string]traffic // since the reading before
 	elapsed time.Duration
-	flow    flow // less the agents' part
+	rdma    traffic // of all ports, since the reading before
+	served  uint64  // remote operations that they answered meanwhile
 }
 
 func (l *links) read(now time.Time) reading {
@@ -47,11 +48,9 @@ func (l *links) read(now time.Time) reading {
 		}
 		moved, served := m.read(x)
 		r.moved[x.Name], present[x.Name] = moved, true
-		r.flow.served += served
+		r.served += served
 		if x.Kind.RDMA() {
-			r.flow.rdma.add(moved)
-		} else {
-			r.flow.network.add(moved)
+			r.rdma.add(moved)
 		}
 	}
 	for name := range l.meters {
@@ -60,6 +59,11 @@ func (l *links) read(now time.Time) reading {
 		}
 	}
 	return r
+}
+
+// hasRDMA says whether a port is seen.
+func (r reading) hasRDMA() bool {
+	return slices.ContainsFunc(r.all, func(l link.Link) bool { return l.Kind.RDMA() })
 }
 
 // resource is that of the host.

@@ -161,6 +161,27 @@ func (r *rig) run(pid int, start int, writers ...*writer) {
 		r.proc[at+"/"+name] = &fstest.MapFile{Data: []byte(content)}
 	}
 	r.proc[at+"/fd"] = &fstest.MapFile{Mode: fs.ModeDir | 0o500}
+	r.wire(pid, "net:[1]", 0)
+}
+
+// verbs gives a process an open RDMA device.
+func (r *rig) verbs(pid int) {
+	delete(r.proc, fmt.Sprint(pid, "/fd"))
+	r.proc[fmt.Sprint(pid, "/fd/9")] = &fstest.MapFile{Data: []byte("/dev/infiniband/uverbs0"), Mode: fs.ModeSymlink}
+}
+
+// wire puts a process into a network namespace, whose loopback and eth0, eth1, ... have sent that many bytes.
+func (r *rig) wire(pid int, namespace string, loopback uint64, eth ...uint64) {
+	dev := "Inter-|\n face |\n"
+	line := func(name string, receive, transmit uint64) {
+		dev += fmt.Sprintf("%6s: %d 0 0 0 0 0 0 0 %d 0 0 0 0 0 0 0\n", name, receive, transmit)
+	}
+	line("lo", loopback, loopback)
+	for i, n := range eth {
+		line(fmt.Sprint("eth", i), 0, n)
+	}
+	r.proc[fmt.Sprint(pid, "/net/dev")] = &fstest.MapFile{Data: []byte(dev)}
+	r.proc[fmt.Sprint(pid, "/ns/net")] = &fstest.MapFile{Data: []byte(namespace), Mode: fs.ModeSymlink}
 }
 
 func (r *rig) stop(pid int) {

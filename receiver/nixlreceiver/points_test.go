@@ -28,7 +28,7 @@ func TestThePointsOfAnAgentAtWorst(t *testing.T) {
 		w.event(kind, 1)
 	}
 	w.event(0, 10<<20)
-	r.seen.add([]ucxlog.Choice{{Agent: "a", Write: true, Transport: "rdma"}, {Agent: "a", Transport: "rdma"}})
+	r.seen.add([]ucxlog.Choice{{Agent: "a", Write: true, Transport: "rdma"}, {Agent: "a", Transport: "rdma"}}, r.now)
 	host(r.sys, 1<<40+11<<20)
 	r.now = r.now.Add(5 * time.Second)
 	count := make(map[string]int)

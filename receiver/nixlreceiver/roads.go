@@ -4,35 +4,42 @@ import (
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
-	"github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver/internal/link"
 )
 
 // Bounds of the comparison between bytes of agents and bytes of links.
 const (
-	// windows are so many collections: a transfer is told when it ends, up to two polls after its bytes were on the wire.
+	// windows are so many collections that are compared at least.
 	windows = 3
-	// enough bytes over the windows to say anything at all.
+	// spans are so many of the longest transfers that are compared at least: at the ends of the time, transfers are cut.
+	spans = 3
+	// maxFlows bounds what is kept of one namespace: half an hour of the default collections, 100 kB.
+	maxFlows = 360
+	// lag is how long after its end a transfer may be told, by NIXL's interval between exports and that of idle polls, with room.
+	lag = time.Second
+	// enough bytes to say anything at all.
 	enough = 1 << 20
 	// carried is the least share of the agents' bytes that a road must have carried to have been the one, absent the most that
-	// roads may have carried when it was none of them.
-	carried, absent = 0.7, 0.2
+	// roads may have carried when it was none of them. excess is the most that a road may have carried in all: beyond headers, the
+	// rest is of something else, which may be all of it.
+	carried, absent, excess = 0.7, 0.2, 1.3
+	// aside is the share of bytes below which a direction is that of acknowledgements and requests.
+	aside = 0.05
 )
+
+// carriage is the bytes of a road. What the loopback carries is sent and received at once.
+type carriage struct {
+	traffic
+	looped uint64
+}
 
 // flow is what moved between two collections, in bytes.
 type flow struct {
-	agents, rdma, network traffic
-	served                uint64 // remote operations that RDMA ports answered
-}
-
-// roads infers which road the transfers of this host took. Agents of one host are taken together: the links do not tell them apart.
-type roads struct{ recent []flow }
-
-// add takes the flow since the last collection.
-func (r *roads) add(f flow) {
-	r.recent = append(r.recent, f)
-	if len(r.recent) > windows {
-		r.recent = r.recent[1:]
-	}
+	since, until time.Time
+	agents, all  traffic       // told by the agents of one namespace, and by those of the host
+	longest      time.Duration // of a transfer that was told of, at most
+	rdma         traffic       // of the host's ports
+	widest       carriage      // of the busiest interface of the namespace, so that bonds and bridges do not count twice
+	every        carriage      // of all interfaces
 }
 
 func (t *traffic) add(o traffic) {
@@ -40,76 +47,120 @@ func (t *traffic) add(o traffic) {
 	t.receive += o.receive
 }
 
-// covers is the share of t that other could have carried, direction by direction.
-func (t traffic) coveredBy(other traffic) float64 {
-	return float64(min(t.transmit, other.transmit)+min(t.receive, other.receive)) / float64(t.transmit+t.receive)
+func (t traffic) total() uint64 { return t.transmit + t.receive }
+
+func (c *carriage) add(o carriage) {
+	c.traffic.add(o.traffic)
+	c.looped += o.looped
 }
 
-// verdict is a value of AttrTransport, or "" when too little moved. passive speaks of agents that move nothing themselves: their
-// peers read from or write to them, which only an RDMA port tells.
-func (r *roads) verdict() (active, passive string) {
-	var all flow
-	for _, f := range r.recent {
-		all.agents.add(f.agents)
-		all.rdma.add(f.rdma)
-		all.network.add(f.network)
-		all.served += f.served
-	}
-	if all.served > 0 && all.rdma.transmit+all.rdma.receive >= enough {
-		passive = signal.TransportRDMA
-	}
-	if all.agents.transmit+all.agents.receive < enough {
-		return "", passive
-	}
-	rdma, network := all.agents.coveredBy(all.rdma), all.agents.coveredBy(all.network)
-	switch {
-	case rdma >= carried && network >= carried:
-		return signal.TransportUnknown, passive // either may be of something else
-	case rdma >= carried:
-		return signal.TransportRDMA, passive
-	case network >= carried:
-		return signal.TransportTCP, passive
-	case rdma <= absent && network <= absent:
-		return signal.TransportLocal, passive
-	}
-	return signal.TransportUnknown, passive
+// missed is how many bytes of t the road cannot have carried, direction by direction.
+func (c carriage) missed(t traffic) uint64 {
+	return t.total() - min(t.total(), min(t.transmit, c.transmit)+min(t.receive, c.receive)+c.looped)
 }
 
-// meter makes totals that never fall of a link's counters, which begin anew with the driver.
-type meter struct {
-	since  time.Time
-	last   link.Link
-	seen   bool
-	total  traffic
-	errors map[string]uint64
+// may says whether the road can have carried t, and something else besides.
+func (c carriage) may(t traffic) bool { return c.missed(t) <= share(t, 1-carried) }
+
+// did says whether the road carried t and little else.
+func (c carriage) did(t traffic) bool { return c.may(t) && c.fits(t) }
+
+func (c carriage) fits(t traffic) bool {
+	moved := c.looped
+	if t.transmit > share(t, aside) {
+		moved += c.transmit
+	}
+	if t.receive > share(t, aside) {
+		moved += c.receive
+	}
+	return moved <= share(t, excess)
 }
 
-// read takes the counters and returns the increase.
-func (m *meter) read(l link.Link) (moved traffic, served uint64) {
-	if m.seen {
-		moved = traffic{increase(m.last.Transmit, l.Transmit), increase(m.last.Receive, l.Receive)}
-		served = increase(m.last.Served, l.Served)
-		before := make(map[string]uint64, len(m.last.Errors))
-		for _, e := range m.last.Errors {
-			before[e.Name] = e.Value
-		}
-		for _, e := range l.Errors {
-			if old, ok := before[e.Name]; ok {
-				m.errors[e.Name] += increase(old, e.Value)
-			}
-		}
-	} else {
-		m.errors = make(map[string]uint64)
+func share(t traffic, of float64) uint64 { return uint64(of * float64(t.total())) }
+
+// road is what is remembered of one network namespace. Its agents are taken together: links do not tell them apart.
+type road struct{ recent []flow }
+
+func (r *road) add(f flow) {
+	r.recent = append(r.recent, f)
+	if len(r.recent) > maxFlows {
+		r.recent = append(r.recent[:0], r.recent[1:]...)
 	}
-	m.total.add(moved)
-	m.last, m.seen = l, true
-	return moved, served
 }
 
-// increase of a counter; after a fall it began anew.
-func increase(before, now uint64) uint64 {
-	if now >= before {
-		return now - before
+// verdict is a value of AttrTransport, or "" when too little moved. A transfer is told when it ends, while its bytes were on the wire
+// all the time; so what is compared goes back some transfers from when one was told last.
+func (r *road) verdict() string {
+	end := len(r.recent)
+	for end > 0 && r.recent[end-1].agents.total() == 0 {
+		end--
 	}
-	return now
+	if end == 0 || end <= len(r.recent)-windows {
+		return ""
+	}
+	begin := r.first(end)
+	s := sum(r.recent[begin:end])
+	if s.agents.total() < enough {
+		return ""
+	}
+	rdma := carriage{traffic: s.rdma}
+	switch mayRDMA, mayTCP := rdma.may(s.agents), s.every.may(s.agents); {
+	case mayRDMA && mayTCP: // either may be of something else
+	case mayRDMA && rdma.fits(s.all) && rdma.missed(s.all) <= share(s.agents, 1-carried):
+		return signal.TransportRDMA
+	case mayTCP && !mayRDMA && (s.every.did(s.agents) || s.widest.did(s.agents)):
+		return signal.TransportTCP
+	case r.local(begin, end):
+		return signal.TransportLocal
+	}
+	return signal.TransportUnknown
+}
+
+// first is where to begin when the last transfers were told before end.
+func (r *road) first(end int) int {
+	begin := max(0, end-windows)
+	until := r.recent[end-1].until.Add(-spans * sum(r.recent[begin:end]).longest)
+	for begin > 0 && r.recent[begin-1].until.After(until) {
+		begin--
+	}
+	return begin
+}
+
+// local says whether no road was used: none carried much from the first start of a transfer to after the last end. What was told
+// last may have moved after the links were read, and waits for the next reading.
+func (r *road) local(begin, end int) bool {
+	newest := len(r.recent)
+	end = min(end, newest-1)
+	for begin < end && r.recent[begin].agents.total() == 0 {
+		begin++
+	}
+	if begin >= end {
+		return false
+	}
+	told := sum(r.recent[begin:end])
+	if told.agents.total() < enough {
+		return false
+	}
+	start := r.recent[begin].since.Add(-told.longest - lag)
+	if r.recent[0].since.After(start) {
+		return false // nobody looked then
+	}
+	for begin > 0 && r.recent[begin-1].until.After(start) {
+		begin--
+	}
+	wire := sum(r.recent[begin:newest])
+	return wire.rdma.total()+wire.every.total()+wire.every.looped <= share(told.agents, absent)
+}
+
+// sum adds flows; longest is the longest.
+func sum(flows []flow) (s flow) {
+	for _, f := range flows {
+		s.agents.add(f.agents)
+		s.all.add(f.all)
+		s.rdma.add(f.rdma)
+		s.widest.add(f.widest)
+		s.every.add(f.every)
+		s.longest = max(s.longest, f.longest)
+	}
+	return s
 }

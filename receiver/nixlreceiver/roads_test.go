@@ -2,8 +2,6 @@ package nixlreceiver
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -32,35 +30,154 @@ func host(sys fstest.MapFS, rdma uint64, network ...uint64) {
 	set(eth+"device/vendor", "0x15b3")
 }
 
+const mega = 1 << 20
+
+func sent(megabytes uint64) traffic { return traffic{transmit: megabytes * mega} }
+
+func over(megabytes uint64) carriage { return carriage{traffic: sent(megabytes)} }
+
+// past is a road of flows, one every five seconds, of which all agents of the host are in one namespace.
+func past(flows ...flow) *road {
+	r, now := new(road), time.Unix(1_800_000_000, 0)
+	for _, f := range flows {
+		f.since, f.until = now, now.Add(5*time.Second)
+		if f.all == (traffic{}) {
+			f.all = f.agents
+		}
+		if f.widest == (carriage{}) {
+			f.widest = f.every
+		}
+		now = f.until
+		r.add(f)
+	}
+	return r
+}
+
 func TestTheRoadIsInferredFromBytes(t *testing.T) {
-	const m = 1 << 20
-	out := func(n uint64) traffic { return traffic{transmit: n} }
+	looped := carriage{looped: 200 * mega}
 	for name, c := range map[string]struct {
-		flow            flow
-		active, passive string
+		flow flow
+		want string
 	}{
-		"too little":            {flow{agents: out(m - 1), rdma: out(m)}, "", ""},
-		"rdma":                  {flow{agents: out(100 * m), rdma: out(104 * m), network: out(m)}, "rdma", ""},
-		"tcp":                   {flow{agents: out(100 * m), rdma: out(m), network: out(106 * m)}, "tcp", ""},
-		"local":                 {flow{agents: out(100 * m), rdma: out(m), network: out(m)}, "local", ""},
-		"either":                {flow{agents: out(100 * m), rdma: out(200 * m), network: out(200 * m)}, "unknown", ""},
-		"half and half":         {flow{agents: out(100 * m), rdma: out(50 * m), network: out(50 * m)}, "unknown", ""},
-		"the other direction":   {flow{agents: out(100 * m), rdma: traffic{receive: 100 * m}}, "local", ""},
-		"served to a peer":      {flow{rdma: out(100 * m), served: 5}, "", "rdma"},
-		"rdma of someone else?": {flow{rdma: out(100 * m)}, "", ""},
+		"too little":          {flow{agents: traffic{transmit: mega - 1}, rdma: sent(1)}, ""},
+		"rdma":                {flow{agents: sent(100), rdma: sent(104), every: over(1)}, "rdma"},
+		"tcp":                 {flow{agents: sent(100), rdma: sent(1), every: over(106)}, "tcp"},
+		"local":               {flow{agents: sent(100), rdma: sent(1), every: over(1)}, "local"},
+		"either":              {flow{agents: sent(100), rdma: sent(101), every: over(101)}, "unknown"},
+		"half and half":       {flow{agents: sent(100), rdma: sent(50), every: over(50)}, "unknown"},
+		"the other direction": {flow{agents: sent(100), rdma: traffic{receive: 100 * mega}}, "unknown"},
+		"loopback, both ways": {flow{agents: traffic{100 * mega, 100 * mega}, every: looped}, "tcp"},
+		"below a bond":        {flow{agents: sent(100), every: over(206), widest: over(103)}, "tcp"},
+		"a backup over tcp":   {flow{agents: sent(100), every: over(10 * 1024)}, "unknown"},
+		"collectives on rdma": {flow{agents: sent(100), rdma: sent(10 * 1024)}, "unknown"},
+		"two namespaces":      {flow{agents: sent(100), all: sent(200), rdma: sent(208)}, "rdma"},
+		"the other namespace": {flow{agents: sent(10), all: sent(210), rdma: sent(200)}, "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var r roads
-			r.add(c.flow)
-			active, passive := r.verdict()
-			assert.Equal(t, []string{c.active, c.passive}, []string{active, passive})
-			for range windows {
-				r.add(flow{})
-			}
-			active, passive = r.verdict()
-			assert.Empty(t, active+passive, "it does not last")
+			idle := flow{}
+			assert.Equal(t, c.want, past(idle, idle, c.flow, idle).verdict())
+			assert.Empty(t, past(idle, idle, c.flow, idle, idle, idle).verdict(), "it does not last")
 		})
 	}
+}
+
+// TestSlowTransfersAreComparedWithAllOfTheirTime: transfers of 98 s over TCP at 250 MB/s, told when they end.
+func TestSlowTransfersAreComparedWithAllOfTheirTime(t *testing.T) {
+	const collections = 20
+	wire := flow{every: over(1250)}
+	told := wire
+	told.agents, told.longest = sent(collections*1250), 98*time.Second
+	var flows []flow
+	for n := range 10 * collections {
+		f := wire
+		if n%collections == collections-1 {
+			f = told
+		}
+		flows = append(flows, f)
+		if verdict := past(flows...).verdict(); n%collections == collections-1 {
+			assert.Equal(t, "tcp", verdict, n)
+		} else {
+			assert.Contains(t, []string{"", "tcp", "unknown"}, verdict, n)
+		}
+	}
+	assert.Equal(t, "unknown", past(flow{}, told, flow{}).verdict(), "it began before anybody looked")
+	late := flow{agents: sent(10000), longest: 98 * time.Second}
+	assert.Equal(t, "unknown", past(flow{}, flow{}, late, flow{}).verdict(), "nor is that local")
+}
+
+func TestWhatIsLongerThanMemoryIsNeverLocal(t *testing.T) {
+	var flows []flow
+	for range 2 * maxFlows {
+		flows = append(flows, flow{})
+	}
+	late := flow{agents: sent(10000), longest: maxFlows * 5 * time.Second}
+	r := past(append(flows, late, flow{})...)
+	assert.Equal(t, "unknown", r.verdict())
+	assert.Len(t, r.recent, maxFlows)
+	late.longest = time.Minute
+	assert.Equal(t, "local", past(append(flows, late, flow{})...).verdict())
+}
+
+// TestTheNamespaceOfTheEngineIsRead: the engine's interfaces are not those in /sys.
+func TestTheNamespaceOfTheEngineIsRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		wire func(r *rig, megabytes uint64)
+		want string
+		hint bool
+	}{
+		"tcp in a namespace of its own": {func(r *rig, n uint64) { r.wire(10, "net:[7]", 0, n*mega) }, "tcp", false},
+		"loopback of its own":           {func(r *rig, n uint64) { r.wire(10, "net:[7]", n*mega) }, "tcp", false},
+		"over a bridge":                 {func(r *rig, n uint64) { r.wire(10, "net:[1]", 0, 0, n*mega, n*mega) }, "tcp", false},
+		"local":                         {func(r *rig, _ uint64) { r.wire(10, "net:[7]", 0, 5) }, "local", false},
+		"not readable":                  {func(r *rig, _ uint64) { delete(r.proc, "10/ns/net") }, "unknown", true},
+		"no interfaces":                 {func(r *rig, _ uint64) { delete(r.proc, "10/net/dev") }, "unknown", true},
+		"no owner":                      {func(r *rig, _ uint64) { delete(r.proc, "10/maps"); delete(r.proc, "2/stat") }, "unknown", true},
+		"no rdma ports in sight":        {func(r *rig, _ uint64) { r.verbs(10) }, "unknown", false},
+		"rdma ports of another namespace": {func(r *rig, _ uint64) {
+			r.verbs(10)
+			host(r.sys, 0)
+		}, "unknown", false},
+		"idle rdma ports": {func(r *rig, _ uint64) {
+			r.verbs(10)
+			host(r.sys, 0)
+			r.proc["self/ns/net"] = r.proc["10/ns/net"]
+		}, "local", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.Sources.Buffer.Mode = ModeConsume })
+			w := newWriter(t, r.dir, "a", 64)
+			r.run(10, 1, w)
+			c.wire(r, 0)
+			seen := make(map[any]int)
+			var last points
+			for n := range 8 {
+				for range 10 {
+					w.transfer(true)
+				}
+				c.wire(r, uint64(n+1)*10)
+				r.now = r.now.Add(5 * time.Second)
+				last = r.look()
+				for _, p := range last.of(signal.NIXLTransport, signal.AttrEvidence, "counters") {
+					seen[p.attributes[signal.AttrTransport]]++
+				}
+			}
+			assert.Len(t, last.of(signal.NIXLTransport, signal.AttrEvidence, "counters", signal.AttrTransport, c.want), 1)
+			if c.want != "local" {
+				assert.NotContains(t, seen, "local")
+			}
+			assert.Equal(t, c.hint, len(last.of(signal.SourceMissing, signal.AttrSource, "nixl.network")) == 1)
+		})
+	}
+}
+
+func TestAnOpenDeviceIsNoProof(t *testing.T) {
+	r := newRig(t, nil)
+	w := newWriter(t, r.dir, "a", 64)
+	r.run(10, 1, w)
+	r.verbs(10)
+	got := r.look().of(signal.NIXLTransport, signal.AttrEvidence, "fd")
+	require.Len(t, got, 1)
+	assert.Equal(t, "unknown", got[0].attributes[signal.AttrTransport])
 }
 
 func TestTheRoadOfAnAgentIsTold(t *testing.T) {
@@ -98,6 +215,7 @@ func TestTheRoadOfAnAgentIsTold(t *testing.T) {
 		w.transfer(true)
 	}
 	host(r.sys, 1000, 11<<20)
+	r.wire(10, "net:[1]", 0, 11<<20)
 	r.now = r.now.Add(5 * time.Second)
 	r.look()
 	r.now = r.now.Add(5 * time.Second)
@@ -106,29 +224,9 @@ func TestTheRoadOfAnAgentIsTold(t *testing.T) {
 		w.transfer(true)
 	}
 	host(r.sys, 1000, 22<<20)
+	r.wire(10, "net:[1]", 0, 22<<20)
 	r.now = r.now.Add(5 * time.Second)
 	assert.Len(t, r.look().of(signal.NIXLTransport, append(at, "a", signal.AttrTransport, "tcp")...), 1, "it fell back")
-}
-
-func TestTheRoadIsReadInLogs(t *testing.T) {
-	logs := t.TempDir()
-	r := newRig(t, func(c *Config) { c.EngineLogs = []string{filepath.Join(logs, "*.log")} })
-	r.tail = newTail(r.cfg)
-	w := newWriter(t, r.dir, "a", 64)
-	r.run(10, 1, w)
-	require.NoError(t, os.WriteFile(filepath.Join(logs, "e.log"), []byte(`
-[1.0] [h:10:0] | a inter-node cfg#1 |
-[1.0] [h:10:0] | remote memory read by ucp_get* into cuda/GPU0 from cuda |
-[1.0] [h:10:0] | 0..inf | software emulation | tcp/bond0 |
-[1.0] [h:11:0] | nobody inter-node cfg#1 |
-[1.0] [h:11:0] | remote memory write by ucp_put* from cuda/GPU0 to cuda |
-[1.0] [h:11:0] | 0..inf | zero-copy | rc_mlx5/mlx5_0:1/path0 |
-`), 0o600))
-	got := r.look()
-	mine := got.of(signal.NIXLTransport, signal.AttrEvidence, "log", signal.AttrNIXLAgentName, "a")
-	require.Len(t, mine, 1)
-	assert.Equal(t, map[string]any{"nixl.transport": "tcp", "nixl.transport.evidence": "log", "network.io.direction": "receive"}, mine[0].attributes)
-	assert.Len(t, got.of(signal.NIXLTransport, signal.AttrEvidence, "log", signal.AttrTransport, "rdma", signal.AttrNetDirection, "transmit"), 1)
 }
 
 func TestHintsSayWhatTurnsTelemetryOn(t *testing.T) {

@@ -4,9 +4,11 @@
 package ucxlog // import "github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver/internal/ucxlog"
 
 import (
+	"encoding/json"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Transport is what a lane uses.
@@ -26,13 +28,15 @@ type Choice struct {
 	PID       int    // in the namespace of the engine
 	Write     bool   // else read
 	Transport Transport
-	Lanes     string // as printed: "rc_mlx5/mlx5_0:1/path0"
+	Lanes     string    // as printed: "rc_mlx5/mlx5_0:1/path0"
+	Time      time.Time // by the line; by a Tail, else that of the last change of the file
+	Log       string    // its path; "" from a Parser
 }
 
 // Parser follows the lines of one log. Lines of several processes may be mixed.
 type Parser struct {
-	line, title, lane *regexp.Regexp
-	tables            map[int]*table // by process
+	line, title, lane, stamp *regexp.Regexp
+	tables                   map[int]*table // by process
 }
 
 // table is what was read of a table's head.
@@ -54,15 +58,17 @@ func NewParser() *Parser {
 		line:   regexp.MustCompile(`\[[^\[\]]*:(\d+) *:\d+ *\]\s+\|(.*)\|\s*$`),
 		title:  regexp.MustCompile(`^(.*) (self|intra-node|inter-node) cfg#\d+`),
 		lane:   regexp.MustCompile(`\b([a-z][a-z0-9_]*)/[A-Za-z0-9_.:-]+`),
+		stamp:  regexp.MustCompile(`\[(\d{1,11})\.(\d{1,9})\d*\]\s+\[`),
 		tables: make(map[int]*table),
 	}
 }
 
-// Line reads one line, and returns a choice if it has one.
+// Line reads one line, as UCX or Docker's json-file driver writes it, and returns a choice if it has one.
 func (p *Parser) Line(text string) (Choice, bool) {
 	if !strings.Contains(text, "|") {
 		return Choice{}, false
 	}
+	text = unwrap(text)
 	m := p.line.FindStringSubmatch(text)
 	if m == nil {
 		return Choice{}, false
@@ -81,9 +87,37 @@ func (p *Parser) Line(text string) (Choice, bool) {
 		p.head(pid, strings.TrimSpace(cells[1]))
 	case len(cells) == 3 && t != nil && t.payload && strings.HasSuffix(strings.TrimSpace(cells[0]), "..inf"):
 		lanes := strings.TrimSpace(cells[2])
-		return Choice{Agent: t.agent, PID: pid, Write: t.write, Transport: p.classify(lanes), Lanes: lanes}, true
+		return Choice{Agent: t.agent, PID: pid, Write: t.write, Transport: p.classify(lanes), Lanes: lanes, Time: p.time(text)}, true
 	}
 	return Choice{}, false
+}
+
+// unwrap takes a line out of what Docker's json-file driver makes of it.
+func unwrap(text string) string {
+	if !strings.HasPrefix(text, "{") {
+		return text
+	}
+	var entry struct {
+		Log string `json:"log"`
+	}
+	if json.Unmarshal([]byte(text), &entry) != nil {
+		return text
+	}
+	return entry.Log
+}
+
+// time is when a line was printed; zero when it does not say.
+func (p *Parser) time(text string) time.Time {
+	m := p.stamp.FindStringSubmatch(text)
+	if m == nil {
+		return time.Time{}
+	}
+	seconds, err := strconv.ParseInt(m[1], 10, 64)
+	fraction, failed := strconv.ParseInt((m[2] + "000000000")[:9], 10, 64)
+	if err != nil || failed != nil {
+		return time.Time{}
+	}
+	return time.Unix(seconds, fraction)
 }
 
 // head reads the two lines above a table: who, and which operation.

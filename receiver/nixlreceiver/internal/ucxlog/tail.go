@@ -54,6 +54,9 @@ func (t *Tail) Read() (choices []Choice, err error) {
 	return choices, err
 }
 
+// Follows says whether a log was there at the last Read.
+func (t *Tail) Follows(path string) bool { return t.files[path] != nil }
+
 func (t *Tail) match() (paths []string, err error) {
 	for _, glob := range t.globs {
 		found, failed := filepath.Glob(glob)
@@ -101,6 +104,10 @@ func (t *Tail) readFile(path string) (choices []Choice, err error) {
 			continue
 		}
 		if c, ok := f.parser.Line(string(bytes.TrimRight(line, "\r\n"))); ok {
+			c.Log = path
+			if c.Time.IsZero() {
+				c.Time = info.ModTime()
+			}
 			choices = append(choices, c)
 		}
 	}

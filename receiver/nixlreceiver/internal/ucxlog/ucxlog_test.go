@@ -1,10 +1,12 @@
 package ucxlog
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -50,10 +52,20 @@ func choices(lines string) (all []Choice) {
 }
 
 func TestOnlyPayloadRowsCount(t *testing.T) {
-	assert.Equal(t, []Choice{
-		{Agent: "a", PID: 25627, Write: true, Transport: TCP, Lanes: "52% on tcp/lo and 48% on tcp/eth0"},
-		{Agent: "a", PID: 25627, Transport: TCP, Lanes: "tcp/lo"},
-	}, choices(printed))
+	want := []Choice{
+		{Agent: "a", PID: 25627, Write: true, Transport: TCP, Lanes: "52% on tcp/lo and 48% on tcp/eth0", Time: time.Unix(1795602129, 39079000)},
+		{Agent: "a", PID: 25627, Transport: TCP, Lanes: "tcp/lo", Time: time.Unix(1795602129, 64730000)},
+	}
+	assert.Equal(t, want, choices(printed))
+	docker, kubernetes := "", ""
+	for line := range strings.Lines(printed) {
+		entry, err := json.Marshal(map[string]string{"log": line, "stream": "stderr", "time": "2026-11-25T10:00:00.5Z"})
+		require.NoError(t, err)
+		docker += string(entry) + "\n"
+		kubernetes += "2026-11-25T10:00:00.5Z stderr F " + line
+	}
+	assert.Equal(t, want, choices(docker), "as Docker keeps it")
+	assert.Equal(t, want, choices(kubernetes), "as the CRI keeps it")
 }
 
 // TestTheOlderTableIsRead: UCX 1.20 and before, in the wheel nixl-cu12 1.2.0, has the operation beside the endpoint, and no names.
@@ -69,7 +81,7 @@ func TestTheOlderTableIsRead(t *testing.T) {
 [1795604337.412185] [vm:17486:0]   | ucp_context_0 intra-node cfg#1 | active message by ucp_am_send* from host memory |
 [1795604337.412187] [vm:17486:0]   |               65529..inf | multi-frag copy-in      | tcp/lo                            |
 `)
-	assert.Equal(t, []Choice{{PID: 17486, Transport: TCP, Lanes: "tcp/lo"}}, got)
+	assert.Equal(t, []Choice{{PID: 17486, Transport: TCP, Lanes: "tcp/lo", Time: time.Unix(1795604337, 313244000)}}, got)
 }
 
 func TestLanesAreClassified(t *testing.T) {
@@ -101,8 +113,8 @@ func TestProcessesThatShareALogAreKeptApart(t *testing.T) {
 [1.0] [h:1:0] | 0..inf | software emulation | tcp/bond0 |
 `)
 	assert.Equal(t, []Choice{
-		{Agent: "y", PID: 2, Write: true, Transport: RDMA, Lanes: "rc_mlx5/mlx5_0:1/path0"},
-		{Agent: "x", PID: 1, Transport: TCP, Lanes: "tcp/bond0"},
+		{Agent: "y", PID: 2, Write: true, Transport: RDMA, Lanes: "rc_mlx5/mlx5_0:1/path0", Time: time.Unix(1, 0)},
+		{Agent: "x", PID: 1, Transport: TCP, Lanes: "tcp/bond0", Time: time.Unix(1, 0)},
 	}, got)
 }
 

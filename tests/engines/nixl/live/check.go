@@ -119,6 +119,11 @@ func (c *check) transport(r *reading, tls string) {
 	}
 	seen := r.transports()
 	fmt.Printf("        transports told: %v\n", seen)
+	for told := range seen {
+		if told.transport != want && told.transport != signal.TransportUnknown {
+			c.that(fmt.Sprintf("%s never tells %s", told.evidence, told.transport), false)
+		}
+	}
 	c.that("bytes of links tell "+want, seen[sighting{want, signal.EvidenceCounters}] > 0)
 	c.that("the table of UCX tells "+want, seen[sighting{want, signal.EvidenceLog}] > 0)
 }
