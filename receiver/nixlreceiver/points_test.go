@@ -8,12 +8,12 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
-	"github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver/internal/ucxlog"
 )
 
 // TestThePointsOfAnAgentAtWorst: every error, every histogram in every direction, and every evidence of its road.
 func TestThePointsOfAnAgentAtWorst(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.Sources.Buffer.Mode = ModeConsume })
+	r, log := logged(t)
+	r.cfg.Sources.Buffer.Mode = ModeConsume
 	w := newWriter(t, r.dir, "a", 256)
 	r.run(10, 1, w)
 	host(r.sys, 1<<40)
@@ -28,7 +28,7 @@ func TestThePointsOfAnAgentAtWorst(t *testing.T) {
 		w.event(kind, 1)
 	}
 	w.event(0, 10<<20)
-	r.seen.add([]ucxlog.Choice{{Agent: "a", Write: true, Transport: "rdma"}, {Agent: "a", Transport: "rdma"}}, r.now)
+	write(t, log, table(r.now, 10, "a", "write by ucp_put* from", "rc_mlx5/mlx5_0:1")+table(r.now, 10, "a", "read by ucp_get* into", "rc_mlx5/mlx5_0:1"))
 	host(r.sys, 1<<40+11<<20)
 	r.now = r.now.Add(5 * time.Second)
 	count := make(map[string]int)
