@@ -127,6 +127,7 @@ func (a *agent) decide(p nixl.Polled, now time.Time, cfg *BufferConfig, t *turn)
 	if seen {
 		a.contention++
 		a.policy.since, a.policy.ours, a.policy.asked = now, false, time.Time{}
+		a.policy.readers = false // until the next look through the processes
 		if a.ring.Owned() {
 			t.rival = true
 			t.failure = a.ring.Release()
