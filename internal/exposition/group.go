@@ -81,14 +81,16 @@ func (g *group) stream(s dialect.Series, r dialect.Reading) (st *stream, made bo
 	for ; i < len(g.streams) && g.streams[i].family == f; i++ {
 		if st := g.streams[i]; slices.Equal(st.attributes, r.Attributes) {
 			st.value.most = st.value.most || s.Process != ""
+			st.value.hold = st.value.hold && !st.value.most
 			return st, false
 		}
 	}
 	st = &stream{family: f, attributes: r.Attributes, replica: s.Replica}
 	st.value.most = s.Process != "" || f.Metric.Instrument == signal.Gauge
+	st.value.hold = f.Metric.Instrument == signal.Sum && !st.value.most
 	st.created.most = true
 	if f.Spread() {
-		st.histogram = &histogram{}
+		st.histogram = newHistogram()
 	}
 	g.streams = slices.Insert(g.streams, i, st)
 	return st, true
@@ -96,10 +98,10 @@ func (g *group) stream(s dialect.Series, r dialect.Reading) (st *stream, made bo
 
 // clear drops all series of a stream.
 func (s *stream) clear() {
-	s.value.first, s.value.more = nil, nil
-	s.created.first, s.created.more = nil, nil
+	s.value = parts{most: s.value.most, hold: s.value.hold}
+	s.created = parts{most: true}
 	if s.histogram != nil {
-		s.histogram = &histogram{}
+		s.histogram = newHistogram()
 	}
 }
 

@@ -45,6 +45,11 @@ func (o *output) stream(s *stream) {
 		b.report.ShortPoints++
 		return
 	}
+	if s.value.hold {
+		created, _ := s.created.value(b.scrape)
+		s.value.correct(b.scrape, s.tracker.restarted(b.now, timestamp(created)), s.tracker.value)
+		v, _ = s.value.value(b.scrape)
+	}
 	converted, ok := o.convert(s.family, v)
 	if !ok {
 		return
@@ -64,7 +69,15 @@ func (o *output) stream(s *stream) {
 func (o *output) histogramStream(s *stream) {
 	b := o.book
 	r := &b.scratch
-	switch s.histogram.read(b.scrape, s.family.Scale, r) {
+	got := s.histogram.read(b.scrape, s.family.Scale, r)
+	count := s.tracker.value // unknown where the histogram is inconsistent
+	if got == present {
+		count = float64(r.count)
+	}
+	if got != absent && o.beganAnew(s, count) && s.histogram.drop(b.scrape) {
+		got = s.histogram.read(b.scrape, s.family.Scale, r)
+	}
+	switch got {
 	case absent:
 		return
 	case inconsistent:
@@ -85,6 +98,12 @@ func (o *output) histogramStream(s *stream) {
 	p.ExplicitBounds().FromRaw(r.bounds)
 	p.BucketCounts().FromRaw(r.counts)
 	putAll(p.Attributes(), s.attributes)
+}
+
+// beganAnew reports whether the stream did, by its value or by what the engine says.
+func (o *output) beganAnew(s *stream, v float64) bool {
+	created, _ := s.created.value(o.book.scrape)
+	return v < s.tracker.value || s.tracker.restarted(o.book.now, timestamp(created))
 }
 
 // track tells the stream's tracker of its new value.
