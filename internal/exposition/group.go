@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -155,6 +157,20 @@ func (s *stream) seen(scrape uint64) bool {
 	}
 	_, ok := s.value.value(scrape)
 	return ok
+}
+
+// createdAt returns when the stream was created, as its series tell it, or 0. Of several each has its own time: one that joined or
+// began anew later says nothing of the rest, so that they count for the first point only.
+func (s *stream) createdAt(scrape uint64) pcommon.Timestamp {
+	counts := &s.value
+	if s.histogram != nil {
+		counts = &s.histogram.count
+	}
+	if s.tracker.start != 0 && (len(counts.more) > 0 || counts.base != 0) {
+		return 0
+	}
+	created, _ := s.created.value(scrape)
+	return timestamp(created)
 }
 
 // since reports whether a page since a scrape had the stream.

@@ -53,6 +53,20 @@ func TestPartsOfACounter(t *testing.T) {
 	}
 }
 
+// TestAPartThatIsCreatedLater is no new beginning of those that were there.
+func TestAPartThatIsCreatedLater(t *testing.T) {
+	at := func(x string, after int) string {
+		return strings.ReplaceAll(created(after), `model_name="m"`, `model_name="m",x="`+x+`"`)
+	}
+	b := newBook(t)
+	got, report := play(t, b, generated(1000)+at("1", 50), generated(1000, 5)+at("1", 50)+at("2", 105))
+	assert.False(t, report.Restarted)
+	assert.Contains(t, got, "llm.engine.tokens.generated sum {token} {} since 1m0s 1005\n")
+	got, report = play(t, newBook(t), generated(1000, 500)+at("1", 50)+at("2", 60), generated(1010, 5)+at("1", 50)+at("2", 105))
+	assert.False(t, report.Restarted)
+	assert.Contains(t, got, "llm.engine.tokens.generated sum {token} {} since 50s 1515\n")
+}
+
 // TestLabelsInAnotherOrder are no other part.
 func TestLabelsInAnotherOrder(t *testing.T) {
 	b := newBook(t)

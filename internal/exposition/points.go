@@ -46,8 +46,7 @@ func (o *output) stream(s *stream) {
 		return
 	}
 	if s.value.hold {
-		created, _ := s.created.value(b.scrape)
-		s.value.correct(b.scrape, s.tracker.restarted(b.now, timestamp(created)), s.tracker.value)
+		s.value.correct(b.scrape, s.tracker.restarted(b.now, s.createdAt(b.scrape)), s.tracker.value)
 		v, _ = s.value.value(b.scrape)
 	}
 	converted, ok := o.convert(s.family, v)
@@ -102,15 +101,13 @@ func (o *output) histogramStream(s *stream) {
 
 // beganAnew reports whether the stream did, by its value or by what the engine says.
 func (o *output) beganAnew(s *stream, v float64) bool {
-	created, _ := s.created.value(o.book.scrape)
-	return v < s.tracker.value || s.tracker.restarted(o.book.now, timestamp(created))
+	return v < s.tracker.value || s.tracker.restarted(o.book.now, s.createdAt(o.book.scrape))
 }
 
 // track tells the stream's tracker of its new value.
 func (o *output) track(s *stream, v float64) {
 	b := o.book
-	created, _ := s.created.value(b.scrape)
-	if s.tracker.observe(b.now, v, timestamp(created)) {
+	if s.tracker.observe(b.now, v, s.createdAt(b.scrape)) {
 		b.report.Restarted = true
 	}
 }
