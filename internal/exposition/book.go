@@ -56,6 +56,7 @@ type Book struct {
 
 	cleared uint64                      // scrape at which the limit on series last made room
 	known   map[string]*cell            // by the raw bytes of the series
+	same    map[uint64]*cell            // of known, by the hash of name and labels: their order may differ from page to page
 	foreign map[string]*foreign         // by family name: not mapped, or not to be emitted
 	drift   map[string]*dialect.Dialect // families that the dialect does not know, and [vanished] ones
 	drifts  []driftCount                // of drift; nil: to be counted
@@ -108,6 +109,7 @@ func NewBook(set Settings) *Book {
 	b := &Book{
 		set:      set,
 		known:    make(map[string]*cell),
+		same:     make(map[uint64]*cell),
 		foreign:  make(map[string]*foreign),
 		drift:    make(map[string]*dialect.Dialect),
 		groups:   make(map[groupKey]*group),
@@ -258,6 +260,11 @@ func (b *Book) drop(before uint64) {
 	for raw, c := range b.known {
 		if c.seen < before {
 			delete(b.known, raw)
+		}
+	}
+	for hash, c := range b.same {
+		if c.seen < before {
+			delete(b.same, hash)
 		}
 	}
 	for key, g := range b.groups {

@@ -95,6 +95,15 @@ func TestChurnAtTheLimitKeepsThePage(t *testing.T) {
 	}
 }
 
+// TestLabelsInAnotherOrderAtTheLimit are still the series that was there.
+func TestLabelsInAnotherOrderAtTheLimit(t *testing.T) {
+	b := newBook(t, func(s *Settings) { s.MaxSeries = 2 })
+	turned := strings.ReplaceAll(tokens(7), `engine="0",model_name="m"`, `model_name="m",engine="0"`)
+	got, report := play(t, b, other+tokens(5), other, other+turned)
+	assert.Zero(t, report.RejectedLimit)
+	assert.Contains(t, got, "llm.engine.tokens.generated sum {token} {} since 20s 7\n")
+}
+
 // TestChurnAtTheLimitOfAFeed does the same with points, of which a histogram takes several places at once.
 func TestChurnAtTheLimitOfAFeed(t *testing.T) {
 	b := newBook(t, func(s *Settings) { s.MaxSeries = 100 })

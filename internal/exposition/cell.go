@@ -16,6 +16,10 @@ type parts struct {
 	first *cell
 	more  []*cell
 	most  bool // the parts all tell the same number, so the largest counts and not the sum
+	// hold counts a part that is not on the page as it was: what a counter has counted does not go away with one of its series.
+	hold bool
+	base float64   // with hold: what was counted by parts that were forgotten, or before they began anew
+	last []float64 // by part, of a counter with several: as of the page before
 }
 
 func (p *parts) add(c *cell) {
@@ -31,21 +35,33 @@ func (p *parts) value(scrape uint64) (v float64, ok bool) {
 	if p.first == nil {
 		return 0, false
 	}
-	if p.first.seen == scrape {
-		v, ok = p.first.value, true
+	if len(p.more) == 0 && p.base == 0 {
+		return p.first.value, p.first.seen == scrape
 	}
-	for _, c := range p.more {
+	v = p.base
+	for i := range p.len() {
+		c := p.at(i)
+		here := c.seen == scrape
 		switch {
-		case c.seen != scrape:
-		case !ok:
-			v, ok = c.value, true
-		case p.most:
+		case !here && !p.hold:
+			continue
+		case p.most && ok:
 			v = math.Max(v, c.value)
 		default:
 			v += c.value
 		}
+		ok = ok || here
 	}
 	return v, ok
+}
+
+func (p *parts) len() int { return 1 + len(p.more) }
+
+func (p *parts) at(i int) *cell {
+	if i == 0 {
+		return p.first
+	}
+	return p.more[i-1]
 }
 
 // since reports whether a page since a scrape had one of the parts.
@@ -68,14 +84,21 @@ func (p *parts) short(scrape uint64) bool {
 
 // sweep drops the parts that were last seen before a scrape. It reports whether any are left.
 func (p *parts) sweep(before uint64) bool {
-	all := p.more
-	if p.first != nil {
-		all = append(all, p.first)
+	if p.first == nil {
+		return false
 	}
-	p.first, p.more = nil, nil
-	for _, c := range all {
-		if c.seen >= before {
+	old := *p
+	p.first, p.more, p.last = nil, nil, nil
+	for i := range old.len() {
+		c := old.at(i)
+		switch {
+		case c.seen >= before:
 			p.add(c)
+			if i < len(old.last) {
+				p.last = append(p.last, old.last[i])
+			}
+		case p.hold:
+			p.base += c.value
 		}
 	}
 	return p.first != nil

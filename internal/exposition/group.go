@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -81,14 +83,16 @@ func (g *group) stream(s dialect.Series, r dialect.Reading) (st *stream, made bo
 	for ; i < len(g.streams) && g.streams[i].family == f; i++ {
 		if st := g.streams[i]; slices.Equal(st.attributes, r.Attributes) {
 			st.value.most = st.value.most || s.Process != ""
+			st.value.hold = st.value.hold && !st.value.most
 			return st, false
 		}
 	}
 	st = &stream{family: f, attributes: r.Attributes, replica: s.Replica}
 	st.value.most = s.Process != "" || f.Metric.Instrument == signal.Gauge
+	st.value.hold = f.Metric.Instrument == signal.Sum && !st.value.most
 	st.created.most = true
 	if f.Spread() {
-		st.histogram = &histogram{}
+		st.histogram = newHistogram()
 	}
 	g.streams = slices.Insert(g.streams, i, st)
 	return st, true
@@ -96,10 +100,10 @@ func (g *group) stream(s dialect.Series, r dialect.Reading) (st *stream, made bo
 
 // clear drops all series of a stream.
 func (s *stream) clear() {
-	s.value.first, s.value.more = nil, nil
-	s.created.first, s.created.more = nil, nil
+	s.value = parts{most: s.value.most, hold: s.value.hold}
+	s.created = parts{most: true}
 	if s.histogram != nil {
-		s.histogram = &histogram{}
+		s.histogram = newHistogram()
 	}
 }
 
@@ -153,6 +157,20 @@ func (s *stream) seen(scrape uint64) bool {
 	}
 	_, ok := s.value.value(scrape)
 	return ok
+}
+
+// createdAt returns when the stream was created, as its series tell it, or 0. Of several each has its own time: one that joined or
+// began anew later says nothing of the rest, so that they count for the first point only.
+func (s *stream) createdAt(scrape uint64) pcommon.Timestamp {
+	counts := &s.value
+	if s.histogram != nil {
+		counts = &s.histogram.count
+	}
+	if s.tracker.start != 0 && (len(counts.more) > 0 || counts.base != 0) {
+		return 0
+	}
+	created, _ := s.created.value(scrape)
+	return timestamp(created)
 }
 
 // since reports whether a page since a scrape had the stream.

@@ -23,6 +23,10 @@ type bucket struct {
 	parts parts
 }
 
+func newHistogram() *histogram {
+	return &histogram{sum: parts{hold: true}, count: parts{hold: true}}
+}
+
 // add gives a series of the histogram its place.
 func (h *histogram) add(part dialect.Part, bound float64, c *cell) {
 	switch part {
@@ -33,7 +37,7 @@ func (h *histogram) add(part dialect.Part, bound float64, c *cell) {
 	case dialect.Bucket:
 		i, found := slices.BinarySearchFunc(h.buckets, bound, func(b bucket, bound float64) int { return cmp.Compare(b.bound, bound) })
 		if !found {
-			h.buckets = slices.Insert(h.buckets, i, bucket{bound: bound})
+			h.buckets = slices.Insert(h.buckets, i, bucket{bound: bound, parts: parts{hold: true}})
 		}
 		h.buckets[i].parts.add(c)
 	}

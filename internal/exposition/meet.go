@@ -74,8 +74,16 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 	}
 	var parsed labels.Labels
 	p.Labels(&parsed)
-	c := b.meetLabels(family, b.declaredOf(name), pairs(parsed))
-	if c != nil {
+	hash := parsed.Hash()
+	c := b.same[hash]
+	if c == nil {
+		if c = b.meetLabels(family, b.declaredOf(name), pairs(parsed)); c == nil {
+			return nil
+		}
+		b.same[hash] = c
+	}
+	c.seen = b.scrape // before room is made, which would take it for one that is gone
+	if b.room(1) {    // without it a series in another order is looked up each time
 		b.known[string(raw)] = c
 	}
 	return c

@@ -45,6 +45,10 @@ func (o *output) stream(s *stream) {
 		b.report.ShortPoints++
 		return
 	}
+	if s.value.hold {
+		s.value.correct(b.scrape, s.tracker.restarted(b.now, s.createdAt(b.scrape)), s.tracker.value)
+		v, _ = s.value.value(b.scrape)
+	}
 	converted, ok := o.convert(s.family, v)
 	if !ok {
 		return
@@ -64,7 +68,15 @@ func (o *output) stream(s *stream) {
 func (o *output) histogramStream(s *stream) {
 	b := o.book
 	r := &b.scratch
-	switch s.histogram.read(b.scrape, s.family.Scale, r) {
+	got := s.histogram.read(b.scrape, s.family.Scale, r)
+	count := s.tracker.value // unknown where the histogram is inconsistent
+	if got == present {
+		count = float64(r.count)
+	}
+	if got != absent && o.beganAnew(s, count) && s.histogram.drop(b.scrape) {
+		got = s.histogram.read(b.scrape, s.family.Scale, r)
+	}
+	switch got {
 	case absent:
 		return
 	case inconsistent:
@@ -87,11 +99,15 @@ func (o *output) histogramStream(s *stream) {
 	putAll(p.Attributes(), s.attributes)
 }
 
+// beganAnew reports whether the stream did, by its value or by what the engine says.
+func (o *output) beganAnew(s *stream, v float64) bool {
+	return v < s.tracker.value || s.tracker.restarted(o.book.now, s.createdAt(o.book.scrape))
+}
+
 // track tells the stream's tracker of its new value.
 func (o *output) track(s *stream, v float64) {
 	b := o.book
-	created, _ := s.created.value(b.scrape)
-	if s.tracker.observe(b.now, v, timestamp(created)) {
+	if s.tracker.observe(b.now, v, s.createdAt(b.scrape)) {
 		b.report.Restarted = true
 	}
 }

@@ -109,7 +109,7 @@ func (r *rawPage) take(name, declared string, part dialect.Part, value float64, 
 	if point == nil {
 		point = &rawPoint{key: key, labels: all}
 		if declared == "histogram" {
-			point.histogram = &histogram{}
+			point.histogram = newHistogram()
 		}
 		f.byLabels[key] = point
 		f.points = append(f.points, point)

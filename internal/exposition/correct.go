@@ -1,0 +1,60 @@
+package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
+
+// correct makes up for parts of a counter that began anew without the others, as the processes behind one number do: what they had
+// counted stays in the sum. When all began anew, or the engine says so (anew), nothing stays. before is the value of the page before,
+// which was the only part's where there was one.
+func (p *parts) correct(scrape uint64, anew bool, before float64) {
+	if len(p.more) == 0 && p.base == 0 {
+		return
+	}
+	if p.last == nil {
+		p.last = append(p.last, before)
+	}
+	for len(p.last) < p.len() {
+		p.last = append(p.last, 0)
+	}
+	fell := 0
+	for i := range p.len() {
+		if c := p.at(i); c.seen == scrape && c.value < p.last[i] {
+			fell++
+		}
+	}
+	switch {
+	case anew || fell == p.len():
+		p.drop(scrape)
+	case fell > 0:
+		for i := range p.len() {
+			if p.at(i).value < p.last[i] {
+				p.base += p.last[i]
+			}
+		}
+	}
+	for i := range p.len() {
+		p.last[i] = p.at(i).value
+	}
+}
+
+// drop forgets what the parts hold beyond the page of a scrape. It reports whether that was anything.
+func (p *parts) drop(scrape uint64) (held bool) {
+	if p.first == nil {
+		return false
+	}
+	held = p.base != 0
+	p.base = 0
+	for i := range p.len() {
+		if c := p.at(i); c.seen != scrape && c.value != 0 {
+			c.value, held = 0, true
+		}
+	}
+	return held
+}
+
+// drop forgets what the histogram holds beyond the page of a scrape. It reports whether that was anything.
+func (h *histogram) drop(scrape uint64) (held bool) {
+	sum, count := h.sum.drop(scrape), h.count.drop(scrape)
+	held = sum || count
+	for i := range h.buckets {
+		held = h.buckets[i].parts.drop(scrape) || held
+	}
+	return held
+}
