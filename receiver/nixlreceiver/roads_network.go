@@ -1,6 +1,7 @@
 package nixlreceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver"
 
 import (
+	"errors"
 	"io/fs"
 	"time"
 
@@ -49,12 +50,11 @@ func (r *roads) update(proc fs.FS, agents []*agent, ports reading, now time.Time
 		moved, took := a.advance()
 		all.add(moved)
 		longest = max(longest, took)
-		if a.state == down && moved.total() == 0 {
+		if a.state == down {
 			continue
 		}
 		m := r.member(proc, a, names, members)
 		if m == nil {
-			r.blind = true
 			continue
 		}
 		m.moved.add(moved)
@@ -76,15 +76,18 @@ func (r *roads) update(proc fs.FS, agents []*agent, ports reading, now time.Time
 	return names
 }
 
-// member finds the namespace of an agent; nil when it cannot be told.
+// member finds the namespace of an agent; nil when it cannot be told, which the end of a process is no reason to complain of.
 func (r *roads) member(proc fs.FS, a *agent, names map[int]string, members map[string]*member) *member {
 	if a.owner == nil {
+		r.blind = true
 		return nil
 	}
 	name, known := names[a.owner.PID]
 	if !known {
-		name, _ = link.Namespace(proc, a.owner.PID)
-		names[a.owner.PID] = name // "" when it may not be read
+		var err error
+		name, err = link.Namespace(proc, a.owner.PID)
+		r.blind = r.blind || err != nil && !errors.Is(err, fs.ErrNotExist)
+		names[a.owner.PID] = name // "" when it cannot be read
 	}
 	if name == "" {
 		return nil
@@ -92,6 +95,7 @@ func (r *roads) member(proc fs.FS, a *agent, names map[int]string, members map[s
 	m := members[name]
 	if m == nil {
 		if len(members) == maxSpaces {
+			r.blind = true
 			return nil
 		}
 		m = &member{pid: a.owner.PID}
