@@ -107,6 +107,31 @@ func TestGPUsHaveFailedWhileThereIsNoNVML(t *testing.T) {
 	r.until("back", func() bool { return r.health(id) == healthOK })
 }
 
+// A GPU that is gone is forgotten after a while, but not while NVML does not work, nor while its thread is inside the library.
+func TestWhenAGPUIsForgotten(t *testing.T) {
+	l := newMachine(t, "h100", nil)
+	l.begin()
+	m := l.find.manager
+	absent := func(after time.Duration) int {
+		l.clock.advance(after)
+		return len(m.absent())
+	}
+	l.worker.stop = func() {}
+	m.attend()
+	m.hire(l.worker)
+	assert.Zero(t, absent(0))
+	m.dismiss(l.worker)
+	assert.Equal(t, 1, absent(departedFor+time.Second), "its thread is inside")
+	m.abandon()
+	close(l.worker.done)
+	assert.Zero(t, m.sweep())
+	assert.Equal(t, 1, absent(departedFor+time.Second), "NVML does not work")
+	m.attend()
+	assert.Equal(t, 1, absent(departedFor), "it is gone from now on")
+	assert.Zero(t, absent(time.Second))
+	l.end()
+}
+
 // A GPU that is slow, and not held up, is not failed: its page comes later.
 func TestASlowGPUHasNotFailed(t *testing.T) {
 	b := newBench(t, template(t, "h100", 1), busy())

@@ -16,6 +16,7 @@ import (
 
 	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 )
 
 // functionsOf are the functions that a worker calls with everything on.
@@ -179,7 +180,9 @@ func TestGPMThatIsRefusedGivesWay(t *testing.T) {
 	graphics, tensor := l.own(signal.GPUActivityTime, signal.UnitGraphics), l.own(signal.GPUActivityTime, signal.UnitTensor)
 	byGPM := l.collect(time.Second)
 	l.fault("nvmlGpmSampleGet", sim.NoPermission)
-	l.collect(time.Second) // the change
+	l.work(100 * time.Millisecond)
+	require.NoError(t, l.worker.sample())
+	assert.True(t, l.worker.gpu.sampler.reads(gpu.UtilizationBuffer), "at once")
 	l.collect(time.Second)
 	byBuffers := l.collect(time.Second)
 	require.Contains(t, byBuffers, graphics)

@@ -38,6 +38,7 @@ type ring struct {
 	samples  gpu.Samples
 	scale    float64 // of a value, to the integral's rate
 	into     *integral
+	opened   time.Time // what was before is not ours
 	last     uint64
 	err      error // of the last reading
 }
@@ -63,6 +64,7 @@ func (s *sampler) addRing(r ring) {
 	} else {
 		s.ledger.energy = counter{}
 	}
+	r.opened = s.clock.Now()
 	s.rings = append(s.rings, r)
 }
 
@@ -156,14 +158,25 @@ func (s *sampler) readRing(r *ring) error {
 		if primed {
 			to := time.UnixMicro(int64(at))
 			from := to.Add(-min(time.Duration(at-r.last)*time.Microsecond, maxRingGap))
-			r.into.add(value*r.scale, from, to)
-			if r.question == gpu.UtilizationBuffer {
-				s.ledger.samples.driver.count(1, from, to)
-			}
+			s.addSample(r, value, from, to)
 		}
 		r.last = at
 	}
 	return nil
+}
+
+// addSample adds a sample of a buffer, as far as it is from when the buffer was opened.
+func (s *sampler) addSample(r *ring, value float64, from, to time.Time) {
+	if !to.After(r.opened) {
+		return
+	}
+	if from.Before(r.opened) {
+		from = r.opened
+	}
+	r.into.add(value*r.scale, from, to)
+	if r.question == gpu.UtilizationBuffer {
+		s.ledger.samples.driver.count(1, from, to)
+	}
 }
 
 // close frees what the driver has lent.
