@@ -43,7 +43,7 @@ func (o *observation) metric(m pmetric.Metric) {
 		o.latency(&w.itl, m)
 	case signal.TokensGenerated:
 		o.each(m, func(p pmetric.NumberDataPoint) { o.flow(&w.generated, p, temporality(m)) })
-	case signal.PhaseWorkerTime, signal.PhaseImbalance, signal.PhasePressure, signal.Objective,
+	case signal.PhaseWorkerTime, signal.PhaseGPUTime, signal.PhaseImbalance, signal.PhasePressure, signal.Objective,
 		signal.EstimateConfidence, signal.EstimateWithheld:
 		o.derived(m)
 		return
@@ -59,7 +59,7 @@ func (o *observation) metric(m pmetric.Metric) {
 func known(name string) bool {
 	switch name {
 	case signal.Up, signal.Running, signal.Waiting, signal.KVUtilization, signal.EngineInfo, signal.TTFT, signal.ITL,
-		signal.TokensGenerated, signal.PhaseWorkerTime, signal.PhaseImbalance, signal.PhasePressure, signal.Objective,
+		signal.TokensGenerated, signal.PhaseWorkerTime, signal.PhaseGPUTime, signal.PhaseImbalance, signal.PhasePressure, signal.Objective,
 		signal.EstimateConfidence, signal.EstimateWithheld:
 		return true
 	}

@@ -13,7 +13,7 @@ import (
 func (o *observation) derived(m pmetric.Metric) {
 	w := o.worker
 	switch m.Name() {
-	case signal.PhaseWorkerTime:
+	case signal.PhaseWorkerTime, signal.PhaseGPUTime: // a worker with joined GPUs has the latter alone; the page shows shares, which are the same
 		o.each(m, func(p pmetric.NumberDataPoint) { o.phaseTime(p, temporality(m)) })
 	case signal.PhaseImbalance:
 		o.each(m, func(p pmetric.NumberDataPoint) { o.set(&w.imbalance, p) })
