@@ -270,3 +270,19 @@ func TestTheLibrarysOwnSubscriber(t *testing.T) {
 	}
 	require.NoError(t, sub.Close())
 }
+
+// TestAPeerWithACutOffProperty announces a property's value and sends none.
+func TestAPeerWithACutOffProperty(t *testing.T) {
+	p := newKV(t, KVOptions{})
+	raw, err := net.Dial("tcp", strings.TrimPrefix(p.Endpoint(), "tcp://"))
+	require.NoError(t, err)
+	defer func() { _ = raw.Close() }()
+	greeting := make([]byte, 64)
+	copy(greeting, "\xff\x00\x00\x00\x00\x00\x00\x00\x01\x7f\x03\x00NULL")
+	_, err = raw.Write(append(greeting, "\x04\x15\x05READY\x0bSocket-Type\x00\x00\x00"...))
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return p.Stats().RefusedPeers == 1 }, patience, interval)
+	sub := subscribe(t, p, "")
+	p.Publish(batchOf(0))
+	assert.Equal(t, uint64(0), receive(t, sub).sequence)
+}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -91,7 +92,7 @@ func (s *socket) handle(conn net.Conn) {
 	}
 	defer s.forget(p)
 	_ = conn.SetDeadline(time.Now().Add(handshakeTimeout))
-	zmq, err := zmq4.Open(conn, null.Security(), s.kind, nil, true, nil)
+	zmq, err := shake(conn, s.kind)
 	if err != nil {
 		s.refused.Add(1)
 		return
@@ -99,6 +100,17 @@ func (s *socket) handle(conn net.Conn) {
 	_ = conn.SetDeadline(time.Time{})
 	p.zmq = zmq
 	s.serve(p)
+}
+
+// shake answers a peer's handshake. The library (v0.17.0) indexes past the end of a READY whose property is cut off; such a peer must not
+// end the fleet.
+func shake(conn net.Conn, kind zmq4.SocketType) (zmq *zmq4.Conn, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			zmq, err = nil, fmt.Errorf("handshake with %s: %v", conn.RemoteAddr(), fault)
+		}
+	}()
+	return zmq4.Open(conn, null.Security(), kind, nil, true, nil)
 }
 
 func (s *socket) admit(p *peer) bool {
