@@ -93,7 +93,7 @@ func NIXLEnvironment() []string {
 // NIXLMetrics lists what the nixl receiver emits.
 func NIXLMetrics() []Metric {
 	const c = "nixl"
-	info := []string{AttrNIXLAgentName, AttrProcessPID, AttrEngineName, AttrNIXLLocalRank, AttrNIXLReaderMode}
+	info := []string{AttrNIXLAgentName, AttrProcessPID, AttrEngineName, AttrServerPort, AttrNIXLLocalRank, AttrNIXLReaderMode}
 	for _, name := range NIXLEnvironment() {
 		info = append(info, AttrEnvironmentStem+name)
 	}

@@ -1,8 +1,10 @@
 package nixlreceiver
 
 import (
+	"io/fs"
 	"os"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -194,4 +196,17 @@ func TestObserveNeverWrites(t *testing.T) {
 	got := r.told()
 	assert.Equal(t, 1.0, got.value(t, signal.NIXLEventsDropped, signal.AttrReason, "ring_full"))
 	assert.Equal(t, 1.0, got.value(t, signal.NIXLRingUsage))
+}
+
+// TestAnAgentIsJoinedToItsServer: here the process that serves is the agent's own.
+func TestAnAgentIsJoinedToItsServer(t *testing.T) {
+	r := newRig(t, nil)
+	r.run(10, 1, newWriter(t, r.dir, "a", 64))
+	r.proc["10/cmdline"] = &fstest.MapFile{Data: []byte("vllm\x00serve\x00m\x00")}
+	r.proc["10/net/tcp"] = &fstest.MapFile{Data: []byte("   0: 00000000:1F40 00000000:0000 0A 0:0 0:0 0 0 0 99 1\n")}
+	delete(r.proc, "10/fd")
+	r.proc["10/fd/5"] = &fstest.MapFile{Data: []byte("socket:[99]"), Mode: fs.ModeSymlink}
+	info := r.look().of(signal.NIXLAgentInfo)
+	require.Len(t, info, 1)
+	assert.Equal(t, int64(8000), info[0].attributes[signal.AttrServerPort])
 }

@@ -164,6 +164,9 @@ func (s *sheet) info(a *agent) {
 	if a.owner.Engine != "" {
 		m.PutStr(signal.AttrEngineName, a.owner.Engine)
 	}
+	if a.owner.ServingPort > 0 {
+		m.PutInt(signal.AttrServerPort, int64(a.owner.ServingPort))
+	}
 	for _, name := range signal.NIXLEnvironment() {
 		if value, ok := a.owner.Environment[name]; ok {
 			m.PutStr(fmt.Sprint(signal.AttrEnvironmentStem, name), value)

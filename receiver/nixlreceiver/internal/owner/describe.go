@@ -129,26 +129,32 @@ func leadingDigits(s string) string {
 
 // verbs looks for /dev/infiniband/uverbs<n> among the open files.
 func (f *Finder) verbs(pid int) Verbs {
-	dir := strconv.Itoa(pid) + "/fd"
+	found, seen := f.open(pid, func(target string) bool { return strings.HasPrefix(target, "/dev/infiniband/uverbs") })
+	switch {
+	case found:
+		return VerbsOpen
+	case seen:
+		return VerbsClosed
+	}
+	return VerbsUnknown
+}
+
+// files lists a directory of open files, at most maxFiles of them.
+func (f *Finder) files(dir string) (entries []fs.DirEntry, ok bool) {
 	d, err := f.proc.Open(dir)
 	if err != nil {
-		return VerbsUnknown
+		return nil, false
 	}
 	defer d.Close()
 	list, ok := d.(fs.ReadDirFile)
 	if !ok {
-		return VerbsUnknown
+		return nil, false
 	}
-	entries, err := list.ReadDir(maxFiles)
+	entries, err = list.ReadDir(maxFiles)
 	if err != nil && len(entries) == 0 && !errors.Is(err, io.EOF) {
-		return VerbsUnknown
+		return nil, false
 	}
-	for _, e := range entries {
-		if target, err := fs.ReadLink(f.proc, dir+"/"+e.Name()); err == nil && strings.HasPrefix(target, "/dev/infiniband/uverbs") {
-			return VerbsOpen
-		}
-	}
-	return VerbsClosed
+	return entries, true
 }
 
 func (f *Finder) read(pid int, name string) ([]byte, error) {

@@ -18,6 +18,7 @@ type Process struct {
 	hostproc.Workload
 	Engine      string            // vllm, sglang, tensorrt_llm or dynamo, by the command line; else ""
 	LocalRank   string            // number of the process on its host, by its title or its environment; else ""
+	ServingPort int               // of the engine's API server, where its metrics are; 0 when it is not seen
 	Environment map[string]string // the allowed variables; nil when it cannot be read
 	Verbs       Verbs
 }
@@ -154,6 +155,7 @@ func (f *Finder) describe(pid int) (Process, error) {
 	command := f.command(pid)
 	p := Process{Process: who, Verbs: f.verbs(pid), Engine: engineOf(command), Environment: f.environment(pid)}
 	p.LocalRank = rankOf(command, p.Environment)
+	p.ServingPort = f.servingPort(who)
 	if w, err := f.host.Workload(pid); err == nil {
 		p.Workload = w
 	}
