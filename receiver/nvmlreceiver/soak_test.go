@@ -63,7 +63,8 @@ func TestMemoryStaysFlat(t *testing.T) {
 			}
 			return len(whole) == gpus
 		}, 3*lastRetry, 200*time.Millisecond, "all GPUs are back")
-		r.log.TakeAll() // the tests' own
+		r.log.TakeAll() // what the test keeps is not the receiver's
+		r.telemetry.SpanRecorder.Reset()
 		r.host.forget()
 		debug.FreeOSMemory()
 		var m runtime.MemStats
@@ -79,7 +80,7 @@ func TestMemoryStaysFlat(t *testing.T) {
 	}
 	after, later := settle()
 	t.Logf("heap %d -> %d B, resident %d -> %d B, goroutines %d -> %d", heap, after, rss, residentAnon(t), goroutines, later)
-	assert.Less(t, float64(after), float64(heap)+1<<20, "heap")
+	assert.Less(t, float64(after), float64(heap)+512<<10, "heap")
 	assert.LessOrEqual(t, later, goroutines+1)
 	assert.Less(t, float64(residentAnon(t)), float64(rss)+8<<20, "resident memory")
 }
