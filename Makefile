@@ -64,6 +64,10 @@ test: build ## Everything that must hold: unit, race, lifecycle, golden, end to 
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
 	$(GO) test -tags gpu -count=1 -timeout 30m -v -run OnAGPU ./receiver/nvmlreceiver
 
+.PHONY: soak-nvml
+soak-nvml: ## NVML receiver against the stub for minutes with faults (NVML_SOAK=10m)
+	NVML_SOAK=$(or $(NVML_SOAK),10m) $(GO) test -count=1 -timeout 60m -v -run TestMemoryStaysFlat ./receiver/nvmlreceiver
+
 .PHONY: test-browser
 test-browser: build ## The page in a real browser against the real binary
 	tests/browser/run.sh
