@@ -65,7 +65,7 @@ func TestWithoutPrivileges(t *testing.T) {
 	assert.Equal(t, before, after, "nothing is written, though it was asked to consume")
 	assert.Equal(t, 10.0, told[signal.NIXLTransferCount], "the ring is read, the store is not")
 	assert.NotContains(t, told, signal.NIXLAgentUp, "nobody knows whether it lives")
-	assert.Equal(t, 3.0, told[signal.SourceMissing], "the owner, the write access, the store")
+	assert.Equal(t, 4.0, told[signal.SourceMissing], "the owner, the write access, the store, the network of the owner")
 }
 
 // readAs runs a copy of the test binary as another user.
