@@ -13,8 +13,8 @@ const (
 	V1      Layout = iota + 1 // 0.5.1 to 1.0.1
 	V2Named                   // the wheel nixl-cu12 1.1.0, unlike the tag v1.1.0: names as in V1, but no time
 	V2                        // the tag v1.1.0, 1.2.0: numbers in the place of names
-	V3                        // 1.3.0, 1.3.2
-	V4                        // 1.3.1, 1.4.0 to 1.5.1
+	V3                        // 1.3.0 to 1.3.2
+	V4                        // the tag v1.3.1, 1.4.0 to 1.5.1
 	V5                        // proposed in ai-dynamo/nixl#2018: positions on cache lines of their own; no release
 	V5Fork                    // the fork fengjica/nixl: the header of V4, other numbers above 19
 )
