@@ -100,6 +100,16 @@ func (a *agent) begin(now time.Time) {
 	a.owner, a.state, a.emitted, a.muted, a.saved = nil, unknown, false, false, notSaved
 }
 
+// evicted ends what was told under the agent's slot. In its next slot it begins anew, or that would be told twice.
+func (a *agent) evicted(now time.Time) {
+	if a.ring == nil {
+		return // a store has its counters from its process
+	}
+	who, state := a.owner, a.state
+	a.begin(now)
+	a.owner, a.state = who, state
+}
+
 // notSaved is how many events were read when an agent was last saved, if it never was.
 const notSaved = 1<<64 - 1
 

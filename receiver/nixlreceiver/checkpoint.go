@@ -115,7 +115,7 @@ func (c *checkpoint) restore(a *agent, now time.Time, cfg *BufferConfig) {
 		return
 	}
 	tally, err := nixl.Restore(g.Layout, r.Tally)
-	if err == nil {
+	if err == nil && !r.Owned { // a consumed ring says itself how far it was read; the record may be behind it, which looks like far ahead
 		err = a.ring.Resume(r.Cursor)
 	}
 	if c.say(err); err != nil {

@@ -226,3 +226,29 @@ func TestAnotherLifeDoesNotInherit(t *testing.T) {
 	r.fleet.saved.save(t.Context(), r.fleet)
 	assert.Empty(t, kept.values, "the dead are not kept")
 }
+
+// TestAFullRingAfterACrash: the record is behind the ring's own position, which in a full ring looks like far ahead of it.
+func TestAFullRingAfterACrash(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Sources.Buffer.Mode = ModeConsume })
+	kept := &memory{values: make(map[string][]byte)}
+	r.begin(kept.checkpoint())
+	w := newWriter(t, r.dir, "a", 64)
+	r.run(10, 1, w)
+	for range 2 {
+		w.transfer(true)
+	}
+	r.look()
+	r.fleet.saved.save(t.Context(), r.fleet)
+	for range 2 {
+		w.transfer(true)
+	}
+	r.poll()
+	r.crash(kept)
+	for range 20 { // of which 15 fit
+		w.transfer(true)
+	}
+	r.survey()
+	r.poll()
+	count, _ := r.transfers()
+	assert.Equal(t, 17.0, count, "2 that were saved and 15 that waited")
+}

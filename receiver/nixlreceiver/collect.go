@@ -45,7 +45,7 @@ func (c *collector) collect(now time.Time) pmetric.Metrics {
 	f.offered = f.buried.ResourceMetrics().Len()
 	var spaces map[int]string
 	if c.links.sys != nil {
-		spaces = c.roads.update(f.finder.Proc(), agents, r, now)
+		spaces = c.roads.update(f.finder, agents, r, now)
 	}
 	passive := c.roads.passive()
 	var said map[*agent][]sighting
@@ -123,6 +123,7 @@ func (f *fleet) identify(a *agent, now time.Time) {
 		if f.presentable(old, now) && old.emitted && f.hasRoom() {
 			f.render.agent(f.buried, old, now)
 		}
+		old.evicted(now)
 	})
 	f.render.identify(a)
 }

@@ -80,8 +80,9 @@ func (f *fleet) survey(now time.Time) {
 		byPath[c.path] = c.fileStamp
 	}
 	f.refused.keep(byPath)
-	for path := range f.finished {
-		if byPath[path] != f.finished[path] {
+	for path, was := range f.finished {
+		// One that only could not be listed would be told of anew.
+		if stamp, ok := byPath[path]; ok && stamp != was || !ok && (err == nil || len(f.finished) > maxFiles) {
 			delete(f.finished, path)
 		}
 	}

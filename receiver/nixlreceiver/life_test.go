@@ -253,3 +253,44 @@ func TestFilesLeftBehindDoNotUseUpTheLimit(t *testing.T) {
 	}
 	assert.Len(t, r.fleet.agents, 3)
 }
+
+func TestADirectoryThatCannotBeListedBringsNobodyBack(t *testing.T) {
+	r := newRig(t, nil)
+	w := newWriter(t, r.dir, "a", 64)
+	r.run(10, 1, w)
+	w.transfer(true)
+	r.look()
+	w.end()
+	r.stop(10)
+	r.after(time.Hour)
+	r.told()
+	require.Empty(t, r.fleet.agents)
+	away := r.dir + "-away"
+	require.NoError(t, os.Rename(r.dir, away))
+	require.NoError(t, os.WriteFile(r.dir, nil, 0o600))
+	r.survey()
+	require.NoError(t, os.Remove(r.dir))
+	require.NoError(t, os.Rename(away, r.dir))
+	assert.Empty(t, r.look().of(signal.NIXLTransferCount), "it was told of already")
+}
+
+func TestAnAgentThatLostItsSlotBeginsAnew(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.AgentName = NameDrop })
+	delete(r.proc, "2/stat") // a container's own /proc: who lives is not known
+	a := newWriter(t, r.dir, "a", 64)
+	for range 10 {
+		a.transfer(true)
+	}
+	r.look()
+	r.after(r.cfg.StaleAfter + time.Minute)
+	b := newWriter(t, r.dir, "b", 64)
+	b.transfer(true)
+	r.look()
+	a.transfer(true)
+	r.after(time.Second)
+	total := 0.0
+	for _, p := range r.told().of(signal.NIXLTransferCount, signal.AttrNetDirection, "transmit") {
+		total += p.value
+	}
+	assert.Equal(t, 2.0, total, "the ten of the first slot were told there")
+}

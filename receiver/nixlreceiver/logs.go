@@ -22,6 +22,8 @@ type sighting struct {
 	agent string // "" where the log names none
 	pid   int    // as the process knows itself
 	write bool
+	// An agent has a choice for each kind of peer: one over TCP is not less so for another within the host.
+	transport ucxlog.Transport
 }
 
 // maxSightings bounds them; an engine's agent has two.
@@ -35,7 +37,7 @@ func (x *sightings) add(choices []ucxlog.Choice, now time.Time) {
 		if c.Time.After(now) {
 			c.Time = now
 		}
-		x.last[sighting{log: c.Log, agent: c.Agent, pid: c.PID, write: c.Write}] = c
+		x.last[sighting{log: c.Log, agent: c.Agent, pid: c.PID, write: c.Write, transport: c.Transport}] = c
 	}
 	if len(x.last) <= maxSightings {
 		return
@@ -72,11 +74,11 @@ func (x *sightings) match(agents []*agent, f *owner.Finder, follows func(log str
 			life = &p
 		}
 		for _, write := range []bool{true, false} {
-			key, ok := x.latest(byAgent[a.name], write, life)
-			if !ok && life != nil && len(shared[life.inner]) == 1 {
-				key, ok = x.only(byPID[life.inner], write, life)
+			keys := x.latest(byAgent[a.name], write, life)
+			if len(keys) == 0 && life != nil && len(shared[life.inner]) == 1 {
+				keys = x.only(byPID[life.inner], write, life)
 			}
-			if ok {
+			for _, key := range keys {
 				found[a], told[key] = append(found[a], key), true
 			}
 		}
@@ -117,25 +119,33 @@ func (x *sightings) by(p *process, key sighting) bool {
 	return p == nil || key.pid == p.inner && !x.last[key].Time.Before(p.began.Add(-clock))
 }
 
-func (x *sightings) latest(keys []sighting, write bool, p *process) (best sighting, ok bool) {
-	for _, key := range keys {
-		if key.write == write && x.by(p, key) && (!ok || x.last[key].Time.After(x.last[best].Time)) {
-			best, ok = key, true
-		}
+// latest returns the choices of the process that spoke last.
+func (x *sightings) latest(keys []sighting, write bool, p *process) []sighting {
+	keys = x.choices(keys, write, p)
+	if len(keys) == 0 {
+		return nil
 	}
-	return best, ok
+	best := slices.MaxFunc(keys, func(a, b sighting) int { return x.last[a].Time.Compare(x.last[b].Time) })
+	return slices.DeleteFunc(keys, func(key sighting) bool { return key.log != best.log || key.pid != best.pid })
 }
 
-// only is the one that there is: several are of processes in several namespaces.
-func (x *sightings) only(keys []sighting, write bool, p *process) (one sighting, ok bool) {
-	n := 0
+// only returns the choices of the one process that there is: those in several logs are of processes in several namespaces.
+func (x *sightings) only(keys []sighting, write bool, p *process) []sighting {
+	keys = x.choices(keys, write, p)
+	if slices.ContainsFunc(keys, func(key sighting) bool { return key.log != keys[0].log }) {
+		return nil
+	}
+	return keys
+}
+
+// choices are those of the keys that the process can have written, one for each transport.
+func (x *sightings) choices(keys []sighting, write bool, p *process) (mine []sighting) {
 	for _, key := range keys {
 		if key.write == write && x.by(p, key) {
-			one = key
-			n++
+			mine = append(mine, key)
 		}
 	}
-	return one, n == 1
+	return mine
 }
 
 // tell writes what the logs said of one agent.

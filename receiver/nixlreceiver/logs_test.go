@@ -101,3 +101,15 @@ func TestTheOldestSightingMakesRoom(t *testing.T) {
 	assert.Contains(t, x.last, sighting{pid: 10})
 	assert.Contains(t, x.last, sighting{pid: maxSightings + 9})
 }
+
+func TestAnAgentHasAChoiceForEachKindOfPeer(t *testing.T) {
+	r, path := logged(t)
+	r.run(10, 1, newWriter(t, r.dir, "a", 64))
+	write(t, path, table(r.now, 10, "a", "read by ucp_get* into", "tcp/bond0")+table(r.now, 10, "a", "read by ucp_get* into", "cuda_ipc/cuda"))
+	mine := r.look().logged(signal.AttrNIXLAgentName, "a")
+	var told []any
+	for _, p := range mine {
+		told = append(told, p.attributes[signal.AttrTransport])
+	}
+	assert.ElementsMatch(t, []any{"tcp", "local"}, told, "a fallback does not vanish behind a peer of the same host")
+}

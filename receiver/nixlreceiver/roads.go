@@ -37,6 +37,7 @@ type flow struct {
 	since, until time.Time
 	agents, all  traffic       // told by the agents of one namespace, and by those of the host
 	longest      time.Duration // of a transfer that was told of, at most
+	deaf         bool          // agents may have used RDMA ports that are not seen here
 	rdma         traffic       // of the host's ports
 	widest       carriage      // of the busiest interface of the namespace, so that bonds and bridges do not count twice
 	every        carriage      // of all interfaces
@@ -149,7 +150,7 @@ func (r *road) local(begin, end int) bool {
 		begin--
 	}
 	wire := sum(r.recent[begin:newest])
-	return wire.rdma.total()+wire.every.total()+wire.every.looped <= share(told.agents, absent)
+	return !wire.deaf && wire.rdma.total()+wire.every.total()+wire.every.looped <= share(told.agents, absent)
 }
 
 // sum adds flows; longest is the longest.
@@ -161,6 +162,7 @@ func sum(flows []flow) (s flow) {
 		s.widest.add(f.widest)
 		s.every.add(f.every)
 		s.longest = max(s.longest, f.longest)
+		s.deaf = s.deaf || f.deaf
 	}
 	return s
 }

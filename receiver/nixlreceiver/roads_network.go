@@ -27,7 +27,6 @@ type space struct {
 	road
 	last     time.Time            // of the reading before
 	counters map[string]link.Link // then
-	deaf     bool                 // agents may use RDMA ports that are not seen here
 }
 
 // member is what the agents of one namespace told since the last collection.
@@ -39,9 +38,10 @@ type member struct {
 
 // update takes what agents and ports moved since the last collection, and reads the interfaces of the agents' namespaces.
 // It returns the namespaces, by process. The caller holds the fleet's lock.
-func (r *roads) update(proc fs.FS, agents []*agent, ports reading, now time.Time) map[int]string {
+func (r *roads) update(finder *owner.Finder, agents []*agent, ports reading, now time.Time) map[int]string {
 	r.serve(ports)
 	r.blind = false
+	proc := finder.Proc()
 	own, _ := link.Own(proc)
 	names, members := make(map[int]string), make(map[string]*member)
 	var all traffic
@@ -58,6 +58,9 @@ func (r *roads) update(proc fs.FS, agents []*agent, ports reading, now time.Time
 			continue
 		}
 		m.moved.add(moved)
+		if a.owner.Verbs == owner.VerbsClosed && moved.total() > 0 { // it was seen before it had opened all that it needs
+			a.owner.Verbs = finder.Verbs(a.owner.PID)
+		}
 		// RDMA devices can belong to a namespace as well, virtual functions of SR-IOV above all.
 		m.deaf = m.deaf || a.owner.Verbs != owner.VerbsClosed && (names[a.owner.PID] != own || !ports.hasRDMA())
 	}
@@ -67,7 +70,7 @@ func (r *roads) update(proc fs.FS, agents []*agent, ports reading, now time.Time
 		}
 	}
 	for name, m := range members {
-		f := flow{until: now, agents: m.moved, all: all, longest: longest, rdma: ports.rdma}
+		f := flow{until: now, agents: m.moved, all: all, longest: longest, rdma: ports.rdma, deaf: m.deaf}
 		if !r.read(proc, name, m, f) {
 			r.blind = true
 			delete(r.spaces, name)
@@ -125,7 +128,7 @@ func (r *roads) read(proc fs.FS, name string, m *member, f flow) bool {
 		}
 	}
 	if s == nil {
-		r.spaces[name] = &space{last: f.until, counters: counters, deaf: m.deaf}
+		r.spaces[name] = &space{last: f.until, counters: counters}
 		return true
 	}
 	for _, l := range all {
@@ -139,7 +142,7 @@ func (r *roads) read(proc fs.FS, name string, m *member, f flow) bool {
 		}
 	}
 	f.since = s.last
-	s.last, s.counters, s.deaf = f.until, counters, m.deaf
+	s.last, s.counters = f.until, counters
 	s.add(f)
 	return true
 }
@@ -160,11 +163,7 @@ func (r *roads) of(a *agent, names map[int]string) string {
 	if s == nil {
 		return signal.TransportUnknown
 	}
-	verdict := s.verdict()
-	if verdict == signal.TransportLocal && s.deaf {
-		return signal.TransportUnknown
-	}
-	return verdict
+	return s.verdict()
 }
 
 // serve takes what the ports moved.

@@ -272,3 +272,21 @@ func TestAFullRingIsAnsweredWithASize(t *testing.T) {
 	assert.Contains(t, got.of(signal.SourceMissing, signal.AttrSource, "nixl.ring.size")[0].attributes[signal.AttrSourceHint],
 		"NIXL_TELEMETRY_BUFFER_SIZE=16")
 }
+
+// TestADeviceThatIsOpenedLate: NIXL makes the file before UCX opens its devices.
+func TestADeviceThatIsOpenedLate(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Sources.Buffer.Mode = ModeConsume })
+	w := newWriter(t, r.dir, "a", 64)
+	r.run(10, 1, w)
+	r.wire(10, "net:[7]", 0, 5)
+	r.look()
+	r.verbs(10)
+	for range 11 { // before the next look at all processes
+		for range 10 {
+			w.transfer(true)
+		}
+		r.now = r.now.Add(5 * time.Second)
+		r.poll()
+		assert.Empty(t, r.told().of(signal.NIXLTransport, signal.AttrEvidence, "counters", signal.AttrTransport, "local"))
+	}
+}

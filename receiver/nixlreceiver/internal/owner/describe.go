@@ -127,8 +127,8 @@ func leadingDigits(s string) string {
 	return s[:n]
 }
 
-// verbs looks for /dev/infiniband/uverbs<n> among the open files.
-func (f *Finder) verbs(pid int) Verbs {
+// Verbs looks for /dev/infiniband/uverbs<n> among the open files of a process.
+func (f *Finder) Verbs(pid int) Verbs {
 	found, seen := f.open(pid, func(target string) bool { return strings.HasPrefix(target, "/dev/infiniband/uverbs") })
 	switch {
 	case found:

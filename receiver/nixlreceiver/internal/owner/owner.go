@@ -153,7 +153,7 @@ func (f *Finder) describe(pid int) (Process, error) {
 		return Process{}, err
 	}
 	command := f.command(pid)
-	p := Process{Process: who, Verbs: f.verbs(pid), Engine: engineOf(command), Environment: f.environment(pid)}
+	p := Process{Process: who, Verbs: f.Verbs(pid), Engine: engineOf(command), Environment: f.environment(pid)}
 	p.LocalRank = rankOf(command, p.Environment)
 	p.ServingPort = f.servingPort(who)
 	if w, err := f.host.Workload(pid); err == nil {
