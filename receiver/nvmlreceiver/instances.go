@@ -19,7 +19,7 @@ func (w *worker) findInstances() error {
 		return nil
 	}
 	w.guard.enter(gpu.Instances)
-	found, err := w.gpu.device.Instances()
+	mig, found, err := w.gpu.device.Instances()
 	w.guard.leave()
 	if ok, err := w.gpu.judge(gpu.Instances, err); !ok {
 		return err
@@ -53,7 +53,7 @@ func (w *worker) findInstances() error {
 			return err
 		}
 	}
-	return w.divide(len(w.migs) > 0)
+	return w.divide(mig, len(w.migs) > 0)
 }
 
 // instance reads a MIG device.
@@ -67,13 +67,14 @@ func (w *worker) closeInstance(m *reader) {
 	w.shop.ledgers.giveBack(m.id.UUID, w.shop.clock.Now())
 }
 
-// divide takes whether the GPU has MIG devices. It answers other questions then, so it is asked all of them anew.
-func (w *worker) divide(divided bool) error {
-	if w.gpu.divided == divided {
+// divide takes whether the GPU is in MIG mode and has MIG devices. With either change it answers other questions, so it is asked all of
+// them anew: what it did not support in MIG mode it does afterwards.
+func (w *worker) divide(mig, divided bool) error {
+	if w.gpu.mig == mig && w.gpu.divided == divided {
 		return nil
 	}
 	w.gpu.close()
 	w.gpu = w.reader(w.gpu.device)
-	w.gpu.divided = divided
+	w.gpu.mig, w.gpu.divided = mig, divided
 	return w.gpu.open()
 }

@@ -23,11 +23,13 @@ type reader struct {
 	reading gpu.Reading
 	fields  fieldSet
 	sampler sampler
+	speeds  fieldSet // the bandwidth of NVLink
+	mig     bool     // the GPU is in MIG mode, with MIG devices or without
 	// divided says that the GPU has MIG devices, which tell its processes.
 	divided  bool
 	gone     bool     // a MIG device that is no longer there
 	limited  bool     // the temperature limits are known
-	linked   bool     // the bandwidths of the links were asked
+	linked   bool     // the bandwidths of the links are known, or not to be had
 	graphics integral // at the last collection
 }
 
@@ -43,6 +45,7 @@ func newReader(d gpu.Device, id gpu.Identity, p *plan, c clock, g *guard, l *led
 	r.sampler = sampler{clock: c, guard: g, ledger: l}
 	if !r.instance() {
 		r.fields.asked = slices.Clone(p.fields)
+		r.speeds.asked = []gpu.Field{{ID: gpu.FieldNVLinkSpeed}, {ID: gpu.FieldNVLinkCount}}
 	}
 	return r
 }
@@ -71,32 +74,58 @@ func (r *reader) open() error {
 	return r.openSources()
 }
 
-// readSpeeds asks for the bandwidths of the links.
+// readSpeeds asks for the bandwidths of the links, until each is known or the device does not have it: one that is refused rests only.
 func (r *reader) readSpeeds() error {
-	done := true
-	if r.ledger.speeds.pcie == 0 && r.due(gpu.PCIeLink) {
-		ok, err := r.ask(gpu.PCIeLink)
-		if err != nil {
-			return err
-		}
-		if ok {
-			r.ledger.speeds.pcie = pcieSpeed(r.reading.PCIeGeneration, r.reading.PCIeWidth)
-		}
-		done = ok || r.rests[gpu.PCIeLink].forGood
+	pcie, err := r.readPCIeSpeed()
+	if err != nil {
+		return err
 	}
-	if r.ledger.speeds.nvlink == 0 && r.due(gpu.FieldValues) {
-		speed := []gpu.Field{{ID: gpu.FieldNVLinkSpeed}, {ID: gpu.FieldNVLinkCount}}
-		ok, err := r.askFields(speed)
-		if err != nil {
-			return err
-		}
-		if ok && speed[0].Code == gpu.OK && speed[1].Code == gpu.OK {
-			r.ledger.speeds.nvlink = nvlinkSpeed(speed[0].Value, speed[1].Value)
-		}
-		done = done && (ok || r.rests[gpu.FieldValues].forGood)
+	nvlink, err := r.readNVLinkSpeed()
+	r.linked = pcie && nvlink
+	return err
+}
+
+func (r *reader) readPCIeSpeed() (done bool, err error) {
+	if r.ledger.speeds.pcie > 0 || r.rests[gpu.PCIeLink].forGood {
+		return true, nil
 	}
-	r.linked = done
-	return nil
+	if !r.due(gpu.PCIeLink) {
+		return false, nil
+	}
+	ok, err := r.ask(gpu.PCIeLink)
+	if ok {
+		r.ledger.speeds.pcie = pcieSpeed(r.reading.PCIeGeneration, r.reading.PCIeWidth)
+	}
+	return ok || r.rests[gpu.PCIeLink].forGood, err
+}
+
+func (r *reader) readNVLinkSpeed() (done bool, err error) {
+	if r.ledger.speeds.nvlink > 0 || r.rests[gpu.FieldValues].forGood {
+		return true, nil
+	}
+	if !r.due(gpu.FieldValues) {
+		return false, nil
+	}
+	now := r.clock.Now()
+	r.speeds.wake(now)
+	if len(r.speeds.asked) == 0 {
+		return false, nil
+	}
+	if ok, err := r.askFields(r.speeds.asked); !ok {
+		return r.rests[gpu.FieldValues].forGood, err
+	}
+	wanted := len(r.speeds.asked) + len(r.speeds.resting)
+	r.speeds.sort(now, r.plan.retry)
+	if len(r.speeds.asked)+len(r.speeds.resting) < wanted { // each is of no use without the other
+		return true, nil
+	}
+	mbps, hasSpeed := r.speeds.value(gpu.FieldNVLinkSpeed)
+	links, hasCount := r.speeds.value(gpu.FieldNVLinkCount)
+	if !hasSpeed || !hasCount {
+		return false, nil
+	}
+	r.ledger.speeds.nvlink = nvlinkSpeed(mbps, links)
+	return true, nil
 }
 
 // collect asks everything that the plan wants at a collection. The error is one of those of judge.go.

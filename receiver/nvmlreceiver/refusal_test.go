@@ -245,3 +245,26 @@ func TestPowerSamplesTakeOverFromALostEnergyCounter(t *testing.T) {
 	assert.InDelta(t, 512*seconds, power.DoubleValue(), 10)
 	l.end()
 }
+
+// While a GPU is lost the component says so, and what the last attempt to find it said.
+func TestTheTroubleOfALostGPUIsTheLastAttempts(t *testing.T) {
+	l := newMachine(t, "h100", nil)
+	l.begin()
+	l.collect(time.Second)
+	l.fault(sim.AllFunctions, sim.GPUIsLost)
+	l.collect(time.Second)
+	l.worker.shop.tell.trouble(l.worker.uuid, nil) // as after a call that was late
+	status, _ := l.host.last()
+	require.Equal(t, componentstatus.StatusOK, status)
+	require.NoError(t, l.state.ClearFaults())
+	l.fault("nvmlDeviceGetUUID", sim.Timeout)
+	assert.Equal(t, healthFailed, l.health(l.collect(time.Minute)))
+	status, why := l.host.last()
+	assert.Equal(t, componentstatus.StatusRecoverableError, status)
+	assert.Contains(t, why, "the GPU does not answer: nvmlDeviceGetUUID")
+	require.NoError(t, l.state.ClearFaults())
+	assert.Equal(t, healthOK, l.health(l.collect(2*time.Minute)))
+	status, _ = l.host.last()
+	assert.Equal(t, componentstatus.StatusOK, status)
+	l.end()
+}

@@ -130,7 +130,7 @@ func (s *sampler) sampleGPM() error {
 	}
 	for i, id := range s.ids {
 		value, ok := s.gpm.Metric(i)
-		if !ok || math.IsNaN(value) || value < 0 {
+		if !ok || math.IsNaN(value) || math.IsInf(value, 0) || value < 0 {
 			continue
 		}
 		if id < gpu.GPMPCIeTx { // percent

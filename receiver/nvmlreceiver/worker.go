@@ -3,6 +3,7 @@ package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/r
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -219,6 +220,7 @@ func (w *worker) revive() error {
 		if broken, _ := brokenError(err); errors.Is(broken, errStale) {
 			return broken
 		}
+		w.shop.tell.trouble(w.uuid, fmt.Errorf("%w: %w", errLost, err))
 		return nil //nolint:nilerr // still lost
 	}
 	w.close()

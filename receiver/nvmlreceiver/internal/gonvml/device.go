@@ -118,31 +118,30 @@ func (d *device) migEnabled() error {
 	return nil
 }
 
-func (d *device) Instances() ([]gpu.Device, error) {
+func (d *device) Instances() (mig bool, found []gpu.Device, err error) {
 	if err := d.migEnabled(); err != nil {
 		switch gpu.CodeOf(err) {
 		case gpu.NotSupported, gpu.FunctionNotFound:
-			return nil, nil
+			return false, nil, nil
 		default:
-			return nil, err
+			return false, nil, err
 		}
 	}
 	most, ret := d.nvml.GetMaxMigDeviceCount()
 	if ret != nvml.SUCCESS {
-		return nil, fail("nvmlDeviceGetMaxMigDeviceCount", int(ret))
+		return false, nil, fail("nvmlDeviceGetMaxMigDeviceCount", int(ret))
 	}
-	var found []gpu.Device
 	for i := range most {
-		switch mig, ret := d.nvml.GetMigDeviceHandleByIndex(i); ret {
+		switch handle, ret := d.nvml.GetMigDeviceHandleByIndex(i); ret {
 		case nvml.SUCCESS:
-			found = append(found, newDevice(d.lib, mig, d))
+			found = append(found, newDevice(d.lib, handle, d))
 		case nvml.ERROR_NOT_FOUND, nvml.ERROR_INVALID_ARGUMENT:
 			// Indices have holes where instances were destroyed.
 		default:
-			return nil, fail("nvmlDeviceGetMigDeviceHandleByIndex", int(ret))
+			return false, nil, fail("nvmlDeviceGetMigDeviceHandleByIndex", int(ret))
 		}
 	}
-	return found, nil
+	return true, found, nil
 }
 
 func (d *device) Fields(fields []gpu.Field) error {

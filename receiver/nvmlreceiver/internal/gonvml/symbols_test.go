@@ -75,7 +75,7 @@ func TestALibraryThatLacksNearlyEverything(t *testing.T) {
 	missing(err)
 	_, err = lib.ByUUID("GPU-poor")
 	missing(err)
-	_, err = d.Instances()
+	_, _, err = d.Instances()
 	require.NoError(t, err)
 	require.NoError(t, lib.Close())
 	t.Log("asked everything")

@@ -39,8 +39,8 @@ type Device interface {
 	Read(q Question, r *Reading) error
 	// Fields asks for field values in one call. The error is that of the call; each field has its own in Code.
 	Fields(fields []Field) error
-	// Instances lists the MIG devices; none without MIG.
-	Instances() ([]Device, error)
+	// Instances says whether MIG mode is on, and lists the MIG devices: a GPU in MIG mode may have none.
+	Instances() (mig bool, found []Device, err error)
 	// Performance begins to sample GPM metrics, or says NotSupported. A MIG device samples its GPU instance.
 	Performance(ids []uint32) (Performance, error)
 	// Samples opens one of the driver's buffers of samples: UtilizationBuffer, percent of time a kernel ran; MemoryBuffer, percent of
