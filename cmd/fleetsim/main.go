@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/live"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
 
 // Exit codes.
@@ -26,7 +27,7 @@ const (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, live.WallClock{})
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr, wall.Clock{})
 	stop()
 	os.Exit(code)
 }

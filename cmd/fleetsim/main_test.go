@@ -40,9 +40,9 @@ func (c *fakeClock) Now() time.Time {
 	return c.now
 }
 
-func (c *fakeClock) After(time.Duration) <-chan time.Time { return nil }
+func (c *fakeClock) After(time.Duration) (<-chan time.Time, func()) { return nil, func() {} }
 
-func (c *fakeClock) Ticker(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
+func (c *fakeClock) Ticks(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
 
 func (c *fakeClock) move(d time.Duration) {
 	c.mu.Lock()

@@ -8,12 +8,3 @@ type clock interface {
 	// Ticks returns a channel that delivers every d, and a function that ends it.
 	Ticks(d time.Duration) (<-chan time.Time, func())
 }
-
-type systemClock struct{}
-
-func (systemClock) Now() time.Time { return time.Now() }
-
-func (systemClock) Ticks(d time.Duration) (<-chan time.Time, func()) {
-	t := time.NewTicker(d)
-	return t.C, t.Stop
-}

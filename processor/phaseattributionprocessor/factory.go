@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/processor"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
@@ -16,7 +17,7 @@ import (
 func NewFactory() processor.Factory {
 	running := newRegistry()
 	create := func(_ context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics) (processor.Metrics, error) {
-		return newProcessor(set, cfg.(*Config), next, running, systemClock{})
+		return newProcessor(set, cfg.(*Config), next, running, wall.Clock{})
 	}
 	return processor.NewFactory(metadata.Type, createDefaultConfig, processor.WithMetrics(create, metadata.MetricsStability))
 }

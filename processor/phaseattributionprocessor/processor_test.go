@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
@@ -263,7 +264,7 @@ func BenchmarkConsumeMetrics(b *testing.B) {
 	}{{"worker", "vllm"}, {"foreign", ""}} {
 		b.Run(c.name, func(b *testing.B) {
 			p, err := newProcessor(processortest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config),
-				consumertest.NewNop(), newRegistry(), systemClock{})
+				consumertest.NewNop(), newRegistry(), wall.Clock{})
 			require.NoError(b, err)
 			e := newEngine("a", 1_700_000_000*second)
 			e.advance(e.now + 5*second)

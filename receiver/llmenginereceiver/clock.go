@@ -10,17 +10,3 @@ type clock interface {
 	// Ticks delivers every d and returns a function that ends it. A tick that nobody takes is lost.
 	Ticks(d time.Duration) (<-chan time.Time, func())
 }
-
-type systemClock struct{}
-
-func (systemClock) Now() time.Time { return time.Now() }
-
-func (systemClock) After(d time.Duration) (<-chan time.Time, func()) {
-	t := time.NewTimer(d)
-	return t.C, func() { t.Stop() }
-}
-
-func (systemClock) Ticks(d time.Duration) (<-chan time.Time, func()) {
-	t := time.NewTicker(d)
-	return t.C, t.Stop
-}

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver/internal/metadata"
 )
 
@@ -17,7 +18,7 @@ import (
 func NewFactory() receiver.Factory {
 	shared := newFleets()
 	create := func(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
-		return newReceiver(set, cfg.(*Config), next, systemClock{}, shared)
+		return newReceiver(set, cfg.(*Config), next, wall.Clock{}, shared)
 	}
 	return receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithMetrics(create, metadata.MetricsStability))
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/nixl"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
 
 // clock is what the receiver knows of time; tests drive it by hand.
@@ -15,13 +16,6 @@ type clock interface {
 	Ticks(d time.Duration) (<-chan time.Time, func())
 }
 
-type systemClock struct{}
-
-func (systemClock) Now() time.Time { return time.Now() }
+type systemClock struct{ wall.Clock }
 
 func (systemClock) Monotonic() int64 { return nixl.Monotonic() }
-
-func (systemClock) Ticks(d time.Duration) (<-chan time.Time, func()) {
-	t := time.NewTicker(d)
-	return t.C, t.Stop
-}

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/receiver"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/hostproc/podresources"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gonvml"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/metadata"
@@ -58,7 +59,7 @@ func (f *factory) shared(set receiver.Settings, cfg *Config, with func(*nvmlRece
 	r := f.byConfig[cfg]
 	if r == nil {
 		var err error
-		if r, err = newReceiver(set, cfg, systemClock{}, func() gpu.Library { return f.host.Library(cfg.Library) }); err != nil {
+		if r, err = newReceiver(set, cfg, wall.Clock{}, func() gpu.Library { return f.host.Library(cfg.Library) }); err != nil {
 			return nil, err
 		}
 		f.byConfig[cfg] = r

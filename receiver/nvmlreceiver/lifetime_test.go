@@ -21,6 +21,7 @@ import (
 
 	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gonvml"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/metadata"
@@ -233,13 +234,13 @@ func identityFunctions() []string {
 }
 
 // patientClock never ends the wait for the threads at the end.
-type patientClock struct{ systemClock }
+type patientClock struct{ wall.Clock }
 
 func (c patientClock) After(d time.Duration) (<-chan time.Time, func()) {
 	if d == 2*shutdownGrace {
 		return nil, func() {}
 	}
-	return c.systemClock.After(d)
+	return c.Clock.After(d)
 }
 
 // The end waits no longer than its context lets it, and a thread that comes back later says nothing.

@@ -93,7 +93,7 @@ func (d *driver) run(ctx context.Context) error {
 	if d.speed == 0 {
 		return d.sprint(ctx)
 	}
-	ticks, stop := d.clock.Ticker(tick)
+	ticks, stop := d.clock.Ticks(tick)
 	defer stop()
 	for {
 		select {

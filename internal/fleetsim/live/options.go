@@ -6,12 +6,13 @@ import (
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
 
 // Options say how a scenario is run.
 type Options struct {
 	Scenario scenario.Scenario
-	Clock    Clock // nil: WallClock
+	Clock    Clock // nil: wall.Clock
 
 	Listen      string  // of the first worker; worker i listens on port + i, port 0 takes free ports
 	Control     string  // of the control server
@@ -30,7 +31,7 @@ type Options struct {
 
 // DefaultOptions run a scenario in real time on the ports of the documentation.
 func DefaultOptions(s scenario.Scenario) Options {
-	return Options{Scenario: s, Clock: WallClock{}, Listen: "127.0.0.1:18000", Control: "127.0.0.1:17999", Speed: 1, TruthEvery: 10 * time.Second}
+	return Options{Scenario: s, Clock: wall.Clock{}, Listen: "127.0.0.1:18000", Control: "127.0.0.1:17999", Speed: 1, TruthEvery: 10 * time.Second}
 }
 
 func (o *Options) validate() error {

@@ -79,10 +79,12 @@ func (p *faultyPage) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	if fault.Delay > 0 {
+		over, stop := p.clock.After(fault.Delay)
+		defer stop()
 		select {
 		case <-r.Context().Done():
 			return
-		case <-p.clock.After(fault.Delay):
+		case <-over:
 		}
 	}
 	if fault.Status != 0 {

@@ -11,20 +11,22 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
 
 const samplePage = "# HELP a b\n# TYPE a counter\na{x=\"1\"} 1.0\nb{} 2\nc 3.0\n"
 
 // afterClock hands out the channels of After.
 type afterClock struct {
-	WallClock
+	wall.Clock
 	asked chan time.Duration
 	fire  chan time.Time
 }
 
-func (c afterClock) After(d time.Duration) <-chan time.Time {
+func (c afterClock) After(d time.Duration) (<-chan time.Time, func()) {
 	c.asked <- d
-	return c.fire
+	return c.fire, func() {}
 }
 
 func startPage(t *testing.T, clock Clock) (*faultyPage, *httptest.Server) {
@@ -53,7 +55,7 @@ func get(ctx context.Context, url string) (int, string, error) {
 }
 
 func TestPageFaults(t *testing.T) {
-	page, server := startPage(t, WallClock{})
+	page, server := startPage(t, wall.Clock{})
 	status, body, err := get(t.Context(), server.URL)
 	require.NoError(t, err)
 	assert.Equal(t, samplePage, body)
@@ -82,7 +84,7 @@ func TestPageFaults(t *testing.T) {
 }
 
 func TestAHangingPageAnswersWhenTheFaultEnds(t *testing.T) {
-	page, server := startPage(t, WallClock{})
+	page, server := startPage(t, wall.Clock{})
 	page.set(PageFault{Hang: true})
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := make(chan error, 1)

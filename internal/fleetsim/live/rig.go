@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
 
 // Rig is a running fleet with everything around it.
@@ -56,7 +57,7 @@ type Addresses struct {
 // Close it.
 func Start(o Options) (*Rig, error) {
 	if o.Clock == nil {
-		o.Clock = WallClock{}
+		o.Clock = wall.Clock{}
 	}
 	if err := o.validate(); err != nil {
 		return nil, err

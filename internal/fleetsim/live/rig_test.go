@@ -37,8 +37,8 @@ func (c *handClock) Now() time.Time {
 	return c.now
 }
 
-func (c *handClock) Ticker(time.Duration) (<-chan time.Time, func()) { return nil, func() {} }
-func (c *handClock) After(time.Duration) <-chan time.Time            { return nil }
+func (c *handClock) Ticks(time.Duration) (<-chan time.Time, func()) { return nil, func() {} }
+func (c *handClock) After(time.Duration) (<-chan time.Time, func()) { return nil, func() {} }
 
 func (c *handClock) move(d time.Duration) {
 	c.mu.Lock()
