@@ -49,6 +49,7 @@ const (
 const (
 	inRunning = iota
 	inKVUsage
+	inKVCapacity // tokens
 	inputGauges
 )
 
@@ -161,6 +162,8 @@ func gaugeOf(metric string) int {
 		return inRunning
 	case signal.KVUtilization:
 		return inKVUsage
+	case signal.KVCapacityTokens:
+		return inKVCapacity
 	}
 	return -1
 }

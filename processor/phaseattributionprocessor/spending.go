@@ -106,6 +106,16 @@ func (s *spending) graphics(win window.Window) float64 {
 	return sum / float64(s.gpus())
 }
 
+// devices are the GPUs that are joined.
+func (s *spending) devices() (all []*gpu) {
+	for _, o := range s.slots {
+		if o.joined {
+			all = append(all, o.gpu)
+		}
+	}
+	return all
+}
+
 // gpus is the number of GPUs that are joined.
 func (s *spending) gpus() (n int) {
 	for _, o := range s.slots {

@@ -9,10 +9,23 @@ import (
 type tiers struct {
 	steps  *serving.Splitter     // from counters; learns from every window, so that it is ready when passes are missing
 	passes *serving.PassSplitter // from forward passes
+	// roofline is nil where model, GPUs or their number are not known.
+	roofline *serving.RooflineSplitter
+	deployed serving.Deployment
 }
 
 func newTiers(budget float64) *tiers {
 	return &tiers{steps: serving.NewSplitter(budget), passes: serving.NewPassSplitter()}
+}
+
+// deploy takes what the worker runs on. Anything else than before is another roofline.
+func (t *tiers) deploy(d serving.Deployment) {
+	switch {
+	case !d.Known():
+		t.roofline, t.deployed = nil, serving.Deployment{}
+	case t.roofline == nil || !d.Same(t.deployed):
+		t.roofline, t.deployed = serving.NewRooflineSplitter(d), d
+	}
 }
 
 // division is how a window's time divides, and what is known of its steps.
@@ -79,6 +92,11 @@ func (t *tiers) byCounters(win window.Window, graphics float64) division {
 	work := workOf(win, seen)
 	sizes := win.Totals[inPromptSize]
 	split := t.steps.Split(work, serving.Buckets{Bounds: sizes.Bounds, Counts: sizes.Counts})
+	if t.roofline != nil && split.Reading.Known && split.Reading.Busy > 0 {
+		if better := t.roofline.Split(work, split.Reading); better.Withheld == "" {
+			split = better
+		}
+	}
 	d := division{split: split.Split, work: split.Passes, costs: split.Costs, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
 	if split.Withheld != "" {
 		d.split = pure(work, d.split, graphics)
@@ -127,6 +145,9 @@ func workOf(win window.Window, elapsed float64) serving.Work {
 		Finished:     win.Totals[inPrefillTime].Count,
 		StepTokens:   serving.Buckets{Bounds: steps.Bounds, Counts: steps.Counts},
 		Running:      serving.Running{Seen: win.Levels[inRunning].Seen, Min: win.Levels[inRunning].Min},
+	}
+	if usage, capacity := win.Levels[inKVUsage], win.Levels[inKVCapacity]; usage.Seen && capacity.Seen {
+		work.Context = usage.Mean * capacity.Mean
 	}
 	switch {
 	case win.Covered[inComputed] > 0:

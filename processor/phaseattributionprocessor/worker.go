@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
@@ -17,7 +18,9 @@ type worker struct {
 	mu       sync.Mutex
 	cfg      *Config
 	units    map[string]string // of the metrics it emits
-	resource pcommon.Resource  // a copy: what it derives is about the same resource; never written
+	book     *facts.Book
+	engine   configured
+	resource pcommon.Resource // a copy: what it derives is about the same resource; never written
 	aligner  *window.Aligner
 	tiers    *tiers
 	spending *spending
@@ -61,10 +64,11 @@ const (
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
 
-func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) *worker {
+func newWorker(cfg *Config, units map[string]string, book *facts.Book, resource pcommon.Resource) *worker {
 	w := &worker{
 		cfg:      cfg,
 		units:    units,
+		book:     book,
 		resource: pcommon.NewResource(),
 		aligner: window.NewAligner(window.Config{
 			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window),
@@ -77,6 +81,7 @@ func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) 
 	}
 	resource.CopyTo(w.resource)
 	a := resource.Attributes()
+	w.deploy()
 	w.target = cfg.Objectives.For(text(a, signal.AttrModel), text(a, signal.AttrFleetName))
 	return w
 }
@@ -90,6 +95,10 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 		for _, m := range sm.Metrics().All() {
 			if m.Name() == signal.EngineGPUInfo {
 				gpus = gpuIDs(m, gpus)
+				continue
+			}
+			if m.Name() == signal.EngineInfo {
+				w.configure(m)
 				continue
 			}
 			late += read(m, now.Add(maxAhead), w.aligner)
@@ -133,12 +142,29 @@ func (w *worker) join(g *gpu) {
 	defer w.mu.Unlock()
 	w.spending.join(g)
 	w.aligner.Grow(inputCounters + len(w.spending.slots)*gpuInputs)
+	w.deploy()
 }
 
 func (w *worker) part(g *gpu) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.spending.part(g)
+	w.deploy()
+}
+
+// configure takes what the engine tells of its configuration.
+func (w *worker) configure(m pmetric.Metric) {
+	c, ok := readInfo(m)
+	if !ok || c == w.engine {
+		return
+	}
+	w.engine = c
+	w.deploy()
+}
+
+// deploy finds out what the worker runs on.
+func (w *worker) deploy() {
+	w.tiers.deploy(w.cfg.deploymentOf(*w.book, w.resource.Attributes(), w.engine, w.spending.devices()))
 }
 
 // sweep finishes the windows of a worker that fell silent and marks its gauges as no longer recorded.
