@@ -131,7 +131,7 @@ func (s *RooflineSplitter) divide(out *StepSplit, x rooflineSample, r Reading) {
 	out.Costs = s.costs(x)
 	out.Confidence, out.Method = min(maxRooflineSurety, estimate.Within(0.1, deviation)), MethodRoofline
 	if s.windows < minSamples {
-		out.Confidence, out.Method = min(0.49, out.Confidence), MethodRooflinePrior
+		out.Confidence, out.Method = min(maxPriorSurety, out.Confidence), MethodRooflinePrior
 	}
 }
 

@@ -128,7 +128,7 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetr
 
 // worker takes a worker's metrics and returns how many points were refused for their time.
 func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
-	w, made := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.units, &p.book, rm.Resource()) })
+	w, made := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.units, &p.book, p.hooks(ctx, id), rm.Resource()) })
 	if w == nil {
 		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
 		return 0
@@ -141,6 +141,19 @@ func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.R
 		p.joins.inform(w, gpus)
 	}
 	return late
+}
+
+// hooks count and log what a worker tells of itself.
+func (p *phaseAttribution) hooks(ctx context.Context, id workerID) hooks {
+	ctx = context.WithoutCancel(ctx)
+	return hooks{
+		forgot: func(why string) {
+			p.telemetry.ProcessorPhaseAttributionFitReset.Add(ctx, 1)
+			p.logger.Info("the cost of steps is learnt anew", zap.String("changed", why), zap.String("model", id.model),
+				zap.String("instance", id.instance))
+		},
+		doubted: func() { p.telemetry.ProcessorPhaseAttributionDoubted.Add(ctx, 1) },
+	}
 }
 
 // send passes derived metrics on. Their failure is counted and never fails the input.
