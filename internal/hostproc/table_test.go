@@ -26,7 +26,9 @@ const (
 	every6    = "00000000000000000000000000000000"
 )
 
-func link(name string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(name), Mode: fs.ModeSymlink} }
+func link(name string) *fstest.MapFile {
+	return &fstest.MapFile{Data: []byte(name), Mode: fs.ModeSymlink}
+}
 
 // host has a server with two children, one of which shares its socket, and a stranger on another address of the same port.
 func host() fstest.MapFS {

@@ -210,6 +210,7 @@ const (
 func Sources() []string {
 	return []string{
 		SourceKVEvents, SourceForwardPasses, SourceKVResidency, SourceEffort, SourceNIXL, SourceTraces, SourceRequests, SourceIterations,
+		SourceProcesses,
 	}
 }
 
