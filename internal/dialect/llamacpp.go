@@ -14,6 +14,7 @@ func llamaCpp() Table {
 		Engine:   EngineLlamaCpp,
 		Prefixes: []string{"llamacpp:"},
 		About:    []About{{Path: "/props", Version: []string{"build_info"}}},
+		Lacks:    llamaCppLacks(),
 		Rows: []Row{
 			{Name: "llamacpp:prompt_tokens", Kind: Counter, Metric: signal.TokensPrompt, Fixed: []Attribute{{signal.AttrTokenSource, signal.TokenSourceLocalCompute}}},
 			{Name: "llamacpp:tokens_predicted", Kind: Counter, Metric: signal.TokensGenerated},
