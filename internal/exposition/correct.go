@@ -4,7 +4,7 @@ package exposition // import "github.com/otelcol-inference/otelcol-inference/int
 // counted stays in the sum. When all began anew, or the engine says so (anew), nothing stays. before is the value of the page before,
 // which was the only part's where there was one.
 func (p *parts) correct(scrape uint64, anew bool, before float64) {
-	if len(p.more) == 0 && p.base == 0 {
+	if p.single() {
 		return
 	}
 	if p.last == nil {
@@ -39,8 +39,9 @@ func (p *parts) drop(scrape uint64) (held bool) {
 	if p.first == nil {
 		return false
 	}
-	held = p.base != 0
-	p.base = 0
+	if p.rest != nil {
+		held, p.base = p.base != 0, 0
+	}
 	for i := range p.len() {
 		if c := p.at(i); c.seen != scrape && c.value != 0 {
 			c.value, held = 0, true

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,4 +113,52 @@ func FuzzParse(f *testing.F) {
 			require.Len(t, own.all, len(peer.all))
 		}
 	})
+}
+
+// FuzzLayout holds a book that knows the layout of its pages against one that parses each.
+func FuzzLayout(f *testing.F) {
+	for _, page := range constructs() {
+		f.Add([]byte(page), []byte(page), false)
+		f.Add([]byte(tokens(1)+other+page), []byte(tokens(20)+other+page), false)
+	}
+	for _, next := range []string{
+		tokens(1) + other, strings.TrimSuffix(tokens(5), "\n"), tokens(5) + "rest", tokens(5) + "# EOF\n", " " + tokens(5), tokens(5) + "\n",
+		strings.Replace(tokens(5), " 5", " 5 1700000000000", 1), strings.Replace(tokens(5), " 5", " 5e3 # {} 1", 1), strings.Replace(tokens(5), " 5", " NaN", 1),
+		strings.Replace(tokens(5), " 5", "\t+5.5e-1", 1), strings.Replace(tokens(5), " 5", " 5\r", 1), strings.Replace(tokens(5), " 5", " ", 1),
+		strings.Replace(tokens(5), " 5", " 1e999", 1), strings.Replace(tokens(5), " 5", " 0x5", 1), strings.Replace(tokens(5), "\"m\"", "\"n\"", 1),
+	} {
+		f.Add([]byte(tokens(3)), []byte(next), false)
+		f.Add([]byte(tokens(3)+"# EOF\n"), []byte(next+"# EOF\n"), true)
+	}
+	f.Fuzz(func(t *testing.T, one, two []byte, openMetrics bool) {
+		knows, parses := newBook(t), newBook(t)
+		for i, page := range [][]byte{one, one, two, two, one} {
+			at := start().Add(time.Duration(i) * time.Second)
+			parses.layout.learnt(false)
+			want, wantReport, wantErr := parses.Scrape(body(string(page)), openMetrics, at, "")
+			got, report, err := knows.Scrape(body(string(page)), openMetrics, at, "")
+			require.Equal(t, wantErr, err)
+			require.Equal(t, wantReport, report)
+			if err == nil {
+				require.Equal(t, text(want), text(got))
+			}
+		}
+	})
+}
+
+func TestLayoutOfARecordedPage(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join(recordings, "vllm-0.32.0-cpu", "metrics-*.prom"))
+	require.NoError(t, err)
+	require.NotEmpty(t, pages)
+	b := newBook(t)
+	read := 0
+	for i, path := range pages {
+		page := readPage(t, path)
+		if b.layout.read(page, false, b.scrape) {
+			read++
+		}
+		_, _, err := b.Scrape(page, false, start().Add(time.Duration(i)*time.Second), "")
+		require.NoError(t, err)
+	}
+	require.GreaterOrEqual(t, read, len(pages)-3, "the page has other series before the first request, and once more when there is a new kind of them")
 }
