@@ -102,6 +102,9 @@ func valueOf(text []byte) (v float64, end int, ok bool) {
 		return 0, 0, false
 	}
 	text = text[:end-1]
+	if v, ok := whole(text); ok {
+		return v, end, true
+	}
 	for _, c := range text {
 		if (c < '0' || c > '9') && c != '.' && c != '-' && c != '+' && c != 'e' {
 			return 0, 0, false
@@ -109,4 +112,20 @@ func valueOf(text []byte) (v float64, end int, ok bool) {
 	}
 	v, err := strconv.ParseFloat(string(text), 64)
 	return v, end, err == nil
+}
+
+// whole reads what nearly all values are: a number of at most 15 digits, with .0 behind it or nothing. A float64 holds it exactly.
+func whole(text []byte) (v float64, ok bool) {
+	digits := bytes.TrimSuffix(text, []byte(".0"))
+	if len(digits) == 0 || len(digits) > 15 {
+		return 0, false
+	}
+	n := int64(0)
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int64(c-'0')
+	}
+	return float64(n), true
 }
