@@ -91,7 +91,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, page []byte, openMetrics bool) {
 		peer := &seen{}
-		var p textparse.Parser = textparse.NewPromParser(body(string(page)), labels.NewSymbolTable(), false)
+		p := textparse.NewPromParser(body(string(page)), labels.NewSymbolTable(), false)
 		if openMetrics {
 			p = textparse.NewOpenMetricsParser(body(string(page)), labels.NewSymbolTable())
 		}
