@@ -6,7 +6,7 @@ import "slices"
 // counted stays in the sum. When all began anew, or the engine says so (anew), nothing stays. before is the value of the page before,
 // which was the only part's where there was one.
 func (p *parts) correct(scrape uint64, anew bool, before float64) {
-	if len(p.more) == 0 && p.base == 0 {
+	if p.single() {
 		return
 	}
 	if p.last == nil {
@@ -83,8 +83,9 @@ func (p *parts) drop(scrape uint64) (held bool) {
 	if p.first == nil {
 		return false
 	}
-	held = p.base != 0
-	p.base = 0
+	if p.rest != nil {
+		held, p.base = p.base != 0, 0
+	}
 	for i := range p.len() {
 		c := p.at(i)
 		if c.seen != scrape && c.value != 0 {
