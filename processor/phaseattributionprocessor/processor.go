@@ -126,7 +126,7 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetr
 		case aWorker:
 			late = p.worker(ctx, id, rm, now, derived)
 		case aGPU:
-			for _, w := range p.joins.see(rm.Resource()) {
+			for _, w := range p.joins.see(rm.Resource(), readUsers(rm.ScopeMetrics())) {
 				late += w.consumeGPU(text(rm.Resource().Attributes(), signal.AttrHWID), rm.ScopeMetrics(), now, derived)
 			}
 		}
@@ -151,10 +151,8 @@ func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.R
 	if made {
 		p.joins.add(w)
 	}
-	late, gpus := w.consume(rm.ScopeMetrics(), now, derived)
-	if len(gpus) > 0 {
-		p.joins.inform(w, gpus)
-	}
+	late, place := w.consume(rm.ScopeMetrics(), now, derived)
+	p.joins.inform(w, place)
 	return late
 }
 

@@ -37,6 +37,7 @@ type worker struct {
 	seen     time.Time         // last input, wall clock
 	interval time.Duration     // between the last two inputs
 	silent   bool
+	told     bool // its input tells its GPUs
 }
 
 // hooks are what a worker tells of itself.
@@ -95,15 +96,14 @@ func newWorker(cfg *Config, units map[string]string, book *facts.Book, told hook
 	return w
 }
 
-// consume takes one batch of the worker's metrics and appends what follows from the windows that it completes. gpus are the ids of
-// the GPUs that the batch says the worker runs on, if it says so.
-func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetric.Metrics) (late int, gpus []string) {
+// consume takes one batch of the worker's metrics and appends what follows from the windows that it completes. place is what the batch
+// says of where the worker runs.
+func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetric.Metrics) (late int, place told) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, sm := range sms.All() {
 		for _, m := range sm.Metrics().All() {
-			if m.Name() == signal.EngineGPUInfo {
-				gpus = gpuIDs(m, gpus)
+			if place.read(m) {
 				continue
 			}
 			if m.Name() == signal.EngineInfo {
@@ -117,8 +117,9 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 		w.interval = now.Sub(w.seen)
 	}
 	w.seen, w.silent = now, false
+	w.told = w.told || len(place.gpus) > 0
 	w.close(out)
-	return late, gpus
+	return late, place
 }
 
 // consumeGPU takes one batch of a joined GPU's metrics likewise.
