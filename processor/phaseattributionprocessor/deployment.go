@@ -75,7 +75,7 @@ func (c configured) texts() map[string]string {
 	all := map[string]string{
 		signal.AttrEngineVersion: c.version, signal.AttrEngineVariant: c.variant, signal.AttrDataType: c.dataType,
 		signal.AttrQuantization: c.quantization, signal.AttrCacheDataType: c.cacheType, signal.AttrPrefixCaching: c.prefixCaching,
-		signal.AttrTensorParallel: told(c.tensorParallel), signal.AttrPipelineParallel: told(c.pipelineParallel),
+		signal.AttrTensorParallel: spelt(c.tensorParallel), signal.AttrPipelineParallel: spelt(c.pipelineParallel),
 	}
 	maps.DeleteFunc(all, func(_, text string) bool { return text == "" })
 	return all
@@ -97,7 +97,7 @@ func configuredAs(texts map[string]string) configured {
 	}
 }
 
-func told(v float64) string {
+func spelt(v float64) string {
 	if v == 0 {
 		return ""
 	}

@@ -128,7 +128,7 @@ func spendingGrid(o options) []scenario {
 		for _, interval := range intervals {
 			for _, with := range []sources{{gpus: true}, {gpus: true, facts: true}, {gpus: true, passes: true}} {
 				for seed := range seeds {
-					grid = append(grid, scenario{reference(), traffic, load, 2048, interval, seed + 1, duration, with})
+					grid = append(grid, scenario{reference(), traffic, load, 2048, interval, seed + 1, duration, with, setting{}})
 				}
 			}
 		}
