@@ -64,8 +64,8 @@ func (c configured) changed(before configured) (what string) {
 		{signal.AttrEngineVersion, c.version, before.version}, {signal.AttrEngineVariant, c.variant, before.variant},
 		{signal.AttrDataType, c.dataType, before.dataType}, {signal.AttrQuantization, c.quantization, before.quantization},
 		{signal.AttrCacheDataType, c.cacheType, before.cacheType}, {signal.AttrPrefixCaching, c.prefixCaching, before.prefixCaching},
-		{signal.AttrTensorParallel, told(c.tensorParallel), told(before.tensorParallel)},
-		{signal.AttrPipelineParallel, told(c.pipelineParallel), told(before.pipelineParallel)},
+		{signal.AttrTensorParallel, spelt(c.tensorParallel), spelt(before.tensorParallel)},
+		{signal.AttrPipelineParallel, spelt(c.pipelineParallel), spelt(before.pipelineParallel)},
 	} {
 		if f.now != f.was && f.now != "" && f.was != "" {
 			return f.name
@@ -74,7 +74,7 @@ func (c configured) changed(before configured) (what string) {
 	return ""
 }
 
-func told(v float64) string {
+func spelt(v float64) string {
 	if v == 0 {
 		return ""
 	}
