@@ -7,7 +7,7 @@ type Totals struct {
 	Residence       [Tiers]Histogram
 	// Reuse has the stack depth of every prompt block that was looked for, itself included: it is a hit in an LRU cache of so many
 	// blocks. The last bucket has those never seen, forgotten, or farther than the last bound.
-	Reuse        Histogram
+	Reuse Histogram
 	// ReuseGap has, in seconds, how long ago a block that was found had been used before. Blocks are weighted like those of Reuse.
 	ReuseGap     Histogram
 	StoredTokens [Causes]uint64 // of GPU blocks of the primary group
