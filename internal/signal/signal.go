@@ -46,6 +46,7 @@ func All() []Metric {
 		GPUMetrics(),
 		NIXLMetrics(),
 		AdviceMetrics(),
+		KVFragmentationMetrics(),
 	) {
 		if !seen[m.Name] {
 			all = append(all, m)
