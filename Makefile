@@ -10,7 +10,7 @@ BUILDDIR := distributions/$(NAME)/build
 BIN      := bin/$(NAME)
 FLEETSIM := bin/fleetsim
 TOOLS    := bin/tools
-SOURCES  := $(shell find receiver processor exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
+SOURCES  := $(shell find receiver processor connector exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
 VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 
