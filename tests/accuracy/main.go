@@ -40,7 +40,7 @@ type check struct {
 
 func checks() []check {
 	return []check{
-		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A3", honesty}, {"A4", baselines}, {"A5", interference}, {"A14", fidelity}, {"A15", robustness}, {"A16", cost}, {"A19", utilizationByPhase},
+		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A3", honesty}, {"A4", baselines}, {"A5", interference}, {"A14", fidelity}, {"A15", robustness}, {"A16", cost}, {"A18", side}, {"A19", utilizationByPhase},
 		{"goodput", goodputBounds},
 	}
 }
