@@ -26,9 +26,10 @@ type engine struct {
 	histograms map[string]*pageHistogram
 	running    int
 
-	passes bool // the page has sums over steps
-	steps  [stepCompositions][stepFields]float64
-	joules float64 // of one GPU: 600 W in steps with prefill, 400 W in others
+	passes      bool // the page has sums over steps
+	silentQueue bool // it does not tell how long requests waited
+	steps       [stepCompositions][stepFields]float64
+	joules      float64 // of one GPU: 600 W in steps with prefill, 400 W in others
 }
 
 type pageHistogram struct {
@@ -163,7 +164,7 @@ func (e *engine) page() pmetric.Metrics {
 		e.stepMetrics(ms)
 	}
 	for name, h := range e.histograms {
-		if name == signal.StepDuration && !e.passes {
+		if name == signal.StepDuration && !e.passes || name == signal.QueueTime && e.silentQueue {
 			continue
 		}
 		m := ms.AppendEmpty()

@@ -21,6 +21,7 @@ const (
 	inPrompt     // all prompt tokens, where the engine does not tell their source
 	inPromptSize // computed prompt tokens per finished request
 	inTPOT
+	inReused        // prompt tokens that were not computed here
 	inMixedDuration // of engine steps with both phases
 	inSteps         // the first of stepFields for each of stepCompositions
 	inputCounters   = inSteps + stepFields*stepCompositions
@@ -86,6 +87,8 @@ func counterOf(metric string, attributes pcommon.Map) int {
 			return inPrompt
 		case signal.TokenSourceLocalCompute:
 			return inComputed
+		default:
+			return inReused
 		}
 	case signal.TPOT:
 		return inTPOT

@@ -26,6 +26,7 @@ type phaseAttribution struct {
 	units     map[string]string
 	workers   workers
 	joins     *joins
+	board     *board // set by Start; shared with the traces pipelines of the same ID
 
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -49,6 +50,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, units: units,
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
+		board:   newBoard(),
 	}, nil
 }
 
@@ -58,9 +60,11 @@ func (p *phaseAttribution) Capabilities() consumer.Capabilities {
 
 // Start begins the sweep for silent workers.
 func (p *phaseAttribution) Start(context.Context, component.Host) error {
-	if err := p.registry.acquire(p.id); err != nil {
+	board, err := p.registry.acquireMetrics(p.id)
+	if err != nil {
 		return err
 	}
+	p.board = board
 	ctx, cancel := context.WithCancel(context.Background())
 	p.stop = cancel
 	ticks, end := p.clock.Ticks(p.cfg.Window)
@@ -84,7 +88,11 @@ func (p *phaseAttribution) Shutdown(context.Context) error {
 		p.stop()
 		p.stop = nil
 		p.done.Wait()
-		p.registry.release(p.id)
+		p.workers.each(func(w *worker) bool {
+			p.board.remove(w.posting)
+			return true
+		})
+		p.registry.releaseMetrics(p.id)
 	}
 	p.telemetry.Shutdown()
 	return nil
@@ -129,6 +137,7 @@ func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.R
 	}
 	if made {
 		p.joins.add(w)
+		p.board.add(w.posting)
 	}
 	late, gpus := w.consume(rm.ScopeMetrics(), now, derived)
 	if len(gpus) > 0 {
@@ -163,6 +172,7 @@ func (p *phaseAttribution) sweep(ctx context.Context) {
 		forget := w.sweep(now, derived)
 		if forget {
 			p.joins.remove(w)
+			p.board.remove(w.posting)
 		}
 		return forget
 	})

@@ -201,7 +201,8 @@ type recentSpending struct {
 	seconds [2]float64 // GPU time of prefill and decode
 	amounts [gpuAmounts][2]float64
 	tokens  [2]float64
-	steps   float64 // that decode
+	money   [2]float64 // price of seconds
+	steps   float64    // that decode
 }
 
 // add counts a window. fade is how much of the past remains.
@@ -238,6 +239,7 @@ func (r *recentSpending) add(d *derived, gpus, fade float64) {
 	for i := range r.seconds {
 		r.seconds[i] *= fade
 		r.tokens[i] *= fade
+		r.money[i] *= fade
 		for a := range r.amounts {
 			r.amounts[a][i] *= fade
 		}
@@ -250,6 +252,8 @@ func (r *recentSpending) add(d *derived, gpus, fade float64) {
 	}
 	r.seconds[0] += gpus * d.split.Prefill
 	r.seconds[1] += gpus * d.split.Decode
+	r.money[0] += d.spent.perHour / 3600 * d.split.Prefill
+	r.money[1] += d.spent.perHour / 3600 * d.split.Decode
 	r.tokens[0] += d.tokens
 	r.tokens[1] += d.decoded
 	r.steps += d.work.Decode.Count + d.work.Mixed.Count

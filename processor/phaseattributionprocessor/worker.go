@@ -24,6 +24,7 @@ type worker struct {
 	meddling *meddling
 	latency  *latencies
 	target   objectives.InForce
+	posting  *posting // what traces pipelines see of it
 
 	ended int64 // data time of the last window's end
 	sums  sums
@@ -48,6 +49,7 @@ type sums struct {
 	passes   bool            // stalls can be seen
 	withheld map[withholding]int64
 	gpu      gpuSums
+	prompts  promptShare
 }
 
 const (
@@ -78,6 +80,7 @@ func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) 
 	resource.CopyTo(w.resource)
 	a := resource.Attributes()
 	w.target = cfg.Objectives.For(text(a, signal.AttrModel), text(a, signal.AttrFleetName))
+	w.posting = newPosting(cfg, w.resource, w.target)
 	return w
 }
 
@@ -171,8 +174,9 @@ func (w *worker) estimate(win window.Window, out pmetric.Metrics) {
 	d.meddled = w.meddling.add(win, d.division)
 	w.latency.add(win)
 	d.balance = w.latency.balance(w.target, w.cfg.MaxNumSeqs)
-	d.goodput = w.latency.goodput(w.target)
+	d.goodput = w.latency.goodput(w.target, w.posting.spans)
 	w.sums.add(win, &d, fade(win.Seconds(), w.cfg.LatencyWindow))
+	w.posting.costs.Store(costsOf(&w.sums, &d, w.cfg.Prices.Currency(), w.posting.costs.Load()))
 	emit(w, win, &d, out)
 }
 
@@ -203,6 +207,7 @@ func (s *sums) add(win window.Window, d *derived, fade float64) {
 	s.stalls += d.meddled.window.Stalls
 	s.passes = s.passes || d.counted
 	s.gpu.add(win, d, fade)
+	s.prompts.add(win, d, fade)
 	for _, why := range []withholding{
 		{signal.EstimatePhaseTime, d.split.Withheld}, {signal.EstimateImbalance, d.balance.withheld},
 		{signal.EstimateInterference, d.meddled.withheld}, {signal.EstimateGoodput, d.goodput.withheld},
