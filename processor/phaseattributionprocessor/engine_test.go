@@ -26,6 +26,7 @@ type engine struct {
 	histograms map[string]*pageHistogram
 	running    int
 
+	pod         string
 	passes      bool // the page has sums over steps
 	silentQueue bool // it does not tell how long requests waited
 	steps       [stepCompositions][stepFields]float64
@@ -159,6 +160,9 @@ func (e *engine) page() pmetric.Metrics {
 	rm.Resource().Attributes().PutStr(signal.AttrEngineName, "vllm")
 	rm.Resource().Attributes().PutStr(signal.AttrServiceInstanceID, e.instance)
 	rm.Resource().Attributes().PutStr(signal.AttrModel, "m")
+	if e.pod != "" {
+		rm.Resource().Attributes().PutStr(signal.AttrK8sPodUID, e.pod)
+	}
 	ms := rm.ScopeMetrics().AppendEmpty().Metrics()
 	if e.passes {
 		e.stepMetrics(ms)

@@ -13,9 +13,23 @@ import (
 // gpu is a device that was seen, with the workers that run on it.
 type gpu struct {
 	id, host, bus string
-	names         []string    // hw.name, hw.model
-	users         []*worker   // replaced, never written: guarded by joins.mu
-	shared        atomic.Bool // more than one user
+	names         []string  // hw.name, hw.model
+	slices        float64   // compute slices, of a GPU all that it can have
+	workers       []*worker // replaced, never written: guarded by joins.mu
+	count         atomic.Int32
+	divider       divider
+}
+
+// users is how many workers run on it.
+func (g *gpu) users() int { return int(g.count.Load()) }
+
+func (g *gpu) name() string { return g.names[0] + " " + g.names[1] }
+
+// device is a GPU with who uses it, at one moment.
+type device struct {
+	g     *gpu
+	users []*worker
+	parts []device // its MIG devices, when a worker runs on one of them
 }
 
 // joins knows which worker runs on which GPU: from llm.engine.gpu.info where a worker has such points, else by configured rules.
@@ -26,47 +40,66 @@ type joins struct {
 
 	mu       sync.RWMutex
 	gpus     map[string]*gpu
+	parts    map[string][]*gpu // MIG devices by the GPU's id; replaced, never written
 	workers  map[*worker]bool
 	informed map[*worker][]string // hw.id by llm.engine.gpu.info
 }
 
 func newJoins(rules []GPURule, limit int) *joins {
 	return &joins{
-		rules: rules, limit: limit, gpus: map[string]*gpu{}, workers: map[*worker]bool{}, informed: map[*worker][]string{},
+		rules: rules, limit: limit, gpus: map[string]*gpu{}, parts: map[string][]*gpu{}, workers: map[*worker]bool{}, informed: map[*worker][]string{},
 	}
 }
 
-// see returns the workers on the GPU of that resource. A GPU beyond the limit has none.
-func (j *joins) see(resource pcommon.Resource) []*worker {
+// see returns the GPU of that resource with the workers on it. A GPU beyond the limit has none, and no g.
+func (j *joins) see(resource pcommon.Resource) device {
 	a := resource.Attributes()
 	id := text(a, signal.AttrHWID)
 	j.mu.RLock()
 	g := j.gpus[id]
-	var users []*worker
 	if g != nil {
-		users = g.users
+		defer j.mu.RUnlock()
+		return j.device(g)
 	}
 	j.mu.RUnlock()
-	if g != nil {
-		return users
-	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if g := j.gpus[id]; g != nil {
-		return g.users
+		return j.device(g)
 	}
 	if len(j.gpus) >= j.limit {
-		return nil
+		return device{}
 	}
 	g = &gpu{
 		id: id, host: text(a, signal.AttrHostName), bus: text(a, signal.AttrGPUBusID),
 		names: []string{text(a, signal.AttrHWName), text(a, signal.AttrHWModel)},
 	}
+	g.slices = allSlices(g.name())
 	j.gpus[id] = g
+	if parent := text(a, signal.AttrHWParent); parent != "" {
+		g.slices = slicesOf(g.name())
+		j.parts[parent] = append(slices.Clone(j.parts[parent]), g)
+	}
 	for w := range j.workers {
 		j.match(w, g)
 	}
-	return g.users
+	return j.device(g)
+}
+
+// device looks up who uses a GPU; the caller holds the lock.
+func (j *joins) device(g *gpu) device {
+	d := device{g: g, users: g.workers}
+	used := false
+	parts := j.parts[g.id]
+	for _, p := range parts {
+		used = used || len(p.workers) > 0
+	}
+	if used {
+		for _, p := range parts {
+			d.parts = append(d.parts, device{g: p, users: p.workers})
+		}
+	}
+	return d
 }
 
 // add makes a worker known.
@@ -114,15 +147,15 @@ func (j *joins) match(w *worker, g *gpu) {
 }
 
 func (j *joins) set(w *worker, g *gpu, joined bool) {
-	if slices.Contains(g.users, w) == joined {
+	if slices.Contains(g.workers, w) == joined {
 		return
 	}
 	if joined {
-		g.users = append(slices.Clone(g.users), w)
+		g.workers = append(slices.Clone(g.workers), w)
 		w.join(g)
 	} else {
-		g.users = slices.DeleteFunc(slices.Clone(g.users), func(u *worker) bool { return u == w })
+		g.workers = slices.DeleteFunc(slices.Clone(g.workers), func(u *worker) bool { return u == w })
 		w.part(g)
 	}
-	g.shared.Store(len(g.users) > 1)
+	g.count.Store(int32(len(g.workers)))
 }

@@ -111,21 +111,56 @@ func (p *phaseAttribution) ConsumeMetrics(ctx context.Context, md pmetric.Metric
 func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
+	var parents []seen
 	for _, rm := range md.ResourceMetrics().All() {
 		late := 0
 		switch id, is := identify(rm.Resource()); is {
 		case aWorker:
 			late = p.worker(ctx, id, rm, now, derived)
 		case aGPU:
-			for _, w := range p.joins.see(rm.Resource()) {
-				late += w.consumeGPU(text(rm.Resource().Attributes(), signal.AttrHWID), rm.ScopeMetrics(), now, derived)
+			d := p.joins.see(rm.Resource())
+			if len(d.parts) > 0 {
+				parents = append(parents, seen{d, rm})
+				continue
 			}
+			late = p.gpu(&d, rm, now, derived)
 		}
-		if late > 0 {
-			p.telemetry.ProcessorPhaseAttributionLate.Add(ctx, int64(late))
-		}
+		p.late(ctx, late)
+	}
+	// How active its MIG devices were divides the energy of a GPU: they come first.
+	for _, s := range parents {
+		p.late(ctx, p.gpu(&s.device, s.metrics, now, derived))
 	}
 	return derived
+}
+
+// seen is a GPU in a batch.
+type seen struct {
+	device  device
+	metrics pmetric.ResourceMetrics
+}
+
+func (p *phaseAttribution) late(ctx context.Context, points int) {
+	if points > 0 {
+		p.telemetry.ProcessorPhaseAttributionLate.Add(ctx, int64(points))
+	}
+}
+
+// gpu takes a GPU's metrics, for one worker as they are or for several in parts, and returns how many points were refused for their
+// time.
+func (p *phaseAttribution) gpu(d *device, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) (late int) {
+	if d.g == nil {
+		return 0
+	}
+	gap := int64(longestGap(p.cfg))
+	if len(d.parts) > 0 || len(d.users) > 1 || len(d.users) == 1 && d.g.divider.wasDivided() {
+		return d.g.divider.feed(d, rm.ScopeMetrics(), now, gap, derived)
+	}
+	d.g.divider.follow(rm.ScopeMetrics(), now, gap)
+	for _, w := range d.users {
+		late += w.consumeGPU(d.g.id, rm.ScopeMetrics(), now, derived)
+	}
+	return late
 }
 
 // worker takes a worker's metrics and returns how many points were refused for their time.

@@ -18,7 +18,9 @@ const (
 	gpuDRAM
 	gpuAmounts
 	gpuGraphics = gpuAmounts
-	gpuInputs   = gpuAmounts + 1
+	// gpuRest is the first of as many counters of what a shared GPU spent for none of its workers.
+	gpuRest   = gpuAmounts + 1
+	gpuInputs = gpuRest + gpuAmounts
 )
 
 // newPricer makes the pricer of an amount. A busy GPU draws much the same power whatever it computes, so that joules are expected to
@@ -48,6 +50,8 @@ type spending struct {
 type slot struct {
 	gpu    *gpu
 	joined bool
+	rule   sharingRule // the least sure one since the last window ended
+	latest sharingRule
 	price  float64 // per GPU-hour
 }
 
@@ -58,10 +62,10 @@ func newSpending(prices objectives.Prices) *spending {
 func (s *spending) join(g *gpu) {
 	price, _ := s.prices.For(g.names...)
 	if i := s.find(g.id); i >= 0 {
-		s.slots[i] = slot{g, true, price.PerHour}
+		s.slots[i] = slot{gpu: g, joined: true, price: price.PerHour}
 		return
 	}
-	s.slots = append(s.slots, slot{g, true, price.PerHour})
+	s.slots = append(s.slots, slot{gpu: g, joined: true, price: price.PerHour})
 }
 
 func (s *spending) part(g *gpu) {
@@ -100,7 +104,7 @@ func (s *spending) total(win window.Window, input int) (sum float64, ok bool) {
 // the worker's doing alone.
 func (s *spending) graphics(win window.Window) float64 {
 	sum, ok := s.total(win, gpuGraphics)
-	if !ok || s.shared() {
+	if !ok || s.sharing() {
 		return -1
 	}
 	return sum / float64(s.gpus())
@@ -116,15 +120,42 @@ func (s *spending) gpus() (n int) {
 	return n
 }
 
-// shared reports whether another worker runs on one of the GPUs.
-func (s *spending) shared() bool {
-	return slices.ContainsFunc(s.slots, func(o slot) bool { return o.joined && o.gpu.shared.Load() })
+// sharing reports whether another worker runs on one of the GPUs.
+func (s *spending) sharing() bool {
+	return slices.ContainsFunc(s.slots, func(o slot) bool { return o.joined && o.gpu.users() > 1 })
+}
+
+// held is the part of the GPU that is the worker's: those who share one hold it in even parts, whoever runs.
+func (o *slot) held() float64 { return 1 / max(1, float64(o.gpu.users())) }
+
+// shared notes by which rule the GPU of a slot was divided.
+func (s *spending) shared(slot int, rule sharingRule) {
+	o := &s.slots[slot]
+	o.rule, o.latest = max(o.rule, rule), rule
+}
+
+// rule is the least sure one by which a GPU was divided in the window, which begins anew.
+func (s *spending) rule() (least sharingRule) {
+	for i := range s.slots {
+		if o := &s.slots[i]; o.joined {
+			least = max(least, o.rule)
+			o.rule = o.latest
+		}
+	}
+	return least
+}
+
+// rest adds up what shared GPUs spent for nobody and is this worker's to account for.
+func (s *spending) rest(win window.Window, input int) float64 {
+	sum, _ := s.total(win, gpuRest+input)
+	return sum
 }
 
 // spent is how a window's spending divides.
 type spent struct {
-	gpus    int
-	perHour float64 // price of an hour of all of them
+	gpus    int     // joined
+	held    float64 // of them by this worker: less than gpus where some are shared
+	perHour float64 // price of an hour of what it holds
 	priced  bool
 	known   [gpuAmounts]bool // there was a counter
 	amounts [gpuAmounts]serving.Amounts
@@ -150,22 +181,24 @@ func (s *spending) divide(win window.Window, d division) spent {
 	out.priced = len(s.prices) > 0
 	for _, o := range s.slots {
 		if o.joined {
-			out.perHour += o.price
+			out.held += o.held()
+			out.perHour += o.held() * o.price
 		}
 	}
 	set := 0
 	if d.counted {
 		set, out.method = 1, serving.MethodPricedPasses
 	}
-	shared := s.shared()
+	rule := s.rule()
+	out.method += rule.suffix()
 	for i := range out.amounts {
 		amount, complete := s.total(win, i)
 		if !complete && amount == 0 {
-			continue // no such counter, as on a MIG device
+			continue // no such counter, as of a MIG device whose GPU is not in this pipeline
 		}
 		out.known[i] = true
 		switch {
-		case shared:
+		case rule == evenly:
 			out.amounts[i] = serving.Amounts{Unattributed: amount, Withheld: serving.WithheldSharedGPU}
 		case !complete:
 			out.amounts[i] = serving.Amounts{Unattributed: amount, Withheld: serving.WithheldNoData}
@@ -178,7 +211,9 @@ func (s *spending) divide(win window.Window, d division) spent {
 				s.pricers[set][i] = p
 			}
 			out.amounts[i] = p.Divide(amount, win.Seconds(), d.split.Idle, d.work, d.costs)
+			out.amounts[i].Confidence = min(out.amounts[i].Confidence, rule.surest())
 		}
+		out.amounts[i].Unattributed += s.rest(win, i)
 	}
 	return out
 }
@@ -214,7 +249,7 @@ func (s *gpuSums) add(win window.Window, d *derived, fade float64) {
 	if s.started == 0 {
 		s.started = win.From
 	}
-	n := float64(p.gpus)
+	n := p.held
 	busy := d.split.Prefill + d.split.Decode
 	for i, v := range []float64{d.split.Prefill, d.split.Decode, d.split.Idle, d.split.Unattributed} {
 		s.time[i] += n * v

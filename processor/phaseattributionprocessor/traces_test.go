@@ -28,12 +28,12 @@ import (
 
 // spanOf is a request of vLLM.
 type spanOf struct {
-	end                      int64 // ns
-	queue, prefill, decode   float64
-	prompt, cached, output   int64 // cached is left out when negative
-	parent                   pcommon.SpanID
-	flags                    uint32
-	state, instance          string
+	end                    int64 // ns
+	queue, prefill, decode float64
+	prompt, cached, output int64 // cached is left out when negative
+	parent                 pcommon.SpanID
+	flags                  uint32
+	state, instance        string
 }
 
 func (s spanOf) put(td ptrace.Traces, id byte) {

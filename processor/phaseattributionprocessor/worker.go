@@ -25,6 +25,7 @@ type worker struct {
 	latency  *latencies
 	target   objectives.InForce
 	posting  *posting // what traces pipelines see of it
+	who      identity // among the users of a GPU
 
 	ended int64 // data time of the last window's end
 	sums  sums
@@ -60,6 +61,9 @@ const (
 	maxAhead = 10 * time.Minute
 )
 
+// longestGap is the longest silence of a counter that is bridged.
+func longestGap(cfg *Config) time.Duration { return max(cfg.MaxStale, bridgedWindows*cfg.Window) }
+
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
 
@@ -69,7 +73,7 @@ func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) 
 		units:    units,
 		resource: pcommon.NewResource(),
 		aligner: window.NewAligner(window.Config{
-			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window),
+			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: longestGap(cfg),
 		}, inputCounters, inputGauges),
 		tiers:    newTiers(float64(cfg.MaxNumBatchedTokens)),
 		spending: newSpending(cfg.Prices),
@@ -80,6 +84,7 @@ func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) 
 	resource.CopyTo(w.resource)
 	a := resource.Attributes()
 	w.target = cfg.Objectives.For(text(a, signal.AttrModel), text(a, signal.AttrFleetName))
+	w.who.read(w.resource)
 	w.posting = newPosting(cfg, w.resource, w.target)
 	return w
 }
@@ -93,6 +98,7 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 		for _, m := range sm.Metrics().All() {
 			if m.Name() == signal.EngineGPUInfo {
 				gpus = gpuIDs(m, gpus)
+				w.who.inform(m)
 				continue
 			}
 			late += read(m, now.Add(maxAhead), w.aligner)
@@ -121,6 +127,21 @@ func (w *worker) consumeGPU(id string, sms pmetric.ScopeMetricsSlice, now time.T
 	}
 	w.close(out)
 	return late
+}
+
+// consumeShare takes the worker's part of what a shared GPU spent.
+func (w *worker) consumeShare(id string, part []increase, rule sharingRule, out pmetric.Metrics) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slot, ok := w.spending.slot(id)
+	if !ok {
+		return // parted meanwhile
+	}
+	w.spending.shared(slot, rule)
+	for _, in := range part {
+		w.aligner.ObserveDelta(inputCounters+slot*gpuInputs+in.input, in.from, in.at, window.Value{Sum: in.amount})
+	}
+	w.close(out)
 }
 
 // close derives from the windows that are complete.
@@ -175,6 +196,7 @@ func (w *worker) estimate(win window.Window, out pmetric.Metrics) {
 	w.latency.add(win)
 	d.balance = w.latency.balance(w.target, w.cfg.MaxNumSeqs)
 	d.goodput = w.latency.goodput(w.target, w.posting.spans)
+	w.who.learn(&d.split)
 	w.sums.add(win, &d, fade(win.Seconds(), w.cfg.LatencyWindow))
 	w.posting.costs.Store(costsOf(&w.sums, &d, w.cfg.Prices.Currency(), w.posting.costs.Load()))
 	emit(w, win, &d, out)
