@@ -156,9 +156,9 @@ func TestASharedGPUIsDividedWithoutRest(t *testing.T) {
 		method      string
 		surest      float64
 	}{
-		"by processes":                 {true, false, "_by_process_utilization", justBelowHigh},
-		"by processes, increases only": {true, true, "_by_process_utilization", justBelowHigh},
-		"by busy time":                 {false, false, "_by_busy_time", justBelowMed},
+		"by processes":                 {true, false, "_by_process_utilization", 0.3},
+		"by processes, increases only": {true, true, "_by_process_utilization", 0.3},
+		"by busy time":                 {false, false, "_by_busy_time", 0.2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, c, sink := sharedBy(t, GPURule{IDs: []string{"GPU-0"}})

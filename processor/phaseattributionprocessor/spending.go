@@ -33,6 +33,17 @@ func newPricer(amount int) *serving.Pricer {
 	return serving.NewPricer(1, 0.01)
 }
 
+// pricerSet is what pricers learn from, which they do apart: steps that are estimated tell less than steps that are counted, and what a
+// worker is given of a shared GPU depends on the work of others too.
+type pricerSet int
+
+const (
+	pricedSteps pricerSet = iota
+	pricedPasses
+	pricedShared
+	pricerSets
+)
+
 // activityUnits are the units of gpuTensor and what follows it.
 func activityUnits() [gpuAmounts - 1]string {
 	return [gpuAmounts - 1]string{signal.UnitTensor, signal.UnitSM, signal.UnitDRAM}
@@ -40,10 +51,9 @@ func activityUnits() [gpuAmounts - 1]string {
 
 // spending divides what a worker's GPUs spent.
 type spending struct {
-	prices objectives.Prices
-	slots  []slot
-	// pricers learn apart from steps that are counted and from steps that are estimated: the latter tell less.
-	pricers [2][gpuAmounts]*serving.Pricer
+	prices  objectives.Prices
+	slots   []slot
+	pricers [pricerSets][gpuAmounts]*serving.Pricer
 }
 
 // slot is the place of a GPU's counters among the worker's series.
@@ -185,12 +195,14 @@ func (s *spending) divide(win window.Window, d division) spent {
 			out.perHour += o.held() * o.price
 		}
 	}
-	set := 0
+	set := pricedSteps
 	if d.counted {
-		set, out.method = 1, serving.MethodPricedPasses
+		set, out.method = pricedPasses, serving.MethodPricedPasses
 	}
 	rule := s.rule()
-	out.method += rule.suffix()
+	if out.method += rule.suffix(); rule != notShared {
+		set = pricedShared
+	}
 	for i := range out.amounts {
 		amount, complete := s.total(win, i)
 		if !complete && amount == 0 {

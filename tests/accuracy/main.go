@@ -38,7 +38,7 @@ type check struct {
 
 func checks() []check {
 	return []check{
-		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A5", interference}, {"A14", fidelity}, {"A19", utilizationByPhase},
+		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A5", interference}, {"A2-shared", sharedEnergy}, {"A14", fidelity}, {"A19", utilizationByPhase},
 		{"goodput", goodputBounds},
 	}
 }
