@@ -79,14 +79,19 @@ func (i *identity) inform(m pmetric.Metric) {
 	}
 }
 
-// learn takes how busy the worker was in a window; one that was not divided tells nothing, and what was known stays.
+// learn takes how busy the worker was in a window, which may be known although its phases are not. One that does not tell leaves what was
+// known.
 func (i *identity) learn(s *serving.Split) {
-	known := s.Prefill + s.Decode + s.Idle
-	if s.Withheld != "" || known <= 0 {
+	switch s.Withheld {
+	case "", serving.WithheldWarmUp, serving.WithheldConstantLoad, serving.WithheldUncertain:
+	default:
 		return
 	}
-	busy := (s.Prefill + s.Decode) / known
-	i.busy.Store(&busy)
+	busy := s.Prefill + s.Decode + s.Unattributed
+	if elapsed := busy + s.Idle; elapsed > 0 {
+		busy /= elapsed
+		i.busy.Store(&busy)
+	}
 }
 
 // owns reports whether the process is the worker's. A pid is surer than a container, and that than a pod, in which several may run.

@@ -31,6 +31,15 @@ const (
 // whatever it computed in it, which is less than prefill draws. A fit of the counter on the work of both would tell them apart.
 const sharedPrefillBar, sharedDecodeBar = 0.30, 0.12
 
+const (
+	// sharedWorkerBar is that of all joules that a worker is given, phases, idle and unattributed together.
+	sharedWorkerBar = 0.15
+	// lightLoad is the load below which a worker's phases are told and not judged: many of its windows are withheld and their joules
+	// unattributed. So are those of both workers where one is light and busy time alone divides them: how busy it was in the window
+	// before says little of this one.
+	lightLoad = 0.5
+)
+
 // sharedScenario is two workers on one GPU, the second with a part of the first one's load. Each is simulated on a GPU of its own whose
 // counters are added up: they do not slow each other down.
 type sharedScenario struct {
@@ -309,11 +318,21 @@ func (r *sharedRun) report(report func(result)) {
 	for i := range r.fleets {
 		a, b := mark{said: from.said[i]}, mark{said: to.said[i]}
 		name := fmt.Sprintf("%v/worker%d", r.sharedScenario, i)
-		reportRelative(report, "A2-shared/prefill-joules/"+name, rise(a, b, signal.PhaseEnergy, signal.PhasePrefill),
+		phase := report
+		if r.loads[i] < lightLoad || r.sharing == byBusyTime && r.loads[0] != r.loads[1] {
+			phase = func(x result) {
+				x.told = true
+				report(x)
+			}
+		}
+		reportRelative(phase, "A2-shared/prefill-joules/"+name, rise(a, b, signal.PhaseEnergy, signal.PhasePrefill),
 			to.truth[i].Energy.Prefill-from.truth[i].Energy.Prefill, sharedPrefillBar)
-		reportRelative(report, "A2-shared/decode-joules/"+name, rise(a, b, signal.PhaseEnergy, signal.PhaseDecode),
+		reportRelative(phase, "A2-shared/decode-joules/"+name, rise(a, b, signal.PhaseEnergy, signal.PhaseDecode),
 			to.truth[i].Energy.Decode()-from.truth[i].Energy.Decode(), sharedDecodeBar)
-		all += sumOver(a, b, signal.PhaseEnergy)
+		given := sumOver(a, b, signal.PhaseEnergy)
+		spent := func(t *fleetsim.Truth) float64 { return t.Energy.Total + t.IdleJoules + t.InFlightJoules }
+		reportRelative(report, "A2-shared/worker-joules/"+name, given, spent(&to.truth[i])-spent(&from.truth[i]), sharedWorkerBar)
+		all += given
 	}
 	reportSum(report, "A2-shared/sum/"+r.String(), all, to.told-from.told)
 }
