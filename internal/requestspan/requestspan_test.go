@@ -2,6 +2,7 @@ package requestspan
 
 import (
 	"math"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -79,13 +80,50 @@ func TestVLLM(t *testing.T) {
 	assert.Zero(t, r.TPOT)
 }
 
+// A front end that is held up sees the first token late.
+func TestAFirstTokenThatIsSeenLate(t *testing.T) {
+	r, o := Read("", span(t, "llm_request", 7.5, vllm(set("gen_ai.latency.time_to_first_token", 7.4))))
+	require.Equal(t, Split, o)
+	assert.Equal(t, []stretch{{"queue", 1, 1.5, ""}, {"prefill", 1.5, 3.5, ""}, {"decode", 3.5, 7.5, ""}}, stretches(r))
+	assert.Equal(t, 7.4, r.TTFT, "which is what the client had")
+}
+
+// Spans of vLLM 0.32.0 on a CPU under load, those with a first token seen late among them, are all split, and their phases follow
+// each other.
+func TestRecordedSpans(t *testing.T) {
+	body, err := os.ReadFile("testdata/vllm-0.32.0-cpu.json")
+	require.NoError(t, err)
+	td, err := (&ptrace.JSONUnmarshaler{}).UnmarshalTraces(body)
+	require.NoError(t, err)
+	ss := td.ResourceSpans().At(0).ScopeSpans().At(0)
+	require.Equal(t, 32, ss.Spans().Len())
+	for _, s := range ss.Spans().All() {
+		r, o := Read(ss.Scope().Name(), s)
+		require.Equal(t, Split, o, s.SpanID())
+		phases := r.Phases()
+		require.Len(t, phases, 3)
+		for i, p := range phases {
+			told, ok := s.Attributes().Get([]string{"gen_ai.latency.time_in_queue", "gen_ai.latency.time_in_model_prefill", "gen_ai.latency.time_in_model_decode"}[i])
+			require.True(t, ok)
+			assert.InDelta(t, told.Double(), p.Seconds(), 0.001)
+			assert.GreaterOrEqual(t, p.Start, s.StartTimestamp())
+			assert.LessOrEqual(t, p.End, s.EndTimestamp())
+			if i > 0 {
+				assert.InDelta(t, float64(phases[i-1].End), float64(p.Start), 1000)
+			}
+		}
+		assert.Positive(t, r.TTFT)
+		assert.GreaterOrEqual(t, r.TPOT, 0.0)
+	}
+}
+
 // The phases never leave the span, however far the clocks of front end and core are apart within the tolerance.
 func TestClocksThatDifferALittle(t *testing.T) {
 	r, o := Read("", span(t, "llm_request", 6.95, vllm(set("gen_ai.latency.time_to_first_token", 2.46))))
 	require.Equal(t, Split, o)
 	got := stretches(r)
 	assert.Equal(t, 0.0, got[0].from)
-	assert.InDelta(t, 6.46, got[2].to, 1e-6)
+	assert.InDelta(t, 6.5, got[2].to, 1e-6)
 	r, o = Read("", span(t, "llm_request", 6.9, vllm()))
 	require.Equal(t, Split, o)
 	assert.InDelta(t, 6.9, stretches(r)[2].to, 1e-6)
