@@ -165,13 +165,13 @@ func (s *Situation) disturbed(random *rand.Rand) *Situation {
 	return &d
 }
 
-// probabilityAbove is the probability that a lognormal value around middle with that spread exceeds edge.
-func probabilityAbove(middle, spread, edge float64) float64 {
-	if spread <= 0 || middle <= 0 {
-		if middle > edge {
+// probabilityNormal is the probability that a normal error of that standard deviation is below edge.
+func probabilityNormal(edge, spread float64) float64 {
+	if spread <= 0 {
+		if edge >= 0 {
 			return 1
 		}
 		return 0
 	}
-	return estimate.Below(math.Log(middle/edge) / spread)
+	return estimate.Below(edge / spread)
 }

@@ -61,3 +61,57 @@ func normalMaximum(n float64) float64 {
 	p := (n - 0.375) / (n + 0.25)
 	return math.Sqrt2 * math.Erfinv(2*p-1)
 }
+
+// SlowestOf is how many times the mean the slowest of a request's ranks takes.
+func SlowestOf(ranks float64) float64 { return 1 + transferNoise*normalMaximum(ranks) }
+
+// SumBelow is the share of sums of two independent values that are at most x, from their histograms.
+func SumBelow(x float64, a, b Buckets) (share float64, ok bool) {
+	const parts = 4
+	var total float64
+	for i, c := range a.Counts {
+		if c <= 0 {
+			continue
+		}
+		lo, hi := a.edges(i)
+		for k := range parts {
+			at := lo + (hi-lo)*(float64(k)+0.5)/parts
+			below, _, seen := estimate.ShareBelow(x-at, b.Bounds, b.Counts)
+			if !seen {
+				return 0, false
+			}
+			share += c / parts * below
+		}
+		total += c
+	}
+	if total <= 0 {
+		return 0, false
+	}
+	return share / total, true
+}
+
+// edges of a bucket; the last is taken to end at twice its bound.
+func (b Buckets) edges(i int) (lo, hi float64) {
+	if i > 0 {
+		lo = b.Bounds[i-1]
+	}
+	if i < len(b.Bounds) {
+		return lo, b.Bounds[i]
+	}
+	return lo, 2 * lo
+}
+
+// Variation is the coefficient of variation of the values, taken as uniform inside their buckets; 0 when there are none.
+func (b Buckets) Variation() float64 {
+	var n, first, second float64
+	for i, c := range b.Counts {
+		lo, hi := b.edges(i)
+		n += c
+		first += c * (lo + hi) / 2
+		second += c * (lo*lo + lo*hi + hi*hi) / 3
+	}
+	if n <= 0 || first <= 0 {
+		return 0
+	}
+	return math.Sqrt(max(0, second/n-square(first/n))) / (first / n)
+}
