@@ -45,12 +45,12 @@ type Deployment struct {
 
 // Rehearsal is a forecast: what a workload would meet on a topology.
 type Rehearsal struct {
-	Goodput          float64 // requests/s that meet both limits
-	Attained         float64 // share of the requests that do
-	TTFT50, TTFT90   float64 // s
-	ITL50, ITL99     float64 // s, over tokens
-	PrefillBusy      float64 // share of time that workers with prompts run steps
-	DecodeBusy       float64 // likewise of those that decode
+	Goodput        float64 // requests/s that meet both limits
+	Attained       float64 // share of the requests that do
+	TTFT50, TTFT90 float64 // s
+	ITL50, ITL99   float64 // s, over tokens
+	PrefillBusy    float64 // share of time that workers with prompts run steps
+	DecodeBusy     float64 // likewise of those that decode
 }
 
 // rehearsalSeed makes every rehearsal meet the same requests, so that differences are those of what is compared.

@@ -148,7 +148,7 @@ func (f *fleet) exposed() (serving.Exposure, bool) {
 		return serving.Exposure{}, false
 	}
 	step := 0.0
-	if l, ok := f.decode.Decode(); ok {
+	if l, ok := f.decode.Line(); ok {
 		step = l.Base + l.Slope*l.Mean
 	}
 	return serving.Exposed(serving.ExposedInput{
@@ -163,7 +163,9 @@ func (f *fleet) withholdings() []withholding {
 	for w := range f.withheld {
 		all = append(all, w)
 	}
-	slices.SortFunc(all, func(a, b withholding) int { return cmp.Or(cmp.Compare(a.estimate, b.estimate), cmp.Compare(a.reason, b.reason)) })
+	slices.SortFunc(all, func(a, b withholding) int {
+		return cmp.Or(cmp.Compare(a.estimate, b.estimate), cmp.Compare(a.reason, b.reason))
+	})
 	return all
 }
 

@@ -32,8 +32,8 @@ type fleet struct {
 	rates   func(host string) float64
 
 	past      trailing
-	prefill   *serving.PhaseFit
-	decode    *serving.PhaseFit
+	prefill   *serving.PrefillFit
+	decode    *serving.DecodeFit
 	pooled    *observer // all transfers of the fleet that engines observed
 	ranks     float64   // of a request's transfer
 	adviser   serving.Adviser
@@ -55,7 +55,7 @@ func newFleet(name string, cfg *Config, table map[string]signal.Metric, model st
 	f := &fleet{
 		name: name, cfg: cfg, table: table, resource: pcommon.NewResource(), members: map[workerID]*member{}, rates: rates,
 		target:  cfg.Objectives.For(model, name),
-		prefill: serving.NewPhaseFit(), decode: serving.NewPhaseFit(), pooled: newObserver(), withheld: map[withholding]int64{},
+		prefill: serving.NewPrefillFit(float64(cfg.MaxNumBatchedTokens)), decode: serving.NewDecodeFit(), pooled: newObserver(), withheld: map[withholding]int64{},
 	}
 	a := f.resource.Attributes()
 	a.PutStr(signal.AttrFleetName, name)
@@ -177,14 +177,15 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 	at := func(input int) window.Value { return win.Totals[input] }
 	switch r {
 	case rolePrefill:
-		f.prefill.AddPrefill(serving.PrefillWindow{
-			Requests: at(inPrefillTime).Count, Time: at(inPrefillTime).Sum, StepTokens: bucketsOf(at(inStepTokens)), Steps: prefillSteps(win),
+		f.prefill.Add(serving.PrefillWindow{
+			Requests: at(inPrefillTime).Count, Time: at(inPrefillTime).Sum, StepTokens: bucketsOf(at(inStepTokens)),
+			Tokens: at(inStepTokens).Sum, Steps: prefillSteps(win),
 		})
 	case roleDecode:
 		if n := at(inStepCountDecode).Sum; n > 0 {
-			f.decode.AddDecode(at(inStepTimeDecode).Sum*at(inStepSequences).Sum/n, at(inStepSequences).Sum, n)
+			f.decode.Add(at(inStepTimeDecode).Sum*at(inStepSequences).Sum/n, at(inStepSequences).Sum, n)
 		} else {
-			f.decode.AddDecode(at(inITL).Sum, at(inITL).Count, at(inStepTokens).Count)
+			f.decode.Add(at(inITL).Sum, at(inITL).Count, at(inStepTokens).Count)
 		}
 	case roleAggregated:
 		m.divide(win, f.cfg)

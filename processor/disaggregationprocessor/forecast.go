@@ -77,8 +77,8 @@ func (f *fleet) costs(s *serving.Situation) bool {
 	if s.Current.Aggregated > 0 {
 		return f.aggregatedCosts(s)
 	}
-	p, okP := f.prefill.Prefill()
-	d, okD := f.decode.Decode()
+	d, okD := f.decode.Line()
+	p, okP := f.prefill.Line(d.Base)
 	if !okP || !okD {
 		return false
 	}

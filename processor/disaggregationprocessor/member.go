@@ -53,7 +53,7 @@ type member struct {
 	splitter  *serving.Splitter // of an aggregated worker
 	costs     serving.Costs
 	meddled   serving.Interference // what prefill costs decode there, fading
-	started   int64 // data time of the first window
+	started   int64                // data time of the first window
 	waiting   float64
 	waited    bool
 	kv        float64 // capacity, tokens

@@ -41,7 +41,9 @@ func addBuckets(to *serving.Buckets, d serving.Buckets, f float64) {
 	}
 }
 
-func bucketsOf(v window.Value) serving.Buckets { return serving.Buckets{Bounds: v.Bounds, Counts: v.Counts} }
+func bucketsOf(v window.Value) serving.Buckets {
+	return serving.Buckets{Bounds: v.Bounds, Counts: v.Counts}
+}
 
 func lengthsOf(v window.Value) serving.Lengths {
 	l := serving.Lengths{Bounds: v.Bounds, Counts: v.Counts}
