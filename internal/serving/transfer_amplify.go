@@ -12,12 +12,12 @@ const (
 	AmplifierUnknown = "unknown" // longer than all these explain
 )
 
-// Epoch is how long a link is behind after a stall, s: it drains at the rate 1 - rho, with rho its utilisation. stall in s.
-func Epoch(stall, rho float64) float64 { return stall / (1 - min(max(rho, 0), 0.999)) }
-
-// ExcessDelay is the sum of what the transfers of one epoch wait, s, at arrivals/s: lambda H² / (2 (1 - rho)).
-func ExcessDelay(stall, rho, arrivals float64) float64 {
-	return arrivals * stall * Epoch(stall, rho) / 2
+// Epoch is how long a link is behind after a stall, s, on average: it makes up for it while it would have been idle, that is at the rate
+// 1 - rho, with rho its utilisation. A stall does not wait for an idle moment: what is queued by chance when it comes, service rho / (2 (1 -
+// rho)) on average (M/D/1), has to drain first. stall and the service time of a transfer in s.
+func Epoch(stall, rho, service float64) float64 {
+	rho = min(max(rho, 0), 0.999)
+	return (stall + service*rho/(2*(1-rho))) / (1 - rho)
 }
 
 // AffectedShare is the share of requests that meet a stall on one of their ranks, when share of the transfers of a rank do.
@@ -58,6 +58,8 @@ const (
 	amplifiedFrom = 6
 	// manyStalls in one transfer, on average over those that met one, are pieces.
 	manyStalls = 1.5
+	// rareStall is the share of a rank's transfers with a stall below which it takes the fan-out for many requests to meet one.
+	rareStall = 0.02
 )
 
 // Amplify names what made the delay.
@@ -73,7 +75,10 @@ func Amplify(e StallEvidence) Amplification {
 	out.Rise = max(0, rise99(e.TTFTBefore, e.TTFTDuring))
 	out.Transfer = max(0, rise99(e.TransferBefore, e.TransferDuring))
 	out.Factor = out.Rise / e.Stall
-	perRank := 1 - math.Exp(-e.Excess/e.Stall) // share of ranks' transfers with a stall, which come independently
+	perRank := StalledShare(e.TransferBefore, e.TransferDuring) // of ranks' transfers
+	if perRank <= 0 {
+		perRank = 1 - math.Exp(-e.Excess/e.Stall) // as independent stalls would have it
+	}
 	out.Affected = AffectedShare(perRank, e.Ranks)
 	// A request waits for its slowest rank.
 	slowest := e.Excess
@@ -84,11 +89,11 @@ func Amplify(e StallEvidence) Amplification {
 	out.Unclaimed = max(0, e.WaitDuring-e.WaitBefore-slowest-queue)
 	stalls := e.Excess / e.Stall / max(perRank, 1e-9) // of a transfer that met one
 	switch {
-	case out.Unclaimed > 2*e.Stall && out.Unclaimed > slowest+queue || e.Failures > 0 && out.Unclaimed > e.Stall:
+	case out.Unclaimed > 2*e.Stall && out.Unclaimed > 1.5*(slowest+queue) || e.Failures > 0 && out.Unclaimed > e.Stall:
 		out.Amplifier = AmplifierRetry
 	case stalls > manyStalls || e.Pieces > 1 && out.Transfer > 1.5*e.Stall:
 		out.Amplifier = AmplifierPieces
-	case e.Ranks > 1 && perRank < 0.01 && out.Affected > 1.5*perRank && out.Affected >= 0.005:
+	case e.Ranks > 1 && perRank < rareStall && out.Affected > 1.5*perRank && out.Affected >= 0.005:
 		out.Amplifier = AmplifierFanOut
 	case out.Factor < amplifiedFrom:
 	case e.Rho > 0.5:
@@ -107,4 +112,32 @@ func rise99(before, during Buckets) float64 {
 		return 0
 	}
 	return b - a
+}
+
+// StalledShare is the share of transfers that a stall has moved to longer durations, from their distributions F before and during: where
+// most transfers are shorter than a bound, (F_before - F_during) / F_before there.
+func StalledShare(before, during Buckets) float64 {
+	n, m := before.count(), during.count()
+	if n <= 0 || m <= 0 || len(before.Counts) != len(during.Counts) {
+		return 0
+	}
+	var share, a, b float64
+	for i := range before.Bounds {
+		a += before.Counts[i] / n
+		b += during.Counts[i] / m
+		if a >= 0.5 {
+			share = max(share, (a-b)/a)
+		}
+	}
+	return share
+}
+
+// RareStall is the length of a stall, s, where few transfers meet one: excess is that of the mean transfer. 0 where many do, and some more
+// than once.
+func RareStall(excess, share float64) float64 {
+	const few, rare = 0.002, 0.2
+	if share < few || share > rare || excess <= 0 {
+		return 0
+	}
+	return excess / share
 }

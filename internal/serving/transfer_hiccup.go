@@ -35,7 +35,15 @@ type HiccupDetector struct {
 	excess  hiccupSums
 }
 
-type hiccupSums struct{ time, transfers, count, square float64 }
+type hiccupSums struct {
+	time, transfers float64
+	block           struct{ windows, time, transfers float64 } // under way
+	blocks, square  float64                                    // finished ones
+}
+
+// hiccupBlock windows are taken together for the scatter: a boundary between two scrapes splits what they tell, which makes neighbours
+// alike.
+const hiccupBlock = 4
 
 // Hiccup is what the detector says of a window.
 type Hiccup struct {
@@ -50,7 +58,7 @@ type Hiccup struct {
 
 // Add judges a window.
 func (d *HiccupDetector) Add(w TransferWindow, m TransferModel) Hiccup {
-	if !(w.Count >= 1) || m.Bandwidth <= 0 {
+	if !(w.Count >= 1) || m.MeanTime <= 0 {
 		return Hiccup{Alarm: d.alarm, Windows: d.windows}
 	}
 	residual := m.residual(w)
@@ -75,7 +83,7 @@ func (d *HiccupDetector) Add(w TransferWindow, m TransferModel) Hiccup {
 	}
 	out.Alarm, out.Windows = d.alarm, d.windows
 	if d.alarm {
-		out.Excess, out.Stall = d.excess.estimate(scale)
+		out.Excess, out.Stall = d.excess.estimate(d.wholeScale(center, scale))
 	}
 	return out
 }
@@ -115,6 +123,21 @@ func (d *HiccupDetector) learn(value float64) {
 	d.next = (d.next + 1) % hiccupBaseline
 }
 
+// wholeScale is the scatter over whole blocks of windows: scale, with what makes neighbours alike undone.
+func (d *HiccupDetector) wholeScale(center, scale float64) float64 {
+	var zero, one float64
+	for i, v := range d.usual {
+		zero += square(v - center)
+		if i > 0 {
+			one += (v - center) * (d.usual[i-1] - center)
+		}
+	}
+	if zero <= 0 {
+		return scale
+	}
+	return scale * math.Sqrt(1+2*max(0, min(0.5, one/zero)))
+}
+
 // baseline is the median of what is usual and its scatter, 1.4826 times the median absolute deviation.
 func (d *HiccupDetector) baseline() (center, scale float64) {
 	if len(d.usual) == 0 {
@@ -138,17 +161,26 @@ func median(values []float64) float64 {
 func (s *hiccupSums) add(excess, transfers float64) {
 	s.time += excess
 	s.transfers += transfers
-	s.count++
-	s.square += square(excess) / transfers
+	b := &s.block
+	b.windows++
+	b.time += excess
+	b.transfers += transfers
+	if b.windows == hiccupBlock {
+		s.blocks++
+		s.square += square(b.time) / b.transfers
+		*b = struct{ windows, time, transfers float64 }{}
+	}
 }
 
-// estimate is the mean excess of a transfer and the length of a stall. Stalls that come independently make the excess of a window
-// scatter by variance = stalls x length², so that length = variance / excess (as for a Poisson sum); scale is the scatter without.
+// estimate is the mean excess of a transfer and the length of a stall. Stalls that come independently make the excess scatter by variance
+// = stalls x length², so that length = variance / excess (as for a Poisson sum); scale is the scatter of one transfer without them.
 func (s *hiccupSums) estimate(scale float64) (excess, stall float64) {
 	excess = s.time / s.transfers
-	if s.count < 3 || excess <= 0 {
+	if s.blocks < 3 || excess <= 0 {
 		return max(0, excess), 0
 	}
-	variance := (s.square - square(s.time)/s.transfers) / (s.count - 1) // of one transfer
+	of := s.block // not finished: not in the squares
+	time, transfers := s.time-of.time, s.transfers-of.transfers
+	variance := (s.square - square(time)/transfers) / (s.blocks - 1)
 	return excess, max(0, variance-square(scale)) / excess
 }

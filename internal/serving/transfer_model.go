@@ -143,7 +143,11 @@ func (f *TransferFit) Model() (m TransferModel, withheld string) {
 	return m, ""
 }
 
-// residual is how much longer than the model a window's transfers took, s in all.
+// residual is how much longer than the model a window's transfers took, s in all. Where sizes hardly vary, and with them the model is not
+// known, transfers are expected to take what they usually do.
 func (m TransferModel) residual(w TransferWindow) float64 {
+	if m.Bandwidth <= 0 {
+		return w.Time - m.MeanTime*w.Count
+	}
 	return w.Time - m.Base*w.Count - w.Bytes/m.Bandwidth
 }

@@ -75,6 +75,12 @@ func (o *observer) remember(w serving.TransferWindow, ttft window.Value, failure
 		to.fade(fade(w.Elapsed, usualStretch))
 	}
 	to.add(w, ttft, failures)
+	if o.hiccup.Alarm {
+		share := serving.StalledShare(o.requests.usual.durations, o.requests.during.durations)
+		if stall := serving.RareStall(o.hiccup.Excess, share); stall > 0 {
+			o.hiccup.Stall = stall
+		}
+	}
 }
 
 func (s *stretch) add(w serving.TransferWindow, ttft window.Value, failures float64) {
