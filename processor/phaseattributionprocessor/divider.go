@@ -213,7 +213,7 @@ func (d *divider) feed(v *device, sms pmetric.ScopeMetricsSlice, now time.Time, 
 	}
 	d.mu.Unlock()
 	for i, t := range who {
-		t.w.consumeShare(t.id, given[i], rule, out)
+		t.w.consumeShare(t.id, sms, given[i], rule, out)
 	}
 	return late
 }

@@ -33,13 +33,14 @@ func newPricer(amount int) *serving.Pricer {
 	return serving.NewPricer(1, 0.01)
 }
 
-// pricerSet is what pricers learn from, which they do apart: steps that are estimated tell less than steps that are counted, and what a
-// worker is given of a shared GPU depends on the work of others too.
+// pricerSet is what pricers learn from, which they do apart: steps that are estimated tell less than steps that are counted, seconds
+// something else, and what a worker is given of a shared GPU depends on the work of others too.
 type pricerSet int
 
 const (
 	pricedSteps pricerSet = iota
 	pricedPasses
+	pricedSeconds
 	pricedShared
 	pricerSets
 )
@@ -112,12 +113,28 @@ func (s *spending) total(win window.Window, input int) (sum float64, ok bool) {
 
 // graphics is for how long the worker's GPUs ran anything in the window, their mean in seconds; -1 when that is not known, or not
 // the worker's doing alone.
-func (s *spending) graphics(win window.Window) float64 {
-	sum, ok := s.total(win, gpuGraphics)
+func (s *spending) graphics(win window.Window) float64 { return s.active(win, gpuGraphics) }
+
+// active is for how long a unit of the GPUs was active in the window, their mean in seconds; -1 like graphics.
+func (s *spending) active(win window.Window, amount int) float64 {
+	sum, ok := s.total(win, amount)
 	if !ok || s.sharing() {
 		return -1
 	}
 	return sum / float64(s.gpus())
+}
+
+// forget makes the pricers learn anew.
+func (s *spending) forget() { s.pricers = [3][gpuAmounts]*serving.Pricer{} }
+
+// devices are the GPUs that are joined.
+func (s *spending) devices() (all []*gpu) {
+	for _, o := range s.slots {
+		if o.joined {
+			all = append(all, o.gpu)
+		}
+	}
+	return all
 }
 
 // gpus is the number of GPUs that are joined.
@@ -196,8 +213,11 @@ func (s *spending) divide(win window.Window, d division) spent {
 		}
 	}
 	set := pricedSteps
-	if d.counted {
+	switch {
+	case d.counted:
 		set, out.method = pricedPasses, serving.MethodPricedPasses
+	case d.seconds:
+		set, out.method = pricedSeconds, serving.MethodPricedSeconds
 	}
 	rule := s.rule()
 	if out.method += rule.suffix(); rule != notShared {

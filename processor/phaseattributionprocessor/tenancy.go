@@ -39,7 +39,7 @@ func (r sharingRule) surest() float64 {
 type identity struct {
 	container, pod string
 	pid            int64                   // of the resource, 0 when not told
-	pids           atomic.Pointer[[]int64] // of llm.engine.gpu.info
+	pids           atomic.Pointer[[]int64] // of llm.engine.process.info
 	busy           atomic.Pointer[float64] // share of the last window that it was busy; nil while not known
 }
 
@@ -61,22 +61,6 @@ func whole(m pcommon.Map, key string) int64 {
 // known reports whether the worker's processes can be told at all.
 func (i *identity) known() bool {
 	return i.container != "" || i.pod != "" || i.pid != 0 || i.pids.Load() != nil
-}
-
-// inform takes the pids that points of llm.engine.gpu.info tell, if they tell any.
-func (i *identity) inform(m pmetric.Metric) {
-	if m.Type() != pmetric.MetricTypeGauge {
-		return
-	}
-	var pids []int64
-	for _, dp := range m.Gauge().DataPoints().All() {
-		if pid := whole(dp.Attributes(), signal.AttrProcessPID); pid != 0 {
-			pids = append(pids, pid)
-		}
-	}
-	if pids != nil {
-		i.pids.Store(&pids)
-	}
 }
 
 // learn takes how busy the worker was in a window, which may be known although its phases are not. One that does not tell leaves what was

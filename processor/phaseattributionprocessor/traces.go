@@ -95,11 +95,11 @@ type batch struct {
 	board    *board
 	outcomes [6]int64 // by requestspan.Outcome
 	unjoined map[string]int64
-	told     []told
+	told     []testimony
 }
 
-// told is what a span says of its worker.
-type told struct {
+// testimony is what a span says of its worker.
+type testimony struct {
 	of          *posting
 	end         pcommon.Timestamp
 	request     requestspan.Request
@@ -168,5 +168,5 @@ func (b *batch) split(span ptrace.Span, r *requestspan.Request, candidates []*po
 func (b *batch) tell(p *posting, span ptrace.Span, r *requestspan.Request) {
 	judged := r.TTFT != requestspan.Unknown && r.TPOT != requestspan.Unknown
 	met := judged && r.TTFT <= p.target.TTFT.Max.Seconds() && r.TPOT <= p.target.ITL.Max.Seconds()
-	b.told = append(b.told, told{of: p, end: span.EndTimestamp(), request: *r, judged: judged, met: met})
+	b.told = append(b.told, testimony{of: p, end: span.EndTimestamp(), request: *r, judged: judged, met: met})
 }
