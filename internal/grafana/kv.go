@@ -62,7 +62,7 @@ func kvThrash(s promql.Scope) []board.Panel {
 	worker := by(signal.AttrServiceInstanceID)
 	// Answers are stored too; what was generated was not stored again.
 	regret := s.SumRate(signal.KVRegretTokens, worker) + " / " +
-		s.SumRate(signal.KVStoredTokens, worker, promql.Not(signal.AttrMissCause, "generated"))
+		s.SumRate(signal.KVStoredTokens, worker, promql.Not(signal.AttrMissCause, missGenerated))
 	return []board.Panel{
 		{Title: "Evicted too early", Kind: board.Lines, Unit: board.Ratio,
 			Help:    "Prompt tokens stored again soon after their block was evicted, of all that were stored. Above a tenth the cache works against itself: enlarge it, offload to host memory, or route so that prefixes stay together.",

@@ -43,6 +43,21 @@ func (s Scope) Counted(metric string, match ...Match) string {
 	return s.selector(s.metric(metric, signal.Sum), "", match)
 }
 
+// CountedBefore is Counted as of a time ago, such as 15m.
+func (s Scope) CountedBefore(metric, ago string, match ...Match) string {
+	return s.Counted(metric, match...) + " offset " + ago
+}
+
+// Series is one series, for the data of tests: of any instrument, of a histogram its bucket for le.
+func (s Scope) Series(metric string, match ...Match) string {
+	m := s.metric(metric)
+	if m.Instrument != signal.Histogram {
+		return s.selector(m, "", match)
+	}
+	m.Attributes = append(m.Attributes[:len(m.Attributes):len(m.Attributes)], "le")
+	return s.selector(m, "_bucket", match)
+}
+
 // Rate is a sum's increase per second.
 func (s Scope) Rate(metric string, match ...Match) string {
 	return fmt.Sprintf("rate(%s[%s])", s.selector(s.metric(metric, signal.Sum), "", match), s.Window)
