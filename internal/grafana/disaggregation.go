@@ -65,7 +65,7 @@ func splitCost(s promql.Scope) []board.Panel {
 			Help:    "As the engines see it. Compare with what prefill takes (Phases): when the hand-over is of its size, short prompts are better served in one place.",
 			Queries: percentiles(s, signal.KVTransferTime)},
 		{Title: "Size of a hand-over", Kind: board.Lines, Unit: board.Bytes,
-			Help:    "Grows with the prompt. A smaller KV data type halves it.",
+			Help:    "Grows with the prompt. Too large for the network: an 8-bit KV data type halves it, and hits in the decode worker's own cache are not sent.",
 			Queries: percentiles(s, signal.KVTransferSize)},
 		{Title: "Hand-overs that failed", Kind: board.Lines, Unit: board.PerSecond,
 			Help:    "expired: decode fetched too late; blocks were freed, and the prompt is computed again. Add decode workers or raise the lease. transfer: see dashboard Transfers.",

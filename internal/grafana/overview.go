@@ -82,7 +82,7 @@ func overviewQueue(s promql.Scope) []board.Panel {
 				{Expr: s.Sum(signal.Running, nil), Legend: "running"},
 				{Expr: s.Sum(signal.Waiting, nil), Legend: "waiting"},
 			}},
-		{Title: "Tokens", Kind: board.Lines, Unit: board.Count,
+		{Title: "Tokens per second", Kind: board.Lines, Unit: board.Count,
 			Help: "Prompt tokens by where they came from, and generated ones. Much local_compute with repeating prompts: prefix caching is off, or the router scatters prefixes.",
 			Queries: []board.Query{
 				{Expr: s.SumRate(signal.TokensPrompt, by(signal.AttrTokenSource)), Legend: s.Legend("prompt, {" + signal.AttrTokenSource + "}")},

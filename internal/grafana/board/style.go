@@ -43,7 +43,9 @@ func (p Panel) style() (style, error) {
 		options.DisplayMode = common.BarGaugeDisplayModeBasic
 		s.plugin, s.options, s.instant = "bargauge", options, true
 	case Table:
-		s.plugin, s.options, s.instant = "table", table.NewOptions(), true
+		options := table.NewOptions()
+		options.Footer = nil // its default is none that the schema allows
+		s.plugin, s.options, s.instant = "table", options, true
 	default:
 		return s, fmt.Errorf("kind %q: unknown", p.Kind)
 	}
