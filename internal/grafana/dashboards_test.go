@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/grafana/grafana-foundation-sdk/go/cog"
+	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
+	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
@@ -24,6 +27,24 @@ func TestTheCommittedFilesAreCurrent(t *testing.T) {
 	require.NoError(t, err)
 	for _, name := range committed {
 		assert.Contains(t, files, filepath.ToSlash(strings.TrimPrefix(name, "../../")), "is declared nowhere")
+	}
+}
+
+// The SDK's types are generated from Grafana's own schemas; its strict reading knows every field and misses none.
+func TestDashboardsFollowGrafanasSchema(t *testing.T) {
+	plugins.RegisterDefaultPlugins()
+	all, err := Dashboards()
+	require.NoError(t, err)
+	for _, d := range all {
+		text, err := d.JSON()
+		require.NoError(t, err)
+		var read dashboard.Dashboard
+		var mistakes cog.BuildErrors // none is a nil of this type, not a nil error
+		if err := read.UnmarshalJSONStrict(text); err != nil {
+			require.ErrorAs(t, err, &mistakes, d.File)
+		}
+		assert.Empty(t, mistakes, d.File)
+		require.NoError(t, read.Validate(), d.File)
 	}
 }
 

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"testing"
 
-	"github.com/grafana/grafana-foundation-sdk/go/cog/plugins"
-	"github.com/grafana/grafana-foundation-sdk/go/dashboard"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -123,18 +121,4 @@ func TestKinds(t *testing.T) {
 	}
 	_, err := dash(Panel{Title: "a", Kind: "pie"}).JSON()
 	require.ErrorContains(t, err, `kind "pie": unknown`)
-}
-
-// The SDK's types are generated from Grafana's own schemas; the strict reading knows every field.
-func TestTheSchemaIsGrafanas(t *testing.T) {
-	plugins.RegisterDefaultPlugins()
-	text, err := dash(
-		Panel{Title: "a", Kind: Lines, Unit: Seconds, Queries: []Query{{Expr: "x", Legend: "y"}}, Limits: []Limit{{1, Warning}}},
-		Panel{Title: "b", Kind: Stat, Queries: []Query{{Expr: "x", Legend: "y"}}}, Panel{Title: "c", Kind: Table, Queries: []Query{{Expr: "x"}}},
-		Panel{Title: "d", Kind: Bars, Queries: []Query{{Expr: "x", Legend: "y"}}}, Panel{Title: "e", Kind: Stack, Queries: []Query{{Expr: "x", Legend: "y"}}},
-	).JSON()
-	require.NoError(t, err)
-	var d dashboard.Dashboard
-	require.NoError(t, d.UnmarshalJSONStrict(text))
-	require.NoError(t, d.Validate())
 }
