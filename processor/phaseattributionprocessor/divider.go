@@ -9,6 +9,8 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
 
 // divider divides the counters of a GPU between the workers that use it, as they come: each gets its part of every increase, and what is
@@ -251,4 +253,26 @@ func (d *divider) wasDivided() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.divided
+}
+
+// consumeShare takes the worker's part of what a shared GPU spent.
+func (w *worker) consumeShare(id string, sms pmetric.ScopeMetricsSlice, part []increase, rule sharingRule, out pmetric.Metrics) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	slot, ok := w.spending.slot(id)
+	if !ok {
+		return // parted meanwhile
+	}
+	w.spending.shared(slot, rule)
+	for _, sm := range sms.All() {
+		for _, m := range sm.Metrics().All() {
+			if m.Name() == signal.GPUClockFrequency {
+				w.clocks.see(m, slot)
+			}
+		}
+	}
+	for _, in := range part {
+		w.aligner.ObserveDelta(inputCounters+slot*gpuInputs+in.input, in.from, in.at, window.Value{Sum: in.amount})
+	}
+	w.close(out)
 }

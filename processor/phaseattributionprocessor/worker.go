@@ -154,28 +154,6 @@ func (w *worker) consumeGPU(id string, sms pmetric.ScopeMetricsSlice, now time.T
 	return late
 }
 
-// consumeShare takes the worker's part of what a shared GPU spent.
-func (w *worker) consumeShare(id string, sms pmetric.ScopeMetricsSlice, part []increase, rule sharingRule, out pmetric.Metrics) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	slot, ok := w.spending.slot(id)
-	if !ok {
-		return // parted meanwhile
-	}
-	w.spending.shared(slot, rule)
-	for _, sm := range sms.All() {
-		for _, m := range sm.Metrics().All() {
-			if m.Name() == signal.GPUClockFrequency {
-				w.clocks.see(m, slot)
-			}
-		}
-	}
-	for _, in := range part {
-		w.aligner.ObserveDelta(inputCounters+slot*gpuInputs+in.input, in.from, in.at, window.Value{Sum: in.amount})
-	}
-	w.close(out)
-}
-
 // close derives from the windows that are complete.
 func (w *worker) close(out pmetric.Metrics) {
 	if win, ok := w.aligner.Close(); ok {
