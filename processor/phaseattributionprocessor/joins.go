@@ -15,6 +15,7 @@ type gpu struct {
 	id, host, bus string
 	names         []string  // hw.name, hw.model
 	by            users     // who uses it, as far as it was told: guarded by joins.mu
+	part          bool      // a MIG device
 	slices        float64   // compute slices, of a GPU all that it can have
 	workers       []*worker // replaced, never written: guarded by joins.mu
 	count         atomic.Int32
@@ -88,7 +89,7 @@ func (j *joins) discover(id string, a pcommon.Map) *gpu {
 	g.slices = allSlices(g.name())
 	j.gpus[id] = g
 	if parent := text(a, signal.AttrHWParent); parent != "" {
-		g.slices = slicesOf(g.name())
+		g.slices, g.part = slicesOf(g.name()), true
 		j.parts[parent] = append(slices.Clone(j.parts[parent]), g)
 	}
 	return g
@@ -198,5 +199,11 @@ func (j *joins) set(w *worker, g *gpu, joined bool) {
 		g.workers = slices.DeleteFunc(slices.Clone(g.workers), func(u *worker) bool { return u == w })
 		w.part(g)
 	}
+	was := g.users()
 	g.count.Store(int32(len(g.workers)))
+	if (was > 1) != (g.users() > 1) {
+		for _, u := range g.workers {
+			u.redeploy()
+		}
+	}
 }

@@ -33,16 +33,18 @@ func newPricer(amount int) *serving.Pricer {
 }
 
 // pricerSet is what pricers learn from, which they do apart: steps that are estimated tell less than steps that are counted, seconds
-// something else, and what a worker is given of a shared GPU depends on the work of others too.
+// something else.
 type pricerSet int
 
 const (
 	pricedSteps pricerSet = iota
 	pricedPasses
 	pricedSeconds
-	pricedShared
 	pricerSets
 )
+
+// pricers are those of each amount, nil until they are needed.
+type pricers [pricerSets][gpuAmounts]*serving.Pricer
 
 // activityUnits are the units of gpuTensor and what follows it.
 func activityUnits() [gpuAmounts - 1]string {
@@ -51,9 +53,10 @@ func activityUnits() [gpuAmounts - 1]string {
 
 // spending divides what a worker's GPUs spent.
 type spending struct {
-	prices  objectives.Prices
-	slots   []slot
-	pricers [pricerSets][gpuAmounts]*serving.Pricer
+	prices objectives.Prices
+	slots  []slot
+	// pricers of GPUs that are shared learn apart: what a worker is given of one depends on the work of others too.
+	pricers [2]pricers
 }
 
 // slot is the place of a GPU's counters among the worker's series.
@@ -124,11 +127,14 @@ func (s *spending) active(win window.Window, amount int) float64 {
 }
 
 // forget makes the pricers learn anew.
-func (s *spending) forget() { s.pricers = [pricerSets][gpuAmounts]*serving.Pricer{} }
+func (s *spending) forget() { s.pricers = [2]pricers{} }
 
-// devices are the GPUs that are joined.
+// devices are the GPUs that are joined; none when the worker has but a part of one, since what a device can do then tells nothing.
 func (s *spending) devices() (all []*gpu) {
 	for _, o := range s.slots {
+		if o.joined && (o.gpu.users() > 1 || o.gpu.part) {
+			return nil
+		}
 		if o.joined {
 			all = append(all, o.gpu)
 		}
@@ -219,8 +225,9 @@ func (s *spending) divide(win window.Window, d division) spent {
 		set, out.method = pricedSeconds, serving.MethodPricedSeconds
 	}
 	rule := s.rule()
+	known := &s.pricers[0]
 	if out.method += rule.suffix(); rule != notShared {
-		set = pricedShared
+		known = &s.pricers[1]
 	}
 	for i := range out.amounts {
 		amount, complete := s.total(win, i)
@@ -236,10 +243,10 @@ func (s *spending) divide(win window.Window, d division) spent {
 		case d.split.Unattributed > (1-leastCovered)*win.Seconds():
 			out.amounts[i] = serving.Amounts{Unattributed: amount, Withheld: serving.WithheldNoWork}
 		default:
-			p := s.pricers[set][i]
+			p := known[set][i]
 			if p == nil {
 				p = newPricer(i)
-				s.pricers[set][i] = p
+				known[set][i] = p
 			}
 			out.amounts[i] = p.Divide(amount, win.Seconds(), d.split.Idle, d.work, d.costs)
 			out.amounts[i].Confidence = min(out.amounts[i].Confidence, rule.surest())
