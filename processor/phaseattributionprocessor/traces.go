@@ -111,10 +111,11 @@ func (b *batch) resource(rs ptrace.ResourceSpans) {
 	var candidates []*posting
 	looked := false
 	children := ptrace.NewScopeSpans()
+	made := childrenOf(rs)
 	for _, ss := range rs.ScopeSpans().All() {
 		scope := ss.Scope().Name()
 		if scope == metadata.ScopeName {
-			continue // children that another collector made
+			continue // children
 		}
 		for _, span := range ss.Spans().All() {
 			request, outcome := requestspan.Read(scope, span)
@@ -131,7 +132,7 @@ func (b *batch) resource(rs ptrace.ResourceSpans) {
 			if !looked {
 				candidates, looked = b.board.candidates(rs.Resource()), true
 			}
-			b.split(span, &request, candidates, children.Spans())
+			b.split(span, &request, candidates, children.Spans(), made)
 		}
 	}
 	if children.Spans().Len() > 0 {
@@ -140,8 +141,25 @@ func (b *batch) resource(rs ptrace.ResourceSpans) {
 	}
 }
 
-// split gives one span its children.
-func (b *batch) split(span ptrace.Span, r *requestspan.Request, candidates []*posting, children ptrace.SpanSlice) {
+// childrenOf are the children that the spans of a resource have already: from another collector, or from before the batch was refused and
+// offered again.
+func childrenOf(rs ptrace.ResourceSpans) (made map[pcommon.SpanID]bool) {
+	for _, ss := range rs.ScopeSpans().All() {
+		if ss.Scope().Name() != metadata.ScopeName {
+			continue
+		}
+		if made == nil {
+			made = make(map[pcommon.SpanID]bool, ss.Spans().Len())
+		}
+		for _, span := range ss.Spans().All() {
+			made[span.SpanID()] = true
+		}
+	}
+	return made
+}
+
+// split gives one span the children that it has not yet.
+func (b *batch) split(span ptrace.Span, r *requestspan.Request, candidates []*posting, children ptrace.SpanSlice, made map[pcommon.SpanID]bool) {
 	var costs *requestCosts
 	if r.Engine != "" { // a proxy's span has no worker
 		p, reason := choose(candidates, r.Engine, r.Model)
@@ -160,7 +178,10 @@ func (b *batch) split(span ptrace.Span, r *requestspan.Request, candidates []*po
 	}
 	owed := owedBy(r, costs)
 	for i := range r.Phases() {
-		owed.child(span, &r.Phases()[i], children.AppendEmpty())
+		p := &r.Phases()[i]
+		if id := childID(span.TraceID(), span.SpanID(), p.Name); !made[id] {
+			owed.child(span, id, p, children.AppendEmpty())
+		}
 	}
 	owed.parent(span)
 }

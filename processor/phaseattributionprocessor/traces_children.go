@@ -24,10 +24,10 @@ func owedBy(r *requestspan.Request, costs *requestCosts) owed {
 }
 
 // child writes the span of a phase. It is sampled as its parent is.
-func (o owed) child(parent ptrace.Span, p *requestspan.Phase, to ptrace.Span) {
+func (o owed) child(parent ptrace.Span, id pcommon.SpanID, p *requestspan.Phase, to ptrace.Span) {
 	to.SetTraceID(parent.TraceID())
 	to.SetParentSpanID(parent.SpanID())
-	to.SetSpanID(childID(parent.TraceID(), parent.SpanID(), p.Name))
+	to.SetSpanID(id)
 	to.SetFlags(childFlags(parent.Flags()))
 	to.TraceState().FromRaw(parent.TraceState().AsRaw())
 	to.SetName(p.Name)

@@ -163,6 +163,9 @@ func TestARetryMakesTheSameChildren(t *testing.T) {
 		}
 	}
 	assert.Len(t, ids, 3, "no child of a child, and the same ids")
+	for id, n := range ids {
+		assert.Equal(t, 1, n, "a span that has its children gets no second ones: %v", id)
+	}
 }
 
 func TestOtherSpansPassUntouchedAndAreCounted(t *testing.T) {
