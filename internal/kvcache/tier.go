@@ -15,10 +15,6 @@ const (
 // Tiers is the number of tiers.
 const Tiers = int(tierCount)
 
-func (t Tier) String() string {
-	return [Tiers]string{"gpu", "cpu", "disk", "external"}[t&(tierCount-1)]
-}
-
 // Cause says why a stored block was not in the GPU's cache.
 type Cause uint8
 

@@ -22,8 +22,18 @@ func (s *kvSnapshot) points(w *pointWriter, connected bool) {
 	}
 	w.count(signal.SourceLost, signal.AttrSource, signal.SourceKVEvents, s.counts.lost)
 	w.flag(signal.KVEventsKnown, "", "", s.state.Known)
+	w.count(signal.KVEventGaps, "", "", s.totals.Gaps)
+	w.count(signal.KVEventResyncs, "", "", s.totals.Resyncs)
+	w.count(signal.KVUnknownRemovals, "", "", s.totals.UnknownRemovals)
 	s.blocks(w)
 	s.reuse(w)
+}
+
+// tierName is what pages call a tier, too.
+func tierName(t kvcache.Tier) string {
+	return [kvcache.Tiers]string{
+		kvcache.GPU: signal.TierDevice, kvcache.CPU: signal.TierHost, kvcache.Disk: signal.TierDisk, kvcache.External: signal.TierRemote,
+	}[t]
 }
 
 // messages writes a count of messages that is not 0, and that of those taken.
@@ -42,7 +52,7 @@ func (s *kvSnapshot) blocks(w *pointWriter) {
 	each := func(write func(tier kvcache.Tier, name string)) {
 		for i := range kvcache.Tiers {
 			if tier := kvcache.Tier(i); tier == kvcache.GPU || t.Stored[i]+t.Removed[i] > 0 {
-				write(tier, tier.String())
+				write(tier, tierName(tier))
 			}
 		}
 	}
