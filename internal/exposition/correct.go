@@ -6,7 +6,7 @@ import "slices"
 // counted stays in the sum. When all began anew, or the engine says so (anew), nothing stays. before is the value of the page before,
 // which was the only part's where there was one.
 func (p *parts) correct(scrape uint64, anew bool, before float64) {
-	if len(p.more) == 0 && p.base == 0 {
+	if p.single() {
 		return
 	}
 	if p.last == nil {
@@ -43,7 +43,7 @@ func (h *histogram) correct(scrape uint64) {
 	if counts.first == nil && len(h.buckets) > 0 {
 		counts = &h.buckets[len(h.buckets)-1].parts // +Inf has the count
 	}
-	if counts.first == nil || len(counts.more) == 0 && counts.base == 0 {
+	if counts.first == nil || counts.single() {
 		return
 	}
 	var fallen []uint64
@@ -67,14 +67,15 @@ func (p *parts) keep(fallen []uint64) {
 	if p.first == nil {
 		return
 	}
-	for i, last := range p.last {
+	r := p.room()
+	for i, last := range r.last {
 		if slices.Contains(fallen, p.at(i).owner) {
-			p.base += last
+			r.base += last
 		}
 	}
-	p.last = p.last[:0]
+	r.last = r.last[:0]
 	for i := range p.len() {
-		p.last = append(p.last, p.at(i).value)
+		r.last = append(r.last, p.at(i).value)
 	}
 }
 
@@ -83,14 +84,15 @@ func (p *parts) drop(scrape uint64) (held bool) {
 	if p.first == nil {
 		return false
 	}
-	held = p.base != 0
-	p.base = 0
+	if p.rest != nil {
+		held, p.base = p.base != 0, 0
+	}
 	for i := range p.len() {
 		c := p.at(i)
 		if c.seen != scrape && c.value != 0 {
 			c.value, held = 0, true
 		}
-		if i < len(p.last) {
+		if p.rest != nil && i < len(p.last) {
 			p.last[i] = c.value
 		}
 	}

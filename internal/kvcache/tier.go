@@ -15,6 +15,11 @@ const (
 // Tiers is the number of tiers.
 const Tiers = int(tierCount)
 
+// String is the value of llm.cache.tier.
+func (t Tier) String() string {
+	return [Tiers]string{"device", "host", "disk", "remote"}[t&(tierCount-1)]
+}
+
 // Cause says why a stored block was not in the GPU's cache.
 type Cause uint8
 

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -31,7 +32,7 @@ func (s *site) worker(instance, host string, attributes ...string) *worker {
 	if host != "" {
 		r.Attributes().PutStr(signal.AttrHostName, host)
 	}
-	w := newWorker(createDefaultConfig().(*Config), nil, r)
+	w := newWorker(createDefaultConfig().(*Config), nil, &facts.Book{}, hooks{}, r)
 	s.workers[instance] = w
 	s.joins.add(w)
 	return w

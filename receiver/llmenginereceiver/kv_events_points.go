@@ -29,13 +29,6 @@ func (s *kvSnapshot) points(w *pointWriter, connected bool) {
 	s.reuse(w)
 }
 
-// tierName is what pages call a tier, too.
-func tierName(t kvcache.Tier) string {
-	return [kvcache.Tiers]string{
-		kvcache.GPU: signal.TierDevice, kvcache.CPU: signal.TierHost, kvcache.Disk: signal.TierDisk, kvcache.External: signal.TierRemote,
-	}[t]
-}
-
 // messages writes a count of messages that is not 0, and that of those taken.
 func (w *pointWriter) messages(source, outcome string, n uint64) {
 	if n == 0 && outcome != "taken" {
@@ -52,7 +45,7 @@ func (s *kvSnapshot) blocks(w *pointWriter) {
 	each := func(write func(tier kvcache.Tier, name string)) {
 		for i := range kvcache.Tiers {
 			if tier := kvcache.Tier(i); tier == kvcache.GPU || t.Stored[i]+t.Removed[i] > 0 {
-				write(tier, tierName(tier))
+				write(tier, tier.String())
 			}
 		}
 	}
@@ -77,6 +70,7 @@ func (s *kvSnapshot) blocks(w *pointWriter) {
 func (s *kvSnapshot) reuse(w *pointWriter) {
 	t := &s.totals
 	w.histogram(signal.KVReuseDistance, "", "", t.Reuse.Bounds, t.Reuse.Counts, -1)
+	w.histogram(signal.KVReuseGap, "", "", t.ReuseGap.Bounds, t.ReuseGap.Counts, t.ReuseGap.Sum)
 	w.count(signal.KVReuseTokens, "", "", t.HitTokens)
 	for i, n := range t.StoredTokens {
 		if n > 0 {
@@ -86,4 +80,13 @@ func (s *kvSnapshot) reuse(w *pointWriter) {
 	w.count(signal.KVRegretTokens, "", "", t.RegretTokens)
 	w.number(signal.KVSamplingRate, "", "").SetDoubleValue(s.state.SamplingRate)
 	w.number(signal.KVSeenHorizon, "", "").SetDoubleValue(s.state.SeenHorizon)
+}
+
+// routed writes the tokens that another worker held, by why they were not here.
+func (s *kvSnapshot) routed(w *pointWriter) {
+	for i, n := range s.totals.RoutedTokens {
+		if cause := kvcache.Cause(i); n > 0 || cause == kvcache.Compulsory {
+			w.count(signal.KVRoutingTokens, signal.AttrMissCause, cause.String(), n)
+		}
+	}
 }

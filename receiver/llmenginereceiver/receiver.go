@@ -79,7 +79,11 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	clientConfig := r.cfg.ClientConfig
 	clientConfig.Timeout = 0 // each request has its own deadline
-	client, err := clientConfig.ToClient(ctx, host.GetExtensions(), r.set.TelemetrySettings)
+	// The receiver counts its scrapes itself. Doing so again in the client would cost as much as the request, and would send trace
+	// headers to engines.
+	unmeasured := r.set.TelemetrySettings
+	unmeasured.MeterProvider, unmeasured.TracerProvider = nil, nil
+	client, err := clientConfig.ToClient(ctx, host.GetExtensions(), unmeasured)
 	if err != nil {
 		return err
 	}
