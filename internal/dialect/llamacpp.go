@@ -16,6 +16,7 @@ func llamaCpp() Table {
 		Engine:   EngineLlamaCpp,
 		Prefixes: []string{"llamacpp:"},
 		About:    []About{{Path: "/props", Version: []string{"build_info"}}},
+		Lacks:    llamaCppLacks(),
 		Rows: []Row{
 			{Name: "llamacpp:prompt_tokens", Kind: Counter, Metric: signal.TokensPrompt, Fixed: source(signal.TokenSourceLocalCompute)},
 			{Name: "llamacpp:prompt_tokens_cached", Kind: Counter, Metric: signal.TokensPrompt, Fixed: source(signal.TokenSourceLocalHit)}, // from 2026 on

@@ -91,6 +91,7 @@ type Book struct {
 	// observed are roles that workers were seen to have.
 	observed map[groupKey]string
 	several  bool // the target has shown several ranks
+	mixed    bool // the target has shown several models on one rank
 	scratch  reading
 	metrics  own
 	emitted  map[string]bool // names of the metrics of the preset

@@ -9,6 +9,8 @@ import (
 type cell struct {
 	value float64
 	seen  uint64 // number of the scrape that wrote it
+	// owner tells whose part of a histogram it is: the series of one process differ in their bounds only.
+	owner uint64
 }
 
 // parts are the series that make up one number. Nearly always there is one; several differ in labels that no table names.

@@ -2,7 +2,9 @@ package exposition // import "github.com/otelcol-inference/otelcol-inference/int
 
 import (
 	"bytes"
+	"hash/fnv"
 	"hash/maphash"
+	"io"
 	"iter"
 	"math"
 	"slices"
@@ -149,6 +151,9 @@ func (b *Book) place(m dialect.Match, s dialect.Series, labels iter.Seq2[string,
 			return nil
 		}
 	}
+	if m.Part == dialect.Bucket || m.Part == dialect.Sum || m.Part == dialect.Count {
+		c.owner = ownerOf(labels)
+	}
 	g := b.group(groupKey{s.Rank, s.Model})
 	if g == nil {
 		b.report.RejectedLimit++
@@ -172,6 +177,19 @@ func (b *Book) place(m dialect.Match, s dialect.Series, labels iter.Seq2[string,
 		}
 	}
 	return c
+}
+
+// ownerOf is a hash of the labels that the parts of one process's histogram have in common, in any order.
+func ownerOf(all iter.Seq2[string, string]) (owner uint64) {
+	for name, value := range all {
+		if name == labels.BucketLabel || name == labels.MetricName {
+			continue
+		}
+		h := fnv.New64a()
+		_, _ = io.WriteString(h, name+"\xff"+value)
+		owner ^= h.Sum64()
+	}
+	return owner
 }
 
 // group returns the group of a key, made at first sight, or nil when there are too many.
