@@ -40,8 +40,15 @@ type check struct {
 
 func checks() []check {
 	return []check{
-		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A5", interference}, {"A14", fidelity}, {"A19", utilizationByPhase},
-		{"A12", transfers}, {"A13", amplification},
+		{"A1", phaseTimeShare},
+		{"A2", energyByPhase},
+		{"A3", honesty},
+		{"A4", baselines},
+		{"A5", interference},
+		{"A12", transfers},
+		{"A13", amplification},
+		{"A14", fidelity},
+		{"A19", utilizationByPhase},
 		{"goodput", goodputBounds},
 	}
 }
