@@ -91,7 +91,7 @@ func (a *Advisor) judgeFleet(f *fleet, out *Report) {
 // closeFleet judges a fleet as of a data time.
 func (a *Advisor) closeFleet(f *fleet, at int64, out *Report) {
 	s := f.state
-	if w, ok := s.aligner.Flush(); ok {
+	if w, ok := s.complete(true); ok {
 		s.keep(w, a.cfg.Trailing)
 	}
 	f.judged = at

@@ -15,6 +15,7 @@ type trial struct {
 	Followed  int64   `json:"followed"`
 	Lever     int     `json:"lever"` // that moved
 	To        string  `json:"to"`
+	since     faded   // demand since it was followed; begins anew after a restart
 }
 
 // comparableShare is by how much demand may differ for a prediction to count.
@@ -77,12 +78,15 @@ func (t *trial) step(r *Reading, measure func(*Reading) (float64, bool), cfg *Co
 		}
 		return nil, false
 	}
+	if arrivals, known := r.arrivals(); known {
+		t.since.add(arrivals, r.At)
+	}
 	waited := r.At - t.Followed
 	if waited < int64(cfg.Settle) {
 		return nil, false
 	}
 	value, ok := measure(r)
-	demand, known := r.Demand()
+	demand, known := t.since.value()
 	if !ok || !known {
 		return nil, waited > 4*int64(cfg.Settle)
 	}
@@ -99,15 +103,16 @@ func (t *trial) step(r *Reading, measure func(*Reading) (float64, bool), cfg *Co
 	return o, true
 }
 
-// Demand is how many requests arrive per second: those that got their first token, and those by which the queue grew.
-func (r *Reading) Demand() (float64, bool) {
-	d, ok := r.Histogram(signal.TTFT)
-	if !ok || d.Seconds <= 0 {
-		return 0, false
-	}
-	served, _ := r.CountRate(signal.TTFT)
-	growth, _ := r.Slope(signal.Waiting)
-	return math.Max(0, served+growth), true
+// Demand is how many requests arrive per second: those that got their first token, and those by which the queue grew; averaged over about
+// five minutes, because traffic comes in bursts.
+func (r *Reading) Demand() (float64, bool) { return r.demand.value() }
+
+// arrivals is the demand of the trailing time.
+func (r *Reading) arrivals() (float64, bool) {
+	front := r.front()
+	served, ok := front.CountRate(signal.TTFT)
+	growth, _ := front.Slope(signal.Waiting)
+	return math.Max(0, served+growth), ok
 }
 
 // CountRate is how many values a histogram takes per second.
@@ -119,4 +124,28 @@ func (r *Reading) CountRate(metric string, pairs ...string) (perSecond float64, 
 		}
 	})
 	return perSecond, ok
+}
+
+// faded is a mean over the past, of which what is older weighs less.
+type faded struct {
+	sum, weight float64
+	at          int64
+}
+
+// fadeTime is the age in seconds at which a value weighs 1/e of the newest.
+const fadeTime = 300
+
+func (f *faded) add(v float64, at int64) {
+	if f.at != 0 && at > f.at {
+		keep := math.Exp(-float64(at-f.at) / 1e9 / fadeTime)
+		f.sum, f.weight = f.sum*keep+v*(1-keep), f.weight*keep+1-keep
+	}
+	f.at = at
+}
+
+func (f *faded) value() (float64, bool) {
+	if f.weight <= 0 {
+		return 0, false
+	}
+	return f.sum / f.weight, true
 }

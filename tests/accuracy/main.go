@@ -39,6 +39,7 @@ type check struct {
 func checks() []check {
 	return []check{
 		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A5", interference}, {"A14", fidelity}, {"A19", utilizationByPhase},
+		{"A20", adviceRules},
 		{"goodput", goodputBounds},
 	}
 }
