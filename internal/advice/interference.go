@@ -9,7 +9,7 @@ import (
 
 // schedulingRules are those on what a worker's scheduler puts into one step.
 func schedulingRules() []Rule {
-	mixing := append(verdictInputs(), signal.InterferencePerToken)
+	mixing := append(verdictInputs(), signal.InterferencePerToken, signal.TokensPrompt, signal.TokensCached)
 	return []Rule{
 		{ID: "interference", Subject: Fleet, Inputs: mixing, Check: checkInterference, Measure: itlAtObjective},
 		{ID: "decode-stalls", Subject: Fleet, Inputs: mixing, Check: checkStalls, Measure: stalled},
@@ -28,6 +28,7 @@ type mix struct {
 	explained, confidence float64
 	lost, without         float64
 	perToken              float64 // s of ITL per prefill token in the step, the largest of the workers
+	prompt                float64 // prompt tokens that a worker computes per second, the most of the workers
 }
 
 // mixOf returns the mix of a fleet, or why nothing can be said of it.
@@ -38,6 +39,7 @@ func mixOf(r *Reading) (m mix, why string) {
 	for _, w := range r.Workers() {
 		v, _ := w.Level(signal.InterferencePerToken)
 		m.perToken = max(m.perToken, v)
+		m.prompt = max(m.prompt, w.computed())
 	}
 	switch {
 	case m.observed < fullWindow:
@@ -67,7 +69,7 @@ func checkInterference(r *Reading) Outcome {
 		Severity: severityOf(m.itl.Above), Title: "Prefill in the same steps slows decode down.", Confidence: m.confidence,
 		Evidence: append([]Quantity{m.itl.Quantity("ITL", signal.ITL)}, m.evidence()...),
 	}
-	action, after := m.remedy(r, m.itl.Objective)
+	action, after := m.remedy(r, budgetMargin*m.itl.Objective)
 	if after > leastGain*m.itl.At.Value { // such a budget is about what there is
 		action, after = m.apart(), m.without
 	}
@@ -109,11 +111,13 @@ const (
 	stallObjectives = 5
 	// mostStalled is the share of decode's time in stalls that is still no reason to change anything.
 	mostStalled = 0.1
+	// budgetMargin is for what the largest steps take beyond the estimate, up to a fifth on the simulator.
+	budgetMargin = 0.8
 	// leastGain is the share of a slow token's time that has to remain at most for a smaller budget to be worth it.
 	leastGain = 0.75
 	// smallestBudget is the token budget below which prefill no longer fills the GPU: near the knee of an H100 or H200 (200 to 300
 	// tokens), a step's weights cost as much as its tokens.
-	smallestBudget = 512
+	smallestBudget = 256
 )
 
 func (m *mix) evidence() []Quantity {
@@ -128,7 +132,7 @@ func (m *mix) evidence() []Quantity {
 // apart is the action that ends all mixing.
 func (m *mix) apart() Action {
 	return Action{
-		Text:   "Serve prefill and decode on different workers: no token budget that fills the GPU keeps the objective.",
+		Text:   "Serve prefill and decode on different workers: no token budget keeps the objective and the prompts served.",
 		Levers: []Lever{{Fact: FactWorkers + signal.RoleDecode, Rise: 1}},
 	}
 }
@@ -137,7 +141,7 @@ func (m *mix) apart() Action {
 // is the time of a step then.
 func (m *mix) remedy(r *Reading, limit float64) (a Action, after float64) {
 	budget := budgetFor(limit, m.without, m.perToken)
-	if budget == 0 {
+	if budget == 0 || m.load(budget) > sustainable {
 		return m.apart(), m.without
 	}
 	worker := r.Workers()[0]
@@ -145,6 +149,22 @@ func (m *mix) remedy(r *Reading, limit float64) (a Action, after float64) {
 		Text:   fmt.Sprintf("Lower the token budget of a step to %d.", budget),
 		Change: worker.Change(TokenBudget, budget), Where: worker.Engine(),
 	}, m.without + m.perToken*float64(budget)
+}
+
+// load is the share of its time that a worker computes if every step takes in a whole budget of prompt tokens: a smaller budget needs more
+// steps for the same prompts, and each costs at least what it costs without them.
+func (m *mix) load(budget int) float64 {
+	return m.prompt / float64(budget) * (m.without + m.perToken*float64(budget))
+}
+
+// computed is how many prompt tokens a worker computes per second.
+func (r *Reading) computed() float64 {
+	if v, ok := r.Rate(signal.TokensPrompt, signal.AttrTokenSource, signal.TokenSourceLocalCompute); ok {
+		return v
+	}
+	prompt, _ := r.Rate(signal.TokensPrompt)
+	cached, _ := r.Rate(signal.TokensCached)
+	return max(0, prompt-cached)
 }
 
 // budgetFor is the largest power of two of tokens with which a step keeps a limit (Sarathi-Serve's rule, arXiv:2403.02310):

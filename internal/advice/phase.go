@@ -69,14 +69,29 @@ func checkPrefillBound(r *Reading) Outcome {
 	}
 	more := 1
 	// While requests wait, a worker prefills all it can: what it served is its capacity, and says how many are needed.
-	if saturated := r.Over(waiting, float64(p.size)) && served > 0; saturated {
+	saturated := r.Over(waiting, float64(p.size)) && served > 0
+	if saturated {
 		more = max(1, int(math.Ceil(demand/(sustainable*served/float64(p.size))))-p.size)
-		met := 1 - f.ttft.Above
-		finding.Predicted = &Effect{Name: "share of requests within the TTFT objective", Unit: "1", From: met, To: 0.97, Low: 0.85, High: 1}
 	}
 	finding.Action = p.grow(more, f.decodeITL, signal.RoleDecode)
+	bursts, known := r.Dispersion()
+	if known {
+		finding.Evidence = append(finding.Evidence, Quantity{Name: "Variance of arrivals over their mean", Value: bursts, Unit: "1", Metric: signal.TTFT})
+	}
+	switch {
+	case known && bursts > evenArrivals:
+		finding.Action.Text += " Requests come in bursts: this is what their mean takes, and how much more the bursts take cannot be predicted."
+	case saturated && known:
+		finding.Predicted = &Effect{
+			Name: "share of requests within the TTFT objective", Unit: "1", From: 1 - f.ttft.Above, To: 0.97, Low: 0.85, High: 1,
+		}
+	}
 	return Found(finding)
 }
+
+// evenArrivals is the dispersion up to which the mean says what is needed. On the simulator conversation traffic has 0.3 to 2, code traffic 60
+// to 170: there even four times the capacity that the mean needs leaves requests waiting.
+const evenArrivals = 5
 
 // sustainable is up to which share of its capacity a pool is loaded for its queue to stay short: at 0.85 the mean wait in M/D/1 is
 // 0.85 / (2 x 0.15) = 2.8 service times.

@@ -78,10 +78,11 @@ func (t *trial) step(r *Reading, measure func(*Reading) (float64, bool), cfg *Co
 		}
 		return nil, false
 	}
-	if arrivals, known := r.arrivals(); known {
+	waited := r.At - t.Followed
+	// What the trailing time still has of before does not count.
+	if arrivals, known := r.arrivals(); known && waited > int64(cfg.Trailing) {
 		t.since.add(arrivals, r.At)
 	}
-	waited := r.At - t.Followed
 	if waited < int64(cfg.Settle) {
 		return nil, false
 	}
@@ -113,6 +114,48 @@ func (r *Reading) arrivals() (float64, bool) {
 	served, ok := front.CountRate(signal.TTFT)
 	growth, _ := front.Slope(signal.Waiting)
 	return math.Max(0, served+growth), ok
+}
+
+// Dispersion is the variance of the requests that arrive in a window over their mean, of the windows of the trailing time: 1 for
+// independent arrivals, more for bursts. ok is false with too few windows.
+func (r *Reading) Dispersion() (index float64, ok bool) {
+	byWindow := map[int64]float64{}
+	front := r.front()
+	for _, w := range append([]*Reading{front}, front.Workers()...) {
+		w.arrivalsByWindow(byWindow)
+	}
+	if len(byWindow) < 6 {
+		return 0, false
+	}
+	sum, squares, n := 0.0, 0.0, float64(len(byWindow))
+	for _, v := range byWindow {
+		sum += v
+		squares += v * v
+	}
+	mean := sum / n
+	if mean <= 0 {
+		return 0, false
+	}
+	return (squares/n - mean*mean) / mean, true
+}
+
+// arrivalsByWindow adds a worker's arrivals to the windows that it has: first tokens, and by how much its queue grew.
+func (r *Reading) arrivalsByWindow(into map[int64]float64) {
+	for _, x := range r.streams[signal.TTFT] {
+		for i, w := range r.windows {
+			if i > 0 && x.counter < len(w.Totals) {
+				into[w.To] += w.Totals[x.counter].Count
+			}
+		}
+	}
+	for _, x := range r.streams[signal.Waiting] {
+		first := len(r.windows) - len(x.means)
+		for i := 1; i < len(x.means) && first >= 0; i++ {
+			if growth := x.means[i] - x.means[i-1]; !math.IsNaN(growth) {
+				into[r.windows[first+i].To] += growth
+			}
+		}
+	}
 }
 
 // CountRate is how many values a histogram takes per second.

@@ -115,7 +115,7 @@ func advise(stages []stage) (told, error) {
 	if err != nil {
 		return t, err
 	}
-	books := map[int]*exposition.Book{}
+	books := map[string]*exposition.Book{}
 	base := time.Duration(0)
 	for _, s := range stages {
 		if err := playStage(s, epoch.Add(base), dialects, books, pipeline); err != nil {
@@ -126,7 +126,7 @@ func advise(stages []stage) (told, error) {
 	return t, nil
 }
 
-func playStage(s stage, start time.Time, dialects *dialect.Set, books map[int]*exposition.Book, pipeline consumer.Metrics) error {
+func playStage(s stage, start time.Time, dialects *dialect.Set, books map[string]*exposition.Book, pipeline consumer.Metrics) error {
 	cfg := s.scenario.Fleet
 	feeds := map[int]*passFeed{}
 	if s.passes {
@@ -149,6 +149,7 @@ func playStage(s stage, start time.Time, dialects *dialect.Set, books map[int]*e
 		if err := fleet.Advance(now); err != nil {
 			return err
 		}
+		inRole := map[string]int{}
 		for w := range fleet.Workers() {
 			role := string(fleet.Pool(w).Role)
 			page.Reset()
@@ -156,10 +157,11 @@ func playStage(s stage, start time.Time, dialects *dialect.Set, books map[int]*e
 				return err
 			}
 			page.Grow(1) // the decoder writes behind the end
-			md, _, err := bookOf(w, dialects, books).Scrape(page.Bytes(), false, start.Add(now), engine.VLLMVersion)
+			md, _, err := bookOf(fmt.Sprintf("%s%d", role, inRole[role]), dialects, books).Scrape(page.Bytes(), false, start.Add(now), engine.VLLMVersion)
 			if err != nil {
 				return err
 			}
+			inRole[role]++
 			if role == signal.RolePrefill || role == signal.RoleDecode {
 				md.ResourceMetrics().At(0).Resource().Attributes().PutStr(signal.AttrRole, role)
 			}
@@ -174,11 +176,11 @@ func playStage(s stage, start time.Time, dialects *dialect.Set, books map[int]*e
 	return failed
 }
 
-func bookOf(worker int, dialects *dialect.Set, books map[int]*exposition.Book) *exposition.Book {
+func bookOf(worker string, dialects *dialect.Set, books map[string]*exposition.Book) *exposition.Book {
 	if books[worker] == nil {
 		books[worker] = exposition.NewBook(exposition.Settings{
 			Dialects: dialects, Scope: "accuracy", MaxSeries: 20_000,
-			Identity: exposition.Identity{Address: fmt.Sprintf("worker%d", worker), Port: 8000, Fleet: "fleet"},
+			Identity: exposition.Identity{Address: worker, Port: 8000, Fleet: "fleet"},
 		})
 	}
 	return books[worker]
