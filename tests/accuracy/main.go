@@ -49,6 +49,7 @@ func checks() []check {
 		{"A13", amplification},
 		{"A14", fidelity},
 		{"A19", utilizationByPhase},
+		{"A20", adviceRules},
 		{"goodput", goodputBounds},
 	}
 }
