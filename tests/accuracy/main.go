@@ -40,6 +40,7 @@ func checks() []check {
 	return []check{
 		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A5", interference}, {"A14", fidelity}, {"A19", utilizationByPhase},
 		{"goodput", goodputBounds},
+		{"A9", missRatioCurve}, {"A10", poolDecomposition}, {"A10-cases", knownCases}, {"A11", evictionStorms},
 	}
 }
 
