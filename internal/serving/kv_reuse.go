@@ -99,7 +99,7 @@ func unheldOf(g, held float64) float64 {
 	if held <= 0 || g <= 0 {
 		return max(0, g)
 	}
-	const steps = 32
+	const steps = 12
 	free := func(t float64) float64 {
 		u := math.Exp(-t / held)
 		return (1 - u) * math.Exp(-held/g*u)
