@@ -232,7 +232,7 @@ func TestNoStormWhileThereIsRoomOrNothingIsStored(t *testing.T) {
 
 func TestAStormIsBounded(t *testing.T) {
 	var s KVStorm
-	for i := range 100_000 {
+	for i := range 10_000 {
 		s.Add(KVChurn{End: float64(i) / 10, Seconds: 0.1, Stored: 100, Evicted: 1})
 	}
 	assert.LessOrEqual(t, len(s.windows), 160)
