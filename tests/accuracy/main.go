@@ -51,6 +51,7 @@ func checks() []check {
 		{"A19", utilizationByPhase},
 		{"A20", adviceRules},
 		{"goodput", goodputBounds},
+		{"A9", missRatioCurve}, {"A10", poolDecomposition}, {"A10-cases", knownCases}, {"A11", evictionStorms},
 	}
 }
 
