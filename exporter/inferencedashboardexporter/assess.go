@@ -3,7 +3,7 @@ package inferencedashboardexporter // import "github.com/otelcol-inference/otelc
 import (
 	"time"
 
-	"github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/percentile"
+	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
 )
 
 // assessment is one worker at one moment: its view, the facts for the verdict, and its distributions for the fleet.

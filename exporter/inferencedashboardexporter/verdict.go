@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"slices"
 
-	"github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/percentile"
+	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
 )
 
 // The verdict on a fleet

@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
-	"github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/percentile"
+	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
 )
 
 // served is a worker that counts, with a load of 10 requests and an imbalance of 0.5 at confidence 0.9.

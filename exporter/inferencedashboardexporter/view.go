@@ -1,7 +1,7 @@
 package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
 
 import (
-	"github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/percentile"
+	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
 )
 
 // The views are what the API and the stream send. A worker's view is made of groups; a message of the stream leaves out the groups

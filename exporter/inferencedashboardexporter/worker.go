@@ -6,7 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
-	"github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/percentile"
+	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 

@@ -33,6 +33,8 @@ func dynamoComponent() Table {
 		RankLabel:  "dp_rank",
 		ModelLabel: []string{"model", "model_name"},
 		Companion:  true,
+		Inputs:     dynamoInputs(),
+		Lacks:      dynamoLacks(),
 		Role: Role{Labels: []string{"worker_type", "dynamo_component"}, Values: map[string]string{
 			"aggregated": signal.RoleAggregated, "prefill": signal.RolePrefill, "decode": signal.RoleDecode, "encoder": signal.RoleEncode,
 		}},

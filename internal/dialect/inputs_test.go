@@ -34,7 +34,7 @@ func TestInputsOfVLLM(t *testing.T) {
 	page["dynamo_component_requests"] = 1
 	assert.Equal(t, "DYN_FORWARDPASS_METRIC_PORT=20380", missing(d, "0.32.0", page)[signal.SourceForwardPasses])
 	page["vllm:nixl_xfer_time_seconds"] = 0
-	assert.Equal(t, "NIXL_TELEMETRY_ENABLE=y", missing(d, "0.32.0", page)[signal.SourceNIXL])
+	assert.Equal(t, "NIXL_TELEMETRY_ENABLE=y NIXL_TELEMETRY_DIR=/dev/shm/nixl", missing(d, "0.32.0", page)[signal.SourceNIXL])
 
 	page["vllm:kv_block_lifetime_seconds"], page["vllm:estimated_flops_per_gpu"] = 0, 5
 	got = missing(d, "0.32.0", page, signal.SourceKVEvents, signal.SourceTraces, signal.SourceNIXL, signal.SourceForwardPasses)
@@ -58,11 +58,14 @@ func TestInputsOfOthers(t *testing.T) {
 
 	d = load(t).Of("trtllm_x")
 	got = missing(d, "1.2.0", map[string]float64{"trtllm_num_requests_completed": 3, "trtllm_num_requests_running": 0})
-	assert.Equal(t, map[string]string{signal.SourceRequests: "return_perf_metrics: true"}, got)
+	assert.Equal(t, "return_perf_metrics: true", got[signal.SourceRequests])
+	assert.NotContains(t, got, signal.SourceKVEvents, "from 1.3 on")
+	assert.NotContains(t, got, signal.SourceNIXL, "nothing is moved")
 	got = missing(d, "1.3.0rc27", map[string]float64{"trtllm_request_success": 1})
 	assert.Equal(t, "enable_iter_perf_stats: true", got[signal.SourceIterations])
 	assert.Contains(t, got, signal.SourceKVEvents)
-	assert.Empty(t, load(t).Of("tgi_x").Missing(Seen{Value: func(string) (float64, bool) { return 0, false }}))
+	assert.Equal(t, map[string]string{signal.SourceTraces: "--otlp-endpoint http://localhost:4317"}, missing(load(t).Of("tgi_x"), "3.3.0", nil))
+	assert.Empty(t, missing(load(t).Of("llamacpp:x"), "b1", nil))
 }
 
 func TestReleases(t *testing.T) {
@@ -111,4 +114,34 @@ func TestKVEventPortsOfRanksAreDisjoint(t *testing.T) {
 		}
 	}
 	assert.GreaterOrEqual(t, hints, 3)
+}
+
+// Every input that sharpens estimates has a flag or a reason why there is none, for every engine.
+func TestNoCellOfTheInputsIsEmpty(t *testing.T) {
+	engines := 0
+	for _, table := range Tables() {
+		if table.Observer != "" || table.Engine == "lmcache" {
+			continue
+		}
+		engines++
+		for _, source := range []string{
+			signal.SourceKVEvents, signal.SourceForwardPasses, signal.SourceKVResidency, signal.SourceEffort, signal.SourceNIXL, signal.SourceTraces,
+		} {
+			said := 0
+			for _, h := range table.Inputs {
+				if h.Source == source {
+					said++
+					assert.NotEmpty(t, h.Text, "%s: %s", table.Engine, source)
+				}
+			}
+			for _, l := range table.Lacks {
+				if l.Source == source {
+					said++
+					assert.NotEmpty(t, l.Why, "%s: %s", table.Engine, source)
+				}
+			}
+			assert.Equal(t, 1, said, "%s: %s has either a flag or a reason", table.Engine, source)
+		}
+	}
+	assert.Equal(t, 8, engines)
 }

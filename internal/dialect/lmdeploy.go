@@ -16,6 +16,7 @@ func lmdeploy() Table {
 		Prefixes:   []string{"lmdeploy:"},
 		RankLabel:  "engine",
 		ModelLabel: []string{"model_name"},
+		Lacks:      lmdeployLacks(),
 		Rows: []Row{
 			{Name: "lmdeploy:time_to_first_token_seconds", Kind: Histogram, Metric: signal.TTFT},
 			{Name: "lmdeploy:time_per_output_token_seconds", Kind: Histogram, Metric: signal.TPOT},

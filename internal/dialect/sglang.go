@@ -27,6 +27,7 @@ func sglang() Table {
 		},
 		About:  []About{sglangServer("/server_info", "sglang:page_size"), sglangServer("/get_server_info", "sglang:cache_config_info")},
 		Inputs: sglangInputs(),
+		Lacks:  sglangLacks(),
 		Rows:   rows,
 	}
 }

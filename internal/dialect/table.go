@@ -43,6 +43,7 @@ type Table struct {
 	Role      Role
 	About     []About
 	Inputs    []Input
+	Lacks     []Lack // inputs that no flag of the engine gives
 	Rows      []Row
 	Variants  []Variant
 }

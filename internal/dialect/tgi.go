@@ -19,6 +19,8 @@ func tgi() Table {
 		Engine:   EngineTGI,
 		Prefixes: []string{"tgi_"},
 		About:    []About{{Path: "/info", Version: []string{"version"}}},
+		Inputs:   tgiInputs(),
+		Lacks:    tgiLacks(),
 		Rows: []Row{
 			{Name: "tgi_request_duration", Kind: Histogram, Metric: signal.RequestTime},
 			{Name: "tgi_request_queue_duration", Kind: Histogram, Metric: signal.QueueTime},

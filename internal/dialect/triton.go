@@ -13,6 +13,8 @@ func triton() Table {
 		Engine: EngineTriton,
 		// Triton's own families are of any model that it serves, so only those of this backend say that it is an LLM.
 		Prefixes:   []string{"nv_trt_llm_"},
+		Inputs:     tritonInputs(),
+		Lacks:      tritonLacks(),
 		ModelLabel: []string{"model"},
 		About:      []About{{Path: "/v2", Version: []string{"version"}}},
 		Rows:       rows,

@@ -19,6 +19,7 @@ func tensorRT() Table {
 		ModelLabel: []string{"model_name"},
 		About:      []About{{Path: "/version", Version: []string{"version"}}},
 		Inputs:     tensorRTInputs(),
+		Lacks:      tensorRTLacks(),
 		Rows:       rows,
 	}
 }

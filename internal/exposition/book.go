@@ -2,6 +2,7 @@ package exposition // import "github.com/otelcol-inference/otelcol-inference/int
 
 import (
 	"cmp"
+	"hash/maphash"
 	"math"
 	"slices"
 	"time"
@@ -55,7 +56,7 @@ type Book struct {
 	report Report
 
 	cleared uint64                      // scrape at which the limit on series last made room
-	known   map[string]*cell            // by the raw bytes of the series
+	known   map[uint64]*cell            // by the hash of the raw bytes of the series
 	same    map[uint64]*cell            // of known, by the hash of name and labels: their order may differ from page to page
 	foreign map[string]*foreign         // by family name: not mapped, or not to be emitted
 	drift   map[string]*dialect.Dialect // families that the dialect does not know, and [vanished] ones
@@ -67,6 +68,7 @@ type Book struct {
 	whole   bool                     // the page that is read has everything that the target has
 	starts  map[string]*tracker      // of the cumulative series that are forwarded untouched
 	process cell                     // process_start_time_seconds
+	layout  layout                   // of the pages
 
 	engine    *dialect.Dialect   // nil until the first page that shows one
 	dialects  []*dialect.Dialect // all that the pages showed
@@ -89,6 +91,7 @@ type Book struct {
 	// observed are roles that workers were seen to have.
 	observed map[groupKey]string
 	several  bool // the target has shown several ranks
+	mixed    bool // the target has shown several models on one rank
 	scratch  reading
 	metrics  own
 	emitted  map[string]bool // names of the metrics of the preset
@@ -108,7 +111,8 @@ func NewBook(set Settings) *Book {
 	table := signal.Index(signal.EngineMetrics())
 	b := &Book{
 		set:      set,
-		known:    make(map[string]*cell),
+		known:    make(map[uint64]*cell),
+		layout:   layout{seed: maphash.MakeSeed()},
 		same:     make(map[uint64]*cell),
 		foreign:  make(map[string]*foreign),
 		drift:    make(map[string]*dialect.Dialect),
@@ -161,9 +165,7 @@ func (b *Book) Tell(t Told) {
 func (b *Book) Scrape(body []byte, openMetrics bool, at time.Time, version string) (pmetric.Metrics, Report, error) {
 	b.version = b.fresh(cmp.Or(version, b.told.Version))
 	b.begin(pcommon.NewTimestampFromTime(at))
-	broken, err := parse(body, openMetrics, b)
-	b.report.BrokenLines = broken
-	if err != nil {
+	if err := b.page(body, openMetrics); err != nil {
 		return pmetric.Metrics{}, b.report, err
 	}
 	metrics := b.finish(true)
@@ -172,6 +174,17 @@ func (b *Book) Scrape(body []byte, openMetrics bool, at time.Time, version strin
 		b.report.Points = metrics.DataPointCount()
 	}
 	return metrics, b.report, nil
+}
+
+// page takes what is on a page.
+func (b *Book) page(body []byte, openMetrics bool) (err error) {
+	if b.layout.read(body, openMetrics, b.scrape) {
+		return nil
+	}
+	b.layout.learn(body, openMetrics)
+	b.report.BrokenLines, err = parse(body, openMetrics, b)
+	b.layout.learnt(err == nil && b.report.BrokenLines == 0)
+	return err
 }
 
 // begin opens the reading of a page.
@@ -257,6 +270,7 @@ func (b *Book) forget(before uint64) {
 
 // drop drops the series that were last seen before a scrape.
 func (b *Book) drop(before uint64) {
+	b.layout.learnt(false)
 	for raw, c := range b.known {
 		if c.seen < before {
 			delete(b.known, raw)

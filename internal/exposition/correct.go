@@ -1,10 +1,12 @@
 package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
 
+import "slices"
+
 // correct makes up for parts of a counter that began anew without the others, as the processes behind one number do: what they had
 // counted stays in the sum. When all began anew, or the engine says so (anew), nothing stays. before is the value of the page before,
 // which was the only part's where there was one.
 func (p *parts) correct(scrape uint64, anew bool, before float64) {
-	if len(p.more) == 0 && p.base == 0 {
+	if p.single() {
 		return
 	}
 	if p.last == nil {
@@ -34,16 +36,64 @@ func (p *parts) correct(scrape uint64, anew bool, before float64) {
 	}
 }
 
+// correct does the same for a histogram. What began anew is told by the counts of the processes, and is made up for in every bucket. When
+// all began anew nothing stays, which shows in the value.
+func (h *histogram) correct(scrape uint64) {
+	counts := &h.count
+	if counts.first == nil && len(h.buckets) > 0 {
+		counts = &h.buckets[len(h.buckets)-1].parts // +Inf has the count
+	}
+	if counts.first == nil || counts.single() {
+		return
+	}
+	var fallen []uint64
+	for i, last := range counts.last {
+		if c := counts.at(i); c.seen == scrape && c.value < last {
+			fallen = append(fallen, c.owner)
+		}
+	}
+	if len(fallen) == counts.len() {
+		fallen = nil
+	}
+	h.count.keep(fallen)
+	h.sum.keep(fallen)
+	for i := range h.buckets {
+		h.buckets[i].parts.keep(fallen)
+	}
+}
+
+// keep adds what the parts of these owners had counted to the base, and notes what all have.
+func (p *parts) keep(fallen []uint64) {
+	if p.first == nil {
+		return
+	}
+	r := p.room()
+	for i, last := range r.last {
+		if slices.Contains(fallen, p.at(i).owner) {
+			r.base += last
+		}
+	}
+	r.last = r.last[:0]
+	for i := range p.len() {
+		r.last = append(r.last, p.at(i).value)
+	}
+}
+
 // drop forgets what the parts hold beyond the page of a scrape. It reports whether that was anything.
 func (p *parts) drop(scrape uint64) (held bool) {
 	if p.first == nil {
 		return false
 	}
-	held = p.base != 0
-	p.base = 0
+	if p.rest != nil {
+		held, p.base = p.base != 0, 0
+	}
 	for i := range p.len() {
-		if c := p.at(i); c.seen != scrape && c.value != 0 {
+		c := p.at(i)
+		if c.seen != scrape && c.value != 0 {
 			c.value, held = 0, true
+		}
+		if p.rest != nil && i < len(p.last) {
+			p.last[i] = c.value
 		}
 	}
 	return held

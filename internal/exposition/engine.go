@@ -8,8 +8,8 @@ import (
 
 // foreign is a family that makes no points.
 type foreign struct {
+	cell                     // nobody reads its value
 	dialect *dialect.Dialect // that it shows for certain, or nil
-	seen    uint64           // number of the scrape that had it
 }
 
 // showed notes that a dialect is on the page. The engine is the first in the order of the dialects.

@@ -1,6 +1,7 @@
 package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
 
 import (
+	"hash/maphash"
 	"iter"
 	"math"
 	"slices"
@@ -105,7 +106,7 @@ func (b *Book) feedNumber(name, declared string, p pmetric.NumberDataPoint) {
 		v = float64(p.IntValue())
 	}
 	key := fedKey(name, p.Attributes())
-	c := b.known[key]
+	c := b.known[b.hashOf(key)]
 	if c == nil {
 		if c = b.meetFed(key, name, declared, labelsOf(p.Attributes())); c == nil {
 			return
@@ -116,7 +117,7 @@ func (b *Book) feedNumber(name, declared string, p pmetric.NumberDataPoint) {
 		return
 	}
 	key += " created"
-	created := b.known[key]
+	created := b.known[b.hashOf(key)]
 	if created == nil {
 		if created = b.meetFed(key, name+"_created", "", labelsOf(p.Attributes())); created == nil {
 			return
@@ -202,19 +203,21 @@ func (b *Book) meetFed(key, name, declared string, all iter.Seq2[string, string]
 		return nil
 	}
 	if name == familyProcessStart {
-		b.known[key] = &b.process
+		b.known[b.hashOf(key)] = &b.process
 		return &b.process
 	}
-	c := b.known[key]
+	c := b.known[b.hashOf(key)]
 	if c == nil {
 		if c = b.meetLabels(name, declared, all); c != nil {
-			b.known[key] = c
+			b.known[b.hashOf(key)] = c
 		}
 	}
 	return c
 }
 
 func seconds(t pcommon.Timestamp) float64 { return float64(t) / 1e9 }
+
+func (b *Book) hashOf(key string) uint64 { return maphash.String(b.layout.seed, key) }
 
 // fedKey identifies a series by its name and attributes, whatever their order.
 func fedKey(name string, attributes pcommon.Map) string {

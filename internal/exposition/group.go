@@ -166,7 +166,7 @@ func (s *stream) createdAt(scrape uint64) pcommon.Timestamp {
 	if s.histogram != nil {
 		counts = &s.histogram.count
 	}
-	if s.tracker.start != 0 && (len(counts.more) > 0 || counts.base != 0) {
+	if s.tracker.start != 0 && !counts.single() {
 		return 0
 	}
 	created, _ := s.created.value(scrape)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"math"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -29,6 +28,13 @@ type iterationRecord struct {
 	} `json:"inflightBatchingStats"`
 }
 
+// mostLost bounds what the numbers of one list may say was lost, and longestIteration how long one took, in seconds: a year of steps
+// of a millisecond, and an hour. More is no truth, and its sum would leave the range of its type.
+const (
+	mostLost         = 1 << 35
+	longestIteration = 3600
+)
+
 // Iterations takes a JSON list of iteration records, whose sums are told with the next page. Reading that page took the records from
 // all other readers, and theirs are lost here: lost says how many were, as the gaps in their numbers show. An error means that the
 // body is no such list; nothing of it is taken then.
@@ -41,7 +47,7 @@ func (b *Book) Iterations(body []byte, at pcommon.Timestamp) (lost int64, err er
 		b.iterations = &iterations{began: at}
 	}
 	for _, r := range records {
-		lost += b.iterations.take(r)
+		lost = min(lost+b.iterations.take(r), mostLost)
 	}
 	return lost, nil
 }
@@ -49,7 +55,7 @@ func (b *Book) Iterations(body []byte, at pcommon.Timestamp) (lost int64, err er
 // take adds a record and returns how many before it were lost. A number that does not grow is an engine that began anew.
 func (it *iterations) take(r iterationRecord) (lost int64) {
 	if it.last > 0 && r.Iter > it.last {
-		lost = r.Iter - it.last - 1
+		lost = min(r.Iter-it.last-1, mostLost)
 	}
 	it.last = r.Iter
 	phase := 2
@@ -61,7 +67,7 @@ func (it *iterations) take(r iterationRecord) (lost int64) {
 	case r.InFlight.Context <= 0:
 		phase = 1
 	}
-	if seconds := r.LatencyMS / 1000; seconds >= 0 && !math.IsInf(seconds, 0) {
+	if seconds := r.LatencyMS / 1000; seconds >= 0 && seconds <= longestIteration {
 		it.count[phase]++
 		it.seconds[phase] += seconds
 	}

@@ -42,7 +42,12 @@ func TestIterationsAddUp(t *testing.T) {
 }
 
 func FuzzIterations(f *testing.F) {
-	for _, seed := range []string{"[]", `[{"iter":1,"iterLatencyMS":1e400}]`, `[{"iter":-5,"iterLatencyMS":-1,"inflightBatchingStats":{"numGenRequests":1}}]`, "null", "{}"} {
+	for _, seed := range []string{"[]", `[{"iter":1,"iterLatencyMS":1e400}]`, `[{"iter":-5,"iterLatencyMS":-1,"inflightBatchingStats":{"numGenRequests":1}}]`, "null", "{}", "[{}]", "[null]",
+		`[{"iter":1},{"iter":9223372036854775807},{"iter":1},{"iter":9223372036854775807}]`,
+		`[{"iter":1,"iterLatencyMS":1e308,"inflightBatchingStats":{"numGenRequests":1}},{"iter":2,"iterLatencyMS":1.7e308,"inflightBatchingStats":{"numGenRequests":1}}]`,
+		`[{"iter":7,"iterLatencyMS":20.5,"inflightBatchingStats":{"numContextRequests":1,"numGenRequests":3,"more":[1,{"a":null}]},"kvCacheStats":{}}]`,
+		`[{"iter":1.5}]`, `[{"iter":"1"}]`, `[{"inflightBatchingStats":null}]`, `[{"inflightBatchingStats":[]}]`, "[", `[{"iter":1}] trailing`,
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

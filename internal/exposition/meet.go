@@ -2,6 +2,9 @@ package exposition // import "github.com/otelcol-inference/otelcol-inference/int
 
 import (
 	"bytes"
+	"hash/fnv"
+	"hash/maphash"
+	"io"
 	"iter"
 	"math"
 	"slices"
@@ -28,14 +31,17 @@ const maxDrift = 1000
 
 // series takes a sample. For a series that was seen before this is one lookup and two writes.
 func (b *Book) series(raw []byte, value float64, p textparse.Parser) {
-	c := b.known[string(raw)]
+	c := b.known[b.hash(raw)]
 	if c == nil {
-		if c = b.meet(raw, p); c == nil {
-			return
-		}
+		c = b.meet(raw, p)
 	}
-	c.value, c.seen = value, b.scrape
+	b.layout.take(raw, value, c)
+	if c != nil {
+		c.value, c.seen = value, b.scrape
+	}
 }
+
+func (b *Book) hash(raw []byte) uint64 { return maphash.Bytes(b.layout.seed, raw) }
 
 func (b *Book) declare(family []byte, declared string) {
 	b.declared = declaration{family, declared}
@@ -49,12 +55,12 @@ func (b *Book) help(text []byte) {
 
 func (b *Book) end() { b.evidence.EOF = true }
 
-// meet finds the place of a series that was not seen before. It returns nil when the series has none.
+// meet finds the place of a series that was not seen before: a place that nobody reads for one of a family that makes no points. It
+// returns nil when the series has none.
 func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 	name := nameOf(raw)
-	if f, ok := b.foreign[string(name)]; ok {
-		f.seen = b.scrape
-		return nil
+	if c := b.nobodys(name); c != nil {
+		return c
 	}
 	if len(raw) > maxSeriesBytes {
 		b.report.RejectedLong++
@@ -63,14 +69,14 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 	family := string(name)
 	switch family {
 	case familyProcessStart:
-		b.known[string(raw)] = &b.process
+		b.known[b.hash(raw)] = &b.process
 		return &b.process
 	case familyPython:
 		b.evidence.Python = true
 	}
 	if !b.set.Dialects.Owns(family) {
 		b.ignore(family, nil)
-		return nil
+		return b.nobodys(name)
 	}
 	var parsed labels.Labels
 	p.Labels(&parsed)
@@ -78,13 +84,13 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 	c := b.same[hash]
 	if c == nil {
 		if c = b.meetLabels(family, b.declaredOf(name), pairs(parsed)); c == nil {
-			return nil
+			return b.nobodys(name)
 		}
 		b.same[hash] = c
 	}
 	c.seen = b.scrape // before room is made, which would take it for one that is gone
 	if b.room(1) {    // without it a series in another order is looked up each time
-		b.known[string(raw)] = c
+		b.known[b.hash(raw)] = c
 	}
 	return c
 }
@@ -145,6 +151,9 @@ func (b *Book) place(m dialect.Match, s dialect.Series, labels iter.Seq2[string,
 			return nil
 		}
 	}
+	if m.Part == dialect.Bucket || m.Part == dialect.Sum || m.Part == dialect.Count {
+		c.owner = ownerOf(labels)
+	}
 	g := b.group(groupKey{s.Rank, s.Model})
 	if g == nil {
 		b.report.RejectedLimit++
@@ -170,6 +179,19 @@ func (b *Book) place(m dialect.Match, s dialect.Series, labels iter.Seq2[string,
 	return c
 }
 
+// ownerOf is a hash of the labels that the parts of one process's histogram have in common, in any order.
+func ownerOf(all iter.Seq2[string, string]) (owner uint64) {
+	for name, value := range all {
+		if name == labels.BucketLabel || name == labels.MetricName {
+			continue
+		}
+		h := fnv.New64a()
+		_, _ = io.WriteString(h, name+"\xff"+value)
+		owner ^= h.Sum64()
+	}
+	return owner
+}
+
 // group returns the group of a key, made at first sight, or nil when there are too many.
 func (b *Book) group(key groupKey) *group {
 	g := b.groups[key]
@@ -181,10 +203,18 @@ func (b *Book) group(key groupKey) *group {
 	return g
 }
 
+// nobodys returns the place of the series of a family that makes no points, or nil.
+func (b *Book) nobodys(family []byte) *cell {
+	if f, ok := b.foreign[string(family)]; ok {
+		return &f.cell
+	}
+	return nil
+}
+
 // ignore notes a family that makes no points. d is the dialect that it shows for certain, or nil.
 func (b *Book) ignore(family string, d *dialect.Dialect) {
 	if len(b.foreign) < b.set.MaxSeries {
-		b.foreign[family] = &foreign{d, b.scrape}
+		b.foreign[family] = &foreign{cell{seen: b.scrape}, d}
 	}
 }
 

@@ -66,14 +66,15 @@ func parse(body []byte, openMetrics bool, s sink) (broken int, err error) {
 	return broken, nil
 }
 
-// feed reads until the parser fails or ends. It returns how many series there were and an offset into the last good line, or -1.
+// feed reads until the parser fails or ends. It returns how many series there were and an offset into the end of the last good line, or -1.
 func feed(p textparse.Parser, body []byte, s sink) (found, at int, err error) {
 	last := body[:0:0]
 	for {
 		entry, err := p.Next()
 		if err != nil {
 			// The parser does not tell where it stands, but the slices it returns share the body's array.
-			at = cap(body) - cap(last)
+			// A label's value may hold line breaks, so it is the slice's end that counts.
+			at = cap(body) - cap(last) + max(len(last)-1, 0)
 			if last == nil || cap(last) == 0 || at < 0 || at >= len(body) {
 				at = -1
 			}

@@ -68,6 +68,9 @@ func (o *output) stream(s *stream) {
 func (o *output) histogramStream(s *stream) {
 	b := o.book
 	r := &b.scratch
+	if !b.damaged() || !s.histogram.short(b.scrape) {
+		s.histogram.correct(b.scrape)
+	}
 	got := s.histogram.read(b.scrape, s.family.Scale, r)
 	count := s.tracker.value // unknown where the histogram is inconsistent
 	if got == present {

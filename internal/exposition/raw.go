@@ -125,7 +125,7 @@ func (r *rawPage) take(name, declared string, part dialect.Part, value float64, 
 			return
 		}
 	}
-	point.histogram.add(part, bound, &cell{value, r.book.scrape})
+	point.histogram.add(part, bound, &cell{value: value, seen: r.book.scrape})
 }
 
 // write makes a metric of the family. A family without a declaration, or with one that has no form here, is a gauge.

@@ -24,6 +24,13 @@ type Identity struct {
 	Base    pcommon.Map // further attributes of every resource
 }
 
+// What follows host:port in the service.instance.id of a worker: its rank where the target has several, and its model where one rank
+// serves several.
+const (
+	RankMark  = "/dp"
+	ModelMark = "#"
+)
+
 // unknownService is the service.name of a target that has not shown an engine, as the semantic conventions want it.
 const unknownService = "unknown_service"
 
@@ -46,6 +53,7 @@ func (b *Book) arrange() {
 	keys := b.workerKeys()
 	ranks := make(map[string]bool)
 	for _, k := range keys {
+		b.mixed = b.mixed || ranks[k.rank]
 		ranks[k.rank] = true
 	}
 	b.several = b.several || len(ranks) > 1
@@ -160,7 +168,10 @@ func (b *Book) resource(key groupKey, w *worker) pcommon.Resource {
 	}
 	instance := id.Instance()
 	if isWorker && b.several && key.rank != "" {
-		instance += "/dp" + key.rank
+		instance += RankMark + key.rank
+	}
+	if isWorker && b.mixed && key.model != "" {
+		instance += ModelMark + key.model
 	}
 	service := cmp.Or(id.Service, unknownService)
 	if len(b.groups) > 0 {

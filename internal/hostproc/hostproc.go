@@ -1,12 +1,12 @@
-// Package hostproc says who a process is: its name, its parent, and the container and pod that its cgroup names. It reads files
-// that every user may read (stat and cgroup), so it needs no privileges, except that a /proc mounted with hidepid shows the
-// reader's own processes only, and that a container sees the processes of its own PID namespace unless it shares the host's.
+// Package hostproc says who a process is: its name, its parent, the container and pod that its cgroup names, and where it listens.
+// Most of what it reads every user may read (stat, cgroup, cmdline, the tables of sockets), except that a /proc mounted with hidepid
+// shows the reader's own processes only, and that a container sees the processes of its own PID namespace unless it shares the host's.
+// Only who holds a socket of another user needs CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.
 package hostproc // import "github.com/otelcol-inference/otelcol-inference/internal/hostproc"
 
 import (
 	"bytes"
 	"fmt"
-	"io"
 	"io/fs"
 	"strconv"
 )
@@ -51,12 +51,7 @@ func (r *Reader) Workload(pid int) (Workload, error) {
 }
 
 func (r *Reader) read(pid int, name string) ([]byte, error) {
-	f, err := r.proc.Open(strconv.Itoa(pid) + "/" + name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxFileBytes))
+	return r.readUpTo(strconv.Itoa(pid)+"/"+name, maxFileBytes)
 }
 
 // parseStat reads fields 1, 2, 4 and 22 of proc_pid_stat(5). The name is in parentheses and may hold any byte, these included.

@@ -97,7 +97,7 @@ func (s *Situation) Judge(interference float64) Gate {
 func (s *Situation) together(g *Gate, groups int) bool {
 	found := false
 	for _, budget := range aggregatedBudgets(s.Budget) {
-		d := s.Deployment
+		d := s.Capability
 		d.Budget = budget
 		r, ok := Rehearse(d, s.Workload, Topology{Aggregated: groups}, s.Limits)
 		if ok && (!found || r.Goodput > g.Together.Goodput*(1+balanceTolerance)) {

@@ -33,8 +33,8 @@ func (m Moves) seconds(tokens float64, slow bool) float64 {
 	return m.Base + m.PerToken*tokens
 }
 
-// Deployment is what a worker group can do, and what is wrong with the hand-over.
-type Deployment struct {
+// Capability is what a worker group can do, and what is wrong with the hand-over.
+type Capability struct {
 	Cost      StepCost
 	Budget    float64 // tokens a step of a worker that prefills
 	Sequences float64 // most requests in a step
@@ -71,7 +71,7 @@ const (
 // It is the queue model of docs/disaggregation.md: arrivals go to the worker with the fewest requests, steps batch what is there, KV
 // travels in order of prompts computed, and an answer's tokens come with the steps of its worker. Nothing of it is measured on the fleet
 // but the parameters; nothing of it knows how long a step of a real or a simulated GPU takes but by these.
-func Rehearse(d Deployment, w Workload, t Topology, limits Limits) (out Rehearsal, ok bool) {
+func Rehearse(d Capability, w Workload, t Topology, limits Limits) (out Rehearsal, ok bool) {
 	if !d.Cost.valid() || !w.valid() || t.Groups() < 1 || t.Split() == (t.Aggregated > 0) || !(d.Budget >= 1) || !(d.Sequences >= 1) {
 		return Rehearsal{}, false
 	}
@@ -124,7 +124,7 @@ func (d *Deployment) overload(w Workload, t Topology) float64 {
 
 // play is a rehearsal under way.
 type play struct {
-	Deployment
+	Capability
 	rate     float64
 	requests []*rehearsed
 	random   *rand.Rand
@@ -133,10 +133,10 @@ type play struct {
 	busyPrefill, busyDecode float64
 }
 
-func newPlay(d Deployment, w Workload) *play {
+func newPlay(d Capability, w Workload) *play {
 	n := int(max(minRehearsed, min(maxRehearsed, rehearsedSeconds*w.Rate)))
 	random := rand.New(rand.NewPCG(rehearsalSeed, rehearsalSeed))
-	p := &play{Deployment: d, rate: w.Rate, random: random}
+	p := &play{Capability: d, rate: w.Rate, random: random}
 	arrivals := w.arrivals(n, random)
 	prompts, outputs := w.Prompt.sample(n, random), w.Output.sample(n, random)
 	all := make([]rehearsed, n)

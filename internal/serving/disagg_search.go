@@ -9,7 +9,7 @@ import (
 
 // Situation is a fleet as the estimators know it.
 type Situation struct {
-	Deployment
+	Capability
 	Workload
 	Limits
 	Current Topology
@@ -22,7 +22,7 @@ type Spreads struct{ Prefill, Decode, Prompt, Output, Rate float64 }
 
 // Rehearse plays the situation's workload on a topology.
 func (s *Situation) Rehearse(t Topology) (Rehearsal, bool) {
-	return Rehearse(s.Deployment, s.Workload, t, s.Limits)
+	return Rehearse(s.Capability, s.Workload, t, s.Limits)
 }
 
 // Forecast is what a topology would do, with 80 % intervals.

@@ -11,8 +11,8 @@ func lengthsAround(mean float64) Lengths {
 	return Lengths{Bounds: []float64{mean / 4, mean / 2, mean, 2 * mean, 4 * mean}, Counts: []float64{1, 2, 4, 2, 1, 0}, Mean: mean}
 }
 
-func ordinary() (Deployment, Workload, Limits) {
-	return Deployment{
+func ordinary() (Capability, Workload, Limits) {
+	return Capability{
 			Cost:   StepCost{Decode: 0.012, Sequence: 0.00007, Prefill: 0.006, Token: 0.00007},
 			Budget: 8192, Sequences: 256, KVTokens: 1.2e6, Moves: Moves{Base: 0.0015, PerToken: 2e-6},
 		}, Workload{Rate: 20, Dispersion: 1, Prompt: lengthsAround(1100), Output: lengthsAround(210)},

@@ -53,7 +53,7 @@ func (p Passes) Batch() float64 {
 }
 
 // passes estimates the steps of a window from an engine's counters. Prompts are as long in mixed steps as in others, and a mixed
-// step decodes as many sequences as the mean step. What context was read is not in these counters.
+// step decodes as many sequences as the mean step and reads as much context.
 func (w Work) passes(steps PrefillSteps) Passes {
 	if w.Steps <= 0 {
 		return Passes{}
@@ -69,5 +69,6 @@ func (w Work) passes(steps PrefillSteps) Passes {
 	}
 	p.Mixed.Sequences = math.Min(w.DecodeTokens, mixed*w.batch())
 	p.Decode.Sequences = w.DecodeTokens - p.Mixed.Sequences
+	p.Mixed.Context, p.Decode.Context = w.Context*p.Mixed.Count, w.Context*p.Decode.Count
 	return p
 }

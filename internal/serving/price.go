@@ -10,6 +10,8 @@ import (
 const (
 	MethodPricedPasses = "work_prices_forward_passes" // the work is counted
 	MethodPricedSteps  = "work_prices_step_counts"    // the work is estimated from an engine's counters
+	// MethodPricedSeconds is for engines that count the seconds of each phase and nothing else.
+	MethodPricedSeconds = "work_prices_phase_seconds"
 )
 
 // Reasons for which an amount is not divided, besides those of a split.

@@ -44,8 +44,18 @@ type StepSplit struct {
 	Split
 	Passes Passes // estimated; without times
 	// Delay is by how much prefill lengthened the mixed steps, s.
-	Delay float64
-	Costs Costs // fitted, 0 while unknown
+	Delay   float64
+	Costs   Costs // fitted, 0 while unknown
+	Reading Reading
+}
+
+// Reading is what counters say of a window, whoever divides it.
+type Reading struct {
+	Known  bool
+	Busy   float64 // s
+	Steps  PrefillSteps
+	Passes Passes  // estimated; without times
+	Before float64 // tokens that a prompt token attends to, mean
 }
 
 // Splitter divides a worker's windows between the phases by tier T3 (docs/estimators.md, "Step regression"). It learns the
@@ -74,6 +84,9 @@ const (
 	methodError = 0.05
 	// maxConfidence keeps the tier below HIGH (0.8): its known error is larger than HIGH promises.
 	maxConfidence = 0.79
+	// rowShare is the part of a decoding sequence's cost that is not the reading of its context. With 0 a saturated worker, whose decode
+	// steps are compute-bound themselves, would count rows twice (-8 % of prefill's share), with 1 context would pass for rows (+3 %).
+	rowShare = 0.6
 	// stepNoise is the relative scatter assumed of a window's busy time; only the ratio between windows matters.
 	stepNoise = 0.02
 )
@@ -92,13 +105,14 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	if !ok {
 		return StepSplit{Split: Split{Unattributed: w.Elapsed, Withheld: WithheldBusyUnknown}}
 	}
-	out := StepSplit{Split: Split{Idle: w.Elapsed - busy}}
+	out := StepSplit{Split: Split{Idle: w.Elapsed - busy}, Reading: Reading{Known: true, Busy: busy}}
 	if busy == 0 {
 		out.Method, out.Confidence = MethodPurePhase, maxConfidence
 		return out
 	}
 	steps := CountPrefillSteps(w, ChunksPerPrompt(s.length, s.budget-w.batch()), s.budget)
 	out.Passes = w.passes(steps)
+	out.Reading.Steps, out.Reading.Passes, out.Reading.Before = steps, out.Passes, MeanAttended(s.length, w.PrefillTokens/max(1, w.FirstTokens))
 	x := []float64{max(0, w.Steps-steps.All), min(steps.All, w.Steps), w.PrefillTokens, w.DecodeTokens}
 	if !s.fit.Add(x, busy, square(stepNoise*w.Elapsed)) {
 		out.Unattributed, out.Withheld = busy, WithheldBadInput
@@ -133,11 +147,12 @@ type shareOf struct {
 // without prefill, of a step with prefill, of a prefill token and of a decoding sequence, a mixed step of p tokens and n sequences
 // is the game
 //
-//	v(De) = theta0 + theta3 n      v(Pf, De) = theta1 + theta2 p + theta3 n      v(Pf) = theta1 + theta2 (p - n)
+//	v(De) = theta0 + theta3 n                   v(Pf, De) = theta1 + theta2 p + theta3 n
+//	v(Pf) = theta1 + theta2 p - max(0, theta2 - 0.6 theta3) n
 //
 // The two kinds of step have costs of their own because a step that prefill has made compute-bound hides the streaming of the
-// weights that a decode step waits for. And its decoding sequences, nearly free alone, cost what any token costs there; theta1
-// contains that, so it is taken off prefill's stand-alone step.
+// weights that a decode step waits for. And its decoding sequences, nearly free alone, cost what any token costs there; what of that
+// is not in theta3 is in theta1, so it is taken off prefill's stand-alone step.
 func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share shareOf, withheld string) {
 	if s.fit.EffectiveSamples() < minSamples {
 		return share, WithheldWarmUp
@@ -147,8 +162,13 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share shareOf
 	}
 	theta := s.fit.Solve()
 	mixed := x[1] - min(steps.Only, x[1])
-	perToken := w.PrefillTokens - mixed*w.batch()/2
-	prefill := theta[1]*x[1] - theta[0]*mixed/2 + theta[2]*perToken
+	// A decoding sequence computes a row as a token does, of which decode alone paid rowShare of its cost. The rest is in theta1.
+	sequences, hidden := mixed*w.batch(), 0.0
+	if theta[2] > rowShare*theta[3] {
+		hidden = 1
+	}
+	unpaid := hidden * (theta[2] - rowShare*theta[3]) * sequences
+	prefill := theta[1]*x[1] - theta[0]*mixed/2 + theta[2]*w.PrefillTokens - unpaid/2
 	var total float64
 	for i := range x {
 		total += theta[i] * x[i]
@@ -162,8 +182,8 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share shareOf
 	gradient := []float64{
 		-mixed/2/prefill - x[0]/total,
 		x[1]/prefill - x[1]/total,
-		perToken/prefill - x[2]/total,
-		-x[3] / total,
+		(w.PrefillTokens-hidden*sequences/2)/prefill - x[2]/total,
+		hidden*rowShare*sequences/2/prefill - x[3]/total,
 	}
 	variance, ok := s.fit.Variance(theta, gradient)
 	if !ok {
@@ -178,7 +198,7 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share shareOf
 	// The game of all steps: prefill-only steps are worth as much to prefill alone as together.
 	g := game{
 		together: total, decodeAlone: total - (theta[1]*x[1] - theta[0]*mixed + theta[2]*w.PrefillTokens),
-		prefillAlone: theta[1]*x[1] + theta[2]*(w.PrefillTokens-mixed*w.batch()),
+		prefillAlone: theta[1]*x[1] + theta[2]*w.PrefillTokens - unpaid,
 	}
 	low, high := g.bounds(normal90 * deviation * prefill)
 	share.low, share.high = low/total, high/total

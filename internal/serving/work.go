@@ -23,6 +23,7 @@ type Work struct {
 	PrefillTime   float64 // sum over the requests finished in the window of schedule to first token, s
 	Finished      float64 // those requests
 	Running       Running // requests in the running batch at the scrapes around the window
+	Context       float64 // tokens in the KV cache of running requests, mean; 0 when not known
 }
 
 // Running is the running-requests gauge around a window.
@@ -144,6 +145,25 @@ func ChunksPerPrompt(lengths Buckets, room float64) float64 {
 		return 0
 	}
 	return sum / n
+}
+
+// MeanAttended is how many tokens a prompt token attends to on average: half the prompt's length, each prompt weighing as much as it is
+// long. mean is the length to take when the histogram is empty.
+func MeanAttended(lengths Buckets, mean float64) float64 {
+	var tokens, squares, lo float64
+	for i, c := range lengths.Counts {
+		hi := lo
+		if i < len(lengths.Bounds) {
+			hi = lengths.Bounds[i]
+		}
+		tokens += c * (lo + hi) / 2
+		squares += c * (lo*lo + lo*hi + hi*hi) / 3
+		lo = hi
+	}
+	if tokens <= 0 {
+		return mean / 2
+	}
+	return squares / tokens / 2
 }
 
 // meanCeil is the mean of max(1, ceil(x)) for x uniform on (lo, hi].

@@ -3,7 +3,7 @@ package signal // import "github.com/otelcol-inference/otelcol-inference/interna
 // Resource attributes of a worker: one engine core, which is one data-parallel rank.
 const (
 	AttrServiceName       = "service.name"
-	AttrServiceInstanceID = "service.instance.id" // host:port, with /dp<rank> where a target has several ranks
+	AttrServiceInstanceID = "service.instance.id" // host:port, with /dp<rank> where a target has several ranks, and #<model> where one rank serves several
 	AttrEngineName        = "llm.engine.name"     // vllm, sglang, ...
 	AttrModel             = "gen_ai.request.model"
 	AttrFleetName         = "llm.fleet.name"
@@ -210,6 +210,7 @@ const (
 func Sources() []string {
 	return []string{
 		SourceKVEvents, SourceForwardPasses, SourceKVResidency, SourceEffort, SourceNIXL, SourceTraces, SourceRequests, SourceIterations,
+		SourceProcesses,
 	}
 }
 

@@ -37,7 +37,18 @@ type Metric struct {
 func All() []Metric {
 	var all []Metric
 	seen := map[string]bool{}
-	for _, m := range slices.Concat(EngineMetrics(), KVEventMetrics(), StepMetrics(), PhaseMetrics(), GPUMetrics(), NIXLMetrics(), DisaggregationMetrics()) {
+	for _, m := range slices.Concat(
+		EngineMetrics(),
+		ProcessMetrics(),
+		KVEventMetrics(),
+		StepMetrics(),
+		PhaseMetrics(),
+		GPUMetrics(),
+		NIXLMetrics(),
+		AdviceMetrics(),
+		KVFragmentationMetrics(),
+		DisaggregationMetrics(),
+	) {
 		if !seen[m.Name] {
 			all = append(all, m)
 			seen[m.Name] = true

@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 )
 
@@ -32,6 +33,11 @@ type Config struct {
 	GPUs []GPURule `mapstructure:"gpus"`
 	// Prices of GPUs, for llm.phase.cost.
 	Prices objectives.Prices `mapstructure:"prices"`
+
+	// Facts of models and GPUs beside those that are built in, which they precede.
+	Facts facts.Book `mapstructure:"facts"`
+	// Deployments says what workers are, where engines and joined GPUs do not tell.
+	Deployments []DeploymentRule `mapstructure:"deployments"`
 
 	_ struct{}
 }
@@ -70,6 +76,9 @@ func (c *Config) Validate() error {
 	if c.MaxNumSeqs < 0 {
 		errs = append(errs, fmt.Errorf("max_num_seqs must not be negative (got %d)", c.MaxNumSeqs))
 	}
-	errs = append(errs, c.Objectives.Validate(), validateGPUs(c.GPUs), c.Prices.Validate())
+	errs = append(errs, c.Objectives.Validate(), validateGPUs(c.GPUs), c.Prices.Validate(), validateDeployments(c.Deployments))
+	if err := c.Facts.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("facts: %w", err))
+	}
 	return errors.Join(errs...)
 }

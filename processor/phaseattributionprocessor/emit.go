@@ -40,6 +40,7 @@ func emit(w *worker, win window.Window, d *derived, out pmetric.Metrics) {
 		b.phases(signal.PhaseWorkerTimeHigh, b.start, s.high[:])
 	} else {
 		emitGPU(b, w.cfg.Prices.Currency(), &s.gpu)
+		emitJoins(b)
 	}
 	emitLatency(b, s)
 	emitBalance(b, d.balance)

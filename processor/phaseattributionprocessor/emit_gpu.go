@@ -26,6 +26,15 @@ func emitGPU(b *builder, currency string, s *gpuSums) {
 	emitRecent(b, s)
 }
 
+// emitJoins appends the GPUs that the worker was joined with, unless its input tells them.
+func emitJoins(b *builder) {
+	for _, s := range b.w.spending.slots {
+		if s.joined && !b.w.told {
+			b.gauge(signal.EngineGPUInfo, 1, signal.AttrHWID, s.gpu.id)
+		}
+	}
+}
+
 // emitRecent appends the ratios of the trailing time. A phase that had none of it has no ratio.
 func emitRecent(b *builder, s *gpuSums) {
 	r := &s.recent

@@ -22,8 +22,11 @@ const (
 	inPromptSize // computed prompt tokens per finished request
 	inTPOT
 	inMixedDuration // of engine steps with both phases
-	inSteps         // the first of stepFields for each of stepCompositions
-	inputCounters   = inSteps + stepFields*stepCompositions
+	inBusyPrefill   // s that the engine itself counted by phase
+	inBusyDecode
+	inBusyMixed
+	inSteps       // the first of stepFields for each of stepCompositions
+	inputCounters = inSteps + stepFields*stepCompositions
 )
 
 // What is summed over the engine steps of a composition.
@@ -49,6 +52,7 @@ const (
 const (
 	inRunning = iota
 	inKVUsage
+	inKVCapacity // tokens
 	inputGauges
 )
 
@@ -89,6 +93,15 @@ func counterOf(metric string, attributes pcommon.Map) int {
 		}
 	case signal.TPOT:
 		return inTPOT
+	case signal.PhaseBusyTime:
+		switch text(attributes, signal.AttrPhase) {
+		case signal.PhasePrefill:
+			return inBusyPrefill
+		case signal.PhaseDecode:
+			return inBusyDecode
+		case signal.PhaseMixed:
+			return inBusyMixed
+		}
 	case signal.StepDuration:
 		if composition(attributes) == stepsMixed {
 			return inMixedDuration
@@ -148,7 +161,7 @@ func stepsOf(win window.Window) serving.Passes {
 func known(metric string) bool {
 	switch metric {
 	case signal.IterationTokens, signal.TTFT, signal.ITL, signal.QueueTime, signal.TokensGenerated, signal.ComputedTokens, signal.PhaseTime,
-		signal.TokensPrompt, signal.TPOT, signal.StepDuration:
+		signal.TokensPrompt, signal.TPOT, signal.StepDuration, signal.PhaseBusyTime:
 		return true
 	}
 	return stepFieldOf(metric) >= 0
@@ -161,6 +174,8 @@ func gaugeOf(metric string) int {
 		return inRunning
 	case signal.KVUtilization:
 		return inKVUsage
+	case signal.KVCapacityTokens:
+		return inKVCapacity
 	}
 	return -1
 }

@@ -14,11 +14,13 @@ import (
 type gpu struct {
 	id, host, bus string
 	names         []string    // hw.name, hw.model
+	by            users       // who uses it, as far as it was told: guarded by joins.mu
 	users         []*worker   // replaced, never written: guarded by joins.mu
 	shared        atomic.Bool // more than one user
 }
 
-// joins knows which worker runs on which GPU: from llm.engine.gpu.info where a worker has such points, else by configured rules.
+// joins knows which worker runs on which GPU: from llm.engine.gpu.info where a worker has such points, else by the processes that both
+// name, else by the pod that the kubelet gave the GPU to, else by configured rules.
 // Its lock is taken before a worker's, never after.
 type joins struct {
 	rules []GPURule
@@ -27,44 +29,45 @@ type joins struct {
 	mu       sync.RWMutex
 	gpus     map[string]*gpu
 	workers  map[*worker]bool
-	informed map[*worker][]string // hw.id by llm.engine.gpu.info
+	informed map[*worker]told // the last of each kind
 }
 
 func newJoins(rules []GPURule, limit int) *joins {
 	return &joins{
-		rules: rules, limit: limit, gpus: map[string]*gpu{}, workers: map[*worker]bool{}, informed: map[*worker][]string{},
+		rules: rules, limit: limit, gpus: map[string]*gpu{}, workers: map[*worker]bool{}, informed: map[*worker]told{},
 	}
 }
 
-// see returns the workers on the GPU of that resource. A GPU beyond the limit has none.
-func (j *joins) see(resource pcommon.Resource) []*worker {
+// see returns the workers on the GPU of that resource, whose batch tells who uses it. A GPU beyond the limit has none.
+func (j *joins) see(resource pcommon.Resource, by users) []*worker {
 	a := resource.Attributes()
 	id := text(a, signal.AttrHWID)
 	j.mu.RLock()
 	g := j.gpus[id]
-	var users []*worker
-	if g != nil {
-		users = g.users
+	var workers []*worker
+	same := g != nil && g.by.holds(by)
+	if same {
+		workers = g.users
 	}
 	j.mu.RUnlock()
-	if g != nil {
-		return users
+	if same {
+		return workers
 	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if g := j.gpus[id]; g != nil {
-		return g.users
+	if g = j.gpus[id]; g == nil {
+		if len(j.gpus) >= j.limit {
+			return nil
+		}
+		g = &gpu{
+			id: id, host: text(a, signal.AttrHostName), bus: text(a, signal.AttrGPUBusID),
+			names: []string{text(a, signal.AttrHWName), text(a, signal.AttrHWModel)},
+		}
+		j.gpus[id] = g
 	}
-	if len(j.gpus) >= j.limit {
-		return nil
-	}
-	g = &gpu{
-		id: id, host: text(a, signal.AttrHostName), bus: text(a, signal.AttrGPUBusID),
-		names: []string{text(a, signal.AttrHWName), text(a, signal.AttrHWModel)},
-	}
-	j.gpus[id] = g
+	g.by.take(by)
 	for w := range j.workers {
-		j.match(w, g)
+		j.place(w)
 	}
 	return g.users
 }
@@ -74,22 +77,34 @@ func (j *joins) add(w *worker) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.workers[w] = true
-	for _, g := range j.gpus {
-		j.match(w, g)
-	}
+	j.place(w)
 }
 
-// inform takes the ids of the GPUs that a worker says it runs on, in the place of what rules say.
-func (j *joins) inform(w *worker, ids []string) {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if !j.workers[w] || slices.Equal(j.informed[w], ids) {
+// inform takes what a worker says of its GPUs or its processes. Who says nothing is where it was.
+func (j *joins) inform(w *worker, now told) {
+	if len(now.gpus) == 0 && len(now.pids) == 0 {
 		return
 	}
-	j.informed[w] = ids
-	for _, g := range j.gpus {
-		j.match(w, g)
+	j.mu.RLock()
+	was := j.informed[w]
+	j.mu.RUnlock()
+	same := true
+	if len(now.gpus) > 0 && !slices.Equal(was.gpus, now.gpus) {
+		was.gpus, same = now.gpus, false
 	}
+	if len(now.pids) > 0 && !slices.Equal(was.pids, now.pids) {
+		was.pids, same = now.pids, false
+	}
+	if same {
+		return
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if !j.workers[w] {
+		return
+	}
+	j.informed[w] = was
+	j.place(w)
 }
 
 // remove forgets a worker.
@@ -103,14 +118,35 @@ func (j *joins) remove(w *worker) {
 	}
 }
 
-// match joins or parts a worker and a GPU.
-func (j *joins) match(w *worker, g *gpu) {
-	if ids, ok := j.informed[w]; ok {
-		j.set(w, g, slices.Contains(ids, g.id))
-		return
+// place joins a worker with its GPUs and parts it from others.
+func (j *joins) place(w *worker) {
+	runs := j.criterion(w)
+	for _, g := range j.gpus {
+		j.set(w, g, runs(g))
 	}
-	fits := slices.ContainsFunc(j.rules, func(r GPURule) bool { return r.fits(w.resource.Attributes(), g) })
-	j.set(w, g, fits)
+}
+
+// criterion is the first that tells of any GPU of a worker.
+func (j *joins) criterion(w *worker) (runs func(*gpu) bool) {
+	by := j.informed[w]
+	if len(by.gpus) > 0 {
+		return func(g *gpu) bool { return slices.Contains(by.gpus, g.id) }
+	}
+	attributes := w.resource.Attributes()
+	host, in := text(attributes, signal.AttrHostName), podOf(attributes)
+	for _, runs := range []func(*gpu) bool{
+		func(g *gpu) bool { return host != "" && host == g.host && meet(by.pids, g.by.pids) },
+		func(g *gpu) bool { return in != (pod{}) && slices.Contains(g.by.pods, in) },
+	} {
+		for _, g := range j.gpus {
+			if runs(g) {
+				return runs
+			}
+		}
+	}
+	return func(g *gpu) bool {
+		return slices.ContainsFunc(j.rules, func(r GPURule) bool { return r.fits(attributes, g) })
+	}
 }
 
 func (j *joins) set(w *worker, g *gpu, joined bool) {

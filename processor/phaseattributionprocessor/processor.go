@@ -11,6 +11,7 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
@@ -24,6 +25,7 @@ type phaseAttribution struct {
 	registry  *registry
 	clock     clock
 	units     map[string]string
+	book      facts.Book
 	workers   workers
 	joins     *joins
 
@@ -41,12 +43,16 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	if err != nil {
 		return nil, err
 	}
+	builtIn, err := facts.Load()
+	if err != nil {
+		return nil, err
+	}
 	units := map[string]string{}
 	for _, m := range signal.PhaseMetrics() {
 		units[m.Name] = m.Unit
 	}
 	return &phaseAttribution{
-		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, units: units,
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, units: units, book: cfg.Facts.Over(builtIn),
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
 	}, nil
@@ -109,7 +115,7 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetr
 		case aWorker:
 			late = p.worker(ctx, id, rm, now, derived)
 		case aGPU:
-			for _, w := range p.joins.see(rm.Resource()) {
+			for _, w := range p.joins.see(rm.Resource(), readUsers(rm.ScopeMetrics())) {
 				late += w.consumeGPU(text(rm.Resource().Attributes(), signal.AttrHWID), rm.ScopeMetrics(), now, derived)
 			}
 		}
@@ -122,7 +128,7 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetr
 
 // worker takes a worker's metrics and returns how many points were refused for their time.
 func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
-	w, made := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.units, rm.Resource()) })
+	w, made := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.units, &p.book, p.hooks(ctx, id), rm.Resource()) })
 	if w == nil {
 		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
 		return 0
@@ -130,11 +136,22 @@ func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.R
 	if made {
 		p.joins.add(w)
 	}
-	late, gpus := w.consume(rm.ScopeMetrics(), now, derived)
-	if len(gpus) > 0 {
-		p.joins.inform(w, gpus)
-	}
+	late, place := w.consume(rm.ScopeMetrics(), now, derived)
+	p.joins.inform(w, place)
 	return late
+}
+
+// hooks count and log what a worker tells of itself.
+func (p *phaseAttribution) hooks(ctx context.Context, id workerID) hooks {
+	ctx = context.WithoutCancel(ctx)
+	return hooks{
+		forgot: func(why string) {
+			p.telemetry.ProcessorPhaseAttributionFitReset.Add(ctx, 1)
+			p.logger.Info("the cost of steps is learnt anew", zap.String("changed", why), zap.String("model", id.model),
+				zap.String("instance", id.instance))
+		},
+		doubted: func() { p.telemetry.ProcessorPhaseAttributionDoubted.Add(ctx, 1) },
+	}
 }
 
 // send passes derived metrics on. Their failure is counted and never fails the input.

@@ -1,7 +1,6 @@
 package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 
 import (
-	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -48,18 +47,4 @@ func readGPU(m pmetric.Metric, slot int, latest time.Time, into *window.Aligner)
 		r.observe(inputCounters+slot*gpuInputs+input, &t, delta)
 	}
 	return r.late
-}
-
-// gpuIDs adds the GPUs that the points of llm.engine.gpu.info name, in order.
-func gpuIDs(m pmetric.Metric, ids []string) []string {
-	if m.Type() != pmetric.MetricTypeGauge {
-		return ids
-	}
-	for _, dp := range m.Gauge().DataPoints().All() {
-		id := text(dp.Attributes(), signal.AttrHWID)
-		if i, found := slices.BinarySearch(ids, id); id != "" && !found && !dp.Flags().NoRecordedValue() {
-			ids = slices.Insert(ids, i, id)
-		}
-	}
-	return ids
 }

@@ -40,8 +40,8 @@ func activityUnits() [gpuAmounts - 1]string {
 type spending struct {
 	prices objectives.Prices
 	slots  []slot
-	// pricers learn apart from steps that are counted and from steps that are estimated: the latter tell less.
-	pricers [2][gpuAmounts]*serving.Pricer
+	// pricers learn apart from steps that are estimated, from steps that are counted, and from seconds: each tells less or more.
+	pricers [3][gpuAmounts]*serving.Pricer
 }
 
 // slot is the place of a GPU's counters among the worker's series.
@@ -98,12 +98,28 @@ func (s *spending) total(win window.Window, input int) (sum float64, ok bool) {
 
 // graphics is for how long the worker's GPUs ran anything in the window, their mean in seconds; -1 when that is not known, or not
 // the worker's doing alone.
-func (s *spending) graphics(win window.Window) float64 {
-	sum, ok := s.total(win, gpuGraphics)
+func (s *spending) graphics(win window.Window) float64 { return s.active(win, gpuGraphics) }
+
+// active is for how long a unit of the GPUs was active in the window, their mean in seconds; -1 like graphics.
+func (s *spending) active(win window.Window, amount int) float64 {
+	sum, ok := s.total(win, amount)
 	if !ok || s.shared() {
 		return -1
 	}
 	return sum / float64(s.gpus())
+}
+
+// forget makes the pricers learn anew.
+func (s *spending) forget() { s.pricers = [3][gpuAmounts]*serving.Pricer{} }
+
+// devices are the GPUs that are joined.
+func (s *spending) devices() (all []*gpu) {
+	for _, o := range s.slots {
+		if o.joined {
+			all = append(all, o.gpu)
+		}
+	}
+	return all
 }
 
 // gpus is the number of GPUs that are joined.
@@ -154,8 +170,11 @@ func (s *spending) divide(win window.Window, d division) spent {
 		}
 	}
 	set := 0
-	if d.counted {
+	switch {
+	case d.counted:
 		set, out.method = 1, serving.MethodPricedPasses
+	case d.seconds:
+		set, out.method = 2, serving.MethodPricedSeconds
 	}
 	shared := s.shared()
 	for i := range out.amounts {

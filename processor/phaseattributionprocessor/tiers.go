@@ -9,10 +9,47 @@ import (
 type tiers struct {
 	steps  *serving.Splitter     // from counters; learns from every window, so that it is ready when passes are missing
 	passes *serving.PassSplitter // from forward passes
+	// roofline is nil where model, GPUs or their number are not known.
+	roofline *serving.RooflineSplitter
+	deployed serving.Deployment
+	budget   float64
 }
 
 func newTiers(budget float64) *tiers {
-	return &tiers{steps: serving.NewSplitter(budget), passes: serving.NewPassSplitter()}
+	return &tiers{steps: serving.NewSplitter(budget), passes: serving.NewPassSplitter(), budget: budget}
+}
+
+// deploy takes what the worker runs on. Anything else than before is another roofline.
+func (t *tiers) deploy(d serving.Deployment) {
+	switch {
+	case !d.Known():
+		t.roofline, t.deployed = nil, serving.Deployment{}
+	case t.roofline == nil || !d.Same(t.deployed):
+		t.roofline, t.deployed = serving.NewRooflineSplitter(d), d
+	}
+}
+
+// forget makes every fit begin anew: steps cost something else now. A roofline only forgets what depends on the clock, when it is that
+// which makes steps slower by a factor; otherwise that is 0.
+func (t *tiers) forget(slower float64) {
+	t.steps, t.passes = serving.NewSplitter(t.budget), serving.NewPassSplitter()
+	switch {
+	case t.roofline == nil:
+	case slower > 0:
+		t.roofline.Rescale(slower)
+	default:
+		t.roofline = serving.NewRooflineSplitter(t.deployed)
+	}
+}
+
+// doubt looks from another side at a window that was divided by a model: at the seconds for which tensor pipes and memory were active,
+// negative when not known. It lowers the confidence where that says something quite different.
+func (t *tiers) doubt(d *division, tensor, dram float64) bool {
+	if t.roofline == nil || tensor < 0 || dram < 0 || !d.reading.Known || d.counted || d.split.Method == serving.MethodDirect {
+		return false
+	}
+	share, ok := t.roofline.Unmix(d.reading, tensor, dram)
+	return ok && d.split.Doubt(share)
 }
 
 // division is how a window's time divides, and what is known of its steps.
@@ -20,9 +57,11 @@ type division struct {
 	split   serving.Split
 	work    serving.Passes // counted or estimated; none when not known
 	counted bool           // work is from forward passes
-	costs   serving.Costs  // of time
-	tokens  float64        // prompt tokens computed
-	decoded float64        // tokens decoded
+	seconds bool           // work is the seconds of each phase: nothing else is known
+	reading serving.Reading
+	costs   serving.Costs // of time
+	tokens  float64       // prompt tokens computed
+	decoded float64       // tokens decoded
 	// interference is what prefill cost decode in the window; knownInterference is false when that cannot be said.
 	interference      serving.Interference
 	knownInterference bool
@@ -39,6 +78,9 @@ const (
 // the window that inputs did not see is unattributed.
 func (t *tiers) divide(win window.Window, graphics float64) division {
 	d := t.byCounters(win, graphics)
+	if direct, ok := directOf(win); ok {
+		d.take(direct)
+	}
 	passes, seen := passesOf(win)
 	if seen <= 0 {
 		return d
@@ -48,7 +90,7 @@ func (t *tiers) divide(win window.Window, graphics float64) division {
 		return d
 	}
 	split.Unattributed += win.Seconds() - seen
-	d.split, d.work, d.costs, d.counted = split.Split, passes, split.Costs, true
+	d.split, d.work, d.costs, d.counted, d.seconds = split.Split, passes, split.Costs, true, false
 	d.tokens = passes.Prefill.PrefillTokens + passes.Mixed.PrefillTokens
 	d.decoded = passes.Decode.Sequences + passes.Mixed.Sequences
 	d.knownInterference = split.Withheld == ""
@@ -57,6 +99,29 @@ func (t *tiers) divide(win window.Window, graphics float64) division {
 		d.interference = split.Interference(passes, serving.Buckets{Bounds: durations.Bounds, Counts: durations.Counts}, win.Totals[inITL].Sum)
 	}
 	return d
+}
+
+// directOf divides the window by the seconds that the engine itself counted for each phase; ok is false when it counts none, or when they
+// do not tell.
+func directOf(win window.Window) (split serving.Split, ok bool) {
+	seen := max(win.Covered[inBusyPrefill], win.Covered[inBusyDecode], win.Covered[inBusyMixed])
+	if seen < leastCovered*win.Seconds() {
+		return split, false
+	}
+	split = serving.DirectSplit(win.Totals[inBusyPrefill].Sum, win.Totals[inBusyDecode].Sum, win.Totals[inBusyMixed].Sum, seen,
+		serving.Running{Seen: win.Levels[inRunning].Seen, Min: win.Levels[inRunning].Min})
+	split.Unattributed += win.Seconds() - seen
+	return split, split.Withheld == ""
+}
+
+// take puts the engine's own division in the place of an estimated one. What is known of the steps, and of what prefill costs decode,
+// stays.
+func (d *division) take(direct serving.Split) {
+	d.split = direct
+	if d.work.Count() <= 0 {
+		d.work, d.costs = direct.Worked()
+		d.seconds = true
+	}
 }
 
 // passesOf returns the engine steps of a window and how many of its seconds they tell of, 0 when they are missing or incomplete: a
@@ -79,7 +144,12 @@ func (t *tiers) byCounters(win window.Window, graphics float64) division {
 	work := workOf(win, seen)
 	sizes := win.Totals[inPromptSize]
 	split := t.steps.Split(work, serving.Buckets{Bounds: sizes.Bounds, Counts: sizes.Counts})
-	d := division{split: split.Split, work: split.Passes, costs: split.Costs, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
+	if t.roofline != nil && split.Reading.Known && split.Reading.Busy > 0 {
+		if better := t.roofline.Split(work, split.Reading); better.Withheld == "" {
+			split = better
+		}
+	}
+	d := division{split: split.Split, work: split.Passes, costs: split.Costs, reading: split.Reading, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
 	if split.Withheld != "" {
 		d.split = pure(work, d.split, graphics)
 	}
@@ -127,6 +197,9 @@ func workOf(win window.Window, elapsed float64) serving.Work {
 		Finished:     win.Totals[inPrefillTime].Count,
 		StepTokens:   serving.Buckets{Bounds: steps.Bounds, Counts: steps.Counts},
 		Running:      serving.Running{Seen: win.Levels[inRunning].Seen, Min: win.Levels[inRunning].Min},
+	}
+	if usage, capacity := win.Levels[inKVUsage], win.Levels[inKVCapacity]; usage.Seen && capacity.Seen {
+		work.Context = usage.Mean * capacity.Mean
 	}
 	switch {
 	case win.Covered[inComputed] > 0:

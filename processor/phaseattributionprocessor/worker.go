@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
@@ -17,7 +18,11 @@ type worker struct {
 	mu       sync.Mutex
 	cfg      *Config
 	units    map[string]string // of the metrics it emits
-	resource pcommon.Resource  // a copy: what it derives is about the same resource; never written
+	book     *facts.Book
+	engine   configured
+	clocks   clockwatch
+	hooks    hooks
+	resource pcommon.Resource // a copy: what it derives is about the same resource; never written
 	aligner  *window.Aligner
 	tiers    *tiers
 	spending *spending
@@ -32,6 +37,13 @@ type worker struct {
 	seen     time.Time         // last input, wall clock
 	interval time.Duration     // between the last two inputs
 	silent   bool
+	told     bool // its input tells its GPUs
+}
+
+// hooks are what a worker tells of itself.
+type hooks struct {
+	forgot  func(why string) // the fit was reset
+	doubted func()           // a window's estimate, by what the GPUs were busy with
 }
 
 // sums is what a worker has accumulated since a data time; it begins anew after a silence that no window bridges, since it would no
@@ -61,10 +73,12 @@ const (
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
 
-func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) *worker {
+func newWorker(cfg *Config, units map[string]string, book *facts.Book, told hooks, resource pcommon.Resource) *worker {
 	w := &worker{
 		cfg:      cfg,
 		units:    units,
+		book:     book,
+		hooks:    told,
 		resource: pcommon.NewResource(),
 		aligner: window.NewAligner(window.Config{
 			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window),
@@ -77,19 +91,23 @@ func newWorker(cfg *Config, units map[string]string, resource pcommon.Resource) 
 	}
 	resource.CopyTo(w.resource)
 	a := resource.Attributes()
+	w.deploy()
 	w.target = cfg.Objectives.For(text(a, signal.AttrModel), text(a, signal.AttrFleetName))
 	return w
 }
 
-// consume takes one batch of the worker's metrics and appends what follows from the windows that it completes. gpus are the ids of
-// the GPUs that the batch says the worker runs on, if it says so.
-func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetric.Metrics) (late int, gpus []string) {
+// consume takes one batch of the worker's metrics and appends what follows from the windows that it completes. place is what the batch
+// says of where the worker runs.
+func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetric.Metrics) (late int, place told) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, sm := range sms.All() {
 		for _, m := range sm.Metrics().All() {
-			if m.Name() == signal.EngineGPUInfo {
-				gpus = gpuIDs(m, gpus)
+			if place.read(m) {
+				continue
+			}
+			if m.Name() == signal.EngineInfo {
+				w.configure(m)
 				continue
 			}
 			late += read(m, now.Add(maxAhead), w.aligner)
@@ -99,8 +117,9 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 		w.interval = now.Sub(w.seen)
 	}
 	w.seen, w.silent = now, false
+	w.told = w.told || len(place.gpus) > 0
 	w.close(out)
-	return late, gpus
+	return late, place
 }
 
 // consumeGPU takes one batch of a joined GPU's metrics likewise.
@@ -113,6 +132,10 @@ func (w *worker) consumeGPU(id string, sms pmetric.ScopeMetricsSlice, now time.T
 	}
 	for _, sm := range sms.All() {
 		for _, m := range sm.Metrics().All() {
+			if m.Name() == signal.GPUClockFrequency {
+				w.clocks.see(m, slot)
+				continue
+			}
 			late += readGPU(m, slot, now.Add(maxAhead), w.aligner)
 		}
 	}
@@ -133,12 +156,41 @@ func (w *worker) join(g *gpu) {
 	defer w.mu.Unlock()
 	w.spending.join(g)
 	w.aligner.Grow(inputCounters + len(w.spending.slots)*gpuInputs)
+	w.deploy()
 }
 
 func (w *worker) part(g *gpu) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.spending.part(g)
+	w.deploy()
+}
+
+// configure takes what the engine tells of its configuration.
+func (w *worker) configure(m pmetric.Metric) {
+	c, ok := readInfo(m)
+	if !ok || c == w.engine {
+		return
+	}
+	before := w.engine
+	w.engine = c
+	w.deploy()
+	if what := c.changed(before); what != "" {
+		w.forget(what, 0)
+	}
+}
+
+// forget resets what was learnt of the cost of steps. slower is the factor by which they take longer since the clock changed, 0 when it is
+// something else that changed.
+func (w *worker) forget(why string, slower float64) {
+	w.tiers.forget(slower)
+	w.spending.forget()
+	w.hooks.forgot(why)
+}
+
+// deploy finds out what the worker runs on.
+func (w *worker) deploy() {
+	w.tiers.deploy(w.cfg.deploymentOf(*w.book, w.resource.Attributes(), w.engine, w.spending.devices()))
 }
 
 // sweep finishes the windows of a worker that fell silent and marks its gauges as no longer recorded.
@@ -167,11 +219,17 @@ func (w *worker) estimate(win window.Window, out pmetric.Metrics) {
 	w.ended = win.To
 	var d derived
 	d.division = w.tiers.divide(win, w.spending.graphics(win))
+	if w.tiers.doubt(&d.division, w.spending.active(win, gpuTensor), w.spending.active(win, gpuDRAM)) {
+		w.hooks.doubted()
+	}
 	d.spent = w.spending.divide(win, d.division)
 	d.meddled = w.meddling.add(win, d.division)
 	w.latency.add(win)
 	d.balance = w.latency.balance(w.target, w.cfg.MaxNumSeqs)
 	d.goodput = w.latency.goodput(w.target)
+	if slower := w.clocks.window(2*(d.split.Idle) < win.Seconds()); slower > 0 {
+		w.forget(signal.GPUClockFrequency, slower)
+	}
 	w.sums.add(win, &d, fade(win.Seconds(), w.cfg.LatencyWindow))
 	emit(w, win, &d, out)
 }

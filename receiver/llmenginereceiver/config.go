@@ -46,6 +46,7 @@ type ScrapeConfig struct {
 	Raw                bool             `mapstructure:"raw"`             // the engine's own families too, untouched
 	IterationStats     bool             `mapstructure:"iteration_stats"` // of TensorRT-LLM, which hands each record out once
 	Connected          []string         `mapstructure:"connected"`       // inputs that are read elsewhere, and are not missing
+	ProcPath           string           `mapstructure:"proc_path"`       // of the host whose endpoints are local; empty: no process is looked for
 
 	// Defaults for the endpoints that do not say.
 	ServiceName string `mapstructure:"service_name"`

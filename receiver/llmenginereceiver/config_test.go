@@ -1,6 +1,7 @@
 package llmenginereceiver
 
 import (
+	"net/netip"
 	"path/filepath"
 	"testing"
 	"time"
@@ -105,7 +106,7 @@ func TestInvalidConfigs(t *testing.T) {
 		"preset":           {map[string]any{"endpoint": endpoint, "preset": "huge"}, `preset must be one of minimal, default, full (got "huge")`},
 		"connected": {
 			map[string]any{"endpoint": endpoint, "connected": []any{"telepathy"}},
-			`connected[0] must be one of kv_events, forward_passes, kv_residency, effort, nixl, traces, requests, iterations (got "telepathy")`,
+			`connected[0] must be one of kv_events, forward_passes, kv_residency, effort, nixl, traces, requests, iterations, processes (got "telepathy")`,
 		},
 		"role":        {map[string]any{"endpoint": endpoint, "role": "boss"}, `role must be one of prefill, decode, aggregated, encode, router (got "boss")`},
 		"role of one": {map[string]any{"endpoints": []any{map[string]any{"endpoint": endpoint, "role": "x"}}}, `endpoints[0]: role must be one of prefill, decode, aggregated, encode, router (got "x")`},
@@ -148,10 +149,14 @@ func TestParseEndpoint(t *testing.T) {
 }
 
 func TestIsLocal(t *testing.T) {
+	r := &engineReceiver{hostname: "node-7", addresses: []netip.Addr{netip.MustParseAddr("10.0.0.9")}}
 	for host, want := range map[string]bool{
 		"localhost": true, "127.0.0.1": true, "::1": true, "Node-7": true, "10.0.0.7": false, "node-8": false, "0.0.0.0": false,
+		"10.0.0.9": true, "::ffff:10.0.0.9": true,
 	} {
-		assert.Equal(t, want, isLocal(host, "node-7"), host)
+		assert.Equal(t, want, r.isLocal(host), host)
 	}
-	assert.False(t, isLocal("x", ""))
+	r.hostname = ""
+	assert.False(t, r.isLocal("x"))
+	assert.Contains(t, ownAddresses(), netip.MustParseAddr("127.0.0.1"))
 }

@@ -3,7 +3,9 @@ package llmenginereceiver // import "github.com/otelcol-inference/otelcol-infere
 import (
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -69,10 +71,25 @@ func redact(endpoint string) string {
 	return rest
 }
 
-// isLocal reports whether a host is the machine that the collector runs on, as far as its name tells.
-func isLocal(host, hostname string) bool {
-	if ip := net.ParseIP(host); ip != nil {
-		return ip.IsLoopback()
+// isLocal reports whether a host is the machine that the collector runs on, as far as its name or address tells.
+func (r *engineReceiver) isLocal(host string) bool {
+	if address, err := netip.ParseAddr(host); err == nil {
+		address = address.Unmap()
+		return address.IsLoopback() || slices.Contains(r.addresses, address)
 	}
-	return strings.EqualFold(host, "localhost") || hostname != "" && strings.EqualFold(host, hostname)
+	return strings.EqualFold(host, "localhost") || r.hostname != "" && strings.EqualFold(host, r.hostname)
+}
+
+// ownAddresses are those of this host's interfaces. Without them only loopback is known to be local.
+func ownAddresses() (all []netip.Addr) {
+	interfaces, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	for _, i := range interfaces {
+		if prefix, err := netip.ParsePrefix(i.String()); err == nil {
+			all = append(all, prefix.Addr().Unmap())
+		}
+	}
+	return all
 }

@@ -16,9 +16,9 @@ import (
 
 // NewFactory returns the factory of the llm_engine receiver.
 func NewFactory() receiver.Factory {
-	shared := newFleets()
+	common := newShared()
 	create := func(_ context.Context, set receiver.Settings, cfg component.Config, next consumer.Metrics) (receiver.Metrics, error) {
-		return newReceiver(set, cfg.(*Config), next, wall.Clock{}, shared)
+		return newReceiver(set, cfg.(*Config), next, wall.Clock{}, common)
 	}
 	return receiver.NewFactory(metadata.Type, createDefaultConfig, receiver.WithMetrics(create, metadata.MetricsStability))
 }
@@ -37,6 +37,7 @@ func createDefaultConfig() component.Config {
 			MaxBodyBytes:       16 << 20,
 			MaxSeries:          20_000,
 			Preset:             string(signal.PresetDefault),
+			ProcPath:           "/proc",
 		},
 		Streams: defaultStreams(),
 	}

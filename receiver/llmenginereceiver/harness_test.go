@@ -137,6 +137,7 @@ func startRig(t *testing.T, next consumer.Metrics, change func(*Config), endpoin
 		cfg.Scrape.Endpoints = append(cfg.Scrape.Endpoints, EndpointConfig{Endpoint: e})
 	}
 	cfg.ClientConfig.Timeout = patience
+	cfg.Scrape.ProcPath = "" // the test's own processes are no engine's
 	if change != nil {
 		change(cfg)
 	}
@@ -149,7 +150,7 @@ func startRig(t *testing.T, next consumer.Metrics, change func(*Config), endpoin
 	if next == nil {
 		next = r.sink
 	}
-	made, err := newReceiver(set, cfg, next, r.clock, newFleets())
+	made, err := newReceiver(set, cfg, next, r.clock, newShared())
 	require.NoError(t, err)
 	require.NoError(t, made.Start(context.Background(), r.host))
 	t.Cleanup(func() {
@@ -248,16 +249,16 @@ func (r *rig) find(name string) (pmetric.Metric, bool) {
 // startableReceiver makes a receiver that the test starts itself.
 func startableReceiver(t *testing.T, cfg *Config) *engineReceiver {
 	t.Helper()
-	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop(), newHandClock(), newFleets())
+	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop(), newHandClock(), newShared())
 	require.NoError(t, err)
 	return r
 }
 
 // startShared starts a receiver that shares its fleets with others.
-func startShared(t *testing.T, cfg *Config, next consumer.Metrics, c clock, f *fleets) *engineReceiver {
+func startShared(t *testing.T, cfg *Config, next consumer.Metrics, c clock, common shared) *engineReceiver {
 	t.Helper()
 	require.NoError(t, cfg.Validate())
-	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, next, c, f)
+	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, next, c, common)
 	require.NoError(t, err)
 	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
 	return r

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -37,7 +38,10 @@ type engineReceiver struct {
 	telemetry *metadata.TelemetryBuilder
 	obsreport *receiverhelper.ObsReport
 	hostname  string
+	addresses []netip.Addr // of this host
 	fleets    *fleets
+	hosts     *hosts
+	processes *host // of this host; nil when they are not looked for
 
 	streams *streams // nil before Start
 
@@ -46,7 +50,7 @@ type engineReceiver struct {
 	loops  sync.WaitGroup
 }
 
-func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c clock, f *fleets) (*engineReceiver, error) {
+func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c clock, common shared) (*engineReceiver, error) {
 	dialects, err := dialect.Load()
 	if err != nil {
 		return nil, err
@@ -66,7 +70,8 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 		set.Logger.Debug("The host has no name, so host.name is left out", zap.Error(err))
 	}
 	return &engineReceiver{
-		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname, fleets: f,
+		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
+		addresses: ownAddresses(), fleets: common.fleets, hosts: common.hosts,
 	}, nil
 }
 
@@ -74,7 +79,11 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	clientConfig := r.cfg.ClientConfig
 	clientConfig.Timeout = 0 // each request has its own deadline
-	client, err := clientConfig.ToClient(ctx, host.GetExtensions(), r.set.TelemetrySettings)
+	// The receiver counts its scrapes itself. Doing so again in the client would cost as much as the request, and would send trace
+	// headers to engines.
+	unmeasured := r.set.TelemetrySettings
+	unmeasured.MeterProvider, unmeasured.TracerProvider = nil, nil
+	client, err := clientConfig.ToClient(ctx, host.GetExtensions(), unmeasured)
 	if err != nil {
 		return err
 	}
@@ -88,6 +97,7 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
 	pool := newBuffers(pooledBuffers)
+	r.processes = r.hosts.open(r.cfg.Scrape.ProcPath)
 	targets := make([]*target, len(endpoints)) // nil for those that are not scraped
 	for i, e := range endpoints {
 		if !r.scrapes(e) {
@@ -130,7 +140,7 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 		return nil, fmt.Errorf("endpoint %w", err)
 	}
 	id := r.identify(u, e)
-	return &target{
+	t := &target{
 		url: u, name: id.Instance(), client: client, clock: r.clock, timeout: r.cfg.timeout(), maxBytes: r.cfg.Scrape.MaxBodyBytes,
 		buffers: pool, tell: tell, drains: r.cfg.Scrape.IterationStats, about: newAboutReader(r.loops.Go),
 		book: exposition.NewBook(exposition.Settings{
@@ -138,7 +148,11 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Preset: signal.Preset(r.cfg.Scrape.Preset),
 			Connected: r.connected(e), Raw: r.cfg.Scrape.Raw,
 		}),
-	}, nil
+	}
+	if r.processes != nil && r.isLocal(u.Hostname()) {
+		t.kin = newKinReader(r.processes, u, r.connected(e), r.loops.Go)
+	}
+	return t, nil
 }
 
 // connected are the inputs of an endpoint that are not missing: what others read, and the streams that are followed.
@@ -159,7 +173,7 @@ func (r *engineReceiver) identify(u *url.URL, e EndpointConfig) exposition.Ident
 	id := exposition.Identity{
 		Address: u.Hostname(), Port: port, Service: e.ServiceName, Fleet: e.Fleet, Role: e.Role, K8sRole: k8sRole(e.K8sRole),
 	}
-	if isLocal(u.Hostname(), r.hostname) {
+	if r.isLocal(u.Hostname()) {
 		id.Host = r.hostname
 	}
 	return id
@@ -186,6 +200,8 @@ func (r *engineReceiver) Shutdown(context.Context) error {
 		r.streams.stop()
 		r.client.CloseIdleConnections()
 	}
+	r.processes.close()
+	r.processes = nil
 	r.telemetry.Shutdown()
 	return nil
 }

@@ -27,6 +27,7 @@ type reporter struct {
 	logger    *zap.Logger
 	clock     clock
 	host      component.Host
+	success   metric.MeasurementOption // made once, for it is needed with nearly every scrape
 
 	mu      sync.Mutex
 	last    map[*target]*standing
@@ -51,8 +52,12 @@ type standing struct {
 func newReporter(telemetry *metadata.TelemetryBuilder, logger *zap.Logger, c clock, host component.Host, targets int) *reporter {
 	return &reporter{
 		telemetry: telemetry, logger: logger, clock: c, host: host, targets: targets, last: make(map[*target]*standing, targets),
-		streams: make(map[string]*streamStanding),
+		streams: make(map[string]*streamStanding), success: withOutcome(outcomeSuccess),
 	}
+}
+
+func withOutcome(how outcome) metric.MeasurementOption {
+	return metric.WithAttributeSet(attribute.NewSet(attribute.String("outcome", string(how))))
 }
 
 // body counts the bytes of a page.
@@ -66,7 +71,11 @@ func (r *reporter) scrape(ctx context.Context, t *target, why *failure, took tim
 	if why != nil {
 		how = why.outcome
 	}
-	r.telemetry.ReceiverLlmEngineScrapes.Add(ctx, 1, metric.WithAttributes(attribute.String("outcome", string(how))))
+	if how == outcomeSuccess {
+		r.telemetry.ReceiverLlmEngineScrapes.Add(ctx, 1, r.success)
+	} else {
+		r.telemetry.ReceiverLlmEngineScrapes.Add(ctx, 1, withOutcome(how))
+	}
 	r.telemetry.ReceiverLlmEngineScrapeDuration.Record(ctx, took.Seconds())
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -15,7 +15,6 @@ import (
 const (
 	// unknownService is the service.name of a worker whose engine is not known, as the semantic conventions want it.
 	unknownService = "unknown_service"
-	rankMark       = "/dp" // before the rank in service.instance.id
 	// patientTicks is for how many intervals a worker that is also scraped waits for its page to say who it is.
 	patientTicks = 3
 )
@@ -48,8 +47,13 @@ func (w *streamWorker) learn(resource pcommon.Resource, own bool, hits float64, 
 	w.resource = pcommon.NewResource()
 	resource.CopyTo(w.resource)
 	if id, _ := resource.Attributes().Get(signal.AttrServiceInstanceID); !own && w.ranks > 1 {
-		base, _, _ := strings.Cut(id.Str(), rankMark)
-		w.resource.Attributes().PutStr(signal.AttrServiceInstanceID, base+rankMark+strconv.Itoa(w.rank))
+		base, model, mixed := strings.Cut(id.Str(), exposition.ModelMark)
+		base, _, _ = strings.Cut(base, exposition.RankMark)
+		base += exposition.RankMark + strconv.Itoa(w.rank)
+		if mixed {
+			base += exposition.ModelMark + model
+		}
+		w.resource.Attributes().PutStr(signal.AttrServiceInstanceID, base)
 	}
 	w.learned = true
 	if own {
@@ -80,7 +84,7 @@ func (w *streamWorker) configured() pcommon.Resource {
 		instance = w.id.Address
 	}
 	if w.ranks > 1 {
-		instance += rankMark + strconv.Itoa(w.rank)
+		instance += exposition.RankMark + strconv.Itoa(w.rank)
 	}
 	a.PutStr(signal.AttrServiceName, cmp.Or(w.id.Service, unknownService))
 	a.PutStr(signal.AttrServiceInstanceID, instance)
@@ -105,7 +109,8 @@ func (w *streamWorker) engineHits() (float64, bool) {
 
 // rankOf reads the rank from a service.instance.id.
 func rankOf(instance string) (rank int, ok bool) {
-	_, text, ok := strings.Cut(instance, rankMark)
+	instance, _, _ = strings.Cut(instance, exposition.ModelMark)
+	_, text, ok := strings.Cut(instance, exposition.RankMark)
 	if !ok {
 		return 0, false
 	}

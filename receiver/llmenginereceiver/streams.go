@@ -121,7 +121,7 @@ func (s *streams) identity(e EndpointConfig, at zmqsub.Endpoint) exposition.Iden
 	}
 	if u, err := parseEndpoint(e.Endpoint); err == nil {
 		id = s.r.identify(u, e)
-	} else if at.Network == "unix" || isLocal(id.Address, s.r.hostname) {
+	} else if at.Network == "unix" || s.r.isLocal(id.Address) {
 		id.Host = s.r.hostname
 	}
 	return id

@@ -18,7 +18,7 @@ import (
 // TestAFleetIsSeenAcrossReceivers: receiver_creator starts one receiver an engine; those of one factory share the view.
 func TestAFleetIsSeenAcrossReceivers(t *testing.T) {
 	a, b := publisher(t, stream.KVOptions{}), publisher(t, stream.KVOptions{})
-	shared := newFleets()
+	shared := newShared()
 	sink := new(consumertest.MetricsSink)
 	clocks := [2]*handClock{newHandClock(), newHandClock()}
 	for i, p := range []*stream.KVPublisher{a, b} {

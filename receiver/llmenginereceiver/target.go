@@ -26,8 +26,9 @@ type target struct {
 	buffers  *buffers
 	book     *exposition.Book
 	about    aboutReader
-	moved    bool // the page is not at the configured path
-	drains   bool // reads the records that TensorRT-LLM hands out once
+	kin      *kinReader // nil for an endpoint that is not on this host
+	moved    bool       // the page is not at the configured path
+	drains   bool       // reads the records that TensorRT-LLM hands out once
 	tell     *reporter
 	up       bool
 	refused  bool // the pipeline refused the last points
@@ -44,8 +45,10 @@ func (t *target) scrape(ctx context.Context) pmetric.Metrics {
 	} else {
 		if !t.up || report.Restarted {
 			t.about.want()
+			t.kin.want()
 		}
 		t.up = true
+		t.kin.write(metrics, began)
 		t.tell.page(ctx, t, report)
 	}
 	t.tell.scrape(ctx, t, err, t.clock.Now().Sub(began))
@@ -131,6 +134,7 @@ func (t *target) run(ctx context.Context, delay, interval time.Duration, deliver
 		deliver(ctx, t, metrics)
 		if t.up {
 			t.about.ask(ctx, t.client, t.url, t.book.About(), t.timeout)
+			t.kin.ask(t.clock.Now())
 		}
 		select {
 		case <-ctx.Done():

@@ -11,14 +11,16 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"strings"
 )
 
 // options select and size the checks.
 type options struct {
-	only  []string // ids; empty for all
-	quick bool     // ten simulated minutes, one seed, looser bars
-	data  string   // folder of public traces; empty for synthetic traffic
+	only  []string       // ids; empty for all
+	match *regexp.Regexp // of scenarios, nil for all
+	quick bool           // ten simulated minutes, one seed, looser bars
+	data  string         // folder of public traces; empty for synthetic traffic
 }
 
 // result is one line of the report.
@@ -49,6 +51,10 @@ func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "ten simulated minutes, one seed")
 	flag.StringVar(&o.data, "data", "", "folder with the public traces; synthetic traffic when empty")
+	flag.Func("match", "run scenarios whose name matches this regular expression only", func(text string) (err error) {
+		o.match, err = regexp.Compile(text)
+		return err
+	})
 	flag.Parse()
 	if *only != "" {
 		o.only = strings.Split(*only, ",")

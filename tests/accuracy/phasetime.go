@@ -34,12 +34,15 @@ type scenario struct {
 }
 
 // sources is what is fed beside the engine's page.
-type sources struct{ passes, gpus bool }
+type sources struct{ passes, gpus, facts bool }
 
 func (s sources) String() string {
 	text := "page"
 	if s.passes {
 		text += "+passes"
+	}
+	if s.facts {
+		text += "+facts"
 	}
 	if s.gpus {
 		text += "+gpus"
@@ -143,6 +146,9 @@ func reportInterval(s scenario, got outcome, report func(result)) {
 // overGrid runs every scenario and hands on what came out.
 func overGrid(o options, grid []scenario, judge func(scenario, outcome)) error {
 	for _, s := range grid {
+		if o.match != nil && !o.match.MatchString(s.String()) {
+			continue
+		}
 		workload, err := workloadOf(s, o.data)
 		if err != nil {
 			return err
@@ -205,9 +211,8 @@ func phaseTimeGrid(o options) []scenario {
 	for _, load := range loads {
 		for _, budget := range budgets {
 			for seed := range seeds {
-				for _, passes := range []bool{false, true} {
-					grid = append(grid, scenario{
-						reference(), traffic, load, budget, 5 * time.Second, seed + 1, duration, sources{passes: passes}})
+				for _, with := range []sources{{}, {facts: true}, {passes: true}} {
+					grid = append(grid, scenario{reference(), traffic, load, budget, 5 * time.Second, seed + 1, duration, with})
 				}
 			}
 		}
@@ -220,8 +225,8 @@ func phaseTimeGrid(o options) []scenario {
 			if d.model == "llama-3-70b" && load > 1.6 {
 				continue // more than the worker can serve
 			}
-			for _, passes := range []bool{false, true} {
-				grid = append(grid, scenario{d, traffic, load, 2048, 5 * time.Second, 1, duration, sources{passes: passes}})
+			for _, with := range []sources{{}, {facts: true}, {passes: true}} {
+				grid = append(grid, scenario{d, traffic, load, 2048, 5 * time.Second, 1, duration, with})
 			}
 		}
 	}

@@ -175,6 +175,9 @@ func newPipeline(s scenario, said readings) (consumer.Metrics, func(), error) {
 	cfg.Objectives = objectives.Config{{
 		TTFT: objectives.Bound{Max: ttftObjective}, ITL: objectives.Bound{Max: itlObjective},
 	}}
+	if s.with.facts {
+		cfg.Deployments = []phaseattributionprocessor.DeploymentRule{{GPU: s.gpu, TensorParallel: s.tensorParallel, Precision: s.precision}}
+	}
 	if s.with.gpus {
 		cfg.GPUs = []phaseattributionprocessor.GPURule{{IDs: []string{"GPU-*"}}}
 	}

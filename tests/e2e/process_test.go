@@ -68,9 +68,16 @@ type process struct {
 // start runs a program until the test ends or stop is called.
 func start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: exec.Command(name, args...), done: make(chan struct{})}
-	p.cmd.Dir = root(t)
-	p.cmd.Env = append(os.Environ(), env...)
+	cmd := exec.Command(name, args...)
+	cmd.Dir = root(t)
+	cmd.Env = append(os.Environ(), env...)
+	return runProcess(t, cmd)
+}
+
+// runProcess runs a command until the test ends or stop is called.
+func runProcess(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
 	require.NoError(t, p.cmd.Start())
 	go func() {
@@ -80,7 +87,7 @@ func start(t *testing.T, env []string, name string, args ...string) *process {
 	t.Cleanup(func() {
 		p.stop(t)
 		if t.Failed() {
-			t.Logf("%s said:\n%s", filepath.Base(name), p.output.String())
+			t.Logf("%s said:\n%s", filepath.Base(cmd.Path), p.output.String())
 		}
 	})
 	return p

@@ -67,12 +67,22 @@ func engine(b *strings.Builder, t dialect.Table) {
 		}
 	}
 	ignored(b, t.Rows)
-	if len(t.Inputs) == 0 {
-		return
+	inputs(b, t)
+}
+
+// inputs says how to switch on what an engine does not tell unasked, and why something cannot be.
+func inputs(b *strings.Builder, t dialect.Table) {
+	if len(t.Inputs) > 0 {
+		b.WriteString("\nInputs that may be off:\n\n")
 	}
-	b.WriteString("\nInputs that may be off:\n\n")
 	for _, h := range t.Inputs {
 		fmt.Fprintf(b, "- %s%s: %s\n", h.Source, since(h), code(h.Text))
+	}
+	if len(t.Lacks) > 0 {
+		b.WriteString("\nInputs that there are not:\n\n")
+	}
+	for _, l := range t.Lacks {
+		fmt.Fprintf(b, "- %s: %s\n", l.Source, l.Why)
 	}
 }
 

@@ -27,6 +27,8 @@ type TelemetryBuilder struct {
 	mu                                     sync.Mutex
 	registrations                          []metric.Registration
 	ProcessorPhaseAttributionDerivedFailed metric.Int64Counter
+	ProcessorPhaseAttributionDoubted       metric.Int64Counter
+	ProcessorPhaseAttributionFitReset      metric.Int64Counter
 	ProcessorPhaseAttributionLate          metric.Int64Counter
 	ProcessorPhaseAttributionRejected      metric.Int64Counter
 	ProcessorPhaseAttributionWorkers       metric.Int64UpDownCounter
@@ -65,6 +67,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_phase_attribution_derived_failed",
 		metric.WithDescription("Batches of derived metrics that the next component refused. The metrics they came from were passed on all the same. [Development]"),
 		metric.WithUnit("{batch}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorPhaseAttributionDoubted, err = builder.meter.Int64Counter(
+		"otelcol_processor_phase_attribution_doubted",
+		metric.WithDescription("Windows whose division a look at tensor pipes and memory contradicts by more than 0.2 of busy time. Their confidence is lowered. [Development]"),
+		metric.WithUnit("{window}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorPhaseAttributionFitReset, err = builder.meter.Int64Counter(
+		"otelcol_processor_phase_attribution_fit_reset",
+		metric.WithDescription("Times that a worker's fit was reset because its clock or its engine's configuration changed. [Development]"),
+		metric.WithUnit("{reset}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorPhaseAttributionLate, err = builder.meter.Int64Counter(

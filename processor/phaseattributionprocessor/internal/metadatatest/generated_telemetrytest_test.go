@@ -20,10 +20,18 @@ func TestSetupTelemetry(t *testing.T) {
 	require.NoError(t, err)
 	defer tb.Shutdown()
 	tb.ProcessorPhaseAttributionDerivedFailed.Add(context.Background(), 1)
+	tb.ProcessorPhaseAttributionDoubted.Add(context.Background(), 1)
+	tb.ProcessorPhaseAttributionFitReset.Add(context.Background(), 1)
 	tb.ProcessorPhaseAttributionLate.Add(context.Background(), 1)
 	tb.ProcessorPhaseAttributionRejected.Add(context.Background(), 1)
 	tb.ProcessorPhaseAttributionWorkers.Add(context.Background(), 1)
 	AssertEqualProcessorPhaseAttributionDerivedFailed(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorPhaseAttributionDoubted(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorPhaseAttributionFitReset(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorPhaseAttributionLate(t, testTel,

@@ -2,9 +2,7 @@ package owner // import "github.com/otelcol-inference/otelcol-inference/receiver
 
 import (
 	"bytes"
-	"errors"
 	"io"
-	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -15,7 +13,6 @@ import (
 const (
 	maxFileBytes  = 1 << 20
 	maxValueBytes = 256
-	maxFiles      = 1 << 16
 )
 
 // localRank is the variable in which launchers give a process its number on the host.
@@ -43,15 +40,6 @@ func (f *Finder) environment(pid int) map[string]string {
 		}
 	}
 	return kept
-}
-
-// command returns the arguments of a process. An engine that overwrites them with a title has one.
-func (f *Finder) command(pid int) []string {
-	raw, err := f.read(pid, "cmdline")
-	if err != nil {
-		return nil
-	}
-	return strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00")
 }
 
 // engineOf tells what runs by the words of the program; what options name, models and paths, says nothing. Dynamo runs other engines,
@@ -129,7 +117,7 @@ func leadingDigits(s string) string {
 
 // Verbs looks for /dev/infiniband/uverbs<n> among the open files of a process.
 func (f *Finder) Verbs(pid int) Verbs {
-	found, seen := f.open(pid, func(target string) bool { return strings.HasPrefix(target, "/dev/infiniband/uverbs") })
+	found, seen := f.host.OpenFile(pid, func(target string) bool { return strings.HasPrefix(target, "/dev/infiniband/uverbs") })
 	switch {
 	case found:
 		return VerbsOpen
@@ -137,24 +125,6 @@ func (f *Finder) Verbs(pid int) Verbs {
 		return VerbsClosed
 	}
 	return VerbsUnknown
-}
-
-// files lists a directory of open files, at most maxFiles of them.
-func (f *Finder) files(dir string) (entries []fs.DirEntry, ok bool) {
-	d, err := f.proc.Open(dir)
-	if err != nil {
-		return nil, false
-	}
-	defer d.Close()
-	list, ok := d.(fs.ReadDirFile)
-	if !ok {
-		return nil, false
-	}
-	entries, err = list.ReadDir(maxFiles)
-	if err != nil && len(entries) == 0 && !errors.Is(err, io.EOF) {
-		return nil, false
-	}
-	return entries, true
 }
 
 func (f *Finder) read(pid int, name string) ([]byte, error) {

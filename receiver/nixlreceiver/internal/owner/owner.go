@@ -152,7 +152,7 @@ func (f *Finder) describe(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	command := f.command(pid)
+	command := f.host.Command(pid)
 	p := Process{Process: who, Verbs: f.Verbs(pid), Engine: engineOf(command), Environment: f.environment(pid)}
 	p.LocalRank = rankOf(command, p.Environment)
 	p.ServingPort = f.servingPort(who)

@@ -1,8 +1,6 @@
 package owner // import "github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver/internal/owner"
 
 import (
-	"bytes"
-	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +31,7 @@ func servers() []server {
 // that serves an engine and listens there. It is 0 where none does, or where the privileges do not suffice to see it.
 func (f *Finder) servingPort(p hostproc.Process) int {
 	for range maxForks {
-		if port := portOf(f.command(p.PID)); port > 0 && f.listens(p.PID, port) {
+		if port := portOf(f.host.Command(p.PID)); port > 0 && f.host.Listens(p.PID, port) {
 			return port
 		}
 		if p.Parent == 0 {
@@ -101,57 +99,4 @@ func option(command []string, name string) (value string, found bool) {
 		}
 	}
 	return "", false
-}
-
-// listens says whether a process holds a TCP socket that listens at a port of its network namespace.
-func (f *Finder) listens(pid, port int) bool {
-	for _, table := range []string{"net/tcp", "net/tcp6"} {
-		raw, err := f.read(pid, table)
-		if err != nil {
-			continue
-		}
-		for line := range bytes.Lines(raw) {
-			if inode, at := listener(line); at == port && f.holds(pid, "socket:["+inode+"]") {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// listener reads a line of /proc/net/tcp or tcp6 (proc_net_tcp(5)): the inode and port of a socket in state LISTEN, else "".
-func listener(line []byte) (inode string, port int) {
-	const local, state, node, listen = 1, 3, 9, "0A"
-	fields := bytes.Fields(line)
-	if len(fields) <= node || string(fields[state]) != listen {
-		return "", 0
-	}
-	_, hex, ok := bytes.Cut(fields[local], []byte(":"))
-	if !ok {
-		return "", 0
-	}
-	p, err := strconv.ParseUint(string(hex), 16, 16)
-	if err != nil {
-		return "", 0
-	}
-	return string(fields[node]), int(p)
-}
-
-// holds says whether a process has a file open.
-func (f *Finder) holds(pid int, file string) bool {
-	found, _ := f.open(pid, func(target string) bool { return target == file })
-	return found
-}
-
-// open says whether a process has an open file that is wanted, and whether its files can be seen.
-func (f *Finder) open(pid int, wanted func(target string) bool) (found, seen bool) {
-	dir := strconv.Itoa(pid) + "/fd"
-	entries, ok := f.files(dir)
-	if !ok {
-		return false, false
-	}
-	return slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		target, err := fs.ReadLink(f.proc, dir+"/"+e.Name())
-		return err == nil && wanted(target)
-	}), true
 }

@@ -3,14 +3,11 @@ package owner
 import (
 	"fmt"
 	"io/fs"
-	"net"
-	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/hostproc"
 )
@@ -71,23 +68,4 @@ func TestTheServerOfAnAgentIsItsAncestor(t *testing.T) {
 	sys = tree()
 	delete(sys, "20/stat")
 	assert.Zero(t, New(sys).servingPort(worker), "the server is gone")
-}
-
-func TestARealListenerIsSeen(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	port := ln.Addr().(*net.TCPAddr).Port
-	f := New(os.DirFS("/proc"))
-	assert.True(t, f.listens(os.Getpid(), port))
-	require.NoError(t, ln.Close())
-	assert.False(t, f.listens(os.Getpid(), port))
-}
-
-func FuzzListener(f *testing.F) {
-	f.Add([]byte("   1: 0100007F:1FA5 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 71 1"))
-	f.Fuzz(func(t *testing.T, line []byte) {
-		if inode, port := listener(line); inode == "" && port != 0 {
-			t.Fatal(port)
-		}
-	})
 }

@@ -1,4 +1,4 @@
-package percentile // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/percentile"
+package percentile // import "github.com/otelcol-inference/otelcol-inference/internal/percentile"
 
 import "sort"
 

@@ -3,7 +3,7 @@
 // Inside a bucket the samples are taken to be spread evenly, so that a histogram's cumulative distribution is a line between its
 // bounds. Distributions add up on the union of all bounds: quantiles are read from the sum. They are never averaged, because
 // an average of percentiles is the percentile of nothing. The package knows nothing of OpenTelemetry.
-package percentile // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/percentile"
+package percentile // import "github.com/otelcol-inference/otelcol-inference/internal/percentile"
 
 import (
 	"math"

@@ -1,0 +1,163 @@
+package advice // import "github.com/otelcol-inference/otelcol-inference/internal/advice"
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+func workersDown(f figures) (candidate, bool) {
+	if f.down == 0 {
+		return candidate{}, false
+	}
+	c := candidate{code: WorkersDown, loss: float64(f.down) / float64(f.all), confidence: 1}
+	c.title = fmt.Sprintf("%d of %d workers %s down.", f.down, f.all, plural(f.down, "is", "are"))
+	if f.all == 1 {
+		c.title = "The worker is down."
+	}
+	c.direction = "The last scrape failed. The figures below are those of the other workers."
+	if f.down == f.all {
+		c.direction = "The last scrape failed. Does the engine run, and is the address right?"
+	}
+	return c, true
+}
+
+// leans reports whether the phases are judged at all: not in an idle or comfortable fleet.
+func (f figures) leans() bool { return !f.idle() && (!f.balance.imbalance.ok || !f.comfortable()) }
+
+func prefillBound(f figures) (candidate, bool) {
+	b := f.balance
+	if !f.leans() || !(b.imbalance.ok && b.imbalance.value > band) && b.lean != PrefillBound {
+		return candidate{}, false
+	}
+	return candidate{
+		code: PrefillBound, loss: f.ttft.Above, confidence: b.confidence, title: "Prefill-bound.",
+		detail:    f.boundDetail("TTFT", f.ttft, func(w workerFigures) Latency { return w.ttft }),
+		direction: pressure("prefill", "decode", b) + "Relief has to come from the prefill side.",
+	}, true
+}
+
+func decodeBound(f figures) (candidate, bool) {
+	b := f.balance
+	if !f.leans() || !(b.imbalance.ok && b.imbalance.value < -band) && b.lean != DecodeBound {
+		return candidate{}, false
+	}
+	explained, _ := f.mixed()
+	return candidate{
+		code: DecodeBound, loss: f.itl.Above * (1 - explained), confidence: b.confidence, title: "Decode-bound.",
+		detail:    f.boundDetail("ITL", f.itl, func(w workerFigures) Latency { return w.itl }),
+		direction: pressure("decode", "prefill", b) + f.decodeRelief(),
+	}, true
+}
+
+// mixing is the candidate of interference: the ITL objective is missed for the prefill that rides in decode's steps.
+func mixing(f figures) (candidate, bool) {
+	explained, confidence := f.mixed()
+	if missed, _ := f.itl.Missed(); !missed || explained <= 0 || f.idle() {
+		return candidate{}, false
+	}
+	if f.observed < fullWindow {
+		confidence = min(confidence, earlyWorth)
+	}
+	lost, without := f.lost()
+	return candidate{
+		code: Interference, loss: f.itl.Above * explained, confidence: confidence, title: "Prefill gets in the way of decode.",
+		detail: fmt.Sprintf("%.0f %% of decode's waiting is for prefill in the same steps: %s, without prefill %s on average.",
+			100*lost, against("ITL", f.itl), seconds(without)),
+		direction: "Relief is a smaller token budget per step, or prefill on other workers.",
+		evidence: []Quantity{
+			{Name: "Decode time lost to prefill", Value: lost, Unit: "1", Metric: signal.InterferenceLost},
+			{Name: "Mean ITL without prefill", Value: without, Unit: "s", Metric: signal.InterferenceCounterfactual},
+		},
+	}, true
+}
+
+// mixed is which share of what misses the ITL objective mixing explains, 0..1, and how sure that is: all of it where the mean ITL without
+// prefill meets the objective, none where mean ITL misses it just as much.
+func (f figures) mixed() (explained, confidence float64) {
+	lost, without := f.lost()
+	mean := f.itl.Mean()
+	if lost <= 0 || without <= 0 || f.itl.Objective <= 0 || mean <= without {
+		return 0, 0
+	}
+	explained = 1.0
+	if without > f.itl.Objective {
+		explained = (mean - without) / (mean - f.itl.Objective)
+	}
+	for i, part := range f.weights() {
+		confidence += part * f.workers[i].mixConfidence
+	}
+	return min(1, max(0, explained)), confidence
+}
+
+// lost is the share of decode's waiting that prefill causes and the mean ITL without it, over the workers that tell both.
+func (f figures) lost() (share, without float64) {
+	weight := 0.0
+	for i, part := range f.weights() {
+		if w := f.workers[i]; w.lost.ok && w.counterfactual.ok {
+			share += part * w.lost.value
+			without += part * w.counterfactual.value
+			weight += part
+		}
+	}
+	if weight <= 0 {
+		return 0, 0
+	}
+	return share / weight, without / weight
+}
+
+func evenly(f figures) (candidate, bool) {
+	b := f.balance
+	if f.idle() || !b.imbalance.ok || f.leans() && math.Abs(b.imbalance.value) > band {
+		return candidate{}, false
+	}
+	c := candidate{code: Balanced, confidence: b.confidence, title: "Balanced.", detail: f.bothDetail()}
+	if f.comfortable() {
+		c.title = "On target."
+	}
+	c.direction = "Neither phase holds the other back: more load needs more of both."
+	if f.comfortable() && math.Abs(b.imbalance.value) > band {
+		phase := "Prefill"
+		if b.imbalance.value < 0 {
+			phase = "Decode"
+		}
+		c.direction = phase + " is nearer its limit and gives first when load grows."
+	}
+	return c, true
+}
+
+func idling(f figures) (candidate, bool) {
+	if !f.idle() {
+		return candidate{}, false
+	}
+	c := candidate{code: Idle, confidence: 1, title: "Idle.", detail: "No requests in the last minute."}
+	if f.observed < fullWindow {
+		c.confidence, c.detail = earlyWorth, "No requests so far."
+	}
+	return c, true
+}
+
+func unknown(f figures) candidate {
+	c := candidate{code: Unknown}
+	reason := f.withheld()
+	switch {
+	case len(f.workers) == 0:
+		c.title, c.detail = "No data.", fmt.Sprintf("All %d workers have fallen silent.", f.all)
+		if f.all == 1 {
+			c.detail = "The worker has fallen silent."
+		}
+	case reason != "":
+		c.title, c.detail = "Withheld.", "No phase estimate: "+strings.ReplaceAll(reason, "_", " ")+"."
+		c.direction = "No verdict rather than a wrong one. The figures below are measured and hold."
+	default:
+		c.title = "Too early to tell."
+		if f.observed >= fullWindow {
+			c.title = "No estimate."
+		}
+		n := len(f.workers)
+		c.detail = fmt.Sprintf("%d %s, none with an estimate yet.", n, plural(n, "worker reports", "workers report"))
+	}
+	return c
+}

@@ -1,0 +1,51 @@
+package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
+
+import (
+	"errors"
+	"fmt"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// DeploymentRule says what the workers that it matches are, where engine and joined GPUs do not tell. Empty fields say nothing.
+type DeploymentRule struct {
+	Match GPUMatch `mapstructure:"match"`
+	// Model is the name under which facts know the model, where it is served under another.
+	Model string `mapstructure:"model"`
+	// GPU is the name of the GPUs, as hw.name or as facts know it.
+	GPU string `mapstructure:"gpu"`
+	// TensorParallel is over how many GPUs each layer is spread.
+	TensorParallel int `mapstructure:"tensor_parallel"`
+	// Precision of the weights: bf16, fp8 or int4.
+	Precision string `mapstructure:"precision"`
+
+	_ struct{}
+}
+
+func validateDeployments(rules []DeploymentRule) error {
+	var errs []error
+	for i, r := range rules {
+		if r.TensorParallel < 0 || r.TensorParallel > maxTensorParallel {
+			errs = append(errs, fmt.Errorf("deployments[%d].tensor_parallel must be between 0 and %d (got %d)", i, maxTensorParallel, r.TensorParallel))
+		}
+		switch r.Precision {
+		case "", "bf16", "fp8", "int4":
+		default:
+			errs = append(errs, fmt.Errorf("deployments[%d].precision must be bf16, fp8 or int4 (got %q)", i, r.Precision))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// maxTensorParallel is more than any machine spreads a layer over.
+const maxTensorParallel = 1024
+
+// fits reports whether the rule speaks of the worker of that resource.
+func (r *DeploymentRule) fits(worker pcommon.Map) bool {
+	return objectives.Glob(r.Match.Instance, text(worker, signal.AttrServiceInstanceID)) &&
+		objectives.Glob(r.Match.Host, text(worker, signal.AttrHostName)) &&
+		objectives.Glob(r.Match.Model, text(worker, signal.AttrModel))
+}

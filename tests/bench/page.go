@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// page is a recorded metrics page whose counters grow.
+type page struct {
+	lines []line
+}
+
+// line is the text before a value, with its value, or a whole line with its break where nothing changes.
+type line struct {
+	text    string
+	value   float64
+	growing bool
+}
+
+// readPage reads a page in the text format.
+func readPage(path string) (*page, error) {
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	p := &page{}
+	kind := ""
+	for text := range strings.Lines(string(raw)) {
+		if strings.HasPrefix(text, "#") {
+			if f := strings.Fields(text); len(f) == 4 && f[1] == "TYPE" {
+				kind = f[3]
+			}
+			p.lines = append(p.lines, line{text: text})
+			continue
+		}
+		end := strings.LastIndexByte(text, ' ')
+		if end < 0 {
+			return nil, fmt.Errorf("%s: %q is no sample", path, text)
+		}
+		v, err := strconv.ParseFloat(strings.TrimSpace(text[end:]), 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %q: %w", path, text, err)
+		}
+		if kind != "counter" && kind != "histogram" {
+			p.lines = append(p.lines, line{text: text})
+			continue
+		}
+		p.lines = append(p.lines, line{text: text[:end+1], value: v, growing: true})
+	}
+	return p, nil
+}
+
+// series is how many samples the page has.
+func (p *page) series() (n int) {
+	for _, l := range p.lines {
+		if !strings.HasPrefix(l.text, "#") {
+			n++
+		}
+	}
+	return n
+}
+
+// write writes the page as it is after n further times what the recorded engine had done. Every counter and every part of a histogram
+// grows by the same factor, so that they still fit each other.
+func (p *page) write(out *bytes.Buffer, n int64) {
+	for _, l := range p.lines {
+		out.WriteString(l.text)
+		if !l.growing {
+			continue
+		}
+		b := strconv.AppendFloat(out.AvailableBuffer(), l.value*float64(1+n), 'f', -1, 64)
+		if bytes.IndexByte(b, '.') < 0 {
+			b = append(b, '.', '0') // as the Python client writes it
+		}
+		out.Write(append(b, '\n'))
+	}
+}

@@ -1,0 +1,252 @@
+package grafana
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	shipped "github.com/otelcol-inference/otelcol-inference/internal/grafana"
+	"github.com/otelcol-inference/otelcol-inference/internal/grafana/board"
+	"github.com/otelcol-inference/otelcol-inference/internal/grafana/promql"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// Bounds of the two waits: estimates need some windows before they are told, faults some scrapes.
+const (
+	untilFilled = 100 * time.Second
+	untilFaults = 60 * time.Second
+	pollEvery   = 3 * time.Second
+)
+
+// question is a query that must have an answer on every road.
+type question struct {
+	where, expression string
+	quiet             string // why a healthy fleet has no answer
+}
+
+// unstaged are alerts whose value no fault here brings about; promtool's tests alone show that they fire.
+func unstaged() map[string]string {
+	return map[string]string{
+		"InferenceCollectorAbsent":  "the check needs its collectors",
+		"InferenceWorkerStuck":      "the simulated engine does not hang",
+		"InferenceTransfersOverTCP": "simulated transfers move no bytes over a link of the host",
+	}
+}
+
+var variable = regexp.MustCompile(`\$(fleet|model|worker|host)\b`)
+
+// asked is an expression as Grafana sends it when all is chosen and the panel is fine.
+func asked(expression string) string {
+	return variable.ReplaceAllString(strings.ReplaceAll(expression, shipped.Window, "15s"), ".*")
+}
+
+func questions(t *testing.T) []question {
+	t.Helper()
+	var all []question
+	dashboards, err := shipped.Dashboards()
+	require.NoError(t, err)
+	for _, d := range dashboards {
+		for _, row := range d.Rows {
+			for _, p := range row.Panels {
+				for _, q := range p.Queries {
+					all = append(all, question{d.File + ": " + p.Title, asked(q.Expr), q.Quiet})
+				}
+			}
+		}
+	}
+	groups, err := shipped.Alerts()
+	require.NoError(t, err)
+	for _, g := range groups {
+		for _, a := range g.Alerts {
+			if _, not := unstaged()[a.Name]; !not {
+				all = append(all, question{"alert " + a.Name, a.Value, a.Quiet})
+			}
+		}
+	}
+	return all
+}
+
+// TestEveryQueryHasDataOnEveryRoad is the whole check: a healthy fleet answers everything that is not quiet, faults answer the rest,
+// the roads agree in names and labels, and alerts fire.
+func TestEveryQueryHasDataOnEveryRoad(t *testing.T) {
+	r := startRig(t)
+	all := questions(t)
+	var healthy []question
+	for _, q := range all {
+		if q.quiet == "" {
+			healthy = append(healthy, q)
+		}
+	}
+	t.Logf("%d queries, %d of them on a healthy fleet", len(all), len(healthy))
+	r.answered(t, healthy, untilFilled)
+	r.variables(t, dashboardVariables(t))
+	r.roadsAgree(t)
+	r.writesEverything(t)
+
+	r.fault(t, "aggregated", `{"xid": {"device": 0, "xid": 79}}`)
+	r.fault(t, "aggregated", `{"ecc": {"device": 1, "corrected": 4, "uncorrected": 2}}`)
+	r.fault(t, "disaggregated", `{"agent_death": {"worker": 0}}`)
+	r.fault(t, "disaggregated", `{"scrape_status": {"worker": 1, "status": 500}}`)
+	r.answered(t, all, untilFaults)
+	r.alerts(t)
+}
+
+// answered waits until every question has numbers on every road, and names those that have none.
+func (r *rig) answered(t *testing.T, open []question, within time.Duration) {
+	t.Helper()
+	for _, each := range r.roads {
+		left := open
+		assert.Eventually(t, func() bool {
+			var still []question
+			for _, q := range left {
+				numbers, err := each.query(q.expression)
+				require.NoError(t, err, q.where)
+				if len(numbers) == 0 {
+					still = append(still, q)
+				}
+			}
+			left = still
+			return len(left) == 0
+		}, within, pollEvery)
+		for _, q := range left {
+			t.Errorf("%s by %s: no data: %s", q.where, each.name, q.expression)
+		}
+	}
+}
+
+func dashboardVariables(t *testing.T) []board.Variable {
+	t.Helper()
+	all, err := shipped.Dashboards()
+	require.NoError(t, err)
+	return all[0].Variables
+}
+
+// variables asks for the choices of every variable, as Grafana does.
+func (r *rig) variables(t *testing.T, choices []board.Variable) {
+	t.Helper()
+	parts := regexp.MustCompile(`^label_values\((.+), (\w+)\)$`)
+	for _, v := range choices {
+		m := parts.FindStringSubmatch(v.Query)
+		require.NotNil(t, m, v.Query)
+		for _, each := range r.roads {
+			var values []string
+			require.NoError(t, each.ask("/api/v1/label/"+m[2]+"/values", url.Values{"match[]": {asked(m[1])}}, &values))
+			assert.NotEmpty(t, values, "%s by %s: %s", v.Name, each.name, v.Query)
+		}
+	}
+}
+
+// roadsAgree compares the series of every metric of the vocabulary, label by label. job and instance are the road's own.
+func (r *rig) roadsAgree(t *testing.T) {
+	t.Helper()
+	names := promql.NewVocabulary()
+	labels := func(each road) map[string]string {
+		found := map[string]string{}
+		for _, m := range signal.All() {
+			name := names.Name(m.Name)
+			if m.Instrument == signal.Histogram {
+				name += "_bucket"
+			}
+			series, err := each.query(name)
+			require.NoError(t, err)
+			var all []string
+			for _, s := range series {
+				delete(s.Metric, "job")
+				delete(s.Metric, "instance")
+				// 1.048576e+06 on the page, 1048576 in remote write; queries read both as numbers.
+				if bound, err := strconv.ParseFloat(s.Metric["le"], 64); err == nil {
+					s.Metric["le"] = fmt.Sprint(bound)
+				}
+				all = append(all, fmt.Sprint(s.Metric))
+			}
+			sort.Strings(all)
+			found[name] = strings.Join(all, "\n")
+		}
+		return found
+	}
+	// Both roads are read while series appear and vanish; they have to agree at one moment.
+	var differ []string
+	assert.Eventually(t, func() bool {
+		scraped, written := labels(r.roads[0]), labels(r.roads[1])
+		differ = nil
+		for name := range scraped {
+			if scraped[name] != written[name] {
+				differ = append(differ, name)
+			}
+		}
+		return len(differ) == 0
+	}, untilFaults, pollEvery, "series of the roads differ")
+	assert.Empty(t, differ)
+	require.NoError(t, names.Err())
+}
+
+// writesEverything sees that the backend refused nothing of what was written, such as samples out of order.
+func (r *rig) writesEverything(t *testing.T) {
+	t.Helper()
+	refused, err := r.roads[0].query(promql.SelfSendFailed + `{exporter="prometheus_remote_write"} > 0`)
+	require.NoError(t, err)
+	assert.Empty(t, refused)
+}
+
+// fault makes something go wrong in a fleet.
+func (r *rig) fault(t *testing.T, fleet, body string) {
+	t.Helper()
+	response, err := http.Post(r.control[fleet]+"/faults", "application/json", strings.NewReader(body))
+	require.NoError(t, err)
+	defer response.Body.Close()
+	require.Less(t, response.StatusCode, 300, "%s: %s", body, response.Status)
+}
+
+// alerts sees that the rules are evaluated without errors and that those fire, or wait for their time, that the faults are for.
+func (r *rig) alerts(t *testing.T) {
+	t.Helper()
+	for _, each := range r.roads {
+		var rules struct {
+			Groups []struct {
+				Rules []struct{ Name, Health, LastError, State string }
+			}
+		}
+		raised := func() []string {
+			var names []string
+			for _, g := range rules.Groups {
+				for _, rule := range g.Rules {
+					if rule.State != "inactive" {
+						names = append(names, rule.Name)
+					}
+				}
+			}
+			return names
+		}
+		want := []string{
+			"InferenceWorkerDown", "InferenceGPUFailed", "InferenceGPUXID", "InferenceGPUUncorrectedErrors", "InferenceNIXLAgentDead",
+			"InferenceCollectorExportFails", "InferenceCollectorMemoryLimited", "InferenceWorkersNotAnalysed", "InferenceTransferFailures",
+		}
+		assert.Eventually(t, func() bool {
+			require.NoError(t, each.ask("/api/v1/rules", nil, &rules))
+			got := raised()
+			for _, name := range want {
+				if !slices.Contains(got, name) {
+					return false
+				}
+			}
+			return true
+		}, untilFaults, pollEvery, "alerts that the faults are for")
+		t.Logf("raised by %s: %s", each.name, strings.Join(raised(), ", "))
+		assert.Subset(t, raised(), want, each.name)
+		for _, g := range rules.Groups {
+			for _, rule := range g.Rules {
+				assert.Equal(t, "ok", rule.Health, "%s by %s: %s", rule.Name, each.name, rule.LastError)
+			}
+		}
+	}
+}
