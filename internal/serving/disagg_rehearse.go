@@ -106,7 +106,7 @@ func (r *Rehearsal) overloaded(over float64, limits Limits) {
 }
 
 // overload is the load of the busier phase over what it can take with all seats and blocks in use, whatever the latency.
-func (d *Deployment) overload(w Workload, t Topology) float64 {
+func (d *Capability) overload(w Workload, t Topology) float64 {
 	prompt, output := max(1, w.Prompt.Mean*(1-w.Hit)), max(1, w.Output.Mean)
 	batch := d.Sequences
 	context := w.Prompt.Mean + output/2
