@@ -45,13 +45,17 @@ func checks() []check {
 		{"A3", honesty},
 		{"A4", baselines},
 		{"A5", interference},
+		{"A6", recommendation},
+		{"A9", missRatioCurve},
+		{"A10", poolDecomposition},
+		{"A10-cases", knownCases},
+		{"A11", evictionStorms},
 		{"A12", transfers},
 		{"A13", amplification},
 		{"A14", fidelity},
 		{"A19", utilizationByPhase},
 		{"A20", adviceRules},
 		{"goodput", goodputBounds},
-		{"A9", missRatioCurve}, {"A10", poolDecomposition}, {"A10-cases", knownCases}, {"A11", evictionStorms},
 	}
 }
 
