@@ -12,7 +12,7 @@ func (x *Index) explain(hash uint64, s *slot, found bool, kind growth) {
 		x.totals.RegretTokens += tokens
 	}
 	if x.fleet != nil && cause != Concurrent && cause != Generated {
-		x.totals.RoutedTokens += tokens * x.fleet.others(s.key)
+		x.totals.RoutedTokens[cause] += tokens * x.fleet.others(s.key)
 	}
 }
 

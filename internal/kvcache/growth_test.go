@@ -212,7 +212,7 @@ func TestFleet(t *testing.T) {
 	}
 	assert.Equal(t, View{Workers: 3, Known: 3, Blocks: 200, Distinct: 150, DuplicateTokens: 50 * 16}, f.View())
 	xs[2].Store(stored(0, span(91, 20)...))
-	assert.Equal(t, uint64(20*16), xs[2].Totals().RoutedTokens)
+	assert.Equal(t, uint64(20*16), xs[2].Totals().RoutedTokens[Compulsory])
 	assert.Equal(t, View{Workers: 3, Known: 3, Blocks: 220, Distinct: 150, DuplicateTokens: 70 * 16}, f.View())
 	xs[0].Remove(span(1, 100), GPU, 0)
 	xs[0].EndBatch()
@@ -240,6 +240,6 @@ func TestALargeFleetIsSampled(t *testing.T) {
 	assert.InEpsilon(t, 600_000, v.Blocks, 0.02)
 	assert.InEpsilon(t, 450_000, v.Distinct, 0.02)
 	assert.InEpsilon(t, 150_000*16, v.DuplicateTokens, 0.02)
-	assert.InEpsilon(t, 150_000*16, b.Totals().RoutedTokens, 0.05)
+	assert.InEpsilon(t, 150_000*16, b.Totals().RoutedTokens[Compulsory], 0.05)
 	assert.LessOrEqual(t, len(f.held), f.limit)
 }

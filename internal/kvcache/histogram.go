@@ -44,3 +44,12 @@ func ReuseBounds(most int) []float64 {
 		bounds = append(bounds, float64(b*181/128)) // 181/128 is the square root of 2 within 0.01 %
 	}
 }
+
+// ReuseGapBounds are the bounds in seconds of the time between two uses of a block: half octaves from an eighth of a second to nine hours.
+func ReuseGapBounds() []float64 {
+	var bounds []float64
+	for b := 0.125; b <= 32768; b *= 2 {
+		bounds = append(bounds, b, b*181/128)
+	}
+	return bounds
+}

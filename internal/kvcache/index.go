@@ -8,6 +8,7 @@ type Index struct {
 	slots slots
 	table table
 	list  recency // of GPU blocks, ghosts included
+	marks marks   // of the list
 	seen  seen
 	queue queue // of ghosts
 	live  int
@@ -47,6 +48,7 @@ func NewIndex(set Settings, known bool) *Index {
 		x.totals.Residence[i] = NewHistogram(ResidenceBounds())
 	}
 	x.totals.Reuse = NewHistogram(ReuseBounds(set.MaxDistance))
+	x.totals.ReuseGap = NewHistogram(ReuseGapBounds())
 	return x
 }
 
@@ -186,6 +188,7 @@ func (x *Index) Clear() {
 	if !math.IsNaN(x.start) {
 		x.start, x.tick = x.now, 0 // no slot has a time
 	}
+	x.marks = marks{}
 	x.totals.Resident, x.refused = [Tiers]int64{}, [Tiers]int64{}
 	x.trust()
 }

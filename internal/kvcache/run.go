@@ -178,6 +178,7 @@ func (x *Index) climb(i uint32) {
 func (x *Index) measure(stored int, kind growth) {
 	var latest uint32
 	depth := 0
+	used := x.marks.reader()
 	for n, i := range x.sequence {
 		s := x.slots.at(i)
 		if n >= stored {
@@ -193,6 +194,9 @@ func (x *Index) measure(stored int, kind growth) {
 		if s.pos == 0 {
 			x.totals.Reuse.Counts[len(x.totals.Reuse.Bounds)] += 1 << x.level
 			continue
+		}
+		if n >= stored {
+			x.totals.ReuseGap.Add(seconds(x.tick-min(x.tick, used.at(s.pos))), 1<<x.level)
 		}
 		if s.pos > latest {
 			latest = s.pos
@@ -216,10 +220,12 @@ func (x *Index) refresh() {
 			x.list.compact(x.move)
 		}
 		s.pos = x.list.push()
+		x.marks.put(s.pos, x.tick)
 	}
 }
 
 func (x *Index) move(place func(uint32) uint32) {
+	x.marks.move(place)
 	for i := range x.slots.used {
 		if s := x.slots.at(i); s.pos != 0 {
 			s.pos = place(s.pos)

@@ -31,7 +31,7 @@ const (
 // maxSlots is how many slots fit into so many bytes, with their table, filled to four fifths, and four places each in the recency
 // list.
 func maxSlots(bytes int) uint32 {
-	bytes -= bytes/seenShare + 2*8*maxRun + 4*(maxRun+maxChain)
+	bytes -= bytes/seenShare + 2*8*maxRun + 4*(maxRun+maxChain) + 8*maxMarks
 	best := 0
 	for entries := minTable; 8*entries < bytes && entries < 1<<31; entries *= 2 {
 		best = max(best, min((bytes-8*entries)/33, entries*4/5-1))

@@ -7,11 +7,13 @@ type Totals struct {
 	Residence       [Tiers]Histogram
 	// Reuse has the stack depth of every prompt block that was looked for, itself included: it is a hit in an LRU cache of so many
 	// blocks. The last bucket has those never seen, forgotten, or farther than the last bound.
-	Reuse        Histogram
+	Reuse Histogram
+	// ReuseGap has, in seconds, how long ago a block that was found had been used before. Blocks are weighted like those of Reuse.
+	ReuseGap     Histogram
 	StoredTokens [Causes]uint64 // of GPU blocks of the primary group
 	RegretTokens uint64         // of those, stored again within the horizon of their eviction
 	HitTokens    uint64         // in blocks whose use the events show
-	RoutedTokens uint64         // stored while another worker of the fleet held them
+	RoutedTokens [Causes]uint64 // of those, stored while another worker of the fleet held them
 
 	Refused         uint64 // blocks that found no memory
 	UnknownRemovals uint64 // removals of blocks that nobody had stored
@@ -27,6 +29,7 @@ func (x *Index) Totals() Totals {
 	}
 	t.Reuse.Counts = append([]uint64(nil), t.Reuse.Counts...)
 	t.Reuse.Counts[0] = x.firstBucket()
+	t.ReuseGap.Counts = append([]uint64(nil), t.ReuseGap.Counts...)
 	return t
 }
 
@@ -71,5 +74,5 @@ func (x *Index) State() State {
 func (x *Index) bytes() int {
 	const slotBytes = 32
 	return len(x.slots.slabs)*slabSize*slotBytes + 8*(len(x.table.entries)+len(x.list.bits)+2*len(x.seen.young)) + 4*len(x.list.tree) +
-		8*(cap(x.run.hashes)+cap(x.removal.hashes)) + 4*cap(x.sequence)
+		8*(cap(x.run.hashes)+cap(x.removal.hashes)+cap(x.marks.all)) + 4*cap(x.sequence)
 }

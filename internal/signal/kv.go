@@ -7,6 +7,7 @@ const (
 	KVBlockResident  = "llm.engine.kv_cache.block.resident"
 	KVBlockResidence = "llm.engine.kv_cache.block.residence"
 	KVReuseDistance  = "llm.engine.kv_cache.reuse.distance"
+	KVReuseGap       = "llm.engine.kv_cache.reuse.gap"
 	KVReuseTokens    = "llm.engine.kv_cache.reuse.tokens"
 	KVStoredTokens   = "llm.engine.kv_cache.stored.tokens"
 	KVRegretTokens   = "llm.engine.kv_cache.regret.tokens"
@@ -56,12 +57,15 @@ func KVEventMetrics() []Metric {
 		{KVBlockResidence, Histogram, "s", tier, c, "Storing of a block to its eviction."},
 		{KVReuseDistance, Histogram, "{block}", nil, c,
 			"LRU stack depth of every prompt block that was looked for: it is a hit in a cache of so many blocks. The last bucket has the blocks never seen, and those farther than its bound."},
+		{KVReuseGap, Histogram, "s", nil, c,
+			"How long ago a block that a request found had been used before, as far as events show it. With its count and the share of blocks that is looked at as for llm.engine.kv_cache.reuse.distance."},
 		{KVReuseTokens, Sum, "{token}", nil, c,
 			"Tokens of blocks that requests found, as far as events show it. A request that stores no block shows nothing."},
 		{KVStoredTokens, Sum, "{token}", []string{AttrMissCause}, c,
 			"Tokens stored, by why they were not there: compulsory (not seen within the horizon), capacity (evicted), reset (the cache was cleared), loaded (from a lower tier), concurrent (two requests at once), generated (output, no miss), unknown (events are missing)."},
 		{KVRegretTokens, Sum, "{token}", nil, c, "Tokens stored again within the horizon of their block's eviction."},
-		{KVRoutingTokens, Sum, "{token}", nil, c, "Tokens stored while another worker of the fleet held their block. They are among those stored."},
+		{KVRoutingTokens, Sum, "{token}", []string{AttrMissCause}, c,
+			"Tokens stored while another worker of the fleet held their block, by why they were not here. They are among those stored."},
 		{KVEventsKnown, Gauge, "1", nil, c, "1 while the blocks resident in the GPU are known, 0 after lost events until the cache is cleared or has turned over, and while the engine is not heard: from the loss of its connection to the first message on the next."},
 		{KVSamplingRate, Gauge, "1", nil, c, "Share of the blocks whose stack depth is measured; 1 is exact."},
 		{KVSeenHorizon, Gauge, "s", nil, c, "How far back a forgotten block still counts as seen."},

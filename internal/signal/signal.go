@@ -46,6 +46,8 @@ func All() []Metric {
 		GPUMetrics(),
 		NIXLMetrics(),
 		AdviceMetrics(),
+		KVFragmentationMetrics(),
+		DisaggregationMetrics(),
 	) {
 		if !seen[m.Name] {
 			all = append(all, m)

@@ -67,6 +67,7 @@ func (s *kvSnapshot) blocks(w *pointWriter) {
 func (s *kvSnapshot) reuse(w *pointWriter) {
 	t := &s.totals
 	w.histogram(signal.KVReuseDistance, "", "", t.Reuse.Bounds, t.Reuse.Counts, -1)
+	w.histogram(signal.KVReuseGap, "", "", t.ReuseGap.Bounds, t.ReuseGap.Counts, t.ReuseGap.Sum)
 	w.count(signal.KVReuseTokens, "", "", t.HitTokens)
 	for i, n := range t.StoredTokens {
 		if n > 0 {
@@ -76,4 +77,13 @@ func (s *kvSnapshot) reuse(w *pointWriter) {
 	w.count(signal.KVRegretTokens, "", "", t.RegretTokens)
 	w.number(signal.KVSamplingRate, "", "").SetDoubleValue(s.state.SamplingRate)
 	w.number(signal.KVSeenHorizon, "", "").SetDoubleValue(s.state.SeenHorizon)
+}
+
+// routed writes the tokens that another worker held, by why they were not here.
+func (s *kvSnapshot) routed(w *pointWriter) {
+	for i, n := range s.totals.RoutedTokens {
+		if cause := kvcache.Cause(i); n > 0 || cause == kvcache.Compulsory {
+			w.count(signal.KVRoutingTokens, signal.AttrMissCause, cause.String(), n)
+		}
+	}
 }

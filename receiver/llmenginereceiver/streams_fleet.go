@@ -52,7 +52,7 @@ func (s *streams) merge(md pmetric.Metrics, out *pointWriter, w *streamWorker, s
 	}
 	covered := float64(view.Known) / float64(workers)
 	if covered >= leastFleetCoverage {
-		out.count(signal.KVRoutingTokens, "", "", snapshot.totals.RoutedTokens)
+		snapshot.routed(out)
 	}
 	if speaks {
 		s.duplicates(s.begin(md, fleetResource(resource), now), w, view, covered)

@@ -41,6 +41,7 @@ type check struct {
 func checks() []check {
 	return []check{
 		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A5", interference}, {"A14", fidelity}, {"A19", utilizationByPhase},
+		{"A12", transfers}, {"A13", amplification},
 		{"goodput", goodputBounds},
 	}
 }

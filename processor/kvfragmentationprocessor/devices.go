@@ -1,0 +1,65 @@
+package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor"
+
+import (
+	"sync"
+
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// devices remembers the memory of GPUs, up to a limit; further ones are not followed.
+type devices struct {
+	limit int
+	mu    sync.RWMutex
+	byID  map[string]device
+}
+
+// device is the memory of a GPU in bytes. The process that has most of it is taken for the engine's.
+type device struct{ limit, engine, others float64 }
+
+func newDevices(limit int) *devices { return &devices{limit: limit, byID: map[string]device{}} }
+
+// learn takes what a GPU's metrics say.
+func (d *devices) learn(id string, sms pmetric.ScopeMetricsSlice) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	one, known := d.byID[id]
+	if !known && len(d.byID) >= d.limit {
+		return
+	}
+	for _, sm := range sms.All() {
+		for _, m := range sm.Metrics().All() {
+			switch m.Name() {
+			case signal.HWGPUMemoryLimit:
+				one.limit = newest(m, one.limit, nil)
+			case signal.GPUProcessMemory:
+				one.engine, one.others = 0, 0
+				for _, dp := range points(m).All() {
+					v := finite(derive.Number(dp))
+					one.others += min(v, one.engine)
+					one.engine = max(v, one.engine)
+				}
+			}
+		}
+	}
+	d.byID[id] = one
+}
+
+// memory adds up what is known of several GPUs; false unless all are.
+func (d *devices) memory(ids []string) (h serving.HBM, ok bool) {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, id := range ids {
+		one := d.byID[id]
+		if one.limit <= 0 || one.engine <= 0 {
+			return h, false
+		}
+		h.Limit += one.limit
+		h.Engine += one.engine
+		h.Others += one.others
+	}
+	return h, true
+}

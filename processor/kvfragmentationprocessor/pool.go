@@ -1,0 +1,177 @@
+package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor"
+
+import (
+	"math"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
+)
+
+// Methods by which a pool is divided. Those of its blocks; with forward passes the lengths of requests are known too.
+const (
+	methodEvents       = "kv_events"
+	methodEventsPasses = "kv_events_and_passes"
+	methodEngine       = "engine_blocks"  // the engine tells cached blocks from free ones
+	methodNoCache      = "no_cache"       // prefix caching is off
+	methodResidency    = "residency"      // what was written tells the cached blocks, sampled residency which are of use
+	methodCounters     = "written_tokens" // what was written tells the cached blocks
+)
+
+// Reasons why something is withheld.
+const (
+	reasonNoPool     = "no_pool"     // size of the pool or what is held of it is not known
+	reasonNoEvents   = "no_events"   // it takes KV events
+	reasonEventsLost = "events_lost" // KV events were lost and what is resident is not known
+	reasonNoReuse    = "no_reuse"    // nothing tells whether cached blocks are used again
+	reasonWarmingUp  = "warming_up"
+	reasonCoverage   = "coverage"   // less than nine tenths of the pool is explained
+	reasonNoShape    = "no_shape"   // bytes of a token's KV are not known
+	reasonNoLookups  = "no_lookups" // nothing was looked up
+)
+
+const (
+	// leastKnown is the share of the pool that must be explained for a score.
+	leastKnown = 0.9
+	// warmUpShare of the horizon must be seen before reuse says anything.
+	warmUpShare = 0.2
+)
+
+// pool is what a window says of the pool.
+type pool struct {
+	known      bool
+	use        serving.KVUse // tokens
+	method     string
+	confidence float64
+	score      float64
+	scored     bool
+	free       float64 // share of the pool; only if freeKnown
+	freeKnown  bool
+}
+
+func (w *worker) pool(win window.Window, l look) (p pool) {
+	t := &w.short
+	bs, blocks := w.facts.blockSize, w.facts.pool(w.engine)
+	if blocks <= 0 || !win.Levels[inUsage].Seen && !win.Levels[inUsed].Seen {
+		w.withhold(signal.KVTokens, reasonNoPool)
+		w.withhold(signal.KVFragmentation, reasonNoPool)
+		return p
+	}
+	facts := serving.KVPool{Blocks: blocks, BlockSize: bs, Held: l.held, Running: l.running}
+	prompts, _ := t.prompts()
+	prompt := t.perRequest(prompts)
+	facts.Awaiting = win.Levels[inDeferred].Mean * math.Ceil(prompt/bs)
+	if w.facts.role == signal.RolePrefill {
+		facts.Pinned = max(0, l.held-l.running*math.Ceil(prompt/bs))
+	}
+	length, deviation := w.length(prompt)
+	if t.running > 0 {
+		room := (t.held*bs - (facts.Awaiting+facts.Pinned)*bs*t.seconds) / t.running
+		facts.Tail = serving.KVTail(bs, room, length, deviation)
+	}
+	p.method, p.confidence = w.cached(&facts, win, l)
+	use, ok := facts.Divide()
+	if !ok {
+		w.withhold(signal.KVTokens, reasonNoPool)
+		return p
+	}
+	p.known, p.use = true, use
+	p.free, p.freeKnown = use.Free/use.Total(), facts.CachedKnown
+	score, known := use.Fragmentation(w.pressed())
+	if p.scored = known >= leastKnown; p.scored {
+		p.score = score
+	} else {
+		w.withhold(signal.KVFragmentation, reasonCoverage)
+	}
+	return p
+}
+
+// length is the mean length of a running request and its deviation, in tokens, from the best that tells it.
+func (w *worker) length(prompt float64) (length, deviation float64) {
+	t := &w.short
+	shared := t.perRequest(max(t.sum(inLocalHit), t.sum(inHit)))
+	if n := t.sum(inStepSequences); n > 0 {
+		return serving.LengthFromPasses(t.sum(inStepContext), n, shared)
+	}
+	if n := t.count(inPromptSize); n > 0 {
+		prompt = t.sum(inPromptSize) / n
+	}
+	return serving.LengthFromCounters(prompt, t.output(), shared)
+}
+
+// cached finds out about the blocks that nobody holds, from the best that tells of them.
+func (w *worker) cached(p *serving.KVPool, win window.Window, l look) (method string, confidence float64) {
+	written := w.facts.computed + w.facts.generated
+	switch {
+	case w.facts.uncached:
+		p.CachedKnown, p.UsefulKnown = true, true
+		return methodNoCache, 0.85
+	case l.residentKnown:
+		p.Cached, p.CachedKnown = p.CachedOf(l.resident), true
+		method, confidence = methodEvents, 0.85
+		if w.short.sum(inStepSequences) > 0 {
+			method, confidence = methodEventsPasses, 0.9
+		}
+	case win.Levels[inEvictable].Seen:
+		p.Cached, p.CachedKnown = win.Levels[inEvictable].Mean, true
+		method, confidence = methodEngine, 0.85
+	case !w.heard(win) && written > 0:
+		p.Cached, p.CachedKnown = p.CachedAfter(written), true
+		method, confidence = methodCounters, 0.6
+	default:
+		w.withhold(signal.KVTokens, reasonEventsLost)
+		return methodCounters, 0.5
+	}
+	w.useful(p, &method, &confidence)
+	return method, confidence
+}
+
+// useful finds out how many of the cached blocks will be hit. By Little's law they are as many as the block-seconds that blocks lay unheld
+// before a hit, per second.
+func (w *worker) useful(p *serving.KVPool, method *string, confidence *float64) {
+	t := &w.long
+	gap, idle, sampled := &t.totals[inReuseGap], &t.totals[inIdle], &t.totals[inSampledGap]
+	held := t.holding()
+	unheld := func(v *window.Value) float64 { return serving.UnheldSeconds(v.Bounds, v.Counts, v.Sum, held) }
+	switch {
+	case p.Cached <= 0:
+		p.UsefulKnown = true
+	case t.seconds < warmUpShare*w.cfg.Horizon.Seconds():
+		w.withhold(signal.KVTokens, reasonWarmingUp)
+	case t.known >= t.seconds/2 && len(gap.Counts) > 0:
+		p.Useful, p.UsefulKnown = unheld(gap)/t.known, true
+	case idle.Count > 0:
+		hit := unheld(sampled)
+		if all := hit + unheld(idle); all > 0 {
+			p.Useful, p.UsefulKnown = p.Cached*hit/all, true
+			*method, *confidence = methodResidency, min(*confidence, 0.5)
+		}
+	default:
+		w.withhold(signal.KVTokens, reasonNoReuse)
+	}
+}
+
+// pressed tells whether somebody wants blocks: cached ones are evicted, requests wait for them, or are preempted.
+func (w *worker) pressed() bool {
+	t := &w.short
+	return t.waited > 0.05*t.seconds || t.sum(inRemoved)+t.sum(inEvicted)+t.count(inLifetime) >= 1 || t.sum(inPreemptions) >= 0.5
+}
+
+// memory divides the memory of the worker's GPUs.
+func (w *worker) memory(gpus *devices) (serving.HBMUse, bool) {
+	if len(w.facts.gpus) == 0 {
+		return serving.HBMUse{}, false
+	}
+	h, ok := gpus.memory(w.facts.gpus)
+	if !ok {
+		return serving.HBMUse{}, false
+	}
+	h.KVPool, h.Weights = -1, -1
+	if b := w.facts.bytesPerToken(w.sizes.KVBytesPerToken); b > 0 && w.facts.capacity > 0 {
+		h.KVPool = b * w.facts.capacity
+	}
+	if weights := max(w.sizes.WeightBytes, w.facts.weightBytes); weights > 0 {
+		h.Weights = weights
+	}
+	return h.Divide()
+}

@@ -1,0 +1,172 @@
+package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor"
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
+)
+
+type kvFragmentation struct {
+	id        component.ID
+	cfg       *Config
+	logger    *zap.Logger
+	telemetry *metadata.TelemetryBuilder
+	next      consumer.Metrics
+	running   *derive.Registry
+	clock     clock
+	table     map[string]signal.Metric
+	workers   workers
+	gpus      *devices
+
+	stop    context.CancelFunc
+	done    sync.WaitGroup
+	counted int64 // workers last reported to telemetry; the sweep alone uses it
+	refused derive.Change
+}
+
+// gpusPerWorker bounds the GPUs remembered, by max_workers.
+const gpusPerWorker = 16
+
+func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, running *derive.Registry, c clock) (*kvFragmentation, error) {
+	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
+	if err != nil {
+		return nil, err
+	}
+	return &kvFragmentation{
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, running: running, clock: c,
+		table:   signal.Index(signal.KVFragmentationMetrics()),
+		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
+		gpus:    newDevices(gpusPerWorker * cfg.MaxWorkers),
+	}, nil
+}
+
+func (p *kvFragmentation) Capabilities() consumer.Capabilities {
+	return consumer.Capabilities{MutatesData: false}
+}
+
+// Start begins the sweep for silent workers.
+func (p *kvFragmentation) Start(context.Context, component.Host) error {
+	if err := p.running.Acquire(p.id); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	p.stop = cancel
+	ticks, end := p.clock.Ticks(p.cfg.Window)
+	p.done.Go(func() {
+		defer end()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticks:
+				p.sweep(ctx)
+			}
+		}
+	})
+	return nil
+}
+
+// Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
+func (p *kvFragmentation) Shutdown(context.Context) error {
+	if p.stop != nil {
+		p.stop()
+		p.stop = nil
+		p.done.Wait()
+		p.running.Release(p.id)
+	}
+	p.telemetry.Shutdown()
+	return nil
+}
+
+// ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
+func (p *kvFragmentation) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
+	// Read before passing on: afterwards the data belongs to the next component.
+	derived := p.derive(ctx, md)
+	err := p.next.ConsumeMetrics(ctx, md)
+	// Also when md was refused and will be offered again: its windows are closed now, and the second offer is late.
+	p.send(ctx, derived)
+	return err
+}
+
+func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
+	derived := pmetric.NewMetrics()
+	now := p.clock.Now()
+	for _, rm := range md.ResourceMetrics().All() {
+		switch id, is := identify(rm.Resource()); is {
+		case aWorker:
+			p.worker(ctx, id, rm, now, derived)
+		case aGPU:
+			p.gpus.learn(derive.Text(rm.Resource().Attributes(), signal.AttrHWID), rm.ScopeMetrics())
+		case aFleet:
+			p.duplicates(rm, derived)
+		}
+	}
+	return derived
+}
+
+func (p *kvFragmentation) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) {
+	w := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.table, rm.Resource()) })
+	if w == nil {
+		p.telemetry.ProcessorKvFragmentationRejected.Add(ctx, 1)
+		return
+	}
+	if late := w.consume(rm.ScopeMetrics(), now, p.gpus, derived); late > 0 {
+		p.telemetry.ProcessorKvFragmentationLate.Add(ctx, int64(late))
+	}
+}
+
+// duplicates gives the tokens that workers of a fleet hold twice in bytes.
+func (p *kvFragmentation) duplicates(rm pmetric.ResourceMetrics, derived pmetric.Metrics) {
+	a := rm.Resource().Attributes()
+	size := p.cfg.model(derive.Text(a, signal.AttrModel), derive.Text(a, signal.AttrFleetName)).KVBytesPerToken
+	for _, sm := range rm.ScopeMetrics().All() {
+		for _, m := range sm.Metrics().All() {
+			if m.Name() != signal.KVDuplicates || size <= 0 {
+				continue
+			}
+			for _, dp := range points(m).All() {
+				b := derive.NewBuilder(p.table, metadata.ScopeName, rm.Resource(), 0, dp.Timestamp(), nil, derived)
+				b.Gauge(signal.KVDuplicateMemory, size*derive.Number(dp))
+			}
+		}
+	}
+}
+
+// send passes derived metrics on. Their failure is counted and never fails the input.
+func (p *kvFragmentation) send(ctx context.Context, derived pmetric.Metrics) {
+	if derived.ResourceMetrics().Len() == 0 {
+		return
+	}
+	err := p.next.ConsumeMetrics(ctx, derived)
+	if err != nil {
+		p.telemetry.ProcessorKvFragmentationDerivedFailed.Add(ctx, 1)
+	}
+	if p.refused.To(err != nil) {
+		if err != nil {
+			p.logger.Warn("derived metrics are refused downstream", zap.Error(err))
+		} else {
+			p.logger.Info("derived metrics are accepted again")
+		}
+	}
+}
+
+// sweep finishes the windows of silent workers and forgets the long silent.
+func (p *kvFragmentation) sweep(ctx context.Context) {
+	derived := pmetric.NewMetrics()
+	now := p.clock.Now()
+	p.workers.each(func(w *worker) bool { return w.sweep(now, p.gpus, derived) })
+	n := int64(p.workers.len())
+	p.telemetry.ProcessorKvFragmentationWorkers.Add(ctx, n-p.counted)
+	p.counted = n
+	p.send(ctx, derived)
+}

@@ -1,0 +1,157 @@
+package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor"
+
+import (
+	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
+)
+
+const (
+	methodDistance = "reuse_distance"
+	methodRegret   = "regret"
+	methodCauses   = "store_causes"
+
+	// leastReferences are needed for a curve.
+	leastReferences = 1000
+)
+
+// churn is what a window says of evictions.
+type churn struct {
+	serving.KVStormState
+	given bool
+}
+
+func (w *worker) churn(win window.Window, p *pool) (c churn) {
+	evicted := win.Totals[inRemoved].Sum
+	if win.Covered[inRemoved] <= 0 {
+		evicted = win.Totals[inEvicted].Sum
+	}
+	w.sums.evicted += max(0, evicted)
+	switch {
+	case w.facts.uncached:
+		return c
+	case !w.heard(win):
+		w.withhold(signal.KVThrash, reasonNoEvents)
+		return c
+	case !w.eventsKnown(win):
+		w.withhold(signal.KVThrash, reasonEventsLost)
+		return c
+	}
+	stored := 0.0
+	for i := range kvcache.Causes {
+		stored += win.Totals[inStoredBy+i].Sum
+	}
+	c.KVStormState = w.storm.Add(serving.KVChurn{
+		End: float64(win.To) / 1e9, Seconds: win.Seconds(), Stored: stored, Regret: win.Totals[inRegret].Sum, Evicted: evicted,
+		Free: p.free, FreeKnown: p.known && p.freeKnown,
+	})
+	c.given = true
+	return c
+}
+
+// curve is what another size of the pool would do.
+type curve struct {
+	serving.KVCurve
+	given      bool
+	confidence float64
+	lookups    float64 // tokens a second
+	requests   float64 // a second
+	price      price
+}
+
+func (w *worker) curve() (c curve) {
+	t := &w.long
+	if w.facts.uncached {
+		return c
+	}
+	distance := &t.totals[inDistance]
+	c.KVCurve = serving.KVCurve{
+		Reuse:     serving.KVReuse{Bounds: distance.Bounds, Counts: distance.Counts},
+		BlockSize: w.facts.blockSize, Pool: w.facts.pool(w.engine),
+	}
+	prompts, computed := t.prompts()
+	c.Lookups, c.Hits = prompts, t.sum(inLocalHit)
+	if c.Hits <= 0 {
+		c.Hits = t.sum(inHit)
+	}
+	switch {
+	case t.known <= 0 || c.Pool <= 0:
+		w.withhold(signal.KVHitRatioPredicted, reasonNoEvents)
+		return c
+	case t.seconds < warmUpShare*w.cfg.Horizon.Seconds() || c.Reuse.References() < leastReferences || c.Lookups <= 0:
+		w.withhold(signal.KVHitRatioPredicted, reasonWarmingUp)
+		return c
+	}
+	c.Cache = t.resident / t.known
+	c.given = true
+	c.lookups, c.requests = c.Lookups/t.seconds, t.count(inFirstToken)/t.seconds
+	c.price = w.costs.of(computed)
+	c.confidence = 0.9 * coverage(t.sum(inReuseTokens), c.Hits)
+	return c
+}
+
+// coverage is how much of what the engine found the events have shown, or the other way round when they show more; 1 when there is little
+// to find.
+func coverage(shown, found float64) float64 {
+	most := max(shown, found)
+	if most < leastPriced {
+		return 1
+	}
+	return min(shown, found) / most
+}
+
+// missed divides the window's misses by their causes.
+func (w *worker) missed(win window.Window) {
+	if w.facts.uncached {
+		return
+	}
+	if !w.heard(win) {
+		w.withhold(signal.KVMissTokens, reasonNoEvents)
+		return
+	}
+	sum := func(key int) float64 { return win.Totals[key].Sum }
+	stored := func(c kvcache.Cause) float64 { return sum(inStoredBy + int(c)) }
+	routed := min(sum(inRoutedBy+int(kvcache.Compulsory)), stored(kvcache.Compulsory))
+	_, computed := promptsOf(sum)
+	divided := w.misses.Add(computed, win.Totals[inFirstToken].Count, w.facts.blockSize, serving.KVMisses{
+		Compulsory: stored(kvcache.Compulsory) + stored(kvcache.Concurrent) - routed,
+		Routing:    routed,
+		Capacity:   stored(kvcache.Capacity),
+		Reset:      stored(kvcache.Reset),
+		Loaded:     stored(kvcache.Loaded),
+		Unknown:    stored(kvcache.Unknown),
+	})
+	w.sums.missed.Add(divided)
+}
+
+// The kinds of waste.
+const (
+	wasteThrash = iota
+	wastePreemption
+	wasteLease
+	wastes
+)
+
+// wasted is what was computed in vain.
+type wasted struct{ tokens, seconds, joules float64 }
+
+// wasted adds what the window shows to have been computed again: blocks evicted too early; preempted requests, from their mean length;
+// prompts whose lease ended, from their mean length.
+func (w *worker) wasted(win window.Window) {
+	prompts, _ := w.short.prompts()
+	prompt := w.short.perRequest(prompts)
+	length, _ := w.length(prompt)
+	_, computed := w.long.prompts()
+	cost := w.costs.of(computed)
+	for i, tokens := range [wastes]float64{
+		wasteThrash:     win.Totals[inRegret].Sum,
+		wastePreemption: win.Totals[inPreemptions].Sum * length,
+		wasteLease:      win.Totals[inExpired].Sum * prompt,
+	} {
+		v := &w.sums.waste[i]
+		v.tokens += max(0, tokens)
+		v.seconds += max(0, tokens) * cost.seconds
+		v.joules += max(0, tokens) * cost.joules
+	}
+}
