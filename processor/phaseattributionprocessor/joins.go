@@ -207,3 +207,10 @@ func (j *joins) set(w *worker, g *gpu, joined bool) {
 		}
 	}
 }
+
+// redeploy looks again what the worker runs on: a GPU came to be shared, or no longer is. The caller holds the lock of joins.
+func (w *worker) redeploy() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deploy()
+}

@@ -29,6 +29,8 @@ type phaseAttribution struct {
 	workers   workers
 	joins     *joins
 	board     *board // set by Start; shared with the traces pipelines of the same ID
+	snapshots *snapshots
+	saved     time.Time // the sweep and Shutdown alone use it
 
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -65,13 +67,18 @@ func (p *phaseAttribution) Capabilities() consumer.Capabilities {
 }
 
 // Start begins the sweep for silent workers.
-func (p *phaseAttribution) Start(context.Context, component.Host) error {
+func (p *phaseAttribution) Start(ctx context.Context, host component.Host) error {
 	board, err := p.registry.acquireMetrics(p.id)
 	if err != nil {
 		return err
 	}
-	p.board = board
-	ctx, cancel := context.WithCancel(context.Background())
+	kept, err := openSnapshots(ctx, host, p.cfg, p.id, p.logger)
+	if err != nil {
+		p.registry.releaseMetrics(p.id)
+		return err
+	}
+	p.board, p.snapshots, p.saved = board, kept, p.clock.Now()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = cancel
 	ticks, end := p.clock.Ticks(p.cfg.Window)
 	p.done.Go(func() {
@@ -89,11 +96,14 @@ func (p *phaseAttribution) Start(context.Context, component.Host) error {
 }
 
 // Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
-func (p *phaseAttribution) Shutdown(context.Context) error {
+func (p *phaseAttribution) Shutdown(ctx context.Context) error {
+	var err error
 	if p.stop != nil {
 		p.stop()
 		p.stop = nil
 		p.done.Wait()
+		p.snapshots.save(ctx, p.clock.Now(), p.workers.all())
+		err = p.snapshots.close(ctx)
 		p.workers.each(func(w *worker) bool {
 			p.board.remove(w.posting)
 			return true
@@ -101,7 +111,7 @@ func (p *phaseAttribution) Shutdown(context.Context) error {
 		p.registry.releaseMetrics(p.id)
 	}
 	p.telemetry.Shutdown()
-	return nil
+	return err
 }
 
 // ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
@@ -171,7 +181,11 @@ func (p *phaseAttribution) gpu(d *device, rm pmetric.ResourceMetrics, now time.T
 
 // worker takes a worker's metrics and returns how many points were refused for their time.
 func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
-	w, made := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.units, &p.book, p.hooks(ctx, id), rm.Resource()) })
+	w, made := p.workers.get(id, func() *worker {
+		w := newWorker(p.cfg, p.units, &p.book, p.hooks(ctx, id), rm.Resource())
+		p.snapshots.restore(ctx, id, w)
+		return w
+	})
 	if w == nil {
 		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
 		return 0
@@ -231,6 +245,10 @@ func (p *phaseAttribution) sweep(ctx context.Context) {
 	n := int64(p.workers.len())
 	p.telemetry.ProcessorPhaseAttributionWorkers.Add(ctx, n-p.counted)
 	p.counted = n
+	if now.Sub(p.saved) >= p.cfg.SnapshotInterval {
+		p.saved = now
+		p.snapshots.save(ctx, now, p.workers.all())
+	}
 	p.send(ctx, derived)
 }
 

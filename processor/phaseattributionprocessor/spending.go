@@ -43,8 +43,9 @@ const (
 	pricerSets
 )
 
-// pricers are those of each amount, nil until they are needed.
-type pricers [pricerSets][gpuAmounts]*serving.Pricer
+// pricers are those of each amount, nil until they are needed. Those of GPUs that are shared come after the others and learn apart: what a
+// worker is given of one depends on the work of others too.
+type pricers [2 * pricerSets][gpuAmounts]*serving.Pricer
 
 // activityUnits are the units of gpuTensor and what follows it.
 func activityUnits() [gpuAmounts - 1]string {
@@ -53,10 +54,9 @@ func activityUnits() [gpuAmounts - 1]string {
 
 // spending divides what a worker's GPUs spent.
 type spending struct {
-	prices objectives.Prices
-	slots  []slot
-	// pricers of GPUs that are shared learn apart: what a worker is given of one depends on the work of others too.
-	pricers [2]pricers
+	prices  objectives.Prices
+	slots   []slot
+	pricers pricers
 }
 
 // slot is the place of a GPU's counters among the worker's series.
@@ -127,7 +127,7 @@ func (s *spending) active(win window.Window, amount int) float64 {
 }
 
 // forget makes the pricers learn anew.
-func (s *spending) forget() { s.pricers = [2]pricers{} }
+func (s *spending) forget() { s.pricers = pricers{} }
 
 // devices are the GPUs that are joined; none when the worker has but a part of one, since what a device can do then tells nothing.
 func (s *spending) devices() (all []*gpu) {
@@ -225,9 +225,8 @@ func (s *spending) divide(win window.Window, d division) spent {
 		set, out.method = pricedSeconds, serving.MethodPricedSeconds
 	}
 	rule := s.rule()
-	known := &s.pricers[0]
 	if out.method += rule.suffix(); rule != notShared {
-		known = &s.pricers[1]
+		set += pricerSets
 	}
 	for i := range out.amounts {
 		amount, complete := s.total(win, i)
@@ -243,10 +242,10 @@ func (s *spending) divide(win window.Window, d division) spent {
 		case d.split.Unattributed > (1-leastCovered)*win.Seconds():
 			out.amounts[i] = serving.Amounts{Unattributed: amount, Withheld: serving.WithheldNoWork}
 		default:
-			p := known[set][i]
+			p := s.pricers[set][i]
 			if p == nil {
 				p = newPricer(i)
-				known[set][i] = p
+				s.pricers[set][i] = p
 			}
 			out.amounts[i] = p.Divide(amount, win.Seconds(), d.split.Idle, d.work, d.costs)
 			out.amounts[i].Confidence = min(out.amounts[i].Confidence, rule.surest())

@@ -177,13 +177,6 @@ func (w *worker) part(g *gpu) {
 	w.deploy()
 }
 
-// redeploy looks again what the worker runs on: a GPU came to be shared, or no longer is. The caller holds the lock of joins.
-func (w *worker) redeploy() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.deploy()
-}
-
 // configure takes what the engine tells of its configuration.
 func (w *worker) configure(m pmetric.Metric) {
 	c, ok := readInfo(m)
