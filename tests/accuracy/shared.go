@@ -29,7 +29,7 @@ const (
 
 // Bars of the relative error of a worker's joules by phase on a shared GPU, over the run. A worker is given the same for each busy second
 // whatever it computed in it, which is less than prefill draws. A fit of the counter on the work of both would tell them apart.
-const sharedPrefillBar, sharedDecodeBar = 0.30, 0.12
+const sharedPrefillBar, sharedDecodeBar = 0.25, 0.12
 
 const (
 	// sharedWorkerBar is that of all joules that a worker is given, phases, idle and unattributed together.
