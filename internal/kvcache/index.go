@@ -167,18 +167,21 @@ func (x *Index) Clear() {
 	x.EndBatch()
 	defer x.fleet.lock().unlock()
 	for i := range x.slots.used {
-		s := x.slots.at(i)
-		if !s.live() && s.flags&flagQueued == 0 {
-			continue // it is free
-		}
-		if s.live() && s.flags&flagPrimary != 0 && x.fleet != nil && !x.suspended {
-			x.fleet.leave(s.key)
-		}
-		if s.flags&flagPrimary != 0 {
+		if s := x.slots.at(i); !s.live() && s.flags&flagQueued != 0 && s.flags&flagPrimary != 0 {
 			x.seen.put(mix(s.key), x.now)
 		}
 	}
 	x.seen.reset(x.now)
+	for i := range x.slots.used {
+		s := x.slots.at(i)
+		if !s.live() || s.flags&flagPrimary == 0 {
+			continue
+		}
+		if x.fleet != nil && !x.suspended {
+			x.fleet.leave(s.key)
+		}
+		x.seen.lost(mix(s.key))
+	}
 	x.slots.used, x.slots.free = 0, none
 	clear(x.table.entries)
 	x.table.n, x.live, x.level = 0, 0, 0
