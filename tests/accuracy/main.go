@@ -54,6 +54,7 @@ func checks() []check {
 		{"A12", transfers},
 		{"A13", amplification},
 		{"A14", fidelity},
+		{"A15", robustness},
 		{"A19", utilizationByPhase},
 		{"A20", adviceRules},
 		{"goodput", goodputBounds},
