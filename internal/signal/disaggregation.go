@@ -12,6 +12,7 @@ const (
 	TransferHiccup      = "llm.transfer.hiccup"
 	TransferExcess      = "llm.transfer.hiccup.excess"
 	TransferStall       = "llm.transfer.hiccup.stall"
+	TransferEpoch       = "llm.transfer.hiccup.epoch"
 	TransferAmplified   = "llm.transfer.amplification"
 	TransferTransport   = "llm.transfer.transport"
 	TransferFallback    = "llm.transfer.fallback.ratio"
@@ -91,6 +92,7 @@ func transferMetrics(c string) []Metric {
 		{TransferHiccup, Gauge, "1", nil, c, "1 while such an episode lasts, 0 otherwise."},
 		{TransferExcess, Gauge, "s", nil, c, "By how much a transfer of a rank takes longer in the episode, mean."},
 		{TransferStall, Gauge, "s", nil, c, "Length of one stall, from how that scatters."},
+		{TransferEpoch, Gauge, "s", nil, c, "For how long a decode worker's link is behind after a stall, mean."},
 		{TransferAmplified, Gauge, "1", []string{AttrAmplifier}, c,
 			"Rise of the 99th percentile of time to first token over the length of a stall, by what makes it: none, pieces, fan_out, retry, queue, unknown."},
 		{TransferTransport, Gauge, "1", []string{AttrTransport, AttrEvidence}, c,

@@ -119,25 +119,21 @@ func (f *fleet) emitTransfers(b *derive.Builder) {
 	if f.pooled.withheld != "" {
 		f.withheld[withholding{signal.TransferBandwidth, f.pooled.withheld}]++
 	}
-	for _, m := range f.ordered() {
+	if m := f.worst(); m != nil && m.transfers.amplify(f.ranks, float64(f.cfg.Transfer.Pieces), exposure.Rho) {
 		o := m.transfers
-		if m.role() == roleDecode && o.amplify(f.ranks, float64(f.cfg.Transfer.Pieces), exposure.Rho) {
-			b.Gauge(signal.TransferAmplified, o.amplified.Factor, signal.AttrAmplifier, o.amplified.Amplifier)
-			break
-		}
+		b.Gauge(signal.TransferAmplified, o.amplified.Factor, signal.AttrAmplifier, o.amplified.Amplifier)
+		b.Gauge(signal.TransferEpoch, serving.Epoch(o.hiccup.Stall, exposure.Rho, o.model.MeanTime))
 	}
 }
 
-// ordered are the members, the one with the longest hiccup first, so that the fleet speaks of that one.
-func (f *fleet) ordered() []*member {
-	all := make([]*member, 0, len(f.members))
-	for _, m := range f.members {
-		all = append(all, m)
+// worst is the decode worker with the longest hiccup, of which the fleet speaks; nil without one.
+func (f *fleet) worst() (worst *member) {
+	for _, m := range f.ordered {
+		if m.role() == roleDecode && m.transfers.hiccup.Alarm && (worst == nil || m.transfers.hiccup.Windows > worst.transfers.hiccup.Windows) {
+			worst = m
+		}
 	}
-	slices.SortFunc(all, func(a, b *member) int {
-		return cmp.Or(cmp.Compare(b.transfers.hiccup.Windows, a.transfers.hiccup.Windows), cmp.Compare(a.id.instance, b.id.instance))
-	})
-	return all
+	return worst
 }
 
 // exposed is what requests wait for their KV and nothing else.

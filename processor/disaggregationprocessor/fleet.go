@@ -1,6 +1,8 @@
 package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,10 +27,11 @@ type fleet struct {
 	target   objectives.InForce
 
 	members map[workerID]*member
-	newest  int64 // watermark of the member that is ahead
-	closed  int64 // end of the last window
-	started int64 // data time at which sums began
-	told    int   // workers that an agent says there are
+	ordered []*member // by instance, so that sums come out the same wherever the fleet is looked after
+	newest  int64     // watermark of the member that is ahead
+	closed  int64     // end of the last window
+	started int64     // data time at which sums began
+	told    int       // workers that an agent says there are
 	rates   func(host string) float64
 
 	past      trailing
@@ -80,6 +83,10 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 		}
 		m = newMember(f.cfg, id, rm.Resource())
 		f.members[id.worker()] = m
+		f.ordered = append(f.ordered, m)
+		slices.SortFunc(f.ordered, func(a, b *member) int {
+			return cmp.Or(cmp.Compare(a.id.instance, b.id.instance), cmp.Compare(a.id.host, b.id.host), cmp.Compare(a.id.service, b.id.service))
+		})
 	}
 	late = m.consume(rm.ScopeMetrics(), now)
 	f.newest = max(f.newest, m.mark)
@@ -140,7 +147,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	f.past.seconds += seconds
 	var sum serving.TransferWindow
 	var first, hops float64
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		win, ok := m.close(boundary)
 		if !ok {
 			continue
@@ -160,7 +167,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	}
 	f.count(first)
 	f.pool(sum, hops, seconds)
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		if m.transfers.seen && m.role() != rolePrefill {
 			f.emitMember(m, boundary, out)
 		}
@@ -283,6 +290,9 @@ func (f *fleet) sweep(now time.Time, out pmetric.Metrics) (dropped int, empty bo
 			delete(f.members, id)
 			dropped++
 		}
+	}
+	if dropped > 0 {
+		f.ordered = slices.DeleteFunc(f.ordered, func(m *member) bool { return now.Sub(m.seen) > f.cfg.MaxStale })
 	}
 	f.gone = len(f.members) == 0
 	return dropped, f.gone

@@ -98,7 +98,7 @@ const (
 func (f *fleet) aggregatedCosts(s *serving.Situation) bool {
 	var sum serving.StepCost
 	n := 0.0
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		if m.costs.Row <= 0 {
 			continue
 		}
@@ -185,7 +185,7 @@ const assumedBase = 2e-3
 // kvCapacity is the mean of the workers that decode, tokens.
 func (f *fleet) kvCapacity() float64 {
 	var sum, n float64
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		if r := m.role(); m.kv > 0 && (r == roleDecode || r == roleAggregated) {
 			sum += m.kv
 			n++
@@ -282,7 +282,7 @@ func (f *fleet) late() string {
 // interference is the share of decode's waiting that prefill causes, by the costs that step counts tell; negative when not known.
 func (f *fleet) interference() float64 {
 	var sum serving.Interference
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		sum.Add(m.meddled)
 	}
 	if sum.Wait <= 0 {
