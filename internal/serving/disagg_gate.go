@@ -30,6 +30,7 @@ const (
 	cachedShare       = 0.8
 	leastInterference = 0.05
 	gateHigh, gateLow = 1.10, 0.95
+	objectionHolds    = 1.05 // benefit below which an objection decides
 )
 
 // Gate says whether splitting a fleet is worth a trial.
@@ -58,7 +59,7 @@ func aggregatedBudgets(current float64) []float64 {
 //
 // A trial is recommended when the lower end of the benefit's interval is above 1.10, and advised against when the benefit is below 0.95
 // and the upper end below 1.05; by the lower end alone, a fleet of which little is known would be told not to. Reasons that speak
-// against it by themselves turn a recommendation into neutral, and neutral into against where the benefit is below 1.
+// against it by themselves decide where the benefit is below 1.05; a slow path alone turns a recommendation around.
 func (s *Situation) Judge(interference float64) Gate {
 	groups := s.Current.Groups()
 	g := Gate{Verdict: GateNeutral, Reason: GateByBenefit}
@@ -84,7 +85,7 @@ func (s *Situation) Judge(interference float64) Gate {
 	}
 	if why := s.objection(&g, interference); why != "" {
 		switch {
-		case g.Verdict == GateRecommend && why == GateTCP, g.Verdict == GateNeutral && g.Benefit < 1:
+		case g.Verdict == GateRecommend && why == GateTCP, g.Verdict == GateNeutral && g.Benefit < objectionHolds:
 			g.Verdict, g.Reason = GateAgainst, why
 		case g.Verdict == GateAgainst:
 			g.Reason = why

@@ -42,6 +42,9 @@ func emitObserver(b *derive.Builder, o *observer) {
 		b.Gauge(signal.TransferBaseRatio, o.model.BaseShare())
 		b.Gauge(signal.EstimateConfidence, o.model.Confidence, signal.AttrEstimate, signal.TransferBandwidth, signal.AttrEstimateMethod, methodRegression)
 	}
+	if o.model.MeanPost > 0 && o.model.MeanTime > 0 {
+		b.Gauge(signal.TransferPostRatio, min(1, o.model.MeanPost/o.model.MeanTime))
+	}
 	b.Gauge(signal.TransferConcurrent, o.rate)
 	b.Sum(signal.TransferHiccups).SetIntValue(o.episodes)
 	if o.hiccup.Known {
@@ -75,6 +78,9 @@ func (f *fleet) emit(at int64, out pmetric.Metrics) {
 	if f.pooled.seen {
 		f.emitTransfers(b)
 	}
+	if share, ok := f.attained(); ok && f.past.seconds > 0 {
+		b.Gauge(signal.DisaggregationGoodput, share*max(f.past.prefill.ttft.Count+f.past.backlog, f.past.decode.ttft.Count)/f.past.seconds)
+	}
 	f.emitForecast(b)
 	b.Sum(signal.TopologyChanges).SetIntValue(int64(f.adviser.Changes()))
 	for _, w := range f.withholdings() {
@@ -101,7 +107,7 @@ func (f *fleet) emitWorkers(b *derive.Builder) {
 	switch {
 	case f.forecast.stands:
 		put(signal.TopologyRecommended, f.forecast.best.Topology)
-	case f.forecast.gated && f.forecast.gate.Verdict == serving.GateRecommend:
+	case f.forecast.gated && f.forecast.gate.Verdict == serving.GateRecommend && f.topology().Aggregated > 0:
 		put(signal.TopologyRecommended, f.forecast.gate.Split)
 	}
 }

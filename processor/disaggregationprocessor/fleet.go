@@ -40,6 +40,7 @@ type fleet struct {
 	pooled    *observer // all transfers of the fleet that engines observed
 	ranks     float64   // of a request's transfer
 	adviser   serving.Adviser
+	record    serving.ForecastRecord
 	evaluated int64 // data time of the last evaluation
 	forecast  forecast
 	withheld  map[withholding]int64
@@ -165,6 +166,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 		}
 		f.learn(m, r, win)
 	}
+	f.watch(boundary)
 	f.count(first)
 	f.pool(sum, hops, seconds)
 	for _, m := range f.ordered {
@@ -173,6 +175,15 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 		}
 	}
 	f.emit(boundary, out)
+}
+
+// watch notes a change of the topology. What requests met on another one says nothing of this one.
+func (f *fleet) watch(now int64) {
+	before := f.adviser.Changes()
+	f.adviser.See(now, f.topology())
+	if f.adviser.Changes() != before {
+		f.past, f.forecast, f.evaluated = trailing{}, forecast{}, 0
+	}
 }
 
 // learn takes a worker's window into the fleet's fits and sums.

@@ -201,7 +201,6 @@ func (f *fleet) kvCapacity() float64 {
 func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.leak = s.Leak
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
-	f.adviser.See(now, s.Current)
 	if s.Current.Aggregated > 0 {
 		next.gate, next.gated = s.Judge(f.interference()), true
 		if r, ok := s.Rehearse(s.Current); ok {
@@ -210,6 +209,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		return next
 	}
 	if share, ok := f.attained(); ok {
+		f.record.See(now, s.Current, s.Rate, share*s.Rate)
 		s.Calibrate(share, f.late())
 	}
 	r, ok := s.Rehearse(s.Current)
@@ -218,14 +218,16 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		return next
 	}
 	next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
+	f.record.Claim(now, next.current, s.Rate)
 	if best, ok := s.Best(s.Current.Groups()); ok {
 		next.best = next.current
 		if best.Topology != s.Current {
 			next.best, next.surety = s.WithInterval(best, serving.AdviceGain())
 		}
-		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput)
+		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput) && !f.record.Poor()
 	}
 	next.score, next.scored = f.score(s, next.best.Topology), true
+	next.gate, next.gated = s.Judge(-1), true
 	next.side, next.sided = s.Bottleneck()
 	return next
 }
