@@ -121,9 +121,11 @@ func checkRails(r *Reading) Outcome {
 		return Nothing()
 	}
 	fixed, _ := r.Level(signal.TransferBaseRatio)
-	// Twice the rails halve what bytes take, and with it the queue: in M/G/1 the time there goes with 1 / (1 - rho).
+	// Twice the rails halve what bytes take, and with it the queue: in M/G/1 a transfer with its wait takes about 1 + rho / (1 - rho)
+	// times itself when transfers vary as requests do.
 	shorter := fixed + (1-fixed)/2
-	to := exposed * shorter * (1 - rho) / (1 - rho*shorter)
+	waits := func(rho float64) float64 { return 1 + min(rho, 0.9)/(1-min(rho, 0.9)) }
+	to := exposed * shorter * waits(rho*shorter) / waits(rho)
 	return Found(Finding{
 		Severity: Warning, Title: "Transfers queue for busy links.", Confidence: confidentMed,
 		Evidence: []Quantity{

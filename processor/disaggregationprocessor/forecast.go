@@ -220,6 +220,9 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
 	f.record.Claim(now, next.current, s.Rate)
 	if best, ok := s.Best(s.Current.Groups()); ok {
+		if t, ok := f.adviser.Candidate(); ok {
+			best = s.Prefer(t, best)
+		}
 		next.best = next.current
 		if best.Topology != s.Current {
 			next.best, next.surety = s.WithInterval(best, serving.AdviceGain())

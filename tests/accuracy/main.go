@@ -45,7 +45,7 @@ func checks() []check {
 		{"A3", honesty},
 		{"A4", baselines},
 		{"A5", interference},
-		{"A6", recommendation},
+		{"A6", recommendation}, {"A7", gates}, {"A8", scores},
 		{"A9", missRatioCurve},
 		{"A10", poolDecomposition},
 		{"A10-cases", knownCases},
@@ -54,7 +54,7 @@ func checks() []check {
 		{"A13", amplification},
 		{"A14", fidelity},
 		{"A19", utilizationByPhase},
-		{"A20", adviceRules},
+		{"A20", adviceRules}, {"A20-disagg", fleetRules},
 		{"goodput", goodputBounds},
 	}
 }
