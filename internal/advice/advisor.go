@@ -3,6 +3,7 @@ package advice // import "github.com/otelcol-inference/otelcol-inference/interna
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -48,6 +49,18 @@ func (a *Advisor) Subjects() int { return len(a.subjects) }
 
 // Subject is where the points of one subject are observed.
 type Subject struct{ s *state }
+
+// Learn takes a fact that the subject's resource tells, and reports whether it is news.
+func (s Subject) Learn(name, value string) bool {
+	if s.s.Facts[name] == value {
+		return false
+	}
+	s.s.Facts[strings.Clone(name)] = strings.Clone(value)
+	return true
+}
+
+// Carry replaces what the subject carries.
+func (s Subject) Carry(v any) { s.s.Identity.Carry = v }
 
 // Observe takes a point; false when it was refused for its time, or because the subject has too many streams.
 func (s Subject) Observe(p Point) bool { return s.s.take(p) }
@@ -95,7 +108,7 @@ func (a *Advisor) Judge() Report {
 			continue // its windows end with those of its members
 		}
 		a.adopt(s)
-		if w, ok := s.aligner.Close(); ok {
+		if w, ok := s.complete(false); ok {
 			s.keep(w, a.cfg.Trailing)
 			a.judge(read(s, &a.cfg), &out)
 			if f := a.fleetOf(s); f != nil && !slices.Contains(fleets, f) {
@@ -122,7 +135,7 @@ func (a *Advisor) Sweep(now time.Time) Report {
 		silence := now.Sub(s.heard)
 		if !s.silent && silence > 3*max(a.cfg.Window, s.pause) {
 			s.silent = true
-			if w, ok := s.aligner.Flush(); ok {
+			if w, ok := s.complete(true); ok {
 				s.keep(w, a.cfg.Trailing)
 				a.judge(read(s, &a.cfg), &out)
 			}
@@ -162,6 +175,9 @@ func (a *Advisor) forget(s *state, now time.Time, out *Report) {
 
 // judge asks the rules of one subject about its newest window.
 func (a *Advisor) judge(r *Reading, out *Report) {
+	if arrivals, ok := r.arrivals(); ok {
+		r.demand.add(arrivals, r.At)
+	}
 	gauges := out.export(r.state, r.At)
 	for _, rule := range a.rules[r.Kind] {
 		l := r.lives[rule.ID]

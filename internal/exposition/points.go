@@ -20,6 +20,7 @@ func (o *output) worker(w *worker) {
 	o.facts = true
 	if w != o.book.shared {
 		o.iterated()
+		o.handoffs(w)
 	}
 	for _, g := range w.groups {
 		for _, in := range g.infos {

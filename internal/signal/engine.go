@@ -14,6 +14,8 @@ const (
 	Running      = "llm.engine.requests.running"
 	Waiting      = "llm.engine.requests.waiting"
 	RequestCount = "llm.engine.request.count"
+	// RequestHandoffs is of prefill workers: what RequestCount has twice.
+	RequestHandoffs = "llm.engine.request.handoffs"
 
 	TokensPrompt    = "llm.engine.tokens.prompt"
 	TokensCached    = "llm.engine.tokens.cached"
@@ -121,6 +123,8 @@ func requestMetrics() []Metric {
 		{Waiting, UpDownCounter, "{request}", []string{AttrWaitReason}, c,
 			"Requests that wait. With a reason where the engine tells one: then the points add up to the total."},
 		{RequestCount, Sum, "{request}", []string{AttrFinishReason}, c, "Requests finished, by reason."},
+		{RequestHandoffs, Sum, "{request}", nil, c,
+			"Requests that a prefill worker handed on, which the worker that decodes them counts too: a fleet finished the sum of llm.engine.request.count less the sum of these."},
 		{TokensPrompt, Sum, "{token}", []string{AttrTokenSource}, c,
 			"Prompt tokens. With their source where the engine tells it: then the points add up to the total."},
 		{TokensCached, Sum, "{token}", []string{AttrCacheTier}, c, "Prompt tokens served from a cache."},
