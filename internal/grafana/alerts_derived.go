@@ -44,6 +44,9 @@ func splitAlerts(s promql.Scope) []alert.Alert {
 	topology := func(which string) []alert.Series {
 		return []alert.Series{data(s, signal.TopologyWorkers, alert.Steady(3), chat, promql.Is(signal.AttrTopology, which), promql.Is(signal.AttrRole, signal.RolePrefill))}
 	}
+	benefit := func(low float64) []alert.Series {
+		return []alert.Series{data(s, signal.DisaggregationBenefit, alert.Steady(low), chat, promql.Is(signal.AttrBound, signal.BoundLow))}
+	}
 	return []alert.Alert{
 		{Name: "InferenceFleetIncomplete", Severity: alert.Warning, For: 10 * time.Minute,
 			Value: s.Sum(signal.FleetObserved, fleet) + " / " + s.Sum(signal.FleetExpected, fleet), Condition: "< 0.9",
@@ -68,12 +71,23 @@ func splitAlerts(s promql.Scope) []alert.Alert {
 			Look:    "Dashboard Disaggregation: workers as recommended, goodput forecast with its interval.",
 			Action:  "Move one worker group, and compare the measured goodput with the forecast before the next.",
 			Bad:     topology(signal.TopologyRecommended), Good: topology(signal.TopologyCurrent)},
+		{Name: "InferenceSplitWouldPay", Severity: alert.Info, For: 30 * time.Minute,
+			Value:     s.Over("min", signal.DisaggregationBenefit, s.Value(signal.DisaggregationBenefit, promql.Is(signal.AttrBound, signal.BoundLow)), fleet...),
+			Condition: "> 1.1", Quiet: "told only of aggregated fleets that could be split",
+			Summary: "Split into prefill and decode, " + of + " would serve {{ $value | humanize }} times as much, or more",
+			Meaning: "Even the lower bound of what disaggregation would bring is well above 1, for the measured workload and these GPUs.",
+			Look:    "llm_disaggregation_gate has the verdict with its reason; the collector's page has the forecast by topology.",
+			Action:  "Try it on a copy of the traffic, with the topology that the page recommends.",
+			Bad:     benefit(1.4), Good: benefit(0.9)},
 	}
 }
 
 // adviceAlerts pass on what the advice connector holds for urgent.
 func adviceAlerts(s promql.Scope) []alert.Alert {
 	urgent := promql.Is(signal.AttrAdviceSeverity, string(alert.Critical))
+	record := func(share float64) []alert.Series {
+		return []alert.Series{data(s, signal.AdviceRecord, alert.Steady(share), promql.Is(signal.AttrFleetName, "chat"), promql.Is(signal.AttrAdviceID, "rebalance"))}
+	}
 	stands := func(severity string) []alert.Series {
 		return []alert.Series{data(s, signal.Advice, alert.Steady(1), promql.Is(signal.AttrFleetName, "chat"), promql.Is(signal.AttrAdviceID, "rebalance"), promql.Is(signal.AttrAdviceSeverity, severity))}
 	}
@@ -86,5 +100,13 @@ func adviceAlerts(s promql.Scope) []alert.Alert {
 			Look:    "The collector's page, or the log event llm.advice.raised: evidence, the exact flag, the predicted effect.",
 			Action:  "Follow it, or disable the rule for this fleet (disabled of the advice connector) when it does not apply.",
 			Bad:     stands("critical"), Good: stands("info")},
+		{Name: "InferenceAdviceUnreliable", Severity: alert.Info, For: 30 * time.Minute,
+			Value:     s.Over("min", signal.AdviceRecord, s.Value(signal.AdviceRecord), signal.AttrFleetName, signal.AttrAdviceID),
+			Condition: "< 0.5", Quiet: "a rule has a record once its advice was followed and measured",
+			Summary: "Predictions of rule {{ $labels." + s.Label(signal.AttrAdviceID) + " }} for fleet {{ $labels." + s.Label(signal.AttrFleetName) + " }} come true {{ $value | humanizePercentage }} of the time",
+			Meaning: "Where the advice was followed, the observed effect mostly fell outside the stated interval. Something about this fleet is not as the rule assumes.",
+			Look:    "The log events of the advice: predicted and observed effect side by side.",
+			Action:  "Do not follow this rule here without a trial; disable it (disabled of the advice connector), and report the figures.",
+			Bad:     record(0.2), Good: record(0.9)},
 	}
 }
