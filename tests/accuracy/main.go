@@ -42,6 +42,7 @@ func checks() []check {
 	return []check{
 		{"A1", phaseTimeShare},
 		{"A2", energyByPhase},
+		{"A2-shared", sharedEnergy},
 		{"A3", honesty},
 		{"A4", baselines},
 		{"A5", interference},
