@@ -46,7 +46,7 @@ func checks() []check {
 		{"A3", honesty},
 		{"A4", baselines},
 		{"A5", interference},
-		{"A6", recommendation},
+		{"A6", recommendation}, {"A7", gates}, {"A8", scores},
 		{"A9", missRatioCurve},
 		{"A10", poolDecomposition},
 		{"A10-cases", knownCases},
@@ -56,7 +56,7 @@ func checks() []check {
 		{"A14", fidelity},
 		{"A15", robustness},
 		{"A19", utilizationByPhase},
-		{"A20", adviceRules},
+		{"A20", adviceRules}, {"A20-disagg", fleetRules},
 		{"goodput", goodputBounds},
 	}
 }
