@@ -3,6 +3,7 @@ package advice // import "github.com/otelcol-inference/otelcol-inference/interna
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -92,5 +93,6 @@ func (a *Advisor) recall(s *state) {
 func (a *Advisor) expire(now time.Time) {
 	if len(a.pending) > 0 && now.Sub(a.loaded) > a.cfg.MaxStale {
 		clear(a.pending)
+		maps.DeleteFunc(a.records, func(k recordKey, _ record) bool { return a.fleets[k.fleet] == nil })
 	}
 }
