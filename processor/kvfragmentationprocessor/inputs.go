@@ -20,6 +20,7 @@ const (
 	inFirstToken // requests that got their first token
 	inPromptSize // of finished requests
 	inOutputSize // of finished requests
+	inInference  // time that finished requests ran
 	inPreemptions
 	inExpired  // KV that was given up before it was fetched
 	inStored   // blocks in the GPU, from events
@@ -33,6 +34,7 @@ const (
 	inIdle       //
 	inSampledGap //
 	inStepPrefill
+	inStepTime
 	inStepSequences
 	inStepContext
 	inStoredBy      // tokens stored by kvcache.Cause, from here on
@@ -71,6 +73,8 @@ func counterOf(metric string, a pcommon.Map) int {
 		return inGenerated
 	case signal.TTFT:
 		return inFirstToken
+	case signal.PhaseTime:
+		return only(a, signal.AttrPhase, signal.PhaseInference, inInference)
 	case signal.RequestTokens:
 		return byType(derive.Text(a, signal.AttrTokenType))
 	case signal.Preemptions:
@@ -84,6 +88,8 @@ func counterOf(metric string, a pcommon.Map) int {
 	switch metric {
 	case signal.StepPrefillTokens:
 		return inStepPrefill
+	case signal.StepTime:
+		return inStepTime
 	case signal.StepDecodeSequences:
 		return inStepSequences
 	case signal.StepDecodeKVTokens:
