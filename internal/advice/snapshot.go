@@ -82,11 +82,19 @@ func (a *Advisor) recall(s *state) {
 	}
 	delete(a.pending, s.text())
 	for _, rule := range a.rules[s.Kind] {
-		if l := was.Lives[rule.ID]; l != nil && (!l.Standing || l.Said != nil) {
+		if l := was.Lives[rule.ID]; l != nil && l.whole() {
 			s.lives[rule.ID] = l
 		}
 	}
 	s.verdict = was.Verdict
+}
+
+// whole reports whether a life that was read back can be lived on.
+func (l *life) whole() bool {
+	if l.Said == nil {
+		return !l.Standing && l.Trial == nil
+	}
+	return l.Trial == nil || l.Trial.Lever >= 0 && l.Trial.Lever < len(l.Trial.Levers)
 }
 
 // expire forgets what was remembered of subjects that did not come back.
