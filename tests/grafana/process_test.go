@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package grafana runs every query of the shipped dashboards and alert rules against real Prometheus servers that a real collector
 // fills, by scrape and by remote write. `make grafana-check` runs it.
 package grafana
@@ -60,6 +62,7 @@ func start(t *testing.T, dir string, env []string, name string, args ...string) 
 	t.Helper()
 	p := &process{cmd: exec.Command(name, args...), done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = dir, append(os.Environ(), env...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that times out cleans up nothing
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	require.NoError(t, p.cmd.Start())
 	go func() {
