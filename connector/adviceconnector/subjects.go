@@ -61,10 +61,14 @@ func describe(ref advice.Ref, resource pcommon.Resource) advice.Identity {
 	for k, v := range a.All() {
 		id.Facts[strings.Clone(k)] = strings.Clone(v.AsString())
 	}
+	id.Carry = keep(resource)
+	return id
+}
+
+func keep(resource pcommon.Resource) pcommon.Resource {
 	kept := pcommon.NewResource()
 	resource.CopyTo(kept)
-	id.Carry = kept
-	return id
+	return kept
 }
 
 func text(m pcommon.Map, key string) string {

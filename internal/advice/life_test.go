@@ -43,7 +43,7 @@ func (b *bench) usage(ref Ref, v, requests float64, memory string) func() {
 func TestAnAdviceIsRaisedOnceAndClearedOnce(t *testing.T) {
 	b := newBench(t, testConfig(), hot())
 	w := worker("a")
-	b.windows(3, b.usage(w, 0.6, 10, "0.8")) // the first scrape closes no window
+	b.windows(2, b.usage(w, 0.6, 10, "0.8"))
 	assert.Empty(t, b.told("hot"))
 	b.windows(1, b.usage(w, 0.6, 10, "0.8"))
 	assert.Equal(t, []EventName{Raised}, b.told("hot"))
@@ -71,9 +71,9 @@ func TestOnlyAMaterialChangeIsTold(t *testing.T) {
 	require.Equal(t, []EventName{Raised}, b.told("hot"))
 	b.windows(10, b.usage(w, 0.7, 10, "0.8"))
 	assert.Empty(t, b.told("hot"))
-	b.windows(2, b.usage(w, 0.95, 10, "0.8"))
+	b.windows(2, b.usage(w, 1.3, 10, "0.8"))
 	assert.Empty(t, b.told("hot"), "it has to last")
-	b.windows(10, b.usage(w, 0.95, 10, "0.8"))
+	b.windows(10, b.usage(w, 1.3, 10, "0.8"))
 	assert.Equal(t, []EventName{Updated}, b.told("hot"))
 }
 
@@ -118,7 +118,7 @@ func TestAFollowedAdviceIsVerified(t *testing.T) {
 				}
 			}
 			require.NotNil(t, verified)
-			assert.Equal(t, c.want, verified.Result)
+			assert.Equal(t, c.want, verified.Result, "%v", verified.Demand)
 			assert.InDelta(t, c.after, verified.Value, 1e-9)
 			assert.Equal(t, []string{signal.AttrMemoryUtilization, "0.8", "0.9"}, []string{verified.Lever, verified.From, verified.To})
 			assert.Equal(t, c.records, verified.Records)

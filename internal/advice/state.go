@@ -9,8 +9,8 @@ import (
 )
 
 const (
-	// clockKey is a counter of the aligner that counts nothing: it is observed whenever anything is, so that windows also close for a
-	// subject that has levels only, such as a worker that is down.
+	// clockKey is a counter of the aligner that counts nothing: it is observed at the time of the newest point, so that windows also close
+	// for a subject that has levels only, such as a worker that is down.
 	clockKey = 0
 	// maxStreams bounds the streams kept of one subject.
 	maxStreams = 512
@@ -24,6 +24,7 @@ type state struct {
 	count   int                  // streams
 	keys    int                  // counters of the aligner
 	windows []window.Window      // of the trailing time, oldest first
+	newest  int64                // data time of the newest point
 	started int64                // data time of the first window
 	closed  int64                // end of the newest window
 	heard   time.Time            // last input, wall clock
@@ -33,6 +34,7 @@ type state struct {
 	lives   map[string]*life // by rule
 	levels  map[levelKey]bool
 	verdict *verdictLife // of a fleet
+	demand  faded        // requests per second
 }
 
 func newState(id Identity, cfg *Config) *state {
@@ -61,7 +63,7 @@ func (s *state) take(p Point) bool {
 	if (p.Form == Level) != (x.counter == clockKey) {
 		return false // a counter that became a gauge, or the reverse
 	}
-	s.aligner.Observe(clockKey, p.At, 0, window.Value{})
+	s.newest = max(s.newest, p.At)
 	if p.Form == Level {
 		return x.look(p)
 	}
@@ -72,6 +74,18 @@ func (s *state) take(p Point) bool {
 		return s.aligner.ObserveDelta(x.counter, p.Start, p.At, p.Value) != window.Late
 	}
 	return s.aligner.Observe(x.counter, p.At, p.Start, p.Value) != window.Late
+}
+
+// complete hands out the window that is complete, if there is one; on flush also one that waits for a lagging series.
+func (s *state) complete(flush bool) (window.Window, bool) {
+	if s.newest == 0 {
+		return window.Window{}, false
+	}
+	s.aligner.Observe(clockKey, s.newest, 0, window.Value{})
+	if flush {
+		return s.aligner.Flush()
+	}
+	return s.aligner.Close()
 }
 
 // learn takes the attributes of an info point as facts.

@@ -58,10 +58,10 @@ func quiet(expression, legend, why string) []board.Query {
 }
 
 // percentiles are p50, p90 and p99 of a histogram.
-func percentiles(s promql.Scope, metric string, match ...promql.Match) []board.Query {
+func percentiles(s promql.Scope, metric string) []board.Query {
 	var queries []board.Query
 	for _, q := range []float64{0.5, 0.9, 0.99} {
-		queries = append(queries, board.Query{Expr: s.Quantile(q, metric, nil, match...), Legend: fmt.Sprintf("p%.0f", 100*q)})
+		queries = append(queries, board.Query{Expr: s.Quantile(q, metric, nil), Legend: fmt.Sprintf("p%.0f", 100*q)})
 	}
 	return queries
 }
@@ -72,11 +72,6 @@ func objective(s promql.Scope, latency string) board.Query {
 		Expr:   s.Over("min", signal.Objective, s.Value(signal.Objective, promql.Is(signal.AttrObjective, latency)), signal.AttrQuantile),
 		Legend: s.Legend("objective for quantile {" + signal.AttrQuantile + "}"),
 	}
-}
-
-// agent is the name of a NIXL agent in legends: a name or, for random ones, a slot.
-func agent(s promql.Scope) string {
-	return s.Legend("{" + signal.AttrHostName + "} {" + signal.AttrNIXLAgentName + "}{" + signal.AttrNIXLAgentSlot + "}")
 }
 
 // perWorker is a series' name by worker.

@@ -1,6 +1,7 @@
 package grafana
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,7 +22,7 @@ func TestTheCommittedFilesAreCurrent(t *testing.T) {
 	for name, want := range files {
 		got, err := os.ReadFile(filepath.Join("../..", name))
 		require.NoError(t, err)
-		assert.True(t, string(want) == string(got), "%s: run make generate", name)
+		assert.True(t, bytes.Equal(want, got), "%s: run make generate", name)
 	}
 	committed, err := filepath.Glob(filepath.Join("../..", dashboardFolder, "*.json"))
 	require.NoError(t, err)
@@ -38,7 +39,7 @@ func TestDashboardsFollowGrafanasSchema(t *testing.T) {
 	for _, d := range all {
 		text, err := d.JSON()
 		require.NoError(t, err)
-		var read dashboard.Dashboard
+		var read dashboard.Dashboard //nolint:staticcheck // the classic model, see board
 		var mistakes cog.BuildErrors // none is a nil of this type, not a nil error
 		if err := read.UnmarshalJSONStrict(text); err != nil {
 			require.ErrorAs(t, err, &mistakes, d.File)

@@ -1,6 +1,7 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
@@ -22,6 +23,9 @@ func (d Deployment) Known() bool {
 
 // Same reports whether another deployment has the same amounts of work and the same peak rates.
 func (d Deployment) Same(o Deployment) bool { return NewRoofline(d) == NewRoofline(o) }
+
+// Fingerprint is the same text for the Same deployment.
+func (d Deployment) Fingerprint() string { return fmt.Sprintf("%g", NewRoofline(d)) }
 
 // The unknowns of a Roofline.
 const (

@@ -79,8 +79,8 @@ func (f *fleet) emitTopologies(b *derive.Builder) {
 
 func (f *fleet) emitScore(b *derive.Builder, confidence func(of, method string, v float64)) {
 	n := &f.forecast
-	// A score of which the interval is wider than ten points either side is not given.
-	if half := (n.current.GoodputHigh - n.current.GoodputLow) / 2; n.current.Goodput > 0 && half > maxScoreHalfWidth*max(n.current.Goodput, n.best.Goodput) {
+	// What was attained is measured; the ideal is a forecast, and one that is not known to ten points either side is not used.
+	if half := (n.best.GoodputHigh - n.best.GoodputLow) / 2; half > maxScoreHalfWidth*n.best.Goodput {
 		f.withheld[withholding{signal.DisaggregationScore, serving.WithheldUncertain}]++
 		return
 	}
@@ -89,7 +89,7 @@ func (f *fleet) emitScore(b *derive.Builder, confidence func(of, method string, 
 		b.Gauge(signal.DisaggregationFactor, n.score.Factors[i], signal.AttrFactor, name)
 	}
 	b.Gauge(signal.DisaggregationLeak, n.leak)
-	confidence(signal.DisaggregationScore, methodShapley, intervalConfidence(&n.current))
+	confidence(signal.DisaggregationScore, methodShapley, intervalConfidence(&n.best))
 }
 
 // maxScoreHalfWidth is the half-width of the score's interval beyond which it is withheld.

@@ -209,6 +209,9 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		}
 		return next
 	}
+	if share, ok := f.attained(); ok {
+		s.Calibrate(share, f.late())
+	}
 	r, ok := s.Rehearse(s.Current)
 	if !ok {
 		next.withheld = serving.WithheldBadInput
@@ -216,8 +219,8 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	}
 	next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
 	if best, ok := s.Best(s.Current.Groups()); ok {
-		next.best = best
-		if best.Topology != s.Current && best.Goodput > r.Goodput {
+		next.best = next.current
+		if best.Topology != s.Current {
 			next.best, next.surety = s.WithInterval(best, serving.AdviceGain())
 		}
 		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput)
@@ -265,6 +268,15 @@ func (f *fleet) attained() (float64, bool) {
 	}
 	arrived := max(p.prefill.ttft.Count+p.backlog, p.decode.ttft.Count)
 	return ttft * tpot * min(1, p.decode.ttft.Count/arrived), true
+}
+
+// late is the phase whose workers keep requests waiting for longer.
+func (f *fleet) late() string {
+	p, d := f.past.prefill.ttft, f.past.decode.ttft
+	if p.Count > 0 && d.Count > 0 && p.Sum/p.Count > d.Sum/d.Count && p.Sum/p.Count > f.target.TTFT.Max.Seconds()/2 {
+		return serving.SidePrefill
+	}
+	return serving.SideDecode
 }
 
 // interference is the share of decode's waiting that prefill causes, by the costs that step counts tell; negative when not known.

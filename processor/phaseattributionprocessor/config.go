@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
@@ -39,6 +40,11 @@ type Config struct {
 	// Deployments says what workers are, where engines and joined GPUs do not tell.
 	Deployments []DeploymentRule `mapstructure:"deployments"`
 
+	// Storage is the storage extension that keeps what was learnt over a restart of the collector; none when nil.
+	Storage *component.ID `mapstructure:"storage"`
+	// SnapshotInterval is how often it is written, on the clock of this machine. It is written at shutdown, too.
+	SnapshotInterval time.Duration `mapstructure:"snapshot_interval"`
+
 	_ struct{}
 }
 
@@ -62,6 +68,7 @@ func (c *Config) Validate() error {
 	within("window", c.Window, minWindow, maxWindow)
 	within("allowed_lateness", c.AllowedLateness, 0, maxWindow)
 	within("latency_window", c.LatencyWindow, max(minWindow, c.Window), time.Hour)
+	within("snapshot_interval", c.SnapshotInterval, 10*time.Second, 24*time.Hour)
 	within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour)
 	if c.Window >= minWindow && c.LatencyWindow/c.Window > maxLatencyWindows {
 		errs = append(errs, fmt.Errorf("latency_window must be at most %d windows, which are %v (got %v)",

@@ -1,7 +1,8 @@
 package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 
 import (
-	"fmt"
+	"maps"
+	"strconv"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -60,25 +61,47 @@ func figure(a pcommon.Map, key string) float64 {
 // changed reports whether the engine runs with another configuration than it told before, and what changed. A fact that is told for the
 // first time is no change.
 func (c configured) changed(before configured) (what string) {
-	for _, f := range []struct{ name, now, was string }{
-		{signal.AttrEngineVersion, c.version, before.version}, {signal.AttrEngineVariant, c.variant, before.variant},
-		{signal.AttrDataType, c.dataType, before.dataType}, {signal.AttrQuantization, c.quantization, before.quantization},
-		{signal.AttrCacheDataType, c.cacheType, before.cacheType}, {signal.AttrPrefixCaching, c.prefixCaching, before.prefixCaching},
-		{signal.AttrTensorParallel, spelt(c.tensorParallel), spelt(before.tensorParallel)},
-		{signal.AttrPipelineParallel, spelt(c.pipelineParallel), spelt(before.pipelineParallel)},
-	} {
-		if f.now != f.was && f.now != "" && f.was != "" {
-			return f.name
+	was := before.texts()
+	for name, now := range c.texts() {
+		if old, ok := was[name]; ok && old != now {
+			return name
 		}
 	}
 	return ""
+}
+
+// texts are the facts that were told, by attribute.
+func (c configured) texts() map[string]string {
+	all := map[string]string{
+		signal.AttrEngineVersion: c.version, signal.AttrEngineVariant: c.variant, signal.AttrDataType: c.dataType,
+		signal.AttrQuantization: c.quantization, signal.AttrCacheDataType: c.cacheType, signal.AttrPrefixCaching: c.prefixCaching,
+		signal.AttrTensorParallel: spelt(c.tensorParallel), signal.AttrPipelineParallel: spelt(c.pipelineParallel),
+	}
+	maps.DeleteFunc(all, func(_, text string) bool { return text == "" })
+	return all
+}
+
+// configuredAs is the inverse of texts.
+func configuredAs(texts map[string]string) configured {
+	number := func(key string) float64 {
+		v, err := strconv.ParseFloat(texts[key], 64)
+		if err != nil || !(v > 0) {
+			return 0
+		}
+		return v
+	}
+	return configured{
+		version: texts[signal.AttrEngineVersion], variant: texts[signal.AttrEngineVariant], dataType: texts[signal.AttrDataType],
+		quantization: texts[signal.AttrQuantization], cacheType: texts[signal.AttrCacheDataType], prefixCaching: texts[signal.AttrPrefixCaching],
+		tensorParallel: number(signal.AttrTensorParallel), pipelineParallel: number(signal.AttrPipelineParallel),
+	}
 }
 
 func spelt(v float64) string {
 	if v == 0 {
 		return ""
 	}
-	return fmt.Sprint(v)
+	return strconv.FormatFloat(v, 'g', -1, 64)
 }
 
 // deploymentOf is what a worker runs on, by rules, by what its engine tells and by the GPUs that are joined. It is not Known while one of

@@ -30,5 +30,6 @@ func createDefaultConfig() component.Config {
 		MaxStale:            5 * time.Minute,
 		MaxWorkers:          10_000,
 		MaxNumBatchedTokens: 2048,
+		SnapshotInterval:    5 * time.Minute,
 	}
 }

@@ -28,6 +28,8 @@ type phaseAttribution struct {
 	book      facts.Book
 	workers   workers
 	joins     *joins
+	snapshots *snapshots
+	saved     time.Time // the sweep and Shutdown alone use it
 
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -63,11 +65,17 @@ func (p *phaseAttribution) Capabilities() consumer.Capabilities {
 }
 
 // Start begins the sweep for silent workers.
-func (p *phaseAttribution) Start(context.Context, component.Host) error {
+func (p *phaseAttribution) Start(ctx context.Context, host component.Host) error {
 	if err := p.registry.acquire(p.id); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	kept, err := openSnapshots(ctx, host, p.cfg, p.id, p.logger)
+	if err != nil {
+		p.registry.release(p.id)
+		return err
+	}
+	p.snapshots, p.saved = kept, p.clock.Now()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = cancel
 	ticks, end := p.clock.Ticks(p.cfg.Window)
 	p.done.Go(func() {
@@ -85,15 +93,18 @@ func (p *phaseAttribution) Start(context.Context, component.Host) error {
 }
 
 // Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
-func (p *phaseAttribution) Shutdown(context.Context) error {
+func (p *phaseAttribution) Shutdown(ctx context.Context) error {
+	var err error
 	if p.stop != nil {
 		p.stop()
 		p.stop = nil
 		p.done.Wait()
+		p.snapshots.save(ctx, p.clock.Now(), p.workers.all())
+		err = p.snapshots.close(ctx)
 		p.registry.release(p.id)
 	}
 	p.telemetry.Shutdown()
-	return nil
+	return err
 }
 
 // ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
@@ -128,7 +139,11 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetr
 
 // worker takes a worker's metrics and returns how many points were refused for their time.
 func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
-	w, made := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.units, &p.book, p.hooks(ctx, id), rm.Resource()) })
+	w, made := p.workers.get(id, func() *worker {
+		w := newWorker(p.cfg, p.units, &p.book, p.hooks(ctx, id), rm.Resource())
+		p.snapshots.restore(ctx, id, w)
+		return w
+	})
 	if w == nil {
 		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
 		return 0
@@ -186,6 +201,10 @@ func (p *phaseAttribution) sweep(ctx context.Context) {
 	n := int64(p.workers.len())
 	p.telemetry.ProcessorPhaseAttributionWorkers.Add(ctx, n-p.counted)
 	p.counted = n
+	if now.Sub(p.saved) >= p.cfg.SnapshotInterval {
+		p.saved = now
+		p.snapshots.save(ctx, now, p.workers.all())
+	}
 	p.send(ctx, derived)
 }
 

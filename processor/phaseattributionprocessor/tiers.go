@@ -1,6 +1,8 @@
 package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 
 import (
+	"encoding/json"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
@@ -13,6 +15,9 @@ type tiers struct {
 	roofline *serving.RooflineSplitter
 	deployed serving.Deployment
 	budget   float64
+	// kept is what an earlier life of the collector found of the roofline of keptOf.
+	kept   json.RawMessage
+	keptOf string
 }
 
 func newTiers(budget float64) *tiers {
@@ -26,12 +31,25 @@ func (t *tiers) deploy(d serving.Deployment) {
 		t.roofline, t.deployed = nil, serving.Deployment{}
 	case t.roofline == nil || !d.Same(t.deployed):
 		t.roofline, t.deployed = serving.NewRooflineSplitter(d), d
+		t.resume()
 	}
+}
+
+// resume goes on where an earlier life of the collector left the roofline, if it was that of the same deployment.
+func (t *tiers) resume() {
+	if t.roofline == nil || t.kept == nil || t.keptOf != t.deployed.Fingerprint() {
+		return
+	}
+	if json.Unmarshal(t.kept, t.roofline) != nil {
+		t.roofline = serving.NewRooflineSplitter(t.deployed)
+	}
+	t.kept = nil
 }
 
 // forget makes every fit begin anew: steps cost something else now. A roofline only forgets what depends on the clock, when it is that
 // which makes steps slower by a factor; otherwise that is 0.
 func (t *tiers) forget(slower float64) {
+	t.kept = nil
 	t.steps, t.passes = serving.NewSplitter(t.budget), serving.NewPassSplitter()
 	switch {
 	case t.roofline == nil:

@@ -1,6 +1,7 @@
 package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 
 import (
+	"maps"
 	"sync"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -81,19 +82,20 @@ func (w *workers) get(id workerID, create func() *worker) (one *worker, made boo
 
 // each calls visit for every worker and forgets those for which it returns true.
 func (w *workers) each(visit func(*worker) (forget bool)) {
-	w.mu.RLock()
-	all := make(map[workerID]*worker, len(w.byID))
-	for id, one := range w.byID {
-		all[id] = one
-	}
-	w.mu.RUnlock()
-	for id, one := range all {
+	for id, one := range w.all() {
 		if visit(one) {
 			w.mu.Lock()
 			delete(w.byID, id)
 			w.mu.Unlock()
 		}
 	}
+}
+
+// all returns the workers there are.
+func (w *workers) all() map[workerID]*worker {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return maps.Clone(w.byID)
 }
 
 func (w *workers) len() int {

@@ -26,7 +26,7 @@ func goodputBounds(o options, report func(result)) error {
 	}
 	var grid []scenario
 	for _, load := range loads {
-		grid = append(grid, scenario{reference(), traffic, load, 2048, 5 * time.Second, 1, duration, sources{}})
+		grid = append(grid, scenario{reference(), traffic, load, 2048, 5 * time.Second, 1, duration, sources{}, setting{}})
 	}
 	return overGrid(o, grid, func(s scenario, got outcome) {
 		held, stretches, text := 0, 0, ""

@@ -71,7 +71,7 @@ func interferenceGrid(o options) []scenario {
 	add := func(traffic string, load float64, interval time.Duration) {
 		for _, passes := range []bool{false, true} {
 			for seed := range seeds {
-				grid = append(grid, scenario{reference(), traffic, load, 2048, interval, seed + 1, duration, sources{passes: passes}})
+				grid = append(grid, scenario{reference(), traffic, load, 2048, interval, seed + 1, duration, sources{passes: passes}, setting{}})
 			}
 		}
 	}

@@ -40,10 +40,23 @@ type check struct {
 
 func checks() []check {
 	return []check{
-		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A5", interference}, {"A14", fidelity}, {"A19", utilizationByPhase},
-		{"A12", transfers}, {"A13", amplification},
+		{"A1", phaseTimeShare},
+		{"A2", energyByPhase},
+		{"A3", honesty},
+		{"A4", baselines},
+		{"A5", interference},
+		{"A6", recommendation},
+		{"A9", missRatioCurve},
+		{"A10", poolDecomposition},
+		{"A10-cases", knownCases},
+		{"A11", evictionStorms},
+		{"A12", transfers},
+		{"A13", amplification},
+		{"A14", fidelity},
+		{"A15", robustness},
+		{"A19", utilizationByPhase},
+		{"A20", adviceRules},
 		{"goodput", goodputBounds},
-		{"A9", missRatioCurve}, {"A10", poolDecomposition}, {"A10-cases", knownCases}, {"A11", evictionStorms},
 	}
 }
 

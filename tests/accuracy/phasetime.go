@@ -31,6 +31,18 @@ type scenario struct {
 	seed     uint64
 	duration time.Duration // of simulated time at load 1
 	with     sources
+	setting  setting
+}
+
+// setting is how a scenario differs from a plain one.
+type setting struct {
+	name     string
+	workload fleetsim.Workload                  // in place of traffic
+	fleet    func(*fleetsim.Config)             // nil for none
+	happen   func(*fleetsim.Fleet) error        // faults to come
+	missing  float64                            // share of the scrapes that fail
+	skew     time.Duration                      // by which clocks of what is fed beside the page run ahead
+	during   func(at time.Duration, r readings) // sees every reading
 }
 
 // sources is what is fed beside the engine's page.
@@ -51,19 +63,19 @@ func (s sources) String() string {
 }
 
 func (s scenario) String() string {
-	return fmt.Sprintf("%v/%s/x%g/budget%d/%v/%v/seed%d", s.deployment, s.traffic, s.load, s.budget, s.interval, s.with, s.seed)
+	name := fmt.Sprintf("%v/%s/x%g/budget%d/%v/%v/seed%d", s.deployment, s.traffic, s.load, s.budget, s.interval, s.with, s.seed)
+	if s.setting.name != "" {
+		name += "/" + s.setting.name
+	}
+	return name
 }
 
 const (
-	// shareBar bounds the relative error of prefill's share of attributed time over the hour, for the reference deployment.
-	shareBar = 0.06
-	// saturatedBar is the same where the trace asks for more than the worker can compute for most of the hour: two hundred sequences
-	// decode at once, far from where costs are linear.
-	saturatedBar  = 0.10
-	saturatedLoad = 1.6
-	// widerBar is the same for the other deployments, saturated ones among them, and for ten minutes of which the first goes
-	// into the fit.
-	widerBar = 0.13
+	// shareBar bounds the relative error of prefill's share of attributed time over the hour without forward passes, where prefill holds
+	// leastShare of it; rareBar where it holds less.
+	shareBar, leastShare, rareBar = 0.03, 0.2, 0.08
+	// quickBar is the same for ten minutes, of which the first two go into the fit.
+	quickBar = 0.13
 	// passesBar is the same with forward passes, everywhere.
 	passesBar = 0.01
 	// holdsBar is the share of ten-minute stretches in which the interval holds the truth, excessBar how much wider than the true
@@ -74,6 +86,8 @@ const (
 	excessCountersBar = 0.10
 	// attributedBar is the least share of the hour that must be attributed: an estimator must not pass by silence.
 	attributedBar = 0.9
+	// saturatedLoad is from which on the conversation trace asks for more than the reference deployment can compute.
+	saturatedLoad = 1.6
 	// traceLength is how long the public conversation and code traces are.
 	traceLength = 58 * time.Minute
 )
@@ -83,14 +97,13 @@ const (
 func phaseTimeShare(o options, report func(result)) error {
 	return overGrid(o, phaseTimeGrid(o), func(s scenario, got outcome) {
 		bar := shareBar
-		if s.load >= saturatedLoad {
-			bar = saturatedBar
-		}
-		if o.quick || s.deployment != reference() {
-			bar = widerBar
-		}
-		if s.with.passes {
+		switch {
+		case s.with.passes:
 			bar = passesBar
+		case o.quick:
+			bar = quickBar
+		case got.trueShare() < leastShare:
+			bar = rareBar
 		}
 		deviation := got.share()/got.trueShare() - 1
 		report(result{
@@ -169,8 +182,13 @@ func (o outcome) last() mark { return o.marks[len(o.marks)-1] }
 
 // share is prefill's share of attributed busy time from the first mark on, trueShare the same by the ledger.
 func (o outcome) share() float64 {
-	prefill := rise(o.marks[0], o.last(), signal.PhaseWorkerTime, signal.PhasePrefill)
-	return prefill / (prefill + rise(o.marks[0], o.last(), signal.PhaseWorkerTime, signal.PhaseDecode))
+	prefill, decode := o.seconds(signal.PhasePrefill), o.seconds(signal.PhaseDecode)
+	return prefill / (prefill + decode)
+}
+
+// seconds is what the phase was given from the first mark on: of the worker, or of its GPUs where they are joined.
+func (o outcome) seconds(phase string) float64 {
+	return rise(o.marks[0], o.last(), signal.PhaseWorkerTime, phase) + rise(o.marks[0], o.last(), signal.PhaseGPUTime, phase)
 }
 
 func (o outcome) trueShare() float64 {
@@ -182,9 +200,9 @@ func (o outcome) trueShare() float64 {
 func (o outcome) attributed() float64 {
 	said, total := o.last().said, 0.0
 	for _, phase := range []string{signal.PhasePrefill, signal.PhaseDecode, signal.PhaseIdle, signal.PhaseUnattributed} {
-		total += said[key(signal.PhaseWorkerTime, phase)]
+		total += said[key(signal.PhaseWorkerTime, phase)] + said[key(signal.PhaseGPUTime, phase)]
 	}
-	return 1 - said[key(signal.PhaseWorkerTime, signal.PhaseUnattributed)]/total
+	return 1 - (said[key(signal.PhaseWorkerTime, signal.PhaseUnattributed)]+said[key(signal.PhaseGPUTime, signal.PhaseUnattributed)])/total
 }
 
 func leastAttributed(o options) float64 {
@@ -212,13 +230,13 @@ func phaseTimeGrid(o options) []scenario {
 		for _, budget := range budgets {
 			for seed := range seeds {
 				for _, with := range []sources{{}, {facts: true}, {passes: true}} {
-					grid = append(grid, scenario{reference(), traffic, load, budget, 5 * time.Second, seed + 1, duration, with})
+					grid = append(grid, scenario{reference(), traffic, load, budget, 5 * time.Second, seed + 1, duration, with, setting{}})
 				}
 			}
 		}
 	}
 	if o.quick {
-		return append(grid, scenario{others()[0], traffic, 1, 2048, 5 * time.Second, 1, duration, sources{}})
+		return append(grid, scenario{others()[0], traffic, 1, 2048, 5 * time.Second, 1, duration, sources{}, setting{}})
 	}
 	for _, d := range others() {
 		for _, load := range []float64{1, 2.5} {
@@ -226,7 +244,7 @@ func phaseTimeGrid(o options) []scenario {
 				continue // more than the worker can serve
 			}
 			for _, with := range []sources{{}, {facts: true}, {passes: true}} {
-				grid = append(grid, scenario{d, traffic, load, 2048, 5 * time.Second, 1, duration, with})
+				grid = append(grid, scenario{d, traffic, load, 2048, 5 * time.Second, 1, duration, with, setting{}})
 			}
 		}
 	}
@@ -247,6 +265,9 @@ func others() []deployment {
 
 // workloadOf makes the traffic of a scenario. A missing trace is an error.
 func workloadOf(s scenario, data string) (fleetsim.Workload, error) {
+	if s.setting.workload != nil {
+		return s.setting.workload, nil
+	}
 	file := map[string]string{
 		"conversation": "AzureLLMInferenceTrace_conv.csv.gz",
 		"code":         "AzureLLMInferenceTrace_code.csv.gz",

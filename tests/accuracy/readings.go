@@ -15,6 +15,15 @@ type readings map[string]float64
 // timeKey is the time of the newest window's end, in unix nanoseconds.
 const timeKey = "time"
 
+// startOf is before the name of a sum for the time at which it started, in unix nanoseconds.
+const startOf = "start of "
+
+// metricOf is the name of the metric of a key.
+func metricOf(key string) string {
+	name, _, _ := strings.Cut(key, "|")
+	return name
+}
+
 // key is that of a point.
 func key(metric string, values ...string) string { return metric + "|" + strings.Join(values, "|") }
 
@@ -44,8 +53,24 @@ func (r readings) metric(m pmetric.Metric) {
 	switch m.Type() {
 	case pmetric.MetricTypeSum:
 		points = m.Sum().DataPoints()
+		if points.Len() > 0 && m.Sum().IsMonotonic() {
+			r[startOf+m.Name()] = float64(points.At(0).StartTimestamp())
+		}
 	case pmetric.MetricTypeGauge:
 		points = m.Gauge().DataPoints()
+	}
+	if m.Name() == signal.EstimateConfidence {
+		// The method is not in the key, and that of the window before may be marked as gone beside a new one.
+		gone := func(dp pmetric.NumberDataPoint) bool { return dp.Flags().NoRecordedValue() }
+		kept := pmetric.NewNumberDataPointSlice()
+		for _, first := range []bool{true, false} {
+			for _, dp := range points.All() {
+				if gone(dp) == first {
+					dp.CopyTo(kept.AppendEmpty())
+				}
+			}
+		}
+		points = kept
 	}
 	for _, dp := range points.All() {
 		var values []string
@@ -78,8 +103,29 @@ func (r readings) integrate() {
 			k := key(signal.Goodput, bound)
 			r[integral+k] += r[k] * (r[timeKey] - before) / 1e9
 		}
+		for _, estimate := range []string{signal.EstimatePhaseTime, signal.EstimateImbalance} {
+			r.integrateConfidence(key(signal.EstimateConfidence, estimate), (r[timeKey]-before)/1e9)
+		}
+		if v, ok := r[key(signal.PhaseImbalance)]; ok {
+			r[integral+key(signal.PhaseImbalance)] += v * (r[timeKey] - before) / 1e9
+		}
 	}
 	r[integral+timeKey] = r[timeKey]
+}
+
+// The integrals over time of a confidence, of its presence, and of its being HIGH.
+const given, high = "time with ", "time of high "
+
+func (r readings) integrateConfidence(k string, seconds float64) {
+	v, ok := r[k]
+	if !ok {
+		return
+	}
+	r[integral+k] += v * seconds
+	r[given+k] += seconds
+	if v >= 0.8 {
+		r[high+k] += seconds
+	}
 }
 
 func (r readings) clone() readings { return maps.Clone(r) }

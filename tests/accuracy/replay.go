@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -18,7 +19,10 @@ import (
 )
 
 // outcome is what the pipeline said of a scenario beside the truth: marks after the warm-up, every ten minutes and at the end.
-type outcome struct{ marks []mark }
+type outcome struct {
+	marks    []mark
+	baseline baseline // what simpler estimators make of the same windows
+}
 
 // mark is a moment of a run. Readings and truth are of the same time.
 type mark struct {
@@ -44,6 +48,9 @@ func replay(s scenario, workload fleetsim.Workload) (outcome, error) {
 	pool := &cfg.Pools[0]
 	pool.MaxBatchedTokens = s.budget
 	pool.Model, pool.GPU, pool.Precision, pool.TensorParallel = s.model, s.gpu, s.precision, s.tensorParallel
+	if s.setting.fleet != nil {
+		s.setting.fleet(&cfg)
+	}
 	passes := newPassFeed()
 	if s.with.passes {
 		cfg.OnPass = passes.take
@@ -53,6 +60,11 @@ func replay(s scenario, workload fleetsim.Workload) (outcome, error) {
 		return outcome{}, err
 	}
 	defer fleet.Close()
+	if s.setting.happen != nil {
+		if err := s.setting.happen(fleet); err != nil {
+			return outcome{}, err
+		}
+	}
 	r := playing{scenario: s, fleet: fleet, epoch: cfg.StartTime, passes: passes, said: readings{}, seen: map[int64]mark{}}
 	return r.play()
 }
@@ -89,25 +101,34 @@ func (r *playing) play() (outcome, error) {
 		if err := r.advance(now); err != nil {
 			return outcome{}, err
 		}
+		if rng.Float64() < r.setting.missing {
+			continue
+		}
 		page.Reset()
-		if err := r.fleet.WriteMetrics(0, &page); err != nil {
+		if err := r.fleet.WriteMetrics(0, &page); errors.Is(err, fleetsim.ErrDown) {
+			continue
+		} else if err != nil {
 			return outcome{}, err
 		}
 		page.Grow(1) // the decoder writes behind the end
+		ahead := r.epoch.Add(now + r.setting.skew)
 		md, err := decode(page.Bytes(), r.epoch.Add(now))
 		if err != nil {
 			return outcome{}, err
 		}
 		if r.with.passes {
-			r.passes.append(md, r.epoch, r.epoch.Add(now))
+			r.passes.append(md, r.epoch, ahead)
 		}
 		if r.with.gpus {
-			r.gpus.append(md, r.fleet.GPU(0), r.epoch, r.epoch.Add(now))
+			r.gpus.append(md, r.fleet.GPU(0), r.epoch, ahead)
 		}
 		if err := pipeline.ConsumeMetrics(context.Background(), md); err != nil {
 			return outcome{}, err
 		}
 		r.said.integrate()
+		if r.setting.during != nil {
+			r.setting.during(now, r.said)
+		}
 		r.mark(now+r.interval >= end)
 	}
 	return r.out, nil
@@ -123,7 +144,9 @@ func (r *playing) advance(now time.Duration) error {
 		if err := r.fleet.Advance(next); err != nil {
 			return err
 		}
-		r.seen[r.epoch.Add(next).UnixNano()] = mark{truth: r.fleet.WorkerTruth(0), gpu: r.fleet.GPU(0)}
+		truth := r.fleet.WorkerTruth(0)
+		r.out.baseline.take(truth)
+		r.seen[r.epoch.Add(next).UnixNano()] = mark{truth: truth, gpu: r.fleet.GPU(0)}
 	}
 }
 

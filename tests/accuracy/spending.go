@@ -126,10 +126,9 @@ func spendingGrid(o options) []scenario {
 	var grid []scenario
 	for _, load := range loads {
 		for _, interval := range intervals {
-			for _, passes := range []bool{false, true} {
+			for _, with := range []sources{{gpus: true}, {gpus: true, facts: true}, {gpus: true, passes: true}} {
 				for seed := range seeds {
-					grid = append(grid, scenario{
-						reference(), traffic, load, 2048, interval, seed + 1, duration, sources{passes: passes, gpus: true}})
+					grid = append(grid, scenario{reference(), traffic, load, 2048, interval, seed + 1, duration, with, setting{}})
 				}
 			}
 		}

@@ -1,0 +1,203 @@
+package phaseattributionprocessor
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/extension/xextension/storage"
+	"go.opentelemetry.io/collector/processor/processortest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
+)
+
+// cupboard is a storage extension, and its one client.
+type cupboard struct {
+	component.StartFunc
+	component.ShutdownFunc
+	mu     sync.Mutex
+	values map[string][]byte
+	fail   error
+}
+
+func (c *cupboard) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
+	return c, nil
+}
+
+func (c *cupboard) Get(_ context.Context, key string) ([]byte, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.values[key], c.fail
+}
+
+func (c *cupboard) Set(_ context.Context, key string, value []byte) error {
+	return c.Batch(context.Background(), storage.SetOperation(key, value))
+}
+
+func (c *cupboard) Delete(_ context.Context, key string) error {
+	return c.Batch(context.Background(), storage.DeleteOperation(key))
+}
+
+func (c *cupboard) Batch(_ context.Context, ops ...*storage.Operation) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, op := range ops {
+		if op.Type == storage.Delete {
+			delete(c.values, op.Key)
+		} else {
+			c.values[op.Key] = op.Value
+		}
+	}
+	return c.fail
+}
+
+func (c *cupboard) Close(context.Context) error { return nil }
+
+// host has the cupboard as an extension.
+type host struct {
+	extensions map[component.ID]component.Component
+}
+
+func (h host) GetExtensions() map[component.ID]component.Component { return h.extensions }
+
+// life is one of the collector.
+type life struct {
+	p    *phaseAttribution
+	c    *handClock
+	sink *consumertest.MetricsSink
+	logs *observer.ObservedLogs
+}
+
+func begin(t *testing.T, kept *cupboard, cfg *Config, at time.Time) life {
+	t.Helper()
+	id := component.MustNewID("cupboard")
+	cfg.Storage = &id
+	core, logs := observer.New(zap.InfoLevel)
+	set := processortest.NewNopSettings(metadata.Type)
+	set.Logger = zap.New(core)
+	l := life{c: newHandClock(), sink: new(consumertest.MetricsSink), logs: logs}
+	l.c.now = at
+	var err error
+	l.p, err = newProcessor(set, cfg, l.sink, newRegistry(), l.c)
+	require.NoError(t, err)
+	require.NoError(t, l.p.Start(t.Context(), host{map[component.ID]component.Component{id: kept}}))
+	t.Cleanup(func() { require.NoError(t, l.p.Shutdown(context.Background())) })
+	return l
+}
+
+func TestARestartKeepsTheFitAndBeginsTheSumsAnew(t *testing.T) {
+	for method, deployments := range map[string][]DeploymentRule{
+		serving.MethodStepRegression: nil,
+		serving.MethodRoofline:       {{Model: "llama-3-70b", GPU: "h200", TensorParallel: 4}},
+	} {
+		t.Run(method, func(t *testing.T) {
+			kept := &cupboard{values: map[string][]byte{}}
+			cfg := createDefaultConfig().(*Config)
+			cfg.Deployments = deployments
+			first := begin(t, kept, cfg, time.Unix(1_800_000_000, 0))
+			e := newEngine("a:1", 1_800_000_000*second)
+			play(t, first.p, first.c, 60, 5*time.Second, e)
+			require.Equal(t, method, confidenceMethod(first.sink))
+			require.NoError(t, first.p.Shutdown(t.Context()))
+			require.Len(t, kept.values, 2, "a worker and the index")
+
+			second := begin(t, kept, cfg, first.c.Now())
+			play(t, second.p, second.c, 3, 5*time.Second, e)
+			require.Equal(t, method, confidenceMethod(second.sink), "it need not warm up")
+			old, _ := last(first.sink, signal.PhaseWorkerTime, signal.AttrPhase, signal.PhasePrefill)
+			now, _ := last(second.sink, signal.PhaseWorkerTime, signal.AttrPhase, signal.PhasePrefill)
+			assert.Greater(t, now.StartTimestamp(), old.StartTimestamp())
+			var total float64
+			for _, phase := range phaseOrder() {
+				total += value(t, second.sink, signal.PhaseWorkerTime, phase)
+			}
+			assert.InDelta(t, now.Timestamp().AsTime().Sub(now.StartTimestamp().AsTime()).Seconds(), total, 1e-6)
+		})
+	}
+}
+
+func TestAllThatWasLearntComesBack(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.GPUs = []GPURule{{IDs: []string{"GPU-0"}}}
+	cfg.Deployments = []DeploymentRule{{Model: "llama-3-70b", GPU: "h200", TensorParallel: 4}}
+	p, c := newTestProcessor(t, cfg, new(consumertest.MetricsSink))
+	playGPUs(t, p, c, 60, newEngine("a:1", 1_800_000_000*second), "GPU-0")
+	one := p.workers.all()
+	require.Len(t, one, 1)
+	for id, w := range one {
+		text, err := w.snapshot()
+		require.NoError(t, err)
+		assert.Less(t, len(text), 16<<10, "bounded")
+		again := newWorker(cfg, p.units, &p.book, p.hooks(t.Context(), id), w.resource)
+		require.NoError(t, again.restore(text))
+		written, err := again.snapshot()
+		require.NoError(t, err)
+		// The count of windows behind the roofline's constants is not kept.
+		cut := func(b []byte) string { return strings.Split(string(b), `"Windows"`)[0] }
+		assert.Equal(t, cut(text), cut(written))
+
+		for _, damaged := range []string{"{", `{"Steps":null}`, `{"Steps":{"Fit":{"A":[1],"Q":[1]}}}`, `{"Pricers":[[{"Fit":null}]]}`} {
+			fresh := newWorker(cfg, p.units, &p.book, p.hooks(t.Context(), id), w.resource)
+			require.Error(t, fresh.restore([]byte(damaged)), damaged)
+			require.NotNil(t, fresh.tiers.steps)
+		}
+	}
+}
+
+func TestAnotherSchemaIsDroppedWithOneLine(t *testing.T) {
+	kept := &cupboard{values: map[string][]byte{}}
+	first := begin(t, kept, createDefaultConfig().(*Config), time.Unix(1_800_000_000, 0))
+	a, b := newEngine("a:1", 1_800_000_000*second), newEngine("b:1", 1_800_000_000*second)
+	play(t, first.p, first.c, 40, 5*time.Second, a, b)
+	require.NoError(t, first.p.Shutdown(t.Context()))
+	for key, text := range kept.values {
+		kept.values[key] = []byte(strings.Replace(string(text), `"Schema":1`, `"Schema":0`, 1))
+	}
+	second := begin(t, kept, createDefaultConfig().(*Config), first.c.Now())
+	play(t, second.p, second.c, 3, 5*time.Second, a, b)
+	assert.Empty(t, confidenceMethod(second.sink), "it warms up")
+	assert.Equal(t, 1, second.logs.FilterMessageSnippet("dropped").Len())
+}
+
+func TestSnapshotsOfTheLongGoneAreDeletedAndAFailureIsToldOnce(t *testing.T) {
+	kept := &cupboard{values: map[string][]byte{}}
+	l := begin(t, kept, createDefaultConfig().(*Config), time.Unix(1_800_000_000, 0))
+	e := newEngine("a:1", 1_800_000_000*second)
+	play(t, l.p, l.c, 3, 5*time.Second, e)
+	l.p.snapshots.save(t.Context(), l.c.Now(), l.p.workers.all())
+	require.Len(t, kept.values, 2)
+	l.p.snapshots.save(t.Context(), l.c.Now().Add(keptFor-time.Hour), nil)
+	require.Len(t, kept.values, 2)
+	l.p.snapshots.save(t.Context(), l.c.Now().Add(2*keptFor), nil)
+	require.Len(t, kept.values, 1, "the index")
+
+	kept.fail = errors.New("disk full")
+	for range 3 {
+		l.p.snapshots.save(t.Context(), l.c.Now(), l.p.workers.all())
+	}
+	kept.fail = nil
+	l.p.snapshots.save(t.Context(), l.c.Now(), l.p.workers.all())
+	assert.Equal(t, 1, l.logs.FilterMessageSnippet("not kept").Len())
+	assert.Equal(t, 1, l.logs.FilterMessageSnippet("kept again").Len())
+}
+
+func TestStorageMustBeAStorageExtension(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	id := component.MustNewID("nothing")
+	cfg.Storage = &id
+	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop(), newRegistry(), newHandClock())
+	require.NoError(t, err)
+	require.ErrorContains(t, p.Start(t.Context(), host{}), "storage must name an extension (got nothing)")
+	require.NoError(t, p.Shutdown(t.Context()))
+}
