@@ -150,6 +150,9 @@ func (f figures) weights() []float64 {
 // comfortable reports whether both latencies and the KV usage of every worker that counts are well below their limits. Such a fleet
 // leans to one side and is held back by neither.
 func (f figures) comfortable() bool {
+	if wait, ok := f.decodeTTFT.Ratio(); ok && wait > comfort {
+		return false
+	}
 	for _, l := range []Latency{f.ttft, f.itl} {
 		if ratio, ok := l.Ratio(); !ok || l.At.Over || ratio > comfort {
 			return false

@@ -182,8 +182,13 @@ func (o outcome) last() mark { return o.marks[len(o.marks)-1] }
 
 // share is prefill's share of attributed busy time from the first mark on, trueShare the same by the ledger.
 func (o outcome) share() float64 {
-	prefill := rise(o.marks[0], o.last(), signal.PhaseWorkerTime, signal.PhasePrefill)
-	return prefill / (prefill + rise(o.marks[0], o.last(), signal.PhaseWorkerTime, signal.PhaseDecode))
+	prefill, decode := o.seconds(signal.PhasePrefill), o.seconds(signal.PhaseDecode)
+	return prefill / (prefill + decode)
+}
+
+// seconds is what the phase was given from the first mark on: of the worker, or of its GPUs where they are joined.
+func (o outcome) seconds(phase string) float64 {
+	return rise(o.marks[0], o.last(), signal.PhaseWorkerTime, phase) + rise(o.marks[0], o.last(), signal.PhaseGPUTime, phase)
 }
 
 func (o outcome) trueShare() float64 {
@@ -195,9 +200,9 @@ func (o outcome) trueShare() float64 {
 func (o outcome) attributed() float64 {
 	said, total := o.last().said, 0.0
 	for _, phase := range []string{signal.PhasePrefill, signal.PhaseDecode, signal.PhaseIdle, signal.PhaseUnattributed} {
-		total += said[key(signal.PhaseWorkerTime, phase)]
+		total += said[key(signal.PhaseWorkerTime, phase)] + said[key(signal.PhaseGPUTime, phase)]
 	}
-	return 1 - said[key(signal.PhaseWorkerTime, signal.PhaseUnattributed)]/total
+	return 1 - (said[key(signal.PhaseWorkerTime, signal.PhaseUnattributed)]+said[key(signal.PhaseGPUTime, signal.PhaseUnattributed)])/total
 }
 
 func leastAttributed(o options) float64 {

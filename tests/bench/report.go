@@ -32,13 +32,18 @@ func report(out io.Writer, o options, series int, results map[string][]measured)
 	fmt.Fprintf(out, "| idle | | %v | | |\n", spreadOf(results["idle"], megabytes))
 	for _, name := range []string{"llm_engine", "prometheus"} {
 		all := results[name]
-		fmt.Fprintf(out, "| `%s` | %v | %v | %v | %.0f |\n", name, spreadOf(all, cpu), spreadOf(all, megabytes), spreadOf(all, growth), spreadOf(all, points).median)
+		fmt.Fprintf(out, "| `%s` | %v | %v | %v | %v | %.0f |\n", name,
+			spreadOf(all, cpu), spreadOf(all, megabytes), spreadOf(all, growth), spreadOf(all, own), spreadOf(all, points).median)
 	}
 	ours, peer := results["llm_engine"], results["prometheus"]
 	cpuShare := spreadOf(ours, cpu).median / spreadOf(peer, cpu).median
+	empty := spreadOf(results["idle"], own).median
+	ownShare := (spreadOf(ours, own).median - empty) / (spreadOf(peer, own).median - empty)
 	rssShare := spreadOf(ours, growth).median / spreadOf(peer, growth).median
-	fmt.Fprintf(out, "| ours to theirs | %.2f (at most %.2f) | | %.2f (at most %.2f) | |\n", cpuShare, cpuBar, rssShare, rssBar)
+	fmt.Fprintf(out, "| ours to theirs | %.2f (at most %.2f) | | %.2f (at most %.2f) | %.2f over idle | |\n", cpuShare, cpuBar, rssShare, rssBar, ownShare)
 	return cpuShare <= cpuBar && rssShare <= rssBar
 }
+
+func own(m measured) float64 { return float64(m.own) / 1e6 }
 
 func megabytes(m measured) float64 { return float64(m.rss) / 1e6 }
