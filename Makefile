@@ -72,6 +72,10 @@ soak-nvml: ## NVML receiver against the stub for minutes with faults (NVML_SOAK=
 test-browser: build ## The page in a real browser against the real binary
 	tests/browser/run.sh
 
+.PHONY: grafana-check
+grafana-check: build ## Dashboards and alert rules against a real Prometheus, by scrape and by remote write (PROMETHEUS=dir)
+	tests/grafana/run.sh
+
 .PHONY: lint
 lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
@@ -80,10 +84,11 @@ lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
 	cd tests && $(GO) vet ./... && $(abspath $(TOOLS))/golangci-lint run --config ../.golangci.yml
 
 .PHONY: generate
-generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, docs/vocabulary.md and the distribution's go.mod
+generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, vocabulary, dashboards, alerts and the distribution's go.mod
 	@for m in $$(git ls-files '*/metadata.yaml'); do (cd $$(dirname $$m) && $(abspath $(TOOLS)/mdatagen) metadata.yaml); done
 	$(GO) run ./internal/signal/vocabulary > docs/vocabulary.md
 	$(GO) run ./internal/dialect/catalogue > docs/engines.md
+	$(GO) run ./internal/grafana/generate .
 	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
 
 .PHONY: accept

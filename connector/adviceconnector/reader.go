@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/advice"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
 
@@ -51,6 +52,9 @@ func (r *reader) resource(rm pmetric.ResourceMetrics, now time.Time) {
 		return
 	}
 	subject, ok := r.advisor.Subject(ref, now, func() advice.Identity { return describe(ref, rm.Resource()) })
+	if role := text(rm.Resource().Attributes(), signal.AttrRole); ok && role != "" && subject.Learn(signal.AttrRole, role) {
+		subject.Carry(keep(rm.Resource())) // a worker that came back in another role
+	}
 	for _, sm := range rm.ScopeMetrics().All() {
 		for _, m := range sm.Metrics().All() {
 			if !r.advisor.Wants(m.Name()) {

@@ -22,7 +22,7 @@ func identify(rm pmetric.ResourceMetrics) (ref advice.Ref, ok bool) {
 	switch agent := text(a, signal.AttrNIXLAgentName) + text(a, signal.AttrNIXLAgentSlot); {
 	case text(a, signal.AttrEngineName) != "" && text(a, signal.AttrObserver) == "":
 		return advice.Ref{Kind: advice.Worker, Host: host, Instance: instance, Model: model}, instance != ""
-	case instance != "" && neverAnswered(rm):
+	case instance != "" && text(a, signal.AttrObserver) == "" && neverAnswered(rm):
 		return advice.Ref{Kind: advice.Worker, Host: host, Instance: instance}, true
 	case agent != "":
 		return advice.Ref{Kind: advice.Agent, Host: host, Instance: agent + "/" + text(a, signal.AttrProcessPID)}, true
@@ -61,10 +61,14 @@ func describe(ref advice.Ref, resource pcommon.Resource) advice.Identity {
 	for k, v := range a.All() {
 		id.Facts[strings.Clone(k)] = strings.Clone(v.AsString())
 	}
+	id.Carry = keep(resource)
+	return id
+}
+
+func keep(resource pcommon.Resource) pcommon.Resource {
 	kept := pcommon.NewResource()
 	resource.CopyTo(kept)
-	id.Carry = kept
-	return id
+	return kept
 }
 
 func text(m pcommon.Map, key string) string {

@@ -3,6 +3,7 @@ package advice // import "github.com/otelcol-inference/otelcol-inference/interna
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -49,6 +50,18 @@ func (a *Advisor) Subjects() int { return len(a.subjects) }
 // Subject is where the points of one subject are observed.
 type Subject struct{ s *state }
 
+// Learn takes a fact that the subject's resource tells, and reports whether it is news.
+func (s Subject) Learn(name, value string) bool {
+	if s.s.Facts[name] == value {
+		return false
+	}
+	s.s.Facts[strings.Clone(name)] = strings.Clone(value)
+	return true
+}
+
+// Carry replaces what the subject carries.
+func (s Subject) Carry(v any) { s.s.Carry = v }
+
 // Observe takes a point; false when it was refused for its time, or because the subject has too many streams.
 func (s Subject) Observe(p Point) bool { return s.s.take(p) }
 
@@ -72,8 +85,9 @@ func (a *Advisor) Subject(ref Ref, now time.Time, create func() Identity) (Subje
 }
 
 func (a *Advisor) admit(ref Ref, create func() Identity) *state {
-	if ref.Kind == Worker && ref.Model != "" {
-		delete(a.subjects, Ref{Kind: Worker, Host: ref.Host, Instance: ref.Instance}) // the endpoint that had not answered yet
+	if unanswered := a.subjects[Ref{Kind: Worker, Host: ref.Host, Instance: ref.Instance}]; unanswered != nil && ref.Model != "" {
+		delete(a.subjects, unanswered.Ref) // the endpoint that the worker is found at
+		a.part(unanswered)
 	}
 	if len(a.subjects) >= a.cfg.MaxSubjects {
 		return nil
@@ -95,7 +109,7 @@ func (a *Advisor) Judge() Report {
 			continue // its windows end with those of its members
 		}
 		a.adopt(s)
-		if w, ok := s.aligner.Close(); ok {
+		if w, ok := s.complete(false); ok {
 			s.keep(w, a.cfg.Trailing)
 			a.judge(read(s, &a.cfg), &out)
 			if f := a.fleetOf(s); f != nil && !slices.Contains(fleets, f) {
@@ -122,7 +136,7 @@ func (a *Advisor) Sweep(now time.Time) Report {
 		silence := now.Sub(s.heard)
 		if !s.silent && silence > 3*max(a.cfg.Window, s.pause) {
 			s.silent = true
-			if w, ok := s.aligner.Flush(); ok {
+			if w, ok := s.complete(true); ok {
 				s.keep(w, a.cfg.Trailing)
 				a.judge(read(s, &a.cfg), &out)
 			}
@@ -162,6 +176,9 @@ func (a *Advisor) forget(s *state, now time.Time, out *Report) {
 
 // judge asks the rules of one subject about its newest window.
 func (a *Advisor) judge(r *Reading, out *Report) {
+	if arrivals, ok := r.arrivals(); ok {
+		r.demand.add(arrivals, r.At)
+	}
 	gauges := out.export(r.state, r.At)
 	for _, rule := range a.rules[r.Kind] {
 		l := r.lives[rule.ID]
@@ -191,6 +208,9 @@ func (a *Advisor) ask(rule Rule, l *life, r *Reading, out *Report) {
 	r.standing = l.Standing
 	outcome := rule.Check(r)
 	r.standing = false
+	if outcome.Finding != nil && !outcome.Finding.finite() {
+		outcome = Withhold("not_finite")
+	}
 	tell := func(e Event) {
 		e.At, e.Subject, e.Rule, e.Since, e.Finding = r.At, r.Identity, rule.ID, l.Since, *l.Said
 		out.Events = append(out.Events, e)

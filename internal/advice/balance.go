@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
-	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
 // Basis says what a verdict rests on.
@@ -28,7 +27,7 @@ type balance struct {
 // weigh returns the fleet imbalance by the best basis there is.
 func (f figures) weigh() balance {
 	parts := f.weights()
-	b := f.pools(parts)
+	b := f.pools()
 	if b.basis == "" {
 		b = f.mean(parts)
 	}
@@ -57,48 +56,29 @@ func (f figures) mean(parts []float64) balance {
 	return balance{imbalance: some(sum / covered), confidence: confidence, basis: BasisWorkers}
 }
 
-// pools compares the prefill pool with the decode pool, where every worker belongs to one of them.
-func (f figures) pools(parts []float64) balance {
-	var prefill, decode, prefillWeight, decodeWeight float64
-	for i, w := range f.workers {
-		switch {
-		case w.role == signal.RolePrefill && w.prefill.ok:
-			prefill += parts[i] * w.prefill.value
-			prefillWeight += parts[i]
-		case w.role == signal.RoleDecode && w.decode.ok:
-			decode += parts[i] * w.decode.value
-			decodeWeight += parts[i]
-		case w.role != signal.RolePrefill && w.role != signal.RoleDecode:
-			return balance{}
-		}
-	}
-	if prefillWeight <= 0 || decodeWeight <= 0 {
+// pools compares the prefill pool with the decode pool of a disaggregated fleet: workers with one role give no estimate of which of the
+// two holds them back. What presses on decode is also the time from a request's arrival there to its next token: it waits for its KV
+// or for room.
+func (f figures) pools() balance {
+	if !f.disaggregated {
 		return balance{}
 	}
-	imbalance := logRatio(prefill/prefillWeight, decode/decodeWeight)
-	if !imbalance.ok {
-		return balance{}
-	}
-	return balance{imbalance: imbalance, confidence: f.poolsConfidence(), basis: BasisPools}
-}
-
-// poolsConfidence is how sure the sign of the pools' imbalance is, from the sampling errors of the prefill pool's TTFT and the decode pool's
-// ITL: workers with one role give no estimate of which of the two holds them back. It is bounded as that of llm.phase.imbalance is.
-func (f figures) poolsConfidence() float64 {
 	kv := 0.0
 	for _, w := range f.workers {
 		kv = max(kv, w.kv.orZero())
 	}
-	b, ok := serving.Pressures{TTFT: ratio(f.prefillTTFT), ITL: ratio(f.decodeITL), KVUsage: kv}.Balance()
-	switch {
-	case !ok:
-		return 0
-	case f.observed < fullWindow:
-		return min(b.Confidence, earlyWorth)
-	case f.observed < highWindow || f.prefillTTFT.Implied || f.decodeITL.Implied:
-		return min(b.Confidence, justBelowHigh)
+	decode := ratio(f.decodeITL)
+	if wait := ratio(f.decodeTTFT); wait.Value > decode.Value {
+		decode = wait
 	}
-	return b.Confidence
+	b, ok := serving.Pressures{TTFT: ratio(f.prefillTTFT), ITL: decode, KVUsage: kv}.Balance()
+	if !ok {
+		return balance{}
+	}
+	if f.observed < highWindow || f.prefillTTFT.Implied || f.decodeITL.Implied {
+		b.Confidence = min(b.Confidence, justBelowHigh)
+	}
+	return balance{imbalance: some(b.Imbalance), confidence: b.Confidence, basis: BasisPools}
 }
 
 const (

@@ -37,12 +37,14 @@ type workerFigures struct {
 
 // figures is what the verdict knows of one fleet.
 type figures struct {
-	all, silent, down      int
-	workers                []workerFigures // that count
-	ttft, itl              Latency
-	prefillTTFT, decodeITL Latency // of the pools of a disaggregated fleet
-	observed               float64 // s
-	balance                balance
+	all, silent, down int
+	workers           []workerFigures // that count
+	ttft, itl         Latency
+	// Of a disaggregated fleet: every worker has a role of its own. Its ttft is that of the prefill pool.
+	disaggregated                      bool
+	prefillTTFT, decodeITL, decodeTTFT Latency
+	observed                           float64 // s
+	balance                            balance
 }
 
 // Limits of what is judged.
@@ -55,10 +57,20 @@ const (
 	earlyWorth   = 0.3 // the most that a preliminary verdict is worth
 )
 
+// figure returns the figures of a fleet.
 func figure(r *Reading) figures {
-	f := figures{
-		observed: r.seconds, ttft: r.TTFT(), itl: r.ITL(),
-		prefillTTFT: r.pool(signal.RolePrefill).TTFT(), decodeITL: r.pool(signal.RoleDecode).ITL(),
+	if r.known == nil {
+		f := r.figures()
+		r.known = &f
+	}
+	return *r.known
+}
+
+func (r *Reading) figures() figures {
+	f := figures{observed: r.seconds, ttft: r.front().TTFT(), itl: r.ITL(), disaggregated: r.disaggregated()}
+	if f.disaggregated {
+		decode := r.pool(signal.RoleDecode)
+		f.prefillTTFT, f.decodeITL, f.decodeTTFT = f.ttft, decode.ITL(), decode.TTFT()
 	}
 	for _, w := range r.Silent {
 		if w.Kind == Worker {
@@ -76,6 +88,20 @@ func figure(r *Reading) figures {
 	f.all = f.silent + f.down + len(f.workers)
 	f.balance = f.weigh()
 	return f
+}
+
+// disaggregated reports whether all workers of a fleet have a role of their own, and both roles are there.
+func (r *Reading) disaggregated() bool {
+	prefill, decode := len(r.Workers(signal.RolePrefill)), len(r.Workers(signal.RoleDecode))
+	return prefill > 0 && decode > 0 && prefill+decode == len(r.Workers())
+}
+
+// front is where requests arrive: the prefill pool of a disaggregated fleet, whose decode workers see each request once more.
+func (r *Reading) front() *Reading {
+	if r.disaggregated() {
+		return r.pool(signal.RolePrefill)
+	}
+	return r
 }
 
 // pool is the reading of a fleet's workers of one role.
@@ -133,6 +159,9 @@ func (f figures) weights() []float64 {
 // comfortable reports whether both latencies and the KV usage of every worker that counts are well below their limits. Such a fleet
 // leans to one side and is held back by neither.
 func (f figures) comfortable() bool {
+	if wait, ok := f.decodeTTFT.Ratio(); ok && wait > comfort {
+		return false
+	}
 	for _, l := range []Latency{f.ttft, f.itl} {
 		if ratio, ok := l.Ratio(); !ok || l.At.Over || ratio > comfort {
 			return false

@@ -91,7 +91,7 @@ func (a *Advisor) judgeFleet(f *fleet, out *Report) {
 // closeFleet judges a fleet as of a data time.
 func (a *Advisor) closeFleet(f *fleet, at int64, out *Report) {
 	s := f.state
-	if w, ok := s.aligner.Flush(); ok {
+	if w, ok := s.complete(true); ok {
 		s.keep(w, a.cfg.Trailing)
 	}
 	f.judged = at
@@ -102,7 +102,8 @@ func (a *Advisor) closeFleet(f *fleet, at int64, out *Report) {
 			continue
 		}
 		first = min(first, m.started)
-		if m.silent {
+		// Also one that lags behind the others by more than rules look back.
+		if m.silent || at-m.closed > int64(a.cfg.Trailing) {
 			r.Silent = append(r.Silent, read(m, &a.cfg))
 		} else {
 			r.Members = append(r.Members, read(m, &a.cfg))
@@ -120,7 +121,7 @@ func (r *Reading) countRoles() {
 			delete(r.Facts, name)
 		}
 	}
-	count := map[string]int{}
+	count := map[string]int{signal.RolePrefill: 0, signal.RoleDecode: 0}
 	for _, w := range r.Workers() {
 		count[w.Role()]++
 	}
@@ -144,7 +145,7 @@ func (a *Advisor) sweepFleets(changed map[*fleet]bool, now time.Time, out *Repor
 			maps.DeleteFunc(a.records, func(k recordKey, _ record) bool { return k.fleet == name })
 		case changed[f] && len(f.members) > 0 && !slices.ContainsFunc(f.members, func(m *state) bool { return !m.silent }):
 			// Nobody is left whose windows would end.
-			a.closeFleet(f, max(now.UnixNano(), f.judged+1), out)
+			a.closeFleet(f, f.judged+int64(a.cfg.Window), out)
 		}
 	}
 }

@@ -18,8 +18,8 @@ type life struct {
 	Trial    *trial   `json:"trial,omitempty"`
 }
 
-// materialShare is by how much a predicted effect changes before it is told again.
-const materialShare = 0.25
+// materialShare is by how much of the larger one a predicted effect changes before it is told again.
+const materialShare = 0.5
 
 // step takes a rule's answer for one window into its life. event is "" when there is nothing to tell.
 func (l *life) step(o Outcome, at int64, cfg *Config) (event EventName, reason string) {
@@ -55,7 +55,7 @@ func (l *life) hold(f *Finding, at int64, cfg *Config) EventName {
 		l.Unlike = 0
 		return ""
 	}
-	if l.Unlike++; l.Unlike < cfg.RaiseAfter {
+	if l.Unlike++; l.Unlike < cfg.ClearAfter {
 		return ""
 	}
 	l.Said, l.Unlike = f, 0
@@ -75,17 +75,14 @@ func (l *life) idle(at int64, cfg *Config) bool {
 	return !l.Standing && l.Trial == nil && l.Holding == 0 && !l.cooling(at, cfg.CoolDown)
 }
 
-// differs reports whether b says materially else than a: another severity or change to make, another class of confidence, or an effect
-// that is a quarter larger or smaller.
+// differs reports whether b says materially else than a: another severity or change to make, another class of confidence, a first
+// prediction, or an effect that is twice or half as large.
 func differs(a, b *Finding) bool {
-	if a == nil || a.Severity != b.Severity || a.Action.Change != b.Action.Change {
+	if a == nil || a.Severity != b.Severity || a.Action.Change != b.Action.Change || word(a.Confidence) != word(b.Confidence) {
 		return true
 	}
-	if word(a.Confidence) != word(b.Confidence) || (a.Predicted == nil) != (b.Predicted == nil) {
-		return true
-	}
-	if a.Predicted == nil {
-		return false
+	if a.Predicted == nil || b.Predicted == nil {
+		return a.Predicted == nil && b.Predicted != nil
 	}
 	x, y := a.Predicted.From-a.Predicted.To, b.Predicted.From-b.Predicted.To
 	return math.Abs(x-y) > materialShare*math.Max(math.Abs(x), math.Abs(y))

@@ -43,7 +43,7 @@ func (b *bench) usage(ref Ref, v, requests float64, memory string) func() {
 func TestAnAdviceIsRaisedOnceAndClearedOnce(t *testing.T) {
 	b := newBench(t, testConfig(), hot())
 	w := worker("a")
-	b.windows(3, b.usage(w, 0.6, 10, "0.8")) // the first scrape closes no window
+	b.windows(2, b.usage(w, 0.6, 10, "0.8"))
 	assert.Empty(t, b.told("hot"))
 	b.windows(1, b.usage(w, 0.6, 10, "0.8"))
 	assert.Equal(t, []EventName{Raised}, b.told("hot"))
@@ -71,9 +71,9 @@ func TestOnlyAMaterialChangeIsTold(t *testing.T) {
 	require.Equal(t, []EventName{Raised}, b.told("hot"))
 	b.windows(10, b.usage(w, 0.7, 10, "0.8"))
 	assert.Empty(t, b.told("hot"))
-	b.windows(2, b.usage(w, 0.95, 10, "0.8"))
+	b.windows(2, b.usage(w, 1.3, 10, "0.8"))
 	assert.Empty(t, b.told("hot"), "it has to last")
-	b.windows(10, b.usage(w, 0.95, 10, "0.8"))
+	b.windows(10, b.usage(w, 1.3, 10, "0.8"))
 	assert.Equal(t, []EventName{Updated}, b.told("hot"))
 }
 
@@ -118,7 +118,7 @@ func TestAFollowedAdviceIsVerified(t *testing.T) {
 				}
 			}
 			require.NotNil(t, verified)
-			assert.Equal(t, c.want, verified.Result)
+			assert.Equal(t, c.want, verified.Result, "%v", verified.Demand)
 			assert.InDelta(t, c.after, verified.Value, 1e-9)
 			assert.Equal(t, []string{signal.AttrMemoryUtilization, "0.8", "0.9"}, []string{verified.Lever, verified.From, verified.To})
 			assert.Equal(t, c.records, verified.Records)
@@ -198,6 +198,12 @@ func TestASnapshotThatIsNotUnderstoodIsRefused(t *testing.T) {
 	a := New(testConfig(), nil)
 	assert.ErrorContains(t, a.Restore([]byte(`{"schema":2}`), time.Unix(0, 0)), "schema must be 1 (got 2)")
 	assert.Error(t, a.Restore([]byte(`[`), time.Unix(0, 0)))
+
+	b := newBench(t, testConfig(), hot())
+	require.NoError(t, b.a.Restore([]byte(`{"schema":1,"subjects":[{"ref":{"Kind":"worker","Host":"h","Instance":"a","Model":"m"},
+		"lives":{"hot":{"standing":true,"trial":{"followed":1,"lever":7}}}}]}`), b.now()))
+	b.windows(40, b.usage(worker("a"), 0.8, 10, "0.8"))
+	assert.Equal(t, []EventName{Raised}, b.told("hot"), "half a life is none")
 }
 
 func TestFurtherSubjectsAreRefused(t *testing.T) {

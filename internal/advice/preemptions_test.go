@@ -11,7 +11,7 @@ import (
 
 func TestPreemptionsNameTheFlagOfTheEngine(t *testing.T) {
 	for engine, change := range map[string]string{
-		"vllm": "--max-num-seqs 90", "sglang": "--max-running-requests 90", "tensorrt_llm": "--max_batch_size 90", "unheard-of": "",
+		"vllm": "--max-num-seqs 88", "sglang": "--max-running-requests 88", "tensorrt_llm": "--max_batch_size 88", "unheard-of": "",
 	} {
 		t.Run(engine, func(t *testing.T) {
 			b := newBench(t, testConfig(), schedulingRules()...)

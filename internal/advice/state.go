@@ -9,9 +9,11 @@ import (
 )
 
 const (
-	// clockKey is a counter of the aligner that counts nothing: it is observed whenever anything is, so that windows also close for a
-	// subject that has levels only, such as a worker that is down.
+	// clockKey is a counter of the aligner that counts nothing: it is observed at the time of the newest point, so that windows also close
+	// for a subject that has levels only, such as a worker that is down.
 	clockKey = 0
+	// maxText bounds an attribute's value, in bytes. They come from the network.
+	maxText = 4096
 	// maxStreams bounds the streams kept of one subject.
 	maxStreams = 512
 )
@@ -24,6 +26,7 @@ type state struct {
 	count   int                  // streams
 	keys    int                  // counters of the aligner
 	windows []window.Window      // of the trailing time, oldest first
+	newest  int64                // data time of the newest point
 	started int64                // data time of the first window
 	closed  int64                // end of the newest window
 	heard   time.Time            // last input, wall clock
@@ -33,6 +36,7 @@ type state struct {
 	lives   map[string]*life // by rule
 	levels  map[levelKey]bool
 	verdict *verdictLife // of a fleet
+	demand  faded        // requests per second
 }
 
 func newState(id Identity, cfg *Config) *state {
@@ -48,7 +52,7 @@ func newState(id Identity, cfg *Config) *state {
 
 // take keeps a point; false when it was refused for its time or for want of room.
 func (s *state) take(p Point) bool {
-	if p.At <= 0 || math.IsNaN(p.Value.Sum) || math.IsInf(p.Value.Sum, 0) {
+	if p.At <= 0 || math.IsNaN(p.Value.Sum) || math.IsInf(p.Value.Sum, 0) || tooLong(p.Attributes) {
 		return false
 	}
 	if strings.HasSuffix(p.Metric, ".info") && !p.Gone {
@@ -61,7 +65,7 @@ func (s *state) take(p Point) bool {
 	if (p.Form == Level) != (x.counter == clockKey) {
 		return false // a counter that became a gauge, or the reverse
 	}
-	s.aligner.Observe(clockKey, p.At, 0, window.Value{})
+	s.newest = max(s.newest, p.At)
 	if p.Form == Level {
 		return x.look(p)
 	}
@@ -72,6 +76,27 @@ func (s *state) take(p Point) bool {
 		return s.aligner.ObserveDelta(x.counter, p.Start, p.At, p.Value) != window.Late
 	}
 	return s.aligner.Observe(x.counter, p.At, p.Start, p.Value) != window.Late
+}
+
+func tooLong(attributes []Pair) bool {
+	for _, a := range attributes {
+		if len(a.Value) > maxText {
+			return true
+		}
+	}
+	return false
+}
+
+// complete hands out the window that is complete, if there is one; on flush also one that waits for a lagging series.
+func (s *state) complete(flush bool) (window.Window, bool) {
+	if s.newest == 0 {
+		return window.Window{}, false
+	}
+	s.aligner.Observe(clockKey, s.newest, 0, window.Value{})
+	if flush {
+		return s.aligner.Flush()
+	}
+	return s.aligner.Close()
 }
 
 // learn takes the attributes of an info point as facts.

@@ -46,7 +46,7 @@ func decodeBound(f figures) (candidate, bool) {
 	}
 	explained, _ := f.mixed()
 	return candidate{
-		code: DecodeBound, loss: f.itl.Above * (1 - explained), confidence: b.confidence, title: "Decode-bound.",
+		code: DecodeBound, loss: max(f.itl.Above*(1-explained), f.decodeTTFT.Above), confidence: b.confidence, title: "Decode-bound.",
 		detail:    f.boundDetail("ITL", f.itl, func(w workerFigures) Latency { return w.itl }),
 		direction: pressure("decode", "prefill", b) + f.decodeRelief(),
 	}, true
@@ -74,22 +74,17 @@ func mixing(f figures) (candidate, bool) {
 	}, true
 }
 
-// mixed is which share of what misses the ITL objective mixing explains, 0..1, and how sure that is: all of it where the mean ITL without
-// prefill meets the objective, none where mean ITL misses it just as much.
+// mixed is which share of what misses the ITL objective mixing explains, 0..1, and how sure that is: of the time that a token takes at the
+// objective's quantile, the part that is not its own step's.
 func (f figures) mixed() (explained, confidence float64) {
 	lost, without := f.lost()
-	mean := f.itl.Mean()
-	if lost <= 0 || without <= 0 || f.itl.Objective <= 0 || mean <= without {
+	if missed, _ := f.itl.Missed(); !missed || lost <= 0 || without <= 0 {
 		return 0, 0
-	}
-	explained = 1.0
-	if without > f.itl.Objective {
-		explained = (mean - without) / (mean - f.itl.Objective)
 	}
 	for i, part := range f.weights() {
 		confidence += part * f.workers[i].mixConfidence
 	}
-	return min(1, max(0, explained)), confidence
+	return max(0, 1-without/f.itl.At.Value), confidence
 }
 
 // lost is the share of decode's waiting that prefill causes and the mean ITL without it, over the workers that tell both.

@@ -15,6 +15,7 @@ type trial struct {
 	Followed  int64   `json:"followed"`
 	Lever     int     `json:"lever"` // that moved
 	To        string  `json:"to"`
+	since     faded   // demand since it was followed; begins anew after a restart
 }
 
 // comparableShare is by how much demand may differ for a prediction to count.
@@ -78,11 +79,15 @@ func (t *trial) step(r *Reading, measure func(*Reading) (float64, bool), cfg *Co
 		return nil, false
 	}
 	waited := r.At - t.Followed
+	// What the trailing time still has of before does not count.
+	if arrivals, known := r.arrivals(); known && waited > int64(cfg.Trailing) {
+		t.since.add(arrivals, r.At)
+	}
 	if waited < int64(cfg.Settle) {
 		return nil, false
 	}
 	value, ok := measure(r)
-	demand, known := r.Demand()
+	demand, known := t.since.value()
 	if !ok || !known {
 		return nil, waited > 4*int64(cfg.Settle)
 	}
@@ -99,15 +104,58 @@ func (t *trial) step(r *Reading, measure func(*Reading) (float64, bool), cfg *Co
 	return o, true
 }
 
-// Demand is how many requests arrive per second: those that got their first token, and those by which the queue grew.
-func (r *Reading) Demand() (float64, bool) {
-	d, ok := r.Histogram(signal.TTFT)
-	if !ok || d.Seconds <= 0 {
+// Demand is how many requests arrive per second: those that got their first token, and those by which the queue grew; averaged over about
+// five minutes, because traffic comes in bursts.
+func (r *Reading) Demand() (float64, bool) { return r.demand.value() }
+
+// arrivals is the demand of the trailing time.
+func (r *Reading) arrivals() (float64, bool) {
+	front := r.front()
+	served, ok := front.CountRate(signal.TTFT)
+	growth, _ := front.Slope(signal.Waiting)
+	return math.Max(0, served+growth), ok
+}
+
+// Dispersion is the variance of the requests that arrive in a window over their mean, of the windows of the trailing time: 1 for
+// independent arrivals, more for bursts. ok is false with too few windows.
+func (r *Reading) Dispersion() (index float64, ok bool) {
+	byWindow := map[int64]float64{}
+	front := r.front()
+	for _, w := range append([]*Reading{front}, front.Workers()...) {
+		w.arrivalsByWindow(byWindow)
+	}
+	if len(byWindow) < 6 {
 		return 0, false
 	}
-	served, _ := r.CountRate(signal.TTFT)
-	growth, _ := r.Slope(signal.Waiting)
-	return math.Max(0, served+growth), true
+	sum, squares, n := 0.0, 0.0, float64(len(byWindow))
+	for _, v := range byWindow {
+		sum += v
+		squares += v * v
+	}
+	mean := sum / n
+	if mean <= 0 {
+		return 0, false
+	}
+	return (squares/n - mean*mean) / mean, true
+}
+
+// arrivalsByWindow adds a worker's arrivals to the windows that it has: first tokens, and by how much its queue grew.
+func (r *Reading) arrivalsByWindow(into map[int64]float64) {
+	for _, x := range r.streams[signal.TTFT] {
+		for i, w := range r.windows {
+			if i > 0 && x.counter < len(w.Totals) {
+				into[w.To] += w.Totals[x.counter].Count
+			}
+		}
+	}
+	for _, x := range r.streams[signal.Waiting] {
+		first := len(r.windows) - len(x.means)
+		for i := 1; i < len(x.means) && first >= 0; i++ {
+			if growth := x.means[i] - x.means[i-1]; !math.IsNaN(growth) {
+				into[r.windows[first+i].To] += growth
+			}
+		}
+	}
 }
 
 // CountRate is how many values a histogram takes per second.
@@ -119,4 +167,28 @@ func (r *Reading) CountRate(metric string, pairs ...string) (perSecond float64, 
 		}
 	})
 	return perSecond, ok
+}
+
+// faded is a mean over the past, of which what is older weighs less.
+type faded struct {
+	sum, weight float64
+	at          int64
+}
+
+// fadeTime is the age in seconds at which a value weighs 1/e of the newest.
+const fadeTime = 300
+
+func (f *faded) add(v float64, at int64) {
+	if f.at != 0 && at > f.at {
+		keep := math.Exp(-float64(at-f.at) / 1e9 / fadeTime)
+		f.sum, f.weight = f.sum*keep+v*(1-keep), f.weight*keep+1-keep
+	}
+	f.at = at
+}
+
+func (f *faded) value() (float64, bool) {
+	if f.weight <= 0 {
+		return 0, false
+	}
+	return f.sum / f.weight, true
 }

@@ -13,10 +13,10 @@ type Gauges struct{ given map[gaugeKey]bool }
 // Empty tells whether there are none.
 func (g *Gauges) Empty() bool { return len(g.given) == 0 }
 
-// gaugeKey tells gauge points apart: metric, then up to two attributes as key, value, key, value.
+// gaugeKey tells gauge points apart: metric, then up to three attributes as key, value, ...
 type gaugeKey struct {
 	metric     string
-	attributes [4]string
+	attributes [6]string
 }
 
 // Builder appends metrics of one resource with units from a table. Points of one metric are appended one after another.
@@ -67,7 +67,7 @@ func (b *Builder) gaugePoint(name string, v float64, attributes []string) pmetri
 	return dp
 }
 
-// Gauge appends a point with attributes given as key, value, at most two of them, and remembers it.
+// Gauge appends a point with attributes given as key, value, at most three of them, and remembers it.
 func (b *Builder) Gauge(name string, v float64, attributes ...string) {
 	key := gaugeKey{metric: name}
 	copy(key.attributes[:], attributes)

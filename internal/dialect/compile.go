@@ -23,7 +23,8 @@ func Load() (*Set, error) { return Compile(Tables()...) }
 func Tables() []Table {
 	return []Table{
 		vllm(), sglang(), tensorRT(), tgi(), llamaCpp(), lmdeploy(), triton(),
-		dynamoComponent(), dynamoFrontend(), vllmRouter(), sglangRouter(), lmcache(), mooncake(), nixl(), dynamoKVBM(),
+		dynamoFrontend(), dynamoComponent(), // the page of a front end also has what its router says as a component
+		vllmRouter(), sglangRouter(), lmcache(), mooncake(), nixl(), dynamoKVBM(),
 	}
 }
 

@@ -8,6 +8,8 @@ const EngineDynamo = "dynamo"
 // dynamoComponent is the dialect of what Dynamo's runtime says of a worker, on the page that also has the engine's own families
 // (lib/runtime/src/metrics/prometheus_names.rs, 0.x and 1.x).
 func dynamoComponent() Table {
+	// A worker also answers questions of routers about its cache, at endpoints of other names.
+	served := Only{Label: "dynamo_endpoint", Is: []string{"generate", ""}}
 	rows := []Row{
 		// "percent" is a ratio.
 		{Name: "dynamo_component_gpu_cache_usage_percent", Kind: Gauge, Metric: signal.KVUtilization},
@@ -18,11 +20,11 @@ func dynamoComponent() Table {
 			Name: "dynamo_component_kvstats_active_blocks", Kind: Gauge, Metric: signal.KVBlocks,
 			Fixed: []Attribute{{signal.AttrKVState, signal.KVUsed}},
 		},
-		{Name: "dynamo_component_inflight_requests", Kind: Gauge, Metric: signal.Running},
-		{Name: "dynamo_component_requests", Kind: Counter, Metric: signal.RequestCount},
-		{Name: "dynamo_component_request_duration_seconds", Kind: Histogram, Metric: signal.RequestTime},
+		{Name: "dynamo_component_inflight_requests", Kind: Gauge, Metric: signal.Running, Only: served},
+		{Name: "dynamo_component_requests", Kind: Counter, Metric: signal.RequestCount, Only: served},
+		{Name: "dynamo_component_request_duration_seconds", Kind: Histogram, Metric: signal.RequestTime, Only: served},
 		{
-			Name: "dynamo_component_errors", Kind: Counter, Metric: signal.RequestErrors,
+			Name: "dynamo_component_errors", Kind: Counter, Metric: signal.RequestErrors, Only: served,
 			Labels: []Label{{From: []string{"error_type"}, To: signal.AttrErrorType}},
 		},
 		{Name: "dynamo_component_time_to_first_response_seconds", Kind: Histogram, Metric: signal.TTFT},
@@ -58,7 +60,7 @@ func dynamoIgnored() []Row {
 	ignore(transport, "dynamo_component_request_bytes", "dynamo_component_response_bytes", "dynamo_component_network_transit_seconds",
 		"dynamo_component_cancellation*", "dynamo_request_plane_*", "dynamo_transport_*", "dynamo_work_*")
 	ignore(router, "dynamo_component_router_*")
-	ignore(indexer, "dynamo_component_kv_*", "dynamo_kvindexer_*")
+	ignore(indexer, "dynamo_component_kv_*", "dynamo_component_ckf_*", "dynamo_kvindexer_*")
 	ignore(process, "dynamo_component_uptime_seconds", "dynamo_component_system_uptime_seconds", "dynamo_component_model_load_time_seconds",
 		"dynamo_component_tokio_*", "dynamo_component_nats_*")
 	return rows
@@ -107,6 +109,8 @@ func dynamoFrontendIgnored() []Row {
 		guess   = "the router's forecast, not what happened"
 		planner = "of the autoscaler's decisions, not of serving"
 		process = "of the front end's process"
+		again   = "requests that are counted otherwise already: by their end, and while they run"
+		content = "pictures, videos and sounds in prompts: what they cost is in the tokens"
 	)
 	var rows []Row
 	ignore := func(reason string, names ...string) {
@@ -120,6 +124,8 @@ func dynamoFrontendIgnored() []Row {
 	ignore(guess, "dynamo_frontend_kv_hit_rate", "dynamo_router_*", "dynamo_frontend_router_*")
 	ignore(planner, "dynamo_planner_*")
 	ignore(process, "dynamo_frontend_event_loop_*", "dynamo_frontend_tokio_*")
+	ignore(again, "dynamo_frontend_requests_started", "dynamo_frontend_active_requests", "dynamo_frontend_stage_requests")
+	ignore(content, "dynamo_frontend_audio_per_request", "dynamo_frontend_images_per_request", "dynamo_frontend_image_tokens_per_request", "dynamo_frontend_videos_per_request")
 	return rows
 }
 

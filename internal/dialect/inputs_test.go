@@ -145,3 +145,29 @@ func TestNoCellOfTheInputsIsEmpty(t *testing.T) {
 	}
 	assert.Equal(t, 8, engines)
 }
+
+// A tier has one name, whatever the engine calls it.
+func TestTiersHaveCanonicalNames(t *testing.T) {
+	canonical := []string{signal.TierDevice, signal.TierHost, signal.TierDisk, signal.TierRemote}
+	for _, table := range Tables() {
+		for _, row := range table.Rows {
+			for _, a := range row.Fixed {
+				if a.Key == signal.AttrCacheTier || a.Key == signal.AttrCacheTierFrom {
+					assert.Contains(t, canonical, a.Value, row.Name)
+				}
+			}
+			for _, l := range row.Labels {
+				if l.To != signal.AttrCacheTier {
+					continue
+				}
+				for theirs, ours := range l.Values {
+					assert.Contains(t, canonical, ours, "%s: %s", row.Name, theirs)
+				}
+				if row.Name == "sglang:cached_tokens" || row.Name == "trtllm_prompt_cache_hit_tokens" {
+					assert.Equal(t, signal.TierDevice, l.Values["gpu"], row.Name)
+					assert.Equal(t, signal.TierHost, l.Values["cpu"], row.Name)
+				}
+			}
+		}
+	}
+}

@@ -101,7 +101,7 @@ func sglangTokens() []Row {
 		{
 			Name: "sglang:cached_tokens", Kind: Counter, Metric: signal.TokensCached, Only: Only{Label: "cache_source", Not: []string{"total"}},
 			Labels: []Label{{From: []string{"cache_source"}, To: signal.AttrCacheTier, Values: map[string]string{
-				"storage_file": signal.TierDisk, "storage_*": signal.TierRemote,
+				"gpu": signal.TierDevice, "cpu": signal.TierHost, "storage_file": signal.TierDisk, "storage_*": signal.TierRemote,
 			}}},
 		},
 		{

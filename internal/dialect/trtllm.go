@@ -55,7 +55,7 @@ func tensorRTRequests() []Row {
 		},
 		{
 			Name: "trtllm_prompt_cache_hit_tokens", Kind: Counter, Metric: signal.TokensCached,
-			Labels: []Label{{From: []string{"cache_tier"}, To: signal.AttrCacheTier, Values: map[string]string{"gpu": signal.TierDevice}}},
+			Labels: []Label{{From: []string{"cache_tier"}, To: signal.AttrCacheTier, Values: map[string]string{"gpu": signal.TierDevice, "cpu": signal.TierHost}}},
 		},
 		{Name: "trtllm_prompt_cached_tokens_per_request", Kind: Histogram, Metric: signal.RequestCachedTokens},
 		{Name: "trtllm_spec_decode_num_draft_tokens", Kind: Counter, Metric: signal.SpecTokens, Fixed: spec(signal.SpecDrafted)},

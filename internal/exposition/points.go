@@ -20,6 +20,8 @@ func (o *output) worker(w *worker) {
 	o.facts = true
 	if w != o.book.shared {
 		o.iterated()
+		o.handoffs(w)
+		o.unaccounted(w)
 	}
 	for _, g := range w.groups {
 		for _, in := range g.infos {

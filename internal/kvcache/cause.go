@@ -1,14 +1,11 @@
 package kvcache
 
-// regretCount is how many residences are needed before their mean is used.
-const regretCount = 100
-
 // explain counts why a block that is being stored was not there.
 func (x *Index) explain(hash uint64, s *slot, found bool, kind growth) {
 	tokens := uint64(x.run.tokens())
 	cause := x.cause(hash, s, found, kind)
 	x.totals.StoredTokens[cause] += tokens
-	if cause == Capacity && found && seconds(x.tick-s.at) <= x.regretHorizon() {
+	if cause == Capacity && found && seconds(x.tick-s.at) <= x.set.Horizon.Seconds() {
 		x.totals.RegretTokens += tokens
 	}
 	if x.fleet != nil && cause != Concurrent && cause != Generated {
@@ -27,7 +24,7 @@ func (x *Index) cause(hash uint64, s *slot, found bool, kind growth) Cause {
 	case found:
 		return Capacity
 	}
-	if before, onlyBeforeReset := x.seen.has(mix(s.key)); onlyBeforeReset {
+	if before, reset := x.seen.has(mix(s.key)); reset {
 		return Reset
 	} else if before {
 		return Capacity
@@ -48,14 +45,4 @@ func (x *Index) below(hash uint64) bool {
 		}
 	}
 	return false
-}
-
-// regretHorizon is in seconds: that of the settings, or three times the mean residence if that is less.
-func (x *Index) regretHorizon() float64 {
-	horizon := x.set.Horizon.Seconds()
-	h := &x.totals.Residence[GPU]
-	if n := h.Count(); n >= regretCount {
-		horizon = min(horizon, 3*h.Sum/float64(n))
-	}
-	return horizon
 }

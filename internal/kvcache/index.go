@@ -95,17 +95,18 @@ func (x *Index) claim(key uint64) (i uint32, found bool) {
 	return i, false
 }
 
-// arrive counts one more copy of a block.
+// arrive counts a block that is resident from now on. One that is so already counts once: vLLM tells those that a request found again
+// when the request asks for it (kv_cache_report_mode: full) and makes no copy. Where it did make one, because two requests computed a
+// block at the same time, the first removal ends the block for us until somebody is seen to use it (revive), and the second is of one that
+// is not known. A copy that is counted and is none would stay for ever.
 func (x *Index) arrive(i uint32, tier Tier, tokens uint16) {
 	s := x.slots.at(i)
-	x.totals.Resident[tier]++
 	s.epoch = x.epoch
-	if s.refs == math.MaxUint16 {
+	if s.live() {
 		return
 	}
-	if s.refs++; s.refs > 1 {
-		return
-	}
+	x.totals.Resident[tier]++
+	s.here = true
 	x.live++
 	s.at, s.tokens = x.tick, tokens
 	if s.flags&flagPrimary != 0 && x.fleet != nil {
@@ -120,13 +121,11 @@ func (x *Index) refuse(tier Tier) {
 	x.refused[tier]++
 }
 
-// leave takes away one copy of a resident block.
+// leave takes away a resident block.
 func (x *Index) leave(i uint32, tier Tier) {
 	s := x.slots.at(i)
 	x.totals.Resident[tier]--
-	if s.refs--; s.refs > 0 {
-		return
-	}
+	s.here = false
 	x.totals.Residence[tier].Add(seconds(x.tick-s.at), 1)
 	if s.epoch == x.epoch && (tier != GPU || s.flags&flagPrimary != 0) {
 		x.standing[tier].turnover++
@@ -134,7 +133,7 @@ func (x *Index) leave(i uint32, tier Tier) {
 	x.bury(i, tier)
 }
 
-// bury makes a ghost of a block without copies, and forgets one of a lower tier.
+// bury makes a ghost of a block that left, and forgets one of a lower tier.
 func (x *Index) bury(i uint32, tier Tier) {
 	s := x.slots.at(i)
 	x.live--
@@ -168,18 +167,21 @@ func (x *Index) Clear() {
 	x.EndBatch()
 	defer x.fleet.lock().unlock()
 	for i := range x.slots.used {
-		s := x.slots.at(i)
-		if !s.live() && s.flags&flagQueued == 0 {
-			continue // it is free
-		}
-		if s.live() && s.flags&flagPrimary != 0 && x.fleet != nil && !x.suspended {
-			x.fleet.leave(s.key)
-		}
-		if s.flags&flagPrimary != 0 {
+		if s := x.slots.at(i); !s.live() && s.flags&flagQueued != 0 && s.flags&flagPrimary != 0 {
 			x.seen.put(mix(s.key), x.now)
 		}
 	}
 	x.seen.reset(x.now)
+	for i := range x.slots.used {
+		s := x.slots.at(i)
+		if !s.live() || s.flags&flagPrimary == 0 {
+			continue
+		}
+		if x.fleet != nil && !x.suspended {
+			x.fleet.leave(s.key)
+		}
+		x.seen.lost(mix(s.key))
+	}
 	x.slots.used, x.slots.free = 0, none
 	clear(x.table.entries)
 	x.table.n, x.live, x.level = 0, 0, 0

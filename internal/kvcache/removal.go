@@ -7,7 +7,7 @@ type removal struct {
 	group  int
 }
 
-// Remove takes away one copy of each block.
+// Remove takes away blocks.
 func (x *Index) Remove(hashes []uint64, tier Tier, group int) {
 	x.endRun()
 	r := &x.removal

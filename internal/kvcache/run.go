@@ -32,6 +32,9 @@ func (x *Index) Store(e Stored) {
 			x.endRun()
 		}
 	}
+	if len(r.hashes) == 0 && x.told(e) {
+		return
+	}
 	for hashes := e.Hashes; len(hashes) > 0; {
 		if len(r.hashes) == 0 {
 			r.first = e
@@ -85,19 +88,19 @@ func (x *Index) storeRun() {
 	if r.first.HasParent {
 		parent = x.find(keyOf(r.first.Parent, GPU, r.first.Group))
 	}
-	if parent != none && !x.slots.at(parent).live() {
-		parent = none
-	}
 	x.touch(r.hashes, GPU, r.first.Group)
 	x.touchGhosts(len(r.hashes))
 	if len(r.hashes) > outputBlocks {
 		x.outputAtEnd = r.events == len(r.hashes)
 	}
+	defer x.fleet.lock().unlock()
 	if parent != none {
+		if !x.slots.at(parent).live() {
+			x.revive(parent)
+		}
 		kind = x.growth(parent)
 		x.slots.at(parent).flags |= flagChild
 	}
-	defer x.fleet.lock().unlock()
 	x.sequence = x.sequence[:0]
 	for n, above := len(r.hashes), parent; n > 0; n-- {
 		above = x.storeBlock(r.hashes[len(r.hashes)-n], above, kind)
@@ -115,6 +118,14 @@ func (x *Index) storeRun() {
 	}
 	x.refresh()
 	x.bound()
+}
+
+// revive makes a ghost resident that a block is stored below: an engine holds what a sequence has above. It was removed with another copy
+// of the same block, or stored again in an event that was lost. Somebody found it, so that what comes below is a request.
+func (x *Index) revive(i uint32) {
+	s := x.slots.at(i)
+	s.flags |= flagChild
+	x.arrive(i, GPU, s.tokens)
 }
 
 // storeBlock takes in one block below another, and returns its slot.
@@ -154,7 +165,7 @@ func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
 	return i
 }
 
-// climb adds a block and its ancestors to the sequence, as far as they are resident.
+// climb adds a block and its ancestors to the sequence, as far as they are remembered.
 func (x *Index) climb(i uint32) {
 	for range maxChain {
 		if i == none {
@@ -162,7 +173,7 @@ func (x *Index) climb(i uint32) {
 		}
 		s := x.slots.at(i)
 		if !s.live() {
-			return
+			x.revive(i)
 		}
 		x.sequence = append(x.sequence, i)
 		s.epoch = x.epoch
@@ -178,7 +189,7 @@ func (x *Index) climb(i uint32) {
 func (x *Index) measure(stored int, kind growth) {
 	var latest uint32
 	depth := 0
-	used := x.marks.reader()
+	used := x.marks.reader(x.list.next, x.tick)
 	for n, i := range x.sequence {
 		s := x.slots.at(i)
 		if n >= stored {

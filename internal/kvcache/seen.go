@@ -17,7 +17,7 @@ type seen struct {
 	span        float64 // seconds
 	since       float64 // the young filter's first second
 	oldSince    float64
-	cleared     bool // the old filter holds what was there before the cache was cleared
+	cleared     bool // the old filter holds what was there when the cache was cleared
 }
 
 // newSeen uses at most `bytes` of memory, at least two cache lines.
@@ -34,8 +34,8 @@ func (f *seen) begin(now float64) { f.since, f.oldSince = now, now }
 // horizon is for how many seconds back the filter answers.
 func (f *seen) horizon(now float64) float64 { return max(0, now-f.oldSince) }
 
-// has tells whether a block was put, and if so whether only before the cache was cleared.
-func (f *seen) has(h uint64) (before, onlyBeforeReset bool) {
+// has tells whether a block was put, and if so whether it was there when the cache was cleared.
+func (f *seen) has(h uint64) (before, reset bool) {
 	line, x := f.place(h)
 	young, old := true, true
 	for range probes {
@@ -47,7 +47,7 @@ func (f *seen) has(h uint64) (before, onlyBeforeReset bool) {
 		}
 		x >>= 9
 	}
-	return young || old, !young && old && f.cleared
+	return young || old, old && f.cleared
 }
 
 // put remembers a block.
@@ -79,11 +79,20 @@ func (f *seen) rotate(now float64) {
 	f.keys, f.oldSince, f.since, f.cleared = 0, f.since, now, false
 }
 
-// reset keeps what was put as what was there before the cache was cleared.
+// reset keeps what was put, and makes the old filter that of what is there when the cache is cleared; lost puts that.
 func (f *seen) reset(now float64) {
-	for i, w := range f.young {
-		f.old[i] |= w
+	for i, w := range f.old {
+		f.young[i] |= w
 	}
-	clear(f.young)
-	f.keys, f.since, f.cleared = 0, now, true
+	clear(f.old)
+	f.since, f.oldSince, f.cleared = now, min(f.oldSince, f.since), true
+}
+
+// lost remembers a block that is there when the cache is cleared.
+func (f *seen) lost(h uint64) {
+	line, x := f.place(h)
+	for range probes {
+		f.old[line+int(x>>6&(lineWords-1))] |= 1 << (x & 63)
+		x >>= 9
+	}
 }

@@ -25,8 +25,8 @@ type slot struct {
 	pos    uint32 // place in the recency list, from 1; 0 for none
 	at     uint32 // in ticks since the index began: when it was stored or, for a ghost, removed
 	next   uint32 // in the queue of ghosts, or of free slots
-	refs   uint16 // copies resident; 0 for a ghost
 	tokens uint16
+	here   bool // resident; else a ghost
 
 	generation, parentGen uint8
 	epoch                 uint8 // of the last gap before the block was last known to be there
@@ -35,7 +35,7 @@ type slot struct {
 
 func (s *slot) tier() Tier { return Tier(s.flags >> tierShift) }
 
-func (s *slot) live() bool { return s.refs > 0 }
+func (s *slot) live() bool { return s.here }
 
 // slots is a growing array that never moves. Freed slots are used again.
 type slots struct {

@@ -15,8 +15,9 @@ const (
 // Tiers is the number of tiers.
 const Tiers = int(tierCount)
 
+// String is the value of llm.cache.tier.
 func (t Tier) String() string {
-	return [Tiers]string{"gpu", "cpu", "disk", "external"}[t&(tierCount-1)]
+	return [Tiers]string{"device", "host", "disk", "remote"}[t&(tierCount-1)]
 }
 
 // Cause says why a stored block was not in the GPU's cache.

@@ -43,6 +43,12 @@ func (x *Index) firstBucket() uint64 {
 	return x.first
 }
 
+// HitTokens is that of Totals.
+func (x *Index) HitTokens() uint64 {
+	x.EndBatch()
+	return x.totals.HitTokens
+}
+
 // Refused is the number of blocks so far that found no memory.
 func (x *Index) Refused() uint64 { return x.totals.Refused }
 

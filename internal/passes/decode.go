@@ -143,10 +143,14 @@ func queuedPosition(i int) field {
 	return scheduledPosition(i)
 }
 
-// Decode reads a message. It allocates only for an error. Fields that are not known are skipped.
+// Decode reads a message, in the envelope of Dynamo's event plane or without. It allocates only for an error. Fields that are not known are skipped.
 func Decode(payload []byte) (Pass, error) {
 	p := Pass{Version: -1}
 	has := fieldOther
+	payload, err := open(payload)
+	if err != nil {
+		return p, err
+	}
 	n, named, b, err := msgpack.Struct(payload)
 	if err != nil {
 		return p, fmt.Errorf("pass: %w", err)

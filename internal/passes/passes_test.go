@@ -130,7 +130,12 @@ func TestRefusals(t *testing.T) {
 func FuzzTake(f *testing.F) {
 	for _, positional := range []bool{false, true} {
 		for _, d := range []stream.PassDialect{stream.DynamoPasses, stream.VLLMPasses, stream.SGLangPasses} {
-			f.Add(stream.AppendForwardPass(nil, step(2, 3, 0.5), d, positional))
+			pass := stream.AppendForwardPass(nil, step(2, 3, 0.5), d, positional)
+			f.Add(pass)
+			envelope := msgp.AppendString(msgp.AppendMapHeader(nil, 2), "topic")
+			envelope = msgp.AppendString(msgp.AppendString(envelope, "forward-pass-metrics"), "payload")
+			envelope = msgp.AppendBytes(envelope, pass)
+			f.Add(append([]byte{envelopeVersion, 0, 0, byte(len(envelope) >> 8), byte(len(envelope))}, envelope...))
 		}
 	}
 	f.Fuzz(func(t *testing.T, payload []byte) {

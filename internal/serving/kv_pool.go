@@ -78,12 +78,19 @@ func KVTail(blockSize, room, length, deviation float64) float64 {
 	return min(max(0, weight*(room-length)+(1-weight)*even), most)
 }
 
-// partial is how many of a running request's blocks are not full, and so without a hash, when lengths are even over a block.
-func partial(blockSize float64) float64 { return 1 - 1/blockSize }
+// partial is how many of a running request's blocks are not full, and so without a hash: all but one in b when lengths are even over a
+// block of b tokens; all when the empty room shows that they are not.
+func (p KVPool) partial() float64 {
+	even := (p.BlockSize - 1) / 2
+	if even <= 0 {
+		return 0
+	}
+	return 1 - max(0, 1-math.Abs(p.Tail-even)/even)/p.BlockSize
+}
 
 // CachedOf is how many cached blocks nobody holds when so many blocks have content that can be found, held ones among them.
 func (p KVPool) CachedOf(resident float64) float64 {
-	full := p.Held - p.Awaiting - p.Drafts - p.Running*partial(p.BlockSize)
+	full := p.Held - p.Awaiting - p.Drafts - p.Running*p.partial()
 	return min(max(0, resident-max(0, full)), max(0, p.Blocks-p.Held))
 }
 

@@ -21,7 +21,7 @@ const (
 	leastTrail   = 15.0 // s over which thrash is taken, and three windows at least
 	leastWindows = 3
 	// stormTokens are needed before thrash means anything: a prompt or two.
-	stormTokens = 2048
+	stormTokens = 1024
 	baseSeconds = 600.0 // the past that evictions are compared with
 	maxWindows  = 720   // remembered
 )

@@ -152,7 +152,8 @@ const (
 	FinishAbort  = "abort"
 )
 
-// Values of AttrCacheTier, from fast to slow.
+// Values of AttrCacheTier, from fast to slow: memory of the GPU, of the host, its disks, and what is shared over the network. Engines say
+// gpu, cpu, external, storage and more; pages and KV events both come out with these.
 const (
 	TierDevice = "device"
 	TierHost   = "host"

@@ -39,7 +39,7 @@ func (p Preset) Metrics() map[string]bool {
 func minimal() []string {
 	return []string{
 		Up, EngineInfo, SourceDrift, SourceMissing,
-		TTFT, TPOT, RequestTime, ITL, QueueTime, PhaseTime, Running, Waiting, RequestCount, RequestErrors, TokensPrompt, TokensCached,
+		TTFT, TPOT, RequestTime, ITL, QueueTime, PhaseTime, Running, Waiting, RequestCount, RequestHandoffs, RequestErrors, TokensPrompt, TokensCached,
 		TokensGenerated, RequestTokens, ComputedTokens, IterationTokens, Iterations, Preemptions, PhaseBusyTime, DisaggQueue,
 		KVUtilization, KVCapacityTokens, KVBlockSize, KVLookupTokens, KVHitTokens, KVBlocks, KVDecodeTokens, KVEvictions,
 		KVTransferTime, KVTransferSize, KVTransferFailures, FLOPs, MemoryIO, SpecTokens, SpecDrafts,

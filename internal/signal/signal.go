@@ -47,6 +47,7 @@ func All() []Metric {
 		NIXLMetrics(),
 		AdviceMetrics(),
 		KVFragmentationMetrics(),
+		DisaggregationMetrics(),
 	) {
 		if !seen[m.Name] {
 			all = append(all, m)

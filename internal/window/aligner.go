@@ -101,6 +101,12 @@ func (a *Aligner) Watermark() int64 {
 // window is complete yet.
 func (a *Aligner) Close() (w Window, ok bool) { return a.closeAt(a.boundary()) }
 
+// CloseTo hands out everything up to a boundary of the caller's, who closes several aligners together. What a series that lags behind
+// tells later of the time before is counted in its next window.
+func (a *Aligner) CloseTo(boundary int64) (w Window, ok bool) {
+	return a.closeAt(boundary - mod(boundary, a.width))
+}
+
 // Flush hands out everything up to the newest boundary that any observation has passed, for a worker that fell silent.
 func (a *Aligner) Flush() (w Window, ok bool) {
 	mark := a.Watermark()

@@ -124,6 +124,10 @@ func (s *Subscriber) session(ctx context.Context) (got bool, err error) {
 		if err != nil {
 			return got, err
 		}
+		// Dynamo's event plane has the publisher's number before that of the message.
+		if len(frames) == 4 && len(frames[1]) == sequenceBytes {
+			frames = frames[1:]
+		}
 		if len(frames) != 3 || len(frames[1]) != sequenceBytes {
 			s.handler.Note(Misframed)
 			continue

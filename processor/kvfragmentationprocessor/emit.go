@@ -9,7 +9,6 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
-	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
 	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
@@ -38,29 +37,35 @@ func (w *worker) emit(win window.Window, d *derived, out pmetric.Metrics) {
 	b.Finish()
 }
 
-// uses lists the parts of a pool, leaving out a part that is there only when something is not known and is not.
-func uses(u serving.KVUse) []part {
+// uses lists the parts of a pool that are known, and what is not divided.
+func (p *pool) uses() []part {
+	u := &p.use
 	parts := []part{
 		{signal.KVUseLive, u.Live}, {signal.KVUseTailWaste, u.TailWaste}, {signal.KVUseReserved, u.Reserved}, {signal.KVUsePinned, u.Pinned},
-		{signal.KVUseCachedUseful, u.CachedUseful}, {signal.KVUseCachedDead, u.CachedDead}, {signal.KVUseFree, u.Free},
 	}
-	if u.Unattributed > 0 {
-		parts = append(parts, part{signal.KVUseUnattributed, u.Unattributed})
+	if p.freeKnown {
+		parts = append(parts, part{signal.KVUseFree, u.Free})
 	}
-	return parts
+	if p.usefulKnown {
+		return append(parts, part{signal.KVUseCachedUseful, u.CachedUseful}, part{signal.KVUseCachedDead, u.CachedDead})
+	}
+	return append(parts, part{signal.KVUseUnattributed, u.Unattributed})
 }
 
 func (w *worker) emitPool(b *derive.Builder, d *derived) {
 	if p := &d.pool; p.known {
-		for _, u := range uses(p.use) {
+		for _, u := range p.uses() {
 			b.Gauge(signal.KVTokens, u.value, signal.AttrKVUse, u.name)
 		}
 		if size := w.facts.bytesPerToken(w.sizes.KVBytesPerToken); size > 0 {
-			for _, u := range uses(p.use) {
+			for _, u := range p.uses() {
 				b.Gauge(signal.KVMemory, u.value*size, signal.AttrKVUse, u.name)
 			}
 		} else {
 			w.withhold(signal.KVMemory, reasonNoShape)
+		}
+		if p.lowestKnown {
+			b.Gauge(signal.KVFreeLowest, p.lowest)
 		}
 		if p.scored {
 			b.Gauge(signal.KVFragmentation, p.score)
@@ -84,7 +89,7 @@ func (w *worker) emitTiers(b *derive.Builder, win window.Window) {
 	}
 	for t := kvcache.CPU; int(t) < kvcache.Tiers; t++ {
 		if l := win.Levels[inResident+int(t)]; l.Seen {
-			b.Gauge(signal.KVTierTokens, l.Mean*w.facts.blockSize, signal.AttrCacheTier, tierName(t))
+			b.Gauge(signal.KVTierTokens, l.Mean*w.facts.blockSize, signal.AttrCacheTier, t.String())
 		}
 	}
 }

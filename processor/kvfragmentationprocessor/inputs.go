@@ -20,6 +20,7 @@ const (
 	inFirstToken // requests that got their first token
 	inPromptSize // of finished requests
 	inOutputSize // of finished requests
+	inInference  // time that finished requests ran
 	inPreemptions
 	inExpired  // KV that was given up before it was fetched
 	inStored   // blocks in the GPU, from events
@@ -33,6 +34,7 @@ const (
 	inIdle       //
 	inSampledGap //
 	inStepPrefill
+	inStepTime
 	inStepSequences
 	inStepContext
 	inStoredBy      // tokens stored by kvcache.Cause, from here on
@@ -71,6 +73,8 @@ func counterOf(metric string, a pcommon.Map) int {
 		return inGenerated
 	case signal.TTFT:
 		return inFirstToken
+	case signal.PhaseTime:
+		return only(a, signal.AttrPhase, signal.PhaseInference, inInference)
 	case signal.RequestTokens:
 		return byType(derive.Text(a, signal.AttrTokenType))
 	case signal.Preemptions:
@@ -84,6 +88,8 @@ func counterOf(metric string, a pcommon.Map) int {
 	switch metric {
 	case signal.StepPrefillTokens:
 		return inStepPrefill
+	case signal.StepTime:
+		return inStepTime
 	case signal.StepDecodeSequences:
 		return inStepSequences
 	case signal.StepDecodeKVTokens:
@@ -209,28 +215,16 @@ func onGPU(a pcommon.Map, input int) int {
 	return input
 }
 
-// tierOf reads the tier of a point, by either of its names.
+// tierOf reads the tier of a point.
 func tierOf(a pcommon.Map) (kvcache.Tier, bool) {
-	switch name := derive.Text(a, signal.AttrCacheTier); name {
-	case "":
+	name := derive.Text(a, signal.AttrCacheTier)
+	if name == "" {
 		return kvcache.GPU, false
-	case signal.TierDevice:
-		return kvcache.GPU, true
-	case signal.TierHost:
-		return kvcache.CPU, true
-	case signal.TierRemote:
-		return kvcache.External, true
-	default:
-		for i := range kvcache.Tiers {
-			if t := kvcache.Tier(i); t.String() == name {
-				return t, true
-			}
-		}
-		return kvcache.External, true
 	}
-}
-
-// tierName is the canonical name of a tier.
-func tierName(t kvcache.Tier) string {
-	return [kvcache.Tiers]string{signal.TierDevice, signal.TierHost, signal.TierDisk, signal.TierRemote}[t]
+	for i := range kvcache.Tiers {
+		if t := kvcache.Tier(i); t.String() == name {
+			return t, true
+		}
+	}
+	return kvcache.External, true
 }

@@ -25,9 +25,9 @@ const (
 	reasonEventsLost = "events_lost" // KV events were lost and what is resident is not known
 	reasonNoReuse    = "no_reuse"    // nothing tells whether cached blocks are used again
 	reasonWarmingUp  = "warming_up"
-	reasonCoverage   = "coverage"   // less than nine tenths of the pool is explained
-	reasonNoShape    = "no_shape"   // bytes of a token's KV are not known
-	reasonNoLookups  = "no_lookups" // nothing was looked up
+	reasonCoverage   = "coverage" // less than nine tenths of the pool is explained
+	reasonNoShape    = "no_shape" // bytes of a token's KV are not known
+	reasonStale      = "stale"    // a prefill worker whose pool is looked at when it computes, and it does not most of the time
 )
 
 const (
@@ -46,7 +46,11 @@ type pool struct {
 	score      float64
 	scored     bool
 	free       float64 // share of the pool; only if freeKnown
-	freeKnown  bool
+
+	lowest      float64 // free share in an hour
+	lowestKnown bool
+
+	freeKnown, usefulKnown bool // usefulKnown needs freeKnown
 }
 
 func (w *worker) pool(win window.Window, l look) (p pool) {
@@ -55,6 +59,11 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	if blocks <= 0 || !win.Levels[inUsage].Seen && !win.Levels[inUsed].Seen {
 		w.withhold(signal.KVTokens, reasonNoPool)
 		w.withhold(signal.KVFragmentation, reasonNoPool)
+		return p
+	}
+	if w.stale() {
+		w.withhold(signal.KVTokens, reasonStale)
+		w.withhold(signal.KVFragmentation, reasonStale)
 		return p
 	}
 	facts := serving.KVPool{Blocks: blocks, BlockSize: bs, Held: l.held, Running: l.running}
@@ -77,6 +86,10 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	}
 	p.known, p.use = true, use
 	p.free, p.freeKnown = use.Free/use.Total(), facts.CachedKnown
+	if p.freeKnown {
+		p.lowest, p.lowestKnown = w.lowest.Add(float64(win.To)/1e9, p.free)
+	}
+	p.usefulKnown = facts.CachedKnown && facts.UsefulKnown
 	score, known := use.Fragmentation(w.pressed())
 	if p.scored = known >= leastKnown; p.scored {
 		p.score = score
@@ -86,12 +99,22 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	return p
 }
 
+// stale tells whether the gauges of a prefill worker do not speak for the window: engines set them at a step, and what it handed over
+// is fetched while it computes nothing.
+func (w *worker) stale() bool {
+	return w.facts.role == signal.RolePrefill && w.short.sum(inStepTime) < leastBusy*w.short.seconds
+}
+
+// leastBusy is the share of the time in steps from which on their gauges speak for all of it.
+const leastBusy = 0.7
+
 // length is the mean length of a running request and its deviation, in tokens, from the best that tells it.
 func (w *worker) length(prompt float64) (length, deviation float64) {
 	t := &w.short
 	shared := t.perRequest(max(t.sum(inLocalHit), t.sum(inHit)))
 	if n := t.sum(inStepSequences); n > 0 {
-		return serving.LengthFromPasses(t.sum(inStepContext), n, shared)
+		prompts, _ := t.prompts()
+		return serving.LengthFromPasses(t.sum(inStepContext), n, prompts, t.count(inFirstToken), shared)
 	}
 	if n := t.count(inPromptSize); n > 0 {
 		prompt = t.sum(inPromptSize) / n
@@ -131,8 +154,11 @@ func (w *worker) cached(p *serving.KVPool, win window.Window, l look) (method st
 func (w *worker) useful(p *serving.KVPool, method *string, confidence *float64) {
 	t := &w.long
 	gap, idle, sampled := &t.totals[inReuseGap], &t.totals[inIdle], &t.totals[inSampledGap]
-	held := t.holding()
-	unheld := func(v *window.Value) float64 { return serving.UnheldSeconds(v.Bounds, v.Counts, v.Sum, held) }
+	held, survival := t.holding(), 0.0
+	if evicted := t.sum(inRemoved); evicted > 0 {
+		survival = p.Cached * t.seconds / evicted // by Little's law
+	}
+	unheld := func(v *window.Value) float64 { return serving.UnheldSeconds(v.Bounds, v.Counts, v.Sum, held, survival) }
 	switch {
 	case p.Cached <= 0:
 		p.UsefulKnown = true

@@ -30,6 +30,7 @@ type worker struct {
 	long     trail // the horizon
 	misses   serving.MissLedger
 	storm    serving.KVStorm
+	lowest   serving.KVLowest
 	sums     sums
 
 	ended    int64 // data time of the last window's end
@@ -121,6 +122,7 @@ func (w *worker) estimate(win window.Window, gpus *devices, out pmetric.Metrics)
 	w.ended = win.To
 	l := w.look(win)
 	w.short.add(win, l)
+	l.between(&w.short, w.facts.pool(w.engine), w.facts.role)
 	w.long.add(win, l)
 	w.costs.fade(w.long.fade)
 	var d derived
@@ -160,6 +162,30 @@ func (w *worker) look(win window.Window) (l look) {
 	}
 	return l
 }
+
+// between corrects what is held and running for the moment at which engines look: between two steps, when the requests that finished with
+// the first are gone and those that the next will admit have not come. On average requests run for as long as they say they did; by
+// Little's law that is how many run. It matters for requests of a few steps, and is no better than the gauge for long ones. What they hold
+// is in proportion, but for prefill workers, where blocks are held by requests that no longer run.
+func (l *look) between(t *trail, blocks float64, role string) {
+	n := t.count(inInference)
+	if n < leastFinished || t.sum(inInference) > longRequest*n {
+		return
+	}
+	if role == signal.RolePrefill {
+		l.running = max(l.running, t.sum(inInference)/t.seconds)
+		return
+	}
+	if more := t.sum(inInference) / max(t.running, 1e-9); more > 1 && t.running > 0 {
+		l.running *= more
+		l.held = min(l.held*more, blocks)
+	}
+}
+
+const (
+	leastFinished = 50
+	longRequest   = 3 // s
+)
 
 // eventsKnown tells whether the blocks resident in the GPU are known throughout the window.
 func (w *worker) eventsKnown(win window.Window) bool {

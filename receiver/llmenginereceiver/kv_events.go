@@ -141,6 +141,13 @@ func (k *kvStream) snapshot() kvSnapshot {
 	return kvSnapshot{k.started, k.index.Totals(), k.index.State(), k.counts}
 }
 
+// hitTokens returns the tokens that events show as hits so far, if there were events.
+func (k *kvStream) hitTokens() (tokens float64, started bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return float64(k.index.HitTokens()), k.started
+}
+
 // join makes the index part of a fleet's merged view; nil is none.
 func (k *kvStream) join(f *kvcache.Fleet) {
 	k.mu.Lock()

@@ -22,6 +22,9 @@ func (s *kvSnapshot) points(w *pointWriter, connected bool) {
 	}
 	w.count(signal.SourceLost, signal.AttrSource, signal.SourceKVEvents, s.counts.lost)
 	w.flag(signal.KVEventsKnown, "", "", s.state.Known)
+	w.count(signal.KVEventGaps, "", "", s.totals.Gaps)
+	w.count(signal.KVEventResyncs, "", "", s.totals.Resyncs)
+	w.count(signal.KVUnknownRemovals, "", "", s.totals.UnknownRemovals)
 	s.blocks(w)
 	s.reuse(w)
 }

@@ -52,3 +52,12 @@ func TestOutcomesOfMessages(t *testing.T) {
 	assert.Equal(t, map[string]int64{"taken": 1, "foreign": 1, "replay_failed": 1, "refused": 1, "replayed": 1}, outcomes(k))
 	assert.True(t, k.snapshot().state.Known)
 }
+
+// TestTiersAreCalledAsOnPages: pages and events have one set of names.
+func TestTiersAreCalledAsOnPages(t *testing.T) {
+	for tier, name := range map[kvcache.Tier]string{
+		kvcache.GPU: signal.TierDevice, kvcache.CPU: signal.TierHost, kvcache.Disk: signal.TierDisk, kvcache.External: signal.TierRemote,
+	} {
+		assert.Equal(t, name, tier.String())
+	}
+}

@@ -32,11 +32,9 @@ type streamWorker struct {
 	resource pcommon.Resource // as the page tells it; of rank 0 where the page tells of no ranks
 	learned  bool
 	ticks    int
-	hits     float64 // of the engine's counter, in tokens
-	hasHits  bool
+	reuse    coverage
 
 	fleet    string // joined; the loop of the streams owns it
-	reuse    coverage
 	withheld map[string]uint64
 }
 
@@ -56,8 +54,10 @@ func (w *streamWorker) learn(resource pcommon.Resource, own bool, hits float64, 
 		w.resource.Attributes().PutStr(signal.AttrServiceInstanceID, base)
 	}
 	w.learned = true
-	if own {
-		w.hits, w.hasHits = hits, hasHits
+	if own && hasHits && w.kv != nil {
+		if touched, started := w.kv.hitTokens(); started {
+			w.reuse.update(hits, touched)
+		}
 	}
 }
 
@@ -100,11 +100,11 @@ func (w *streamWorker) configured() pcommon.Resource {
 	return r
 }
 
-// engineHits returns the engine's counter of hit tokens.
-func (w *streamWorker) engineHits() (float64, bool) {
+// covered returns how much of the engine's hits the events show.
+func (w *streamWorker) covered() (share float64, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.hits, w.hasHits
+	return w.reuse.share()
 }
 
 // rankOf reads the rank from a service.instance.id.
@@ -116,31 +116,4 @@ func rankOf(instance string) (rank int, ok bool) {
 	}
 	rank, err := strconv.Atoi(text)
 	return rank, err == nil
-}
-
-const (
-	forgetting   = 0.95 // of the coverage, at each interval
-	leastCovered = 1000 // tokens
-)
-
-// coverage holds the hit tokens that events show against those that the engine counts, over the last intervals.
-type coverage struct {
-	hits, touched         float64
-	lastHits, lastTouched float64
-	primed                bool
-}
-
-// update takes both totals and returns the share, if there is enough to tell. When events show more than the engine counts, requests
-// were taken for hits that were none, and the share is the inverse.
-func (c *coverage) update(hits, touched float64) (share float64, ok bool) {
-	if c.primed && hits >= c.lastHits {
-		c.hits = forgetting*c.hits + hits - c.lastHits
-		c.touched = forgetting*c.touched + touched - c.lastTouched
-	}
-	c.primed, c.lastHits, c.lastTouched = true, hits, touched
-	most := max(c.hits, c.touched)
-	if most < leastCovered {
-		return 0, false
-	}
-	return min(c.hits, c.touched) / most, true
 }

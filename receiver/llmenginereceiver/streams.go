@@ -177,7 +177,7 @@ func (s *streams) collect(now time.Time) pmetric.Metrics {
 			snapshot := w.kv.snapshot()
 			w.kv.state.known(snapshot.state.Known || snapshot.state.Suspended)
 			snapshot.points(out, w.kv.state.up.Load())
-			s.cover(out, w, &snapshot)
+			s.cover(out, w)
 			s.merge(md, out, w, &snapshot, resource, now)
 		}
 		if w.passes != nil {
@@ -198,12 +198,8 @@ func (s *streams) begin(md pmetric.Metrics, resource pcommon.Resource, now time.
 }
 
 // cover writes how much of the engine's hits the events show.
-func (s *streams) cover(out *pointWriter, w *streamWorker, snapshot *kvSnapshot) {
-	hits, ok := w.engineHits()
-	if !ok || !snapshot.started {
-		return
-	}
-	if share, ok := w.reuse.update(hits, float64(snapshot.totals.HitTokens)); ok {
+func (s *streams) cover(out *pointWriter, w *streamWorker) {
+	if share, ok := w.covered(); ok {
 		out.number(signal.Coverage, signal.AttrEstimate, signal.EstimateKVReuse).SetDoubleValue(share)
 	}
 }

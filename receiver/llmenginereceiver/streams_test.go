@@ -50,16 +50,16 @@ vllm:num_requests_running{engine="1",model_name="m"} 3
 	passes[0].Publish(stream.ForwardPass{WallTime: 0.25, Scheduled: stream.ScheduledRequests{Prefills: 1, PrefillTokens: 80, Decodes: 2, DecodeKVTokens: 70}})
 	passes[0].Publish(stream.ForwardPass{WallTime: 0.5, Scheduled: stream.ScheduledRequests{Prefills: 1, PrefillTokens: 20, PrefillKVTokens: 5}})
 
-	r.reaches(5, worker, signal.KVBlockResident, signal.AttrCacheTier, "gpu")
+	r.reaches(5, worker, signal.KVBlockResident, signal.AttrCacheTier, signal.TierDevice)
 	r.reaches(2, worker, signal.SourceMessages, signal.AttrSource, signal.SourceForwardPasses, signal.AttrOutcome, "taken")
 	for _, tt := range []struct {
 		want       float64
 		name       string
 		attributes []string
 	}{
-		{6, signal.KVBlockStored, []string{signal.AttrCacheTier, "gpu"}},
-		{1, signal.KVBlockRemoved, []string{signal.AttrCacheTier, "gpu"}},
-		{1, signal.KVBlockResidence, []string{signal.AttrCacheTier, "gpu"}},
+		{6, signal.KVBlockStored, []string{signal.AttrCacheTier, signal.TierDevice}},
+		{1, signal.KVBlockRemoved, []string{signal.AttrCacheTier, signal.TierDevice}},
+		{1, signal.KVBlockResidence, []string{signal.AttrCacheTier, signal.TierDevice}},
 		{8, signal.KVReuseDistance, nil},
 		{32, signal.KVReuseTokens, nil},
 		{96, signal.KVStoredTokens, []string{signal.AttrMissCause, "compulsory"}},

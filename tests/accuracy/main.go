@@ -40,7 +40,28 @@ type check struct {
 
 func checks() []check {
 	return []check{
-		{"A1", phaseTimeShare}, {"A2", energyByPhase}, {"A3", honesty}, {"A4", baselines}, {"A5", interference}, {"A14", fidelity}, {"A15", robustness}, {"A16", cost}, {"A18", side}, {"A19", utilizationByPhase},
+		{"A1", phaseTimeShare},
+		{"A2", energyByPhase},
+		{"A2-shared", sharedEnergy},
+		{"A3", honesty},
+		{"A4", baselines},
+		{"A5", interference},
+		{"A6", recommendation},
+		{"A7", gates},
+		{"A8", scores},
+		{"A9", missRatioCurve},
+		{"A10", poolDecomposition},
+		{"A10-cases", knownCases},
+		{"A11", evictionStorms},
+		{"A12", transfers},
+		{"A13", amplification},
+		{"A14", fidelity},
+		{"A15", robustness},
+		{"A16", cost},
+		{"A18", side},
+		{"A19", utilizationByPhase},
+		{"A20", adviceRules},
+		{"A20-disagg", fleetRules},
 		{"goodput", goodputBounds},
 	}
 }

@@ -29,7 +29,10 @@ func key(metric string, values ...string) string { return metric + "|" + strings
 
 // keyAttributes are the attributes that tell points apart here, in order.
 func keyAttributes() []string {
-	return []string{signal.AttrPhase, signal.AttrGPUUnit, signal.AttrBound, signal.AttrEstimate, signal.AttrReason}
+	return []string{
+		signal.AttrPhase, signal.AttrGPUUnit, signal.AttrBound, signal.AttrEstimate, signal.AttrReason,
+		signal.AttrKVUse, signal.AttrMissCause, signal.AttrCacheScale, signal.AttrKVWaste, signal.AttrCacheScope, signal.AttrCacheTier,
+	}
 }
 
 func (r readings) take(md pmetric.Metrics) {

@@ -31,10 +31,25 @@ func TestEveryYAMLIsValid(t *testing.T) {
 			}
 			file := filepath.Join(t.TempDir(), "config.yaml")
 			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-			_, stderr, code := run(t, collector(t), "validate", "--config", file)
+			args := []string{"validate"}
+			for _, under := range overlaid(text) {
+				args = append(args, "--config", filepath.Join("distributions", "otelcol-inference", under))
+			}
+			_, stderr, code := run(t, collector(t), append(args, "--config", file)...)
 			assert.Zero(t, code, stderr)
 		})
 	}
+}
+
+// overlaid are the shipped configurations that a file says it is an overlay of: "# Overlay of a.yaml and b.yaml: ...".
+func overlaid(text string) []string {
+	first, _, _ := strings.Cut(text, "\n")
+	list, isOverlay := strings.CutPrefix(first, "# Overlay of ")
+	if !isOverlay {
+		return nil
+	}
+	list, _, _ = strings.Cut(list, ":")
+	return strings.Split(list, " and ")
 }
 
 // allYAML returns every YAML text by where it stands.

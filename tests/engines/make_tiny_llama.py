@@ -41,6 +41,8 @@ def write_model(directory: Path) -> None:
             "bos_token": "<s>",
             "eos_token": "</s>",
             "clean_up_tokenization_spaces": False,
+            # Dynamo's front end does not serve a model without one.
+            "chat_template": "{% for message in messages %}{{ message.content }}{% endfor %}",
         },
         "config.json": {
             "architectures": ["LlamaForCausalLM"],

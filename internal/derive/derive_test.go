@@ -1,0 +1,133 @@
+package derive
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
+)
+
+const second = int64(time.Second)
+
+func newTestIntake() (*Intake, *window.Aligner) {
+	a := window.NewAligner(window.Config{Width: 5 * time.Second, Lateness: 5 * time.Second, MaxGap: time.Minute}, 2, 1)
+	return &Intake{Into: a, Inputs: Inputs{
+		Counter: func(metric string, at pcommon.Map) int {
+			switch metric {
+			case "sum":
+				return 0
+			case "histogram":
+				return 1
+			}
+			return -1
+		},
+		Gauge: func(metric string, _ pcommon.Map) int {
+			if metric == "gauge" {
+				return 0
+			}
+			return -1
+		},
+	}}, a
+}
+
+func point(dp pmetric.NumberDataPoint, at int64, v float64) {
+	dp.SetStartTimestamp(1)
+	dp.SetTimestamp(pcommon.Timestamp(at))
+	dp.SetDoubleValue(v)
+}
+
+func TestPointsOfOneInputAddUp(t *testing.T) {
+	in, a := newTestIntake()
+	for at := 5 * second; at <= 15*second; at += 5 * second {
+		m := pmetric.NewMetric()
+		m.SetName("sum")
+		m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		for range 3 {
+			point(m.Sum().DataPoints().AppendEmpty(), at, float64(at)/1e9)
+		}
+		h := pmetric.NewMetric()
+		h.SetName("histogram")
+		h.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		dp := h.Histogram().DataPoints().AppendEmpty()
+		dp.SetStartTimestamp(1)
+		dp.SetTimestamp(pcommon.Timestamp(at))
+		dp.ExplicitBounds().FromRaw([]float64{1})
+		dp.BucketCounts().FromRaw([]uint64{uint64(at / second), 0})
+		dp.SetCount(uint64(at / second))
+		g := pmetric.NewMetric()
+		g.SetName("gauge")
+		point(g.SetEmptyGauge().DataPoints().AppendEmpty(), at, 7)
+		for _, m := range []pmetric.Metric{m, h, g} {
+			assert.Zero(t, in.Read(m, time.Unix(100, 0)))
+		}
+	}
+	win, ok := a.Close()
+	require.True(t, ok)
+	assert.InDelta(t, 3*10, win.Totals[0].Sum, 1e-9)
+	assert.InDelta(t, 10, win.Totals[1].Counts[0], 1e-9)
+	assert.InDelta(t, 7, win.Levels[0].Mean, 1e-9)
+}
+
+func TestTimesThatCannotBeAreCounted(t *testing.T) {
+	in, _ := newTestIntake()
+	for name, at := range map[string]int64{"no time": 0, "the far future": 10_000 * second} {
+		m := pmetric.NewMetric()
+		m.SetName("sum")
+		point(m.SetEmptySum().DataPoints().AppendEmpty(), at, 1)
+		assert.Equal(t, 1, in.Read(m, time.Unix(100, 0)), name)
+	}
+	other := pmetric.NewMetric()
+	other.SetName("other")
+	point(other.SetEmptySum().DataPoints().AppendEmpty(), 0, 1)
+	assert.Zero(t, in.Read(other, time.Unix(100, 0)), "no input")
+}
+
+func TestGaugesThatGoAreMarked(t *testing.T) {
+	table := map[string]signal.Metric{"a": {Name: "a", Unit: "By"}, "s": {Name: "s", Unit: "1"}}
+	var gauges Gauges
+	resource := pcommon.NewResource()
+	resource.Attributes().PutStr("x", "y")
+	build := func(values ...string) pmetric.MetricSlice {
+		out := pmetric.NewMetrics()
+		b := NewBuilder(table, "scope", resource, 1, 2, &gauges, out)
+		for _, v := range values {
+			b.Gauge("a", 1, "k", v)
+		}
+		b.Sum("s").SetIntValue(1)
+		b.Finish()
+		require.Equal(t, 1, out.ResourceMetrics().Len())
+		return out.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics()
+	}
+	ms := build("one", "two")
+	require.Equal(t, 2, ms.Len())
+	assert.Equal(t, 2, ms.At(0).Gauge().DataPoints().Len())
+	assert.Equal(t, "By", ms.At(0).Unit())
+	assert.False(t, gauges.Empty())
+	ms = build("two")
+	require.Equal(t, 3, ms.Len())
+	gone := ms.At(2).Gauge().DataPoints().At(0)
+	assert.True(t, gone.Flags().NoRecordedValue())
+	assert.Equal(t, "one", Text(gone.Attributes(), "k"))
+	assert.Equal(t, 2, build("two").Len())
+}
+
+func TestRegistryAndChange(t *testing.T) {
+	var r Registry
+	id := component.MustNewID("p")
+	require.NoError(t, r.Acquire(id))
+	assert.ErrorContains(t, r.Acquire(id), `"p/2"`)
+	r.Release(id)
+	require.NoError(t, r.Acquire(id))
+	var c Change
+	assert.False(t, c.To(false))
+	assert.True(t, c.To(true))
+	assert.False(t, c.To(true))
+	assert.True(t, c.To(false))
+}

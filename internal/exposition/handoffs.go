@@ -1,0 +1,39 @@
+package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
+
+import (
+	"go.opentelemetry.io/collector/pdata/pcommon"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// handoffs writes how many of its requests a prefill worker handed on. Each is counted again by the worker that decodes it, so that a
+// fleet has finished the sum of requests less the sum of these. It follows the role, whoever told it and whenever: a role that is learnt
+// late is no other resource, and the count has the requests of before.
+func (o *output) handoffs(w *worker) {
+	b := o.book
+	if w.role.name != signal.RolePrefill || !b.emitted[signal.RequestHandoffs] {
+		return
+	}
+	var total float64
+	var start pcommon.Timestamp
+	seen := false
+	for _, s := range w.streams {
+		if s.family.Metric.Name != signal.RequestCount || b.yields(s.family) || has(s.attributes, signal.AttrFinishReason, signal.FinishAbort) {
+			continue
+		}
+		v, ok := s.value.value(b.scrape)
+		if !ok || s.tracker.start == 0 {
+			continue
+		}
+		if !seen || s.tracker.start < start {
+			start = s.tracker.start
+		}
+		total, seen = total+v, true
+	}
+	if !seen {
+		return
+	}
+	p := o.number(b.metrics.handoffs)
+	p.SetStartTimestamp(start)
+	p.SetDoubleValue(total)
+}

@@ -1,0 +1,168 @@
+package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// Verdicts of a gate.
+const (
+	GateRecommend = "recommend"
+	GateNeutral   = "neutral"
+	GateAgainst   = "against"
+)
+
+// Reasons of a gate's verdict.
+const (
+	GateByBenefit     = "benefit"
+	GateFewGroups     = "few_groups"      // fewer than three worker groups
+	GateSlowTransfer  = "slow_transfer"   // the transfer alone takes a third of the objective
+	GateShortPrompts  = "short_prompts"   // short prompts, and tokens may be late
+	GateCached        = "cached"          // four fifths of the prompt tokens are in a cache
+	GateInterference  = "no_interference" // prefill hardly delays decode, nothing is to be gained
+	GateWholeGroups   = "whole_groups"    // the best split of whole groups loses more than splitting gains
+	GateLightLoad     = "light_load"      // either way nearly every request is served in time
+	GateNotRehearsed  = "not_rehearsed"
+	minGateGroups     = 3
+	shortPrompt       = 512 // tokens
+	relaxedITL        = 2   // times the time of a step that decodes as much as there is
+	transferShare     = 0.3 // of the TTFT objective
+	cachedShare       = 0.8
+	leastInterference = 0.05
+	gateHigh, gateLow = 1.10, 0.95
+	objectionHolds    = 1.05 // benefit below which an objection decides
+)
+
+// Gate says whether splitting a fleet is worth a trial.
+type Gate struct {
+	Verdict, Reason string
+	Benefit         float64 // goodput of the best split over that of the best aggregated fleet
+	Low, High       float64 // its 90 % interval
+	Split           Topology
+	Budget          float64 // of the best aggregated fleet
+	Together        Rehearsal
+	Apart           Rehearsal
+}
+
+// aggregatedBudgets are the token budgets that are tried for an aggregated fleet.
+func aggregatedBudgets(current float64) []float64 {
+	all := []float64{512, 1024, 2048, 8192}
+	for _, b := range all {
+		if b == current {
+			return all
+		}
+	}
+	return append(all, current)
+}
+
+// Judge rehearses both ways. interference is the share of decode's waiting that prefill causes, negative when not known.
+//
+// A trial is recommended when the lower end of the benefit's interval is above 1.10, and advised against when the benefit is below 0.95
+// and the upper end below 1.05; by the lower end alone, a fleet of which little is known would be told not to. Reasons that speak
+// against it by themselves decide where the benefit is below 1.05; a slow path alone turns a recommendation around.
+func (s *Situation) Judge(interference float64) Gate {
+	groups := s.Current.Groups()
+	g := Gate{Verdict: GateNeutral, Reason: GateByBenefit}
+	if groups < minGateGroups {
+		g.Verdict, g.Reason = GateAgainst, GateFewGroups
+		return g
+	}
+	best, ok := s.Best(groups)
+	if !ok || !s.together(&g, groups) {
+		g.Reason = GateNotRehearsed
+		return g
+	}
+	g.Split, g.Apart = best.Topology, best.Rehearsal
+	g.Benefit = quotient(best.Goodput, g.Together.Goodput)
+	g.Low, g.High = s.benefitInterval(&g)
+	switch {
+	case g.Low > gateHigh:
+		g.Verdict = GateRecommend
+	case g.Benefit < gateLow && g.High < 1.05:
+		g.Verdict = GateAgainst
+	case min(best.Attained, g.Together.Attained) > 0.95:
+		g.Reason = GateLightLoad
+	}
+	if why := s.objection(&g, interference); why != "" {
+		switch {
+		case g.Verdict == GateRecommend && why == GateSlowTransfer, g.Verdict == GateNeutral && g.Benefit < objectionHolds:
+			g.Verdict, g.Reason = GateAgainst, why
+		case g.Verdict == GateAgainst:
+			g.Reason = why
+		}
+	}
+	return g
+}
+
+// together finds the best aggregated fleet.
+func (s *Situation) together(g *Gate, groups int) bool {
+	found := false
+	for _, budget := range aggregatedBudgets(s.Budget) {
+		d := s.Capability
+		d.Budget = budget
+		r, ok := Rehearse(d, s.Workload, Topology{Aggregated: groups}, s.Limits)
+		if ok && (!found || r.Goodput > g.Together.Goodput*(1+balanceTolerance)) {
+			g.Together, g.Budget, found = r, budget, true
+		}
+	}
+	return found
+}
+
+// benefitInterval is the 90 % interval over disturbed situations: quantiles, since goodput near a limit is anything but normal.
+func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
+	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
+	var benefits []float64
+	for range draws {
+		d := s.disturbed(random)
+		apart, ok := d.Rehearse(g.Split)
+		d.Budget = g.Budget
+		together, also := d.Rehearse(Topology{Aggregated: s.Current.Groups()})
+		if ok && also {
+			benefits = append(benefits, quotient(apart.Goodput, together.Goodput))
+		}
+	}
+	if len(benefits) < draws/2 {
+		return 0, math.Inf(1)
+	}
+	_ = median(benefits) // sorts
+	return min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit)
+}
+
+// objection is a reason against splitting that holds by itself.
+func (s *Situation) objection(g *Gate, interference float64) string {
+	prompt := s.Prompt.Mean * (1 - s.Hit)
+	step := s.Cost.Decode
+	switch {
+	case s.TTFT > 0 && s.Moves.seconds(s.Prompt.Mean, false) > transferShare*s.TTFT:
+		return GateSlowTransfer
+	case prompt < shortPrompt && s.ITL > relaxedITL*step:
+		return GateShortPrompts
+	case s.Hit > cachedShare:
+		return GateCached
+	case interference >= 0 && interference < leastInterference:
+		return GateInterference
+	case g.Benefit < 1-s.goodputNoise(g) && s.wholeGroupLoss(g) > max(0, g.Benefit-1):
+		return GateWholeGroups
+	}
+	return ""
+}
+
+// goodputNoise is what a ratio of rehearsed goodputs scatters by.
+func (s *Situation) goodputNoise(g *Gate) float64 { return max(balanceTolerance, (g.High-g.Low)/4) }
+
+// wholeGroupLoss is what is lost because groups cannot be divided: 1 less the rate of the split over that of the continuous optimum.
+func (s *Situation) wholeGroupLoss(g *Gate) float64 {
+	prefill, decode := s.Rates()
+	if !(prefill > 0 && decode > 0) {
+		return 0
+	}
+	whole := min(float64(g.Split.Prefill)*prefill, float64(g.Split.Decode)*decode)
+	continuous := float64(g.Split.Groups()) * prefill * decode / (prefill + decode)
+	return 1 - whole/continuous
+}
+
+// quotient of goodputs; two that are both nothing are equal.
+func quotient(a, b float64) float64 {
+	const nothing = 1e-6
+	return (a + nothing) / (b + nothing)
+}

@@ -1,0 +1,269 @@
+package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
+
+import (
+	"math/rand/v2"
+	"slices"
+)
+
+// Topology is how a fleet's worker groups are divided. Either Aggregated or the other two are 0.
+type Topology struct{ Prefill, Decode, Aggregated int }
+
+// Groups is the number of worker groups.
+func (t Topology) Groups() int { return t.Prefill + t.Decode + t.Aggregated }
+
+// Split reports whether the phases have workers of their own.
+func (t Topology) Split() bool { return t.Prefill > 0 && t.Decode > 0 }
+
+// Limits are the latency objectives that every request is held to, in s.
+type Limits struct{ TTFT, ITL float64 }
+
+// Moves is what handing a prompt's KV to a decode worker costs.
+type Moves struct {
+	Base      float64 // s a transfer
+	PerToken  float64 // s for the KV of a token, on one path, ranks in parallel
+	SlowShare float64 // of the transfers, those that take the slow path
+	Slow      float64 // s for the KV of a token there
+}
+
+// seconds is how long the KV of tokens is on the way.
+func (m Moves) seconds(tokens float64, slow bool) float64 {
+	if slow {
+		return m.Base + m.Slow*tokens
+	}
+	return m.Base + m.PerToken*tokens
+}
+
+// Capability is what a worker group can do, and what is wrong with the hand-over.
+type Capability struct {
+	Cost      StepCost
+	Budget    float64 // tokens a step of a worker that prefills
+	Sequences float64 // most requests in a step
+	KVTokens  float64 // most tokens of context of a worker; 0: no limit
+	Moves     Moves
+	Leak      float64 // share of computed prompt tokens that decode workers compute
+}
+
+// Rehearsal is a forecast: what a workload would meet on a topology.
+type Rehearsal struct {
+	Goodput        float64 // requests/s that meet both limits
+	Attained       float64 // share of the requests that do
+	TTFT50, TTFT90 float64 // s
+	ITL50, ITL99   float64 // s, over tokens
+	PrefillBusy    float64 // share of time that workers with prompts run steps
+	DecodeBusy     float64 // likewise of those that decode
+}
+
+// rehearsalSeed makes every rehearsal meet the same requests, so that differences are those of what is compared.
+const rehearsalSeed = 1
+
+const (
+	// minRehearsed and maxRehearsed bound the requests of a rehearsal, which otherwise lasts rehearsedSeconds.
+	minRehearsed     = 1500
+	maxRehearsed     = 6000
+	rehearsedSeconds = 90
+	// warmUpShare of the requests come before those that count.
+	warmUpShare = 0.25
+)
+
+// Rehearse plays a workload on a topology with the deployment's fitted costs, request by request. ok is false when the deployment or
+// the workload cannot be played.
+//
+// It is the queue model of docs/disaggregation.md: arrivals go to the worker with the fewest requests, steps batch what is there, KV
+// travels in order of prompts computed, and an answer's tokens come with the steps of its worker. Nothing of it is measured on the fleet
+// but the parameters; nothing of it knows how long a step of a real or a simulated GPU takes but by these.
+func Rehearse(d Capability, w Workload, t Topology, limits Limits) (out Rehearsal, ok bool) {
+	if !d.Cost.valid() || !w.valid() || t.Groups() < 1 || t.Split() == (t.Aggregated > 0) || !(d.Budget >= 1) || !(d.Sequences >= 1) {
+		return Rehearsal{}, false
+	}
+	p := newPlay(d, w)
+	if t.Split() {
+		p.split(t)
+	} else {
+		p.busyPrefill = p.pool(t.Aggregated, false, p.requests, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
+		p.busyDecode = p.busyPrefill
+	}
+	out = p.outcome(limits)
+	if over := d.overload(w, t); over > 1 {
+		out.overloaded(over, limits)
+	}
+	return out, true
+}
+
+// overloadLasts is how long an overload is taken to have lasted, s. A rehearsal is too short for a small one to show.
+const overloadLasts = 600
+
+// overloaded lets a queue grow that a rehearsal is too short for: over is the load over the capacity. Requests wait 1 - 1/over of the time
+// since it began, so that they meet the limit only in the beginning.
+func (r *Rehearsal) overloaded(over float64, limits Limits) {
+	growth := 1 - 1/over
+	if limits.TTFT > 0 {
+		inTime := min(1, limits.TTFT/growth/overloadLasts)
+		r.Attained *= inTime
+		r.Goodput *= inTime
+	}
+	r.TTFT50 = max(r.TTFT50, 0.5*growth*overloadLasts)
+	r.TTFT90 = max(r.TTFT90, 0.9*growth*overloadLasts)
+}
+
+// overload is the load of the busier phase over what it can take with all seats and blocks in use, whatever the latency.
+func (d *Capability) overload(w Workload, t Topology) float64 {
+	prompt, output := max(1, w.Prompt.Mean*(1-w.Hit)), max(1, w.Output.Mean)
+	batch := d.Sequences
+	context := w.Prompt.Mean + output/2
+	if d.KVTokens > 0 {
+		batch = max(1, min(batch, d.KVTokens/context))
+	}
+	prefill := d.Cost.Prefill*prompt/d.Budget + d.Cost.Token*prompt    // s of a worker for a prompt
+	decode := output * d.Cost.Seconds(0, batch, batch*context) / batch // and for an answer
+	if !t.Split() {
+		return w.Rate * (prefill + decode) / float64(t.Aggregated)
+	}
+	leaked := w.Rate * d.Leak * prefill
+	return max(w.Rate*(1-d.Leak)*prefill/float64(t.Prefill), (w.Rate*decode+leaked)/float64(t.Decode))
+}
+
+// play is a rehearsal under way.
+type play struct {
+	Capability
+	rate     float64
+	requests []*rehearsed
+	random   *rand.Rand
+	tokens   tokenTimes
+
+	busyPrefill, busyDecode float64
+}
+
+func newPlay(d Capability, w Workload) *play {
+	n := int(max(minRehearsed, min(maxRehearsed, rehearsedSeconds*w.Rate)))
+	random := rand.New(rand.NewPCG(rehearsalSeed, rehearsalSeed))
+	p := &play{Capability: d, rate: w.Rate, random: random}
+	arrivals := w.arrivals(n, random)
+	prompts, outputs := w.Prompt.sample(n, random), w.Output.sample(n, random)
+	all := make([]rehearsed, n)
+	p.requests = make([]*rehearsed, n)
+	for i := range all {
+		all[i] = rehearsed{
+			arrival: arrivals[i], prompt: max(1, prompts[i]*(1-w.Hit)), context: prompts[i], output: outputs[i],
+			leaked: random.Float64() < d.Leak,
+		}
+		p.requests[i] = &all[i]
+	}
+	return p
+}
+
+// split plays the prefill workers, the transfers and the decode workers, one after the other: nothing flows back.
+func (p *play) split(t Topology) {
+	var front []*rehearsed
+	for _, r := range p.requests {
+		if !r.leaked {
+			front = append(front, r)
+		}
+	}
+	p.busyPrefill = p.pool(t.Prefill, true, front, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
+	ready := make(map[*rehearsed]float64, len(p.requests))
+	p.transfers(t, front, ready)
+	for _, r := range p.requests {
+		if r.leaked {
+			ready[r] = r.arrival
+		}
+	}
+	order := slices.Clone(p.requests)
+	slices.SortStableFunc(order, func(a, b *rehearsed) int { return sign(ready[a] - ready[b]) })
+	p.busyDecode = p.pool(t.Decode, false, order, func(r *rehearsed) (float64, float64) {
+		if r.leaked {
+			return ready[r], r.prompt
+		}
+		return ready[r], 1
+	})
+}
+
+// transfers finds when each prompt's KV is at its decode worker. The links of the smaller side carry one transfer at a time each.
+func (p *play) transfers(t Topology, front []*rehearsed, ready map[*rehearsed]float64) {
+	order := slices.Clone(front)
+	slices.SortStableFunc(order, func(a, b *rehearsed) int { return sign(a.first - b.first) })
+	links := make([]float64, min(t.Prefill, t.Decode))
+	for _, r := range order {
+		free := 0
+		for i := range links {
+			if links[i] < links[free] {
+				free = i
+			}
+		}
+		slow := p.random.Float64() < p.Moves.SlowShare
+		links[free] = max(links[free], r.first) + p.Moves.seconds(r.context, slow)
+		ready[r] = links[free]
+	}
+}
+
+// pool plays a pool of workers; of tells when a request is theirs and how many prompt tokens they compute. Requests come in that
+// order. It returns the share of time they were busy.
+func (p *play) pool(workers int, prefill bool, requests []*rehearsed, of func(*rehearsed) (at, tokens float64)) float64 {
+	desks := make([]desk, workers)
+	for i := range desks {
+		desks[i] = desk{cost: p.Cost, budget: p.Budget, seats: p.Sequences, kv: p.KVTokens, prefill: prefill, finished: func(*rehearsed) {}}
+		if !prefill {
+			desks[i].steps = p.tokens.add
+		}
+	}
+	var begin, end float64
+	for i, r := range requests {
+		at, tokens := of(r)
+		if i == 0 {
+			begin = at
+		}
+		end = at
+		least := 0
+		for j := range desks {
+			desks[j].advance(at)
+			if desks[j].load() < desks[least].load() || desks[j].load() == desks[least].load() && desks[j].busy < desks[least].busy {
+				least = j
+			}
+		}
+		desks[least].submit(r, at, tokens)
+	}
+	var busy float64
+	for j := range desks {
+		busy += min(desks[j].busy, end-begin)
+	}
+	for j := range desks {
+		desks[j].steps = nil // the end of the play is no ordinary load
+		desks[j].advance(1e18)
+	}
+	if end <= begin {
+		return 0
+	}
+	return busy / (end - begin) / float64(workers)
+}
+
+// outcome judges the requests after the warm-up.
+func (p *play) outcome(limits Limits) Rehearsal {
+	counted := p.requests[int(warmUpShare*float64(len(p.requests))):]
+	ttft := make([]float64, len(counted))
+	met := 0.0
+	for i, r := range counted {
+		ttft[i] = r.first - r.arrival
+		late := limits.TTFT > 0 && ttft[i] > limits.TTFT
+		slow := limits.ITL > 0 && r.last-r.first > limits.ITL*(r.output-1)
+		if !late && !slow {
+			met++
+		}
+	}
+	slices.Sort(ttft)
+	at := func(q float64) float64 { return ttft[min(len(ttft)-1, int(q*float64(len(ttft))))] }
+	share := met / float64(len(counted))
+	return Rehearsal{
+		Goodput: share * p.rate, Attained: share, TTFT50: at(0.5), TTFT90: at(0.9),
+		ITL50: p.tokens.quantile(0.5), ITL99: p.tokens.quantile(0.99),
+		PrefillBusy: p.busyPrefill, DecodeBusy: p.busyDecode,
+	}
+}
+
+func sign(x float64) int {
+	switch {
+	case x < 0:
+		return -1
+	case x > 0:
+		return 1
+	}
+	return 0
+}

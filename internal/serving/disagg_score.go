@@ -1,0 +1,109 @@
+package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
+
+import (
+	"math"
+	"math/bits"
+)
+
+// Defects of disaggregated serving.
+const (
+	DefectPurity = iota
+	DefectBalance
+	DefectTransfer
+	DefectLocality
+	Defects
+)
+
+// FactorNames are the names of the factors, the defects first; the last is what no defect explains.
+func FactorNames() [Defects + 1]string {
+	return [Defects + 1]string{"purity", "balance", "transfer", "locality", "slo"}
+}
+
+// Score says how much of the goodput that these GPUs could have at this load is there.
+type Score struct {
+	Value   float64              // 0..1, the product of the factors
+	Factors [Defects + 1]float64 // each 0..1; 1 is no loss
+}
+
+// minAttained keeps logarithms finite: a goodput below a thousandth of the ideal scores 0.001.
+const minAttained = 1e-3
+
+// ScoreOf decomposes the loss.
+//
+// goodput gives the model's when only the defects in the set remain (bit i: defect i). attained is the goodput that was measured in the
+// same unit, or negative when it was not; then it is the model's.
+//
+// The value is measured goodput over the ideal one, goodput(0). A defect's factor is exp of its Shapley value in the game of the
+// logarithms, so that order does not matter and the product of the factors is the model's total also when defects act together. What
+// the model does not explain is the last factor; where less was lost than it expects, the defects' factors shrink in proportion.
+func ScoreOf(goodput func(remaining uint) float64, attained float64) Score {
+	var value [1 << Defects]float64
+	ideal := 0.0
+	for set := range value {
+		value[set] = max(0, goodput(uint(set)))
+		ideal = max(ideal, value[set])
+	}
+	out := Score{Value: 1}
+	for i := range out.Factors {
+		out.Factors[i] = 1
+	}
+	if !(ideal > 0) {
+		return out
+	}
+	for set := range value {
+		value[set] = math.Log(max(minAttained, value[set]/ideal))
+	}
+	modelled := value[len(value)-1] - value[0]
+	shapley := shapleyOf(value[:])
+	total := modelled
+	if attained >= 0 {
+		total = math.Log(max(minAttained, min(1, attained/ideal)))
+	}
+	scale := 1.0
+	if modelled < 0 && total > modelled {
+		scale = total / modelled
+	}
+	var explained float64
+	for i, v := range shapley {
+		v = min(0, scale*v)
+		explained += v
+		out.Factors[i] = math.Exp(v)
+	}
+	out.Factors[Defects] = math.Exp(min(0, total-explained))
+	product := 1.0
+	for _, f := range out.Factors {
+		product *= f
+	}
+	out.Value = product
+	return out
+}
+
+// shapleyOf are the Shapley values of a game of Defects players, by the value of each coalition.
+func shapleyOf(value []float64) (out [Defects]float64) {
+	for i := range Defects {
+		for set := range value {
+			if set>>i&1 == 1 {
+				continue
+			}
+			out[i] += coalitionWeight(bits.OnesCount(uint(set))) * (value[set|1<<i] - value[set])
+		}
+	}
+	return out
+}
+
+// coalitionWeight is s! (n-1-s)! / n!: the share of the orders in which a player comes after a given coalition of s others.
+func coalitionWeight(s int) float64 {
+	factorial := func(k int) float64 { return math.Gamma(float64(k) + 1) }
+	return factorial(s) * factorial(Defects-1-s) / factorial(Defects)
+}
+
+// Worst is the largest loss, as an index into FactorNames; -1 when nothing is lost.
+func (s Score) Worst() int {
+	worst, least := -1, 0.999
+	for i, f := range s.Factors {
+		if f < least {
+			worst, least = i, f
+		}
+	}
+	return worst
+}

@@ -1,0 +1,190 @@
+package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
+
+import (
+	"math"
+	"math/rand/v2"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
+)
+
+// Situation is a fleet as the estimators know it.
+type Situation struct {
+	Capability
+	Workload
+	Limits
+	Current Topology
+	// Spreads are the standard deviations of relative errors of what the forecast rests on.
+	Spreads Spreads
+}
+
+// Spreads are standard deviations of relative errors.
+type Spreads struct{ Prefill, Decode, Prompt, Output, Rate float64 }
+
+// Rehearse plays the situation's workload on a topology.
+func (s *Situation) Rehearse(t Topology) (Rehearsal, bool) {
+	return Rehearse(s.Capability, s.Workload, t, s.Limits)
+}
+
+// Forecast is what a topology would do, with 80 % intervals.
+type Forecast struct {
+	Topology
+	Rehearsal
+	GoodputLow, GoodputHigh float64 // requests/s
+	TTFT90Low, TTFT90High   float64 // s
+}
+
+// balanceTolerance is by how much a topology must be better to be preferred to one with more room: what rehearsals scatter.
+const balanceTolerance = 0.005
+
+// Best is the split of that many groups with the highest goodput; among equals the one whose busier side has more room. It starts at
+// the ratio of the phases' rates and looks around as long as that helps. ok is false when nothing can be rehearsed.
+func (s *Situation) Best(groups int) (best Forecast, ok bool) {
+	if groups < 2 {
+		return Forecast{}, false
+	}
+	start := s.ratio(groups)
+	seen := map[int]Rehearsal{}
+	look := func(prefill int) (Rehearsal, bool) {
+		if prefill < 1 || prefill >= groups {
+			return Rehearsal{}, false
+		}
+		if r, known := seen[prefill]; known {
+			return r, true
+		}
+		r, ok := s.Rehearse(Topology{Prefill: prefill, Decode: groups - prefill})
+		if ok {
+			seen[prefill] = r
+		}
+		return r, ok
+	}
+	at := start
+	top, ok := look(at)
+	if !ok {
+		return Forecast{}, false
+	}
+	for moved := true; moved; {
+		moved = false
+		for _, next := range []int{at - 2, at - 1, at + 1, at + 2} {
+			if r, ok := look(next); ok && better(r, top) {
+				at, top, moved = next, r, true
+			}
+		}
+	}
+	return Forecast{Topology: Topology{Prefill: at, Decode: groups - at}, Rehearsal: top, GoodputLow: top.Goodput, GoodputHigh: top.Goodput,
+		TTFT90Low: top.TTFT90, TTFT90High: top.TTFT90}, true
+}
+
+// asGood is the share of the best goodput at which a topology that was found before is kept: among many groups several are about as good,
+// and which of them is best changes with every look.
+const asGood = 0.98
+
+// Prefer returns the topology instead of the best one where it is about as good.
+func (s *Situation) Prefer(t Topology, best Forecast) Forecast {
+	r, ok := s.Rehearse(t)
+	if !ok || t.Groups() != best.Groups() || r.Goodput < asGood*best.Goodput {
+		return best
+	}
+	return Forecast{Topology: t, Rehearsal: r, GoodputLow: r.Goodput, GoodputHigh: r.Goodput, TTFT90Low: r.TTFT90, TTFT90High: r.TTFT90}
+}
+
+// better compares goodput, and where that is equal the room of the busier side.
+func better(a, b Rehearsal) bool {
+	d := a.Goodput - b.Goodput
+	if math.Abs(d) > balanceTolerance*max(a.Goodput, b.Goodput) {
+		return d > 0
+	}
+	return max(a.PrefillBusy, a.decodeStrain()) < max(b.PrefillBusy, b.decodeStrain())-0.01
+}
+
+// decodeStrain is the busyness of decode workers, which step as long as there is one request: what counts there is how slow they are.
+func (r Rehearsal) decodeStrain() float64 { return r.DecodeBusy * r.ITL50 / max(r.ITL99, r.ITL50) }
+
+// ratio is the number of prefill groups at which both phases keep step: x = N muD / (muP + muD), with the rates of one group.
+func (s *Situation) ratio(groups int) int {
+	prefill, decode := s.Rates()
+	if !(prefill > 0 && decode > 0) {
+		return groups / 2
+	}
+	x := float64(groups) * decode / (prefill + decode)
+	return int(max(1, min(float64(groups-1), math.Round(x))))
+}
+
+// Rates are the requests/s that one group of each phase can serve: prompts in full steps, and answers in the largest batch whose steps
+// keep the limit between tokens and whose context fits.
+func (s *Situation) Rates() (prefill, decode float64) {
+	c := s.Cost
+	prompt := max(1, s.Prompt.Mean*(1-s.Hit))
+	prefill = 1 / (c.Prefill*prompt/s.Budget + c.Token*prompt)
+	context := s.Prompt.Mean + s.Output.Mean/2
+	batch := s.Sequences
+	if s.KVTokens > 0 {
+		batch = min(batch, s.KVTokens/context)
+	}
+	if per := c.Sequence + c.Context*context; s.ITL > 0 && per > 0 {
+		batch = min(batch, (s.ITL-c.Decode)/per)
+	}
+	batch = max(1, batch)
+	decode = batch / (max(1, s.Output.Mean) * c.Seconds(0, batch, batch*context))
+	return prefill, decode
+}
+
+// draws is how many disturbed situations an interval rests on.
+const draws = 24
+
+// WithInterval adds the 80 % interval to a forecast, and compares with the current topology: the probability that goodput is more than
+// gain times the current one's. The fitted costs, the lengths and the rate are disturbed by their spreads, the same way for both
+// topologies.
+func (s *Situation) WithInterval(f Forecast, gain float64) (Forecast, float64) {
+	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
+	var goodput, ttft []float64
+	wins := 0.0
+	for range draws {
+		d := s.disturbed(random)
+		r, ok := d.Rehearse(f.Topology)
+		if !ok {
+			continue
+		}
+		goodput, ttft = append(goodput, r.Goodput), append(ttft, r.TTFT90)
+		current, ok := d.Rehearse(s.Current)
+		if ok && r.Goodput > gain*current.Goodput {
+			wins++
+		}
+	}
+	if len(goodput) == 0 {
+		return f, 0
+	}
+	f.GoodputLow, f.GoodputHigh = around(goodput, f.Goodput)
+	f.TTFT90Low, f.TTFT90High = around(ttft, f.TTFT90)
+	return f, wins / float64(len(goodput))
+}
+
+// around is the 80 % interval of draws, with the middle in it.
+func around(values []float64, middle float64) (low, high float64) {
+	sorted := append([]float64(nil), values...)
+	_ = median(sorted)
+	at := func(q float64) float64 { return sorted[int(math.Round(q*float64(len(sorted)-1)))] }
+	return min(at(0.1), middle), max(at(0.9), middle)
+}
+
+// disturbed draws a situation that might be the true one.
+func (s *Situation) disturbed(random *rand.Rand) *Situation {
+	d := *s
+	factor := func(spread float64) float64 { return math.Exp(spread * random.NormFloat64()) }
+	prefill, decode := factor(s.Spreads.Prefill), factor(s.Spreads.Decode)
+	d.Cost = s.Cost.Faster(prefill, decode)
+	d.Prompt.Mean *= factor(s.Spreads.Prompt)
+	d.Output.Mean *= factor(s.Spreads.Output)
+	d.Rate *= factor(s.Spreads.Rate)
+	return &d
+}
+
+// probabilityNormal is the probability that a normal error of that standard deviation is below edge.
+func probabilityNormal(edge, spread float64) float64 {
+	if spread <= 0 {
+		if edge >= 0 {
+			return 1
+		}
+		return 0
+	}
+	return estimate.Below(edge / spread)
+}

@@ -1,0 +1,180 @@
+package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
+
+import (
+	"container/heap"
+	"math"
+)
+
+// rehearsed is a request in a rehearsal; times in s.
+type rehearsed struct {
+	arrival float64
+	prompt  float64 // tokens, cached ones left out
+	context float64 // tokens of the whole prompt
+	output  float64 // tokens
+	leaked  bool    // its prompt is computed by the decode worker
+
+	first, last float64 // first and last token
+}
+
+// seat is a request that waits, is prefilled or decodes on a worker.
+type seat struct {
+	r    *rehearsed
+	left float64 // prompt tokens to compute
+	end  float64 // worker's clock at which its last token is due
+}
+
+// desk is a worker in a rehearsal: it runs step after step, decodes first and prompts with what is left of the token budget, first
+// come, first served, as engines with continuous batching and chunked prefill do.
+type desk struct {
+	cost    StepCost
+	budget  float64
+	seats   float64 // most requests at once
+	kv      float64 // most tokens of context at once; 0: no limit
+	prefill bool    // requests leave with their first token
+
+	now      float64
+	clock    float64 // steps that decoded
+	waiting  []seat
+	prompts  []seat // admitted, prompt not finished
+	decodes  seatHeap
+	context  float64 // tokens that running requests hold
+	finished func(*rehearsed)
+	steps    func(seconds, tokens float64) // told of decoded tokens and how long each took
+	busy     float64                       // s
+}
+
+// load is how many requests are there.
+func (d *desk) load() int { return len(d.waiting) + len(d.prompts) + len(d.decodes) }
+
+// submit hands a request over at its time; until then the worker has been advanced.
+func (d *desk) submit(r *rehearsed, at, tokens float64) {
+	if d.load() == 0 {
+		d.now = max(d.now, at)
+	}
+	d.waiting = append(d.waiting, seat{r: r, left: max(1, tokens)})
+}
+
+// advance runs all steps that begin before until.
+func (d *desk) advance(until float64) {
+	for d.now < until && d.load() > 0 {
+		d.admit()
+		if len(d.prompts) == 0 && len(d.decodes) > 0 {
+			d.decodeOnly(until)
+			continue
+		}
+		d.step()
+	}
+}
+
+// admit takes waiting requests in while there are seats and blocks. One alone is always taken.
+func (d *desk) admit() {
+	n := 0
+	for n < len(d.waiting) {
+		s := d.waiting[n]
+		need := s.r.context + 1
+		running := float64(len(d.prompts) + len(d.decodes))
+		if running >= d.seats || running > 0 && d.kv > 0 && d.context+need > d.kv {
+			break
+		}
+		d.context += need
+		d.prompts = append(d.prompts, s)
+		n++
+	}
+	if n > 0 {
+		d.waiting = append(d.waiting[:0], d.waiting[n:]...)
+	}
+}
+
+// decodeOnly runs steps in which nothing changes but the clock: up to the next answer that ends, or to until.
+func (d *desk) decodeOnly(until float64) {
+	n := float64(len(d.decodes))
+	steps := max(1, math.Ceil(d.decodes[0].end-d.clock))
+	t := d.cost.Seconds(0, n, d.context)
+	if room := math.Ceil((until - d.now) / t); room < steps {
+		steps = max(1, room)
+	}
+	t = d.cost.Seconds(0, n, d.context+n*(steps-1)/2)
+	d.pass(t*steps, n*steps, t, steps)
+	d.retire()
+}
+
+// step runs one step with prefill.
+func (d *desk) step() {
+	n := float64(len(d.decodes))
+	left := max(1, d.budget-n)
+	var tokens float64
+	done := 0
+	for i := range d.prompts {
+		s := &d.prompts[i]
+		take := min(left, s.left)
+		s.left -= take
+		left -= take
+		tokens += take
+		if s.left > 0 {
+			break
+		}
+		done++
+		if left <= 0 {
+			break
+		}
+	}
+	t := d.cost.Seconds(tokens, n, d.context)
+	d.pass(t, n, t, 1)
+	for i := range done {
+		d.firstToken(d.prompts[i])
+	}
+	d.prompts = append(d.prompts[:0], d.prompts[done:]...)
+	d.retire()
+}
+
+// pass lets time go by: seconds in all, in which so many tokens were decoded, each in each s.
+func (d *desk) pass(seconds, tokens, each, steps float64) {
+	d.now += seconds
+	d.busy += seconds
+	if tokens <= 0 {
+		return
+	}
+	d.clock += steps
+	d.context += tokens
+	if d.steps != nil {
+		d.steps(each, tokens)
+	}
+}
+
+// firstToken takes note that a prompt is computed.
+func (d *desk) firstToken(s seat) {
+	s.r.first = d.now
+	if d.prefill || s.r.output <= 1 {
+		s.r.last = d.now
+		d.context -= s.r.context + 1
+		d.finished(s.r)
+		return
+	}
+	s.end = d.clock + s.r.output - 1
+	heap.Push(&d.decodes, s)
+}
+
+// retire lets go of the requests whose last token has come.
+func (d *desk) retire() {
+	for len(d.decodes) > 0 && d.decodes[0].end <= d.clock {
+		s := heap.Pop(&d.decodes).(seat)
+		s.r.last = d.now
+		d.context = max(0, d.context-s.r.context-s.r.output)
+		d.finished(s.r)
+	}
+}
+
+// seatHeap is ordered by the clock at which requests end.
+type seatHeap []seat
+
+func (h seatHeap) Len() int           { return len(h) }
+func (h seatHeap) Less(i, j int) bool { return h[i].end < h[j].end }
+func (h seatHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
+func (h *seatHeap) Push(x any)        { *h = append(*h, x.(seat)) }
+func (h *seatHeap) Pop() any {
+	old := *h
+	n := len(old) - 1
+	x := old[n]
+	*h = old[:n]
+	return x
+}

@@ -1,0 +1,161 @@
+package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// StepCost is what an engine step costs, in seconds. It is a hard maximum of what memory and what computing takes:
+//
+//	t(p, n, c) = Decode + Sequence n + Context c                       no prefill
+//	           = max(that, Prefill + Token p + Sequence n)             p prefill tokens
+type StepCost struct {
+	Decode   float64 // a step without prefill
+	Sequence float64 // each decoding sequence
+	Context  float64 // each token of context that they read; 0 where it is part of Sequence
+	Prefill  float64 // a step with prefill
+	Token    float64 // each prefill token
+}
+
+// Seconds is the duration of a step.
+func (c StepCost) Seconds(prefill, sequences, context float64) float64 {
+	memory := c.Decode + c.Sequence*sequences + c.Context*context
+	if prefill <= 0 {
+		return memory
+	}
+	return max(memory, c.Prefill+c.Token*prefill+c.Sequence*sequences)
+}
+
+// Faster is the cost on workers whose phases are that many times as fast.
+func (c StepCost) Faster(prefill, decode float64) StepCost {
+	return StepCost{c.Decode / decode, c.Sequence / decode, c.Context / decode, c.Prefill / prefill, c.Token / prefill}
+}
+
+// valid reports whether a step costs something, and nothing is negative or not finite.
+func (c StepCost) valid() bool {
+	for _, v := range []float64{c.Decode, c.Sequence, c.Context, c.Prefill, c.Token} {
+		if !(v >= 0 && v < 1e6) {
+			return false
+		}
+	}
+	return c.Decode+c.Sequence > 0 && c.Prefill+c.Token > 0
+}
+
+// Lengths is a distribution of numbers of tokens, read from a histogram.
+type Lengths struct {
+	Bounds, Counts []float64 // as Buckets
+	Mean           float64   // exact; values inside buckets are scaled to it. 0: as the buckets say
+}
+
+// Seen reports whether there is anything in it.
+func (l Lengths) Seen() bool {
+	for _, c := range l.Counts {
+		if c > 0 {
+			return len(l.Bounds) > 0 && len(l.Counts) == len(l.Bounds)+1
+		}
+	}
+	return false
+}
+
+// quantile is the inverse distribution function, uniform inside a bucket; the last bucket is taken to end at twice its bound.
+func (l Lengths) quantile(u, total float64) float64 {
+	rank := u * total
+	for i, c := range l.Counts {
+		if c <= 0 || rank > c {
+			rank -= max(c, 0)
+			continue
+		}
+		return l.edge(i) + (l.edge(i+1)-l.edge(i))*rank/c
+	}
+	return l.edge(len(l.Bounds))
+}
+
+func (l Lengths) edge(i int) float64 {
+	switch {
+	case i == 0:
+		return 0
+	case i <= len(l.Bounds):
+		return l.Bounds[i-1]
+	}
+	return 2 * l.Bounds[len(l.Bounds)-1]
+}
+
+// sample draws n lengths of at least 1 token, one from each of n equally likely parts of the distribution, in random order.
+func (l Lengths) sample(n int, random *rand.Rand) []float64 {
+	var total float64
+	for _, c := range l.Counts {
+		total += max(c, 0)
+	}
+	out := make([]float64, n)
+	var sum float64
+	for i, at := range random.Perm(n) {
+		out[at] = l.quantile((float64(i)+0.5)/float64(n), total)
+		sum += out[at]
+	}
+	scale := 1.0
+	if l.Mean > 0 && sum > 0 {
+		scale = l.Mean * float64(n) / sum
+	}
+	for i := range out {
+		out[i] = max(1, math.Round(out[i]*scale))
+	}
+	return out
+}
+
+// Workload is what a fleet is asked to do.
+type Workload struct {
+	Rate       float64 // requests/s
+	Dispersion float64 // variance over mean of the number of arrivals; 1 is a Poisson process
+	Prompt     Lengths
+	Output     Lengths
+	Hit        float64 // share of prompt tokens that are found in a prefix cache
+}
+
+// valid reports whether a workload can be rehearsed.
+func (w Workload) valid() bool {
+	return w.Rate > 0 && w.Rate < 1e6 && w.Prompt.Seen() && w.Output.Seen() && w.Hit >= 0 && w.Hit <= 1
+}
+
+// arrivals draws n arrival times in s. The intervals are gamma distributed; the variance over the mean of their counts is the square
+// of their coefficient of variation.
+func (w Workload) arrivals(n int, random *rand.Rand) []float64 {
+	variation := max(0.05, min(w.Dispersion, 400))
+	shape := 1 / variation
+	out := make([]float64, n)
+	var at float64
+	for i := range out {
+		out[i] = gamma(shape, random)
+		at += out[i]
+	}
+	// Of exactly the rate, so that one draw cannot make a fleet look more loaded than another.
+	scale := float64(n) / w.Rate / at
+	at = 0
+	for i := range out {
+		at += out[i] * scale
+		out[i] = at
+	}
+	return out
+}
+
+// gamma draws from the gamma distribution of that shape and scale 1 (Marsaglia and Tsang, 2000).
+func gamma(shape float64, random *rand.Rand) float64 {
+	boost := 1.0
+	if shape < 1 {
+		boost = math.Pow(max(random.Float64(), 1e-300), 1/shape)
+		shape++
+	}
+	d := shape - 1.0/3
+	c := 1 / math.Sqrt(9*d)
+	for range 1000 {
+		x := random.NormFloat64()
+		v := 1 + c*x
+		if v <= 0 {
+			continue
+		}
+		v = v * v * v
+		if u := random.Float64(); math.Log(u) < 0.5*x*x+d-d*v+d*math.Log(v) {
+			return boost * d * v
+		}
+	}
+	return boost * d
+}

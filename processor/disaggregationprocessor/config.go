@@ -1,0 +1,125 @@
+package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
+)
+
+// Config of the processor. All durations but MaxStale are data time: they are measured on the points' timestamps.
+type Config struct {
+	// Window is the length of the windows on which estimates are made; all workers of a fleet share them.
+	Window time.Duration `mapstructure:"window"`
+	// AllowedLateness is how long a worker that lags behind the others of its fleet may hold a window open.
+	AllowedLateness time.Duration `mapstructure:"allowed_lateness"`
+	// Horizon is the time constant with which a fleet's workload fades.
+	Horizon time.Duration `mapstructure:"horizon"`
+	// EvaluateEvery is how often a fleet is scored and its topologies are rehearsed.
+	EvaluateEvery time.Duration `mapstructure:"evaluate_every"`
+	// MaxStale is how long a silent worker is remembered, on the clock of this machine.
+	MaxStale time.Duration `mapstructure:"max_stale"`
+	// MaxWorkers, MaxFleets and MaxAgents bound what is tracked; what is beyond is passed through and not analysed.
+	MaxWorkers int `mapstructure:"max_workers"`
+	MaxFleets  int `mapstructure:"max_fleets"`
+	MaxAgents  int `mapstructure:"max_agents"`
+	// MaxNumBatchedTokens is the token budget of a step of workers that prefill, MaxNumSeqs the limit of requests in one; engines do not
+	// export them.
+	MaxNumBatchedTokens int `mapstructure:"max_num_batched_tokens"`
+	MaxNumSeqs          int `mapstructure:"max_num_seqs"`
+	// MinCoverage is the share of the expected workers below which nothing is said of a whole fleet.
+	MinCoverage float64 `mapstructure:"min_coverage"`
+	// ExpectedWorkers says how many workers fleets have; first match wins.
+	ExpectedWorkers []ExpectedWorkers `mapstructure:"expected_workers"`
+	// Transfer says what of transfers nobody tells.
+	Transfer TransferConfig `mapstructure:"transfer"`
+	// Objectives are the latency objectives by model and fleet.
+	Objectives objectives.Config `mapstructure:"objectives"`
+
+	_ struct{}
+}
+
+// ExpectedWorkers is the number of workers of the fleets that match.
+type ExpectedWorkers struct {
+	Fleet   string `mapstructure:"fleet"` // glob
+	Workers int    `mapstructure:"workers"`
+
+	_ struct{}
+}
+
+// TransferConfig is what of transfers nobody tells.
+type TransferConfig struct {
+	// LinkRate is the rate that one rank's link should have, bytes/s; 0: what nixl.link.limit says, or the best that was seen.
+	LinkRate float64 `mapstructure:"link_rate"`
+	// Pieces is in how many parts, one after the other, an engine sends a request's KV; 0 when unknown.
+	Pieces int `mapstructure:"pieces"`
+	// AssumedBandwidth (bytes/s of a rank) and AssumedTokenBytes (KV of a token on a rank) stand in for a fleet that has no transfers yet.
+	AssumedBandwidth  float64 `mapstructure:"assumed_bandwidth"`
+	AssumedTokenBytes float64 `mapstructure:"assumed_token_bytes"`
+
+	_ struct{}
+}
+
+var _ confmap.Validator = (*Config)(nil)
+
+const (
+	minWindow = 100 * time.Millisecond
+	maxWindow = 10 * time.Minute
+)
+
+// Validate names key, bound and value of every fault.
+func (c *Config) Validate() error {
+	var errs []error
+	within := func(key string, got, low, high time.Duration) {
+		if got < low || got > high {
+			errs = append(errs, fmt.Errorf("%s must be between %v and %v (got %v)", key, low, high, got))
+		}
+	}
+	within("window", c.Window, minWindow, maxWindow)
+	within("allowed_lateness", c.AllowedLateness, 0, maxWindow)
+	within("horizon", c.Horizon, max(minWindow, c.Window), 24*time.Hour)
+	within("evaluate_every", c.EvaluateEvery, max(minWindow, c.Window), 24*time.Hour)
+	within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour)
+	between := func(key string, got, low, high int) {
+		if got < low || got > high {
+			errs = append(errs, fmt.Errorf("%s must be between %d and %d (got %d)", key, low, high, got))
+		}
+	}
+	between("max_workers", c.MaxWorkers, 1, 1_000_000)
+	between("max_fleets", c.MaxFleets, 1, 100_000)
+	between("max_agents", c.MaxAgents, 1, 1_000_000)
+	between("max_num_batched_tokens", c.MaxNumBatchedTokens, 1, 10_000_000)
+	between("max_num_seqs", c.MaxNumSeqs, 1, 1_000_000)
+	between("transfer.pieces", c.Transfer.Pieces, 0, 100_000)
+	if !(c.MinCoverage >= 0 && c.MinCoverage <= 1) {
+		errs = append(errs, fmt.Errorf("min_coverage must be between 0 and 1 (got %v)", c.MinCoverage))
+	}
+	for i, e := range c.ExpectedWorkers {
+		if e.Workers < 1 {
+			errs = append(errs, fmt.Errorf("expected_workers[%d].workers must be at least 1 (got %d)", i, e.Workers))
+		}
+	}
+	rate := func(key string, got, low float64) {
+		if !(got >= low && got < 1e15) {
+			errs = append(errs, fmt.Errorf("transfer.%s must be at least %v and below 1e15 (got %v)", key, low, got))
+		}
+	}
+	rate("link_rate", c.Transfer.LinkRate, 0)
+	rate("assumed_bandwidth", c.Transfer.AssumedBandwidth, 1)
+	rate("assumed_token_bytes", c.Transfer.AssumedTokenBytes, 0)
+	errs = append(errs, c.Objectives.Validate())
+	return errors.Join(errs...)
+}
+
+// expected is how many workers the fleet should have, 0 when not configured.
+func (c *Config) expected(fleet string) int {
+	for _, e := range c.ExpectedWorkers {
+		if objectives.Glob(e.Fleet, fleet) {
+			return e.Workers
+		}
+	}
+	return 0
+}

@@ -1,0 +1,129 @@
+package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
+
+import (
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// emitForecast appends the last evaluation, until the next one takes its place.
+func (f *fleet) emitForecast(b *derive.Builder) {
+	n := &f.forecast
+	if n.withheld != "" {
+		f.withheld[withholding{signal.TopologyGoodput, n.withheld}]++
+		return
+	}
+	if n.current.Groups() == 0 {
+		f.withheld[withholding{signal.TopologyGoodput, serving.WithheldWarmUp}]++
+		return
+	}
+	confidence := func(of, method string, v float64) {
+		b.Gauge(signal.EstimateConfidence, v, signal.AttrEstimate, of, signal.AttrEstimateMethod, method)
+	}
+	confidence(signal.TopologyGoodput, methodRehearsal, intervalConfidence(&n.current))
+	if n.gated {
+		emitGate(b, &n.gate)
+		confidence(signal.DisaggregationBenefit, methodRehearsal, gateConfidence(&n.gate))
+	}
+	f.emitTopologies(b)
+	if n.scored {
+		f.emitScore(b, confidence)
+	}
+	if share, ok := f.record.Share(); ok {
+		b.Gauge(signal.TopologyRecord, share)
+	}
+	if n.sided {
+		b.Gauge(signal.DisaggregationSide, 1, signal.AttrPhase, n.side.Side)
+		b.Gauge(signal.TopologyGain, n.side.PrefillGain, signal.AttrRole, signal.RolePrefill)
+		b.Gauge(signal.TopologyGain, n.side.DecodeGain, signal.AttrRole, signal.RoleDecode)
+		confidence(signal.DisaggregationSide, methodRehearsal, n.side.Confidence)
+	}
+}
+
+// emitTopologies appends the forecasts of the fleet as it is and as it might be.
+func (f *fleet) emitTopologies(b *derive.Builder) {
+	n := &f.forecast
+	all := []struct {
+		name string
+		of   serving.Forecast
+	}{{signal.TopologyCurrent, n.current}}
+	if n.stands {
+		all = append(all, struct {
+			name string
+			of   serving.Forecast
+		}{signal.TopologyRecommended, n.best})
+	}
+	for _, t := range all {
+		at := func(name string, v float64, attributes ...string) {
+			b.Gauge(name, v, append([]string{signal.AttrTopology, t.name}, attributes...)...)
+		}
+		at(signal.TopologyGoodput, t.of.GoodputLow, signal.AttrBound, signal.BoundLow)
+		at(signal.TopologyGoodput, t.of.Goodput, signal.AttrBound, signal.BoundMid)
+		at(signal.TopologyGoodput, t.of.GoodputHigh, signal.AttrBound, signal.BoundHigh)
+	}
+	for _, t := range all {
+		at := func(name string, v, q float64, bound string) {
+			b.Gauge(name, v, signal.AttrTopology, t.name, signal.AttrQuantile, quantileText(q), signal.AttrBound, bound)
+		}
+		at(signal.TopologyTTFT, t.of.TTFT50, 0.5, signal.BoundMid)
+		at(signal.TopologyTTFT, t.of.TTFT90Low, 0.9, signal.BoundLow)
+		at(signal.TopologyTTFT, t.of.TTFT90, 0.9, signal.BoundMid)
+		at(signal.TopologyTTFT, t.of.TTFT90High, 0.9, signal.BoundHigh)
+	}
+	for _, t := range all {
+		at := func(v, q float64) {
+			b.Gauge(signal.TopologyITL, v, signal.AttrTopology, t.name, signal.AttrQuantile, quantileText(q), signal.AttrBound, signal.BoundMid)
+		}
+		at(t.of.ITL50, 0.5)
+		at(t.of.ITL99, 0.99)
+	}
+}
+
+func (f *fleet) emitScore(b *derive.Builder, confidence func(of, method string, v float64)) {
+	n := &f.forecast
+	// What was attained is measured; the ideal is a forecast, and one that is not known to ten points either side is not used.
+	if half := (n.best.GoodputHigh - n.best.GoodputLow) / 2; half > maxScoreHalfWidth*n.best.Goodput {
+		f.withheld[withholding{signal.DisaggregationScore, serving.WithheldUncertain}]++
+		return
+	}
+	b.Gauge(signal.DisaggregationScore, n.score.Value)
+	for i, name := range serving.FactorNames() {
+		b.Gauge(signal.DisaggregationFactor, n.score.Factors[i], signal.AttrFactor, name)
+	}
+	b.Gauge(signal.DisaggregationLeak, n.leak)
+	confidence(signal.DisaggregationScore, methodShapley, intervalConfidence(&n.best))
+}
+
+// maxScoreHalfWidth is the half-width of the score's interval beyond which it is withheld.
+const maxScoreHalfWidth = 0.1
+
+// intervalConfidence is the probability that the goodput is within 10 % of the forecast, by its 80 % interval.
+func intervalConfidence(c *serving.Forecast) float64 {
+	const normal80 = 1.2816
+	if c.Goodput <= 0 {
+		return 0
+	}
+	deviation := (c.GoodputHigh - c.GoodputLow) / 2 / normal80 / c.Goodput
+	// What the queue model itself is off by.
+	return min(0.95, estimate.Within(0.1, max(deviation, 0.04)))
+}
+
+func gateConfidence(g *serving.Gate) float64 {
+	if g.Low <= 0 || g.Benefit <= 0 {
+		return 0
+	}
+	return min(0.95, estimate.Within(0.1, max(0.02, (g.High-g.Low)/2/1.645)))
+}
+
+func emitGate(b *derive.Builder, g *serving.Gate) {
+	if g.Low > 0 {
+		b.Gauge(signal.DisaggregationBenefit, g.Low, signal.AttrBound, signal.BoundLow)
+		b.Gauge(signal.DisaggregationBenefit, g.Benefit, signal.AttrBound, signal.BoundMid)
+		b.Gauge(signal.DisaggregationBenefit, g.High, signal.AttrBound, signal.BoundHigh)
+	}
+	b.Gauge(signal.DisaggregationGate, 1, signal.AttrGate, g.Verdict, signal.AttrGateWhy, g.Reason)
+	if g.Budget > 0 {
+		b.Gauge(signal.TopologyBudget, g.Budget, signal.AttrTopology, signal.TopologyRecommended)
+	}
+}

@@ -1,0 +1,310 @@
+package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
+)
+
+// fleet is the workers that serve a model together. Its windows are cut at the same moments for all of them: one closes when every worker
+// has passed its end, or when lateness ran out.
+type fleet struct {
+	mu       sync.Mutex
+	name     string
+	cfg      *Config
+	table    map[string]signal.Metric
+	resource pcommon.Resource
+	target   objectives.InForce
+
+	members map[workerID]*member
+	ordered []*member // by instance, so that sums come out the same wherever the fleet is looked after
+	newest  int64     // watermark of the member that is ahead
+	closed  int64     // end of the last window
+	started int64     // data time at which sums began
+	told    int       // workers that an agent says there are
+	rates   func(host string) float64
+
+	past      trailing
+	prefill   *serving.PrefillFit
+	decode    *serving.DecodeFit
+	pooled    *observer // all transfers of the fleet that engines observed
+	ranks     float64   // of a request's transfer
+	adviser   serving.Adviser
+	record    serving.ForecastRecord
+	evaluated int64 // data time of the last evaluation
+	forecast  forecast
+	withheld  map[withholding]int64
+	gauges    derive.Gauges
+
+	seen     time.Time
+	interval time.Duration // between the last two inputs
+	silent   bool
+	gone     bool // forgotten; another of the name may have taken its place
+}
+
+// withholding names an estimate and why it was not given.
+type withholding struct{ estimate, reason string }
+
+func newFleet(name string, cfg *Config, table map[string]signal.Metric, model string, rates func(string) float64) *fleet {
+	f := &fleet{
+		name: name, cfg: cfg, table: table, resource: pcommon.NewResource(), members: map[workerID]*member{}, rates: rates,
+		target:  cfg.Objectives.For(model, name),
+		prefill: serving.NewPrefillFit(float64(cfg.MaxNumBatchedTokens)), decode: serving.NewDecodeFit(), pooled: newObserver(), withheld: map[withholding]int64{},
+	}
+	a := f.resource.Attributes()
+	a.PutStr(signal.AttrFleetName, name)
+	if model != "" {
+		a.PutStr(signal.AttrModel, model)
+	}
+	return f
+}
+
+// consume takes one batch of a worker's metrics and appends what follows from the windows that it completes. admit is asked before a
+// further worker is taken in.
+func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, admit func() bool, out pmetric.Metrics) (late int, is reception) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.gone {
+		return 0, forgotten
+	}
+	m := f.members[id.worker()]
+	if m == nil {
+		if !admit() {
+			return 0, refused
+		}
+		m = newMember(f.cfg, id, rm.Resource())
+		f.members[id.worker()] = m
+		f.ordered = append(f.ordered, m)
+		slices.SortFunc(f.ordered, func(a, b *member) int {
+			return cmp.Or(cmp.Compare(a.id.instance, b.id.instance), cmp.Compare(a.id.host, b.id.host), cmp.Compare(a.id.service, b.id.service))
+		})
+	}
+	late = m.consume(rm.ScopeMetrics(), now)
+	f.newest = max(f.newest, m.mark)
+	if !f.seen.IsZero() {
+		f.interval = max(f.interval/2, now.Sub(f.seen))
+	}
+	f.seen, f.silent = now, false
+	if b := f.boundary(); b > f.closed {
+		f.close(b, out)
+	}
+	return late, taken
+}
+
+// reception is what became of a batch.
+type reception int
+
+const (
+	taken     reception = iota
+	refused             // there is no room
+	forgotten           // the fleet was just forgotten
+)
+
+// tell notes how many workers an agent says the fleet has.
+func (f *fleet) tell(workers int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.told = workers
+}
+
+// boundary is the newest end of a window that every live worker has passed, or that one passed more than the lateness ago.
+func (f *fleet) boundary() int64 {
+	width := int64(f.cfg.Window)
+	if f.newest-f.newest%width <= f.closed {
+		return 0 // nobody is there yet
+	}
+	oldest := f.newest
+	for _, m := range f.members {
+		if m.mark > 0 {
+			oldest = min(oldest, m.mark)
+		}
+	}
+	at := max(oldest, f.newest-int64(f.cfg.AllowedLateness))
+	return at - at%width
+}
+
+// close ends the fleet's window at a boundary.
+func (f *fleet) close(boundary int64, out pmetric.Metrics) {
+	from := f.closed
+	f.closed = boundary
+	if f.started == 0 {
+		f.started = boundary
+	}
+	if from == 0 {
+		from = boundary - int64(f.cfg.Window)
+	}
+	seconds := float64(boundary-from) / 1e9
+	f.past.fade(seconds, f.cfg.Horizon)
+	f.past.seconds += seconds
+	var sum serving.TransferWindow
+	var first, hops float64
+	for _, m := range f.ordered {
+		win, ok := m.close(boundary)
+		if !ok {
+			continue
+		}
+		r := m.role()
+		if r == roleUnknown || r == roleOther {
+			continue
+		}
+		if r != roleDecode {
+			first += win.Totals[inTTFT].Count
+		}
+		if w := moves(win); r != rolePrefill {
+			sum.Add(w)
+			hops += win.Totals[inTTFT].Count
+		}
+		f.learn(m, r, win)
+	}
+	f.watch(boundary)
+	f.count(first)
+	f.pool(sum, hops, seconds)
+	for _, m := range f.ordered {
+		if m.transfers.seen && m.role() != rolePrefill {
+			f.emitMember(m, boundary, out)
+		}
+	}
+	f.emit(boundary, out)
+}
+
+// watch notes a change of the topology. What requests met on another one says nothing of this one.
+func (f *fleet) watch(now int64) {
+	before := f.adviser.Changes()
+	f.adviser.See(now, f.topology())
+	if f.adviser.Changes() != before {
+		f.past, f.forecast, f.evaluated = trailing{}, forecast{}, 0
+	}
+}
+
+// learn takes a worker's window into the fleet's fits and sums.
+func (f *fleet) learn(m *member, r role, win window.Window) {
+	f.past.of(r).add(win)
+	if r != roleDecode {
+		f.past.backlog += m.backlog(win)
+	}
+	at := func(input int) window.Value { return win.Totals[input] }
+	switch r {
+	case rolePrefill:
+		f.prefill.Add(serving.PrefillWindow{
+			Requests: at(inPrefillTime).Count, Time: at(inPrefillTime).Sum, StepTokens: bucketsOf(at(inStepTokens)),
+			Tokens: at(inStepTokens).Sum, Steps: prefillSteps(win),
+		})
+	case roleDecode:
+		if n := at(inStepCountDecode).Sum; n > 0 {
+			f.decode.Add(at(inStepTimeDecode).Sum*at(inStepSequences).Sum/n, at(inStepSequences).Sum, n)
+		} else {
+			f.decode.Add(at(inITL).Sum, at(inITL).Count, at(inStepTokens).Count)
+		}
+	case roleAggregated:
+		m.divide(win, f.cfg)
+	}
+	if r != rolePrefill {
+		m.transfers.expired += at(inMoveExpired).Sum
+		m.transfers.see(moves(win), f.expectedRate(m.id.host), at(inTTFT), at(inMoveFailed).Sum+at(inMoveExpired).Sum)
+	} else {
+		f.pooled.expired += at(inMoveExpired).Sum
+	}
+}
+
+// count notes how many requests got their first token in a window, for how they scatter.
+func (f *fleet) count(first float64) {
+	if first > 0 || f.past.counts[0] > 0 {
+		f.past.counts[0]++
+		f.past.counts[1] += first
+		f.past.counts[2] += first * first
+	}
+}
+
+// pool learns from all transfers of the fleet; hops is the number of requests that decode workers began.
+func (f *fleet) pool(sum serving.TransferWindow, hops, seconds float64) {
+	sum.Elapsed = seconds
+	f.pooled.see(sum, f.expectedRate(""), window.Value{}, 0)
+	f.past.moves.Count += sum.Count
+	f.past.moves.Time += sum.Time
+	f.past.moves.Bytes += sum.Bytes
+	if hops >= 1 && sum.Count > 0 {
+		if n := sum.Count / hops; f.ranks == 0 {
+			f.ranks = n
+		} else {
+			f.ranks += 0.1 * (n - f.ranks)
+		}
+	}
+}
+
+// expectedRate is what one rank's link should carry, bytes/s; 0 when nobody knows.
+func (f *fleet) expectedRate(host string) float64 {
+	if f.cfg.Transfer.LinkRate > 0 {
+		return f.cfg.Transfer.LinkRate
+	}
+	if host != "" {
+		return f.rates(host)
+	}
+	return 0
+}
+
+// coverage is how many workers were seen through the last window, and how many there should be.
+func (f *fleet) coverage() (observed, expected int) {
+	for _, m := range f.members {
+		if m.covered {
+			observed++
+		}
+	}
+	expected = f.cfg.expected(f.name)
+	if expected == 0 {
+		expected = f.told
+	}
+	if expected == 0 {
+		expected = len(f.members)
+	}
+	return observed, max(expected, observed)
+}
+
+// topology is how many workers there are by role, silent ones that are not forgotten among them.
+func (f *fleet) topology() (t serving.Topology) {
+	for _, m := range f.members {
+		switch m.role() {
+		case rolePrefill:
+			t.Prefill++
+		case roleDecode:
+			t.Decode++
+		case roleAggregated:
+			t.Aggregated++
+		}
+	}
+	return t
+}
+
+// sweep finishes the windows of a fleet that fell silent and forgets workers that did. It returns how many, and whether there is none
+// left.
+func (f *fleet) sweep(now time.Time, out pmetric.Metrics) (dropped int, empty bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !f.silent && now.Sub(f.seen) > 3*max(f.cfg.Window, f.interval) {
+		f.silent = true
+		if b := f.newest - f.newest%int64(f.cfg.Window); b > f.closed {
+			f.close(b, out)
+		}
+		f.goSilent(now, out)
+	}
+	for id, m := range f.members {
+		if now.Sub(m.seen) > f.cfg.MaxStale {
+			delete(f.members, id)
+			dropped++
+		}
+	}
+	if dropped > 0 {
+		f.ordered = slices.DeleteFunc(f.ordered, func(m *member) bool { return now.Sub(m.seen) > f.cfg.MaxStale })
+	}
+	f.gone = len(f.members) == 0
+	return dropped, f.gone
+}

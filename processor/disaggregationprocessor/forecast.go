@@ -1,0 +1,297 @@
+package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
+
+import (
+	"math"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
+)
+
+// Reasons for which nothing is said of a fleet, besides those of internal/serving.
+const (
+	withheldCoverage = "coverage"      // too few of its workers were seen
+	withheldRoles    = "roles_unknown" // not every worker's role is known
+	withheldMixed    = "mixed_roles"   // it has aggregated workers beside the others
+	withheldOneSided = "one_sided"     // one of the two roles is missing
+	withheldNotPD    = "not_split"     // there is nothing to score
+)
+
+// forecast is the last evaluation of a fleet.
+type forecast struct {
+	withheld string // reason; empty when there is one
+	current  serving.Forecast
+	best     serving.Forecast
+	stands   bool // the best one is recommended
+	score    serving.Score
+	scored   bool
+	leak     float64
+	side     serving.Bottleneck
+	sided    bool
+	gate     serving.Gate
+	gated    bool
+	surety   float64
+	spread   float64 // relative, of a forecast
+}
+
+// evaluate scores the fleet and rehearses its topologies, when it is time.
+func (f *fleet) evaluate(now int64) {
+	if now-f.evaluated < int64(f.cfg.EvaluateEvery) {
+		return
+	}
+	t := f.topology()
+	var next forecast
+	s, why := f.situation(t)
+	if why == "" {
+		f.evaluated = now
+		next = f.consider(now, s)
+	}
+	next.withheld = why
+	f.forecast = next
+}
+
+// situation is what is known of the fleet, or why that is not enough.
+func (f *fleet) situation(t serving.Topology) (*serving.Situation, string) {
+	observed, expected := f.coverage()
+	switch {
+	case float64(observed) < f.cfg.MinCoverage*float64(expected):
+		return nil, withheldCoverage
+	case t.Groups() < len(f.members):
+		return nil, withheldRoles
+	case t.Aggregated > 0 && t.Prefill+t.Decode > 0:
+		return nil, withheldMixed
+	case t.Aggregated == 0 && !t.Split():
+		return nil, withheldOneSided
+	}
+	s := &serving.Situation{Current: t, Limits: serving.Limits{TTFT: f.target.TTFT.Max.Seconds(), ITL: f.target.ITL.Max.Seconds()}}
+	s.Budget, s.Sequences, s.KVTokens = float64(f.cfg.MaxNumBatchedTokens), float64(f.cfg.MaxNumSeqs), f.kvCapacity()
+	if !f.costs(s) || !f.workload(s) {
+		return nil, serving.WithheldWarmUp
+	}
+	f.hops(s)
+	return s, ""
+}
+
+// costs fills in what steps cost.
+func (f *fleet) costs(s *serving.Situation) bool {
+	if s.Current.Aggregated > 0 {
+		return f.aggregatedCosts(s)
+	}
+	d, okD := f.decode.Line()
+	p, okP := f.prefill.Line(d.Base)
+	if !okP || !okD {
+		return false
+	}
+	s.Cost = serving.JoinCosts(p, d)
+	s.Spreads.Prefill, s.Spreads.Decode = math.Hypot(p.Spread, costError), math.Hypot(d.Spread, costError)
+	return true
+}
+
+const (
+	// costError is the standard deviation of the relative error of a phase's cost that data does not remove: step costs are not linear.
+	costError = 0.03
+	// aggregatedError is the same where the costs of both phases are told apart by step counts.
+	aggregatedError = 0.08
+)
+
+// aggregatedCosts is the mean of the costs that step counts tell of aggregated workers.
+func (f *fleet) aggregatedCosts(s *serving.Situation) bool {
+	var sum serving.StepCost
+	n := 0.0
+	for _, m := range f.ordered {
+		if m.costs.Row <= 0 {
+			continue
+		}
+		n++
+		sum.Decode += m.costs.Step
+		sum.Sequence += m.costs.Sequence
+		sum.Prefill += m.costs.PrefillStep
+		sum.Token += m.costs.Row
+	}
+	if n == 0 {
+		return false
+	}
+	s.Cost = serving.StepCost{Decode: sum.Decode / n, Sequence: sum.Sequence / n, Prefill: sum.Prefill / n, Token: sum.Token / n}
+	s.Spreads.Prefill, s.Spreads.Decode = aggregatedError, aggregatedError
+	return true
+}
+
+// workload fills in what the fleet is asked to do.
+func (f *fleet) workload(s *serving.Situation) bool {
+	p := &f.past
+	back := &p.decode
+	front := &p.prefill
+	if s.Current.Aggregated > 0 {
+		front, back = &p.aggregated, &p.aggregated
+	}
+	if p.seconds < 1 || back.input.Count < minRequests || back.output.Count < minRequests {
+		return false
+	}
+	arrived := max(front.ttft.Count+p.backlog, back.ttft.Count)
+	s.Rate = arrived / p.seconds
+	s.Dispersion = p.dispersion()
+	s.Prompt, s.Output = lengthsOf(back.input), lengthsOf(back.output)
+	if sum := front.hit + front.local; sum > 0 {
+		s.Hit = min(0.99, front.hit/sum)
+	}
+	s.Spreads.Prompt, s.Spreads.Output = meanError(back.input), meanError(back.output)
+	s.Spreads.Rate = math.Sqrt(s.Dispersion / max(1, arrived))
+	return s.Rate > 0
+}
+
+// minRequests is how many finished requests a workload must be known by.
+const minRequests = 100
+
+// meanError is the relative standard error of a histogram's mean.
+func meanError(v window.Value) float64 {
+	p50, _, ok := estimate.Quantile(0.5, v.Bounds, v.Counts)
+	p84, _, _ := estimate.Quantile(0.84, v.Bounds, v.Counts)
+	if !ok || v.Sum <= 0 || v.Count < 1 {
+		return 0.1
+	}
+	return max(0.2, (p84-p50)/(v.Sum/v.Count)) / math.Sqrt(v.Count)
+}
+
+// hops fills in what handing over costs and what decode workers compute of prompts.
+func (f *fleet) hops(s *serving.Situation) {
+	c := f.cfg.Transfer
+	s.Moves = serving.Moves{Base: assumedBase, PerToken: c.AssumedTokenBytes / c.AssumedBandwidth}
+	d := &f.past.decode
+	if s.Current.Aggregated > 0 {
+		return
+	}
+	if sum := f.past.prefill.local + d.local; sum > 0 {
+		s.Leak = min(1, d.local/sum)
+	}
+	m := f.pooled.model
+	if m.MeanTime <= 0 || d.fetched <= 0 || f.past.moves.Count <= 0 {
+		return
+	}
+	slowest := serving.SlowestOf(f.ranks)
+	tokenBytes := f.past.moves.Bytes / d.fetched / max(1, f.ranks)
+	if m.Bandwidth > 0 && f.pooled.withheld == "" {
+		s.Moves = serving.Moves{Base: m.Base * slowest, PerToken: tokenBytes / m.Bandwidth * slowest}
+	} else {
+		s.Moves = serving.Moves{Base: m.MeanTime * slowest}
+	}
+	if tcp := f.pooled.tcp; tcp.Found && tcp.Bandwidth > 0 {
+		s.Moves.SlowShare, s.Moves.Slow = tcp.Share, tokenBytes/tcp.Bandwidth
+	}
+}
+
+// assumedBase is the fixed part of a transfer where there has been none, s: what NIXL over RDMA takes to post and complete.
+const assumedBase = 2e-3
+
+// kvCapacity is the mean of the workers that decode, tokens.
+func (f *fleet) kvCapacity() float64 {
+	var sum, n float64
+	for _, m := range f.ordered {
+		if r := m.role(); m.kv > 0 && (r == roleDecode || r == roleAggregated) {
+			sum += m.kv
+			n++
+		}
+	}
+	if n == 0 {
+		return 0
+	}
+	return sum / n
+}
+
+// consider makes an evaluation.
+func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
+	next.leak = s.Leak
+	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
+	if s.Current.Aggregated > 0 {
+		next.gate, next.gated = s.Judge(f.interference()), true
+		if r, ok := s.Rehearse(s.Current); ok {
+			next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
+		}
+		return next
+	}
+	if share, ok := f.attained(); ok {
+		f.record.See(now, s.Current, s.Rate, share*s.Rate)
+		s.Calibrate(share, f.late())
+	}
+	r, ok := s.Rehearse(s.Current)
+	if !ok {
+		next.withheld = serving.WithheldBadInput
+		return next
+	}
+	next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
+	f.record.Claim(now, next.current, s.Rate)
+	if best, ok := s.Best(s.Current.Groups()); ok {
+		if t, ok := f.adviser.Candidate(); ok {
+			best = s.Prefer(t, best)
+		}
+		next.best = next.current
+		if best.Topology != s.Current {
+			next.best, next.surety = s.WithInterval(best, serving.AdviceGain())
+		}
+		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput) && !f.record.Poor()
+	}
+	next.score, next.scored = f.score(s, next.best.Topology), true
+	next.gate, next.gated = s.Judge(-1), true
+	next.side, next.sided = s.Bottleneck()
+	return next
+}
+
+// score decomposes the loss against the same GPUs without defects.
+func (f *fleet) score(s *serving.Situation, best serving.Topology) serving.Score {
+	attained := -1.0
+	if share, ok := f.attained(); ok {
+		attained = share * s.Rate
+	}
+	return serving.ScoreOf(func(remaining uint) float64 {
+		d, t := *s, s.Current
+		if remaining>>serving.DefectPurity&1 == 0 {
+			d.Leak = 0
+		}
+		if remaining>>serving.DefectBalance&1 == 0 && best.Groups() > 0 {
+			t = best
+		}
+		if remaining>>serving.DefectLocality&1 == 0 {
+			d.Moves.SlowShare = 0
+		}
+		if remaining>>serving.DefectTransfer&1 == 0 {
+			d.Moves = serving.Moves{SlowShare: d.Moves.SlowShare, Slow: d.Moves.Slow}
+		}
+		r, _ := d.Rehearse(t)
+		return r.Goodput
+	}, attained)
+}
+
+// attained is the share of the fleet's arriving requests that met both objectives, as measured.
+func (f *fleet) attained() (float64, bool) {
+	p := &f.past
+	tpot, _, ok := estimate.ShareBelow(f.target.ITL.Max.Seconds(), p.decode.tpot.Bounds, p.decode.tpot.Counts)
+	if !ok {
+		return 0, false
+	}
+	ttft, ok := serving.SumBelow(f.target.TTFT.Max.Seconds(), bucketsOf(p.prefill.ttft), bucketsOf(p.decode.ttft))
+	if !ok {
+		return 0, false
+	}
+	arrived := max(p.prefill.ttft.Count+p.backlog, p.decode.ttft.Count)
+	return ttft * tpot * min(1, p.decode.ttft.Count/arrived), true
+}
+
+// late is the phase whose workers keep requests waiting for longer.
+func (f *fleet) late() string {
+	p, d := f.past.prefill.ttft, f.past.decode.ttft
+	if p.Count > 0 && d.Count > 0 && p.Sum/p.Count > d.Sum/d.Count && p.Sum/p.Count > f.target.TTFT.Max.Seconds()/2 {
+		return serving.SidePrefill
+	}
+	return serving.SideDecode
+}
+
+// interference is the share of decode's waiting that prefill causes, by the costs that step counts tell; negative when not known.
+func (f *fleet) interference() float64 {
+	var sum serving.Interference
+	for _, m := range f.ordered {
+		sum.Add(m.meddled)
+	}
+	if sum.Wait <= 0 {
+		return -1
+	}
+	return sum.Lost()
+}

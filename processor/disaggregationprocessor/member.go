@@ -1,0 +1,213 @@
+package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
+
+import (
+	"time"
+
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
+)
+
+// role is what a worker does, as far as this processor tells roles apart.
+type role int
+
+const (
+	roleUnknown role = iota
+	rolePrefill
+	roleDecode
+	roleAggregated
+	roleOther // encode, router
+)
+
+func roleOf(name string) role {
+	switch name {
+	case signal.RolePrefill:
+		return rolePrefill
+	case signal.RoleDecode:
+		return roleDecode
+	case signal.RoleAggregated:
+		return roleAggregated
+	case signal.RoleEncode, signal.RoleRouter:
+		return roleOther
+	}
+	return roleUnknown
+}
+
+// member is a worker of a fleet. The fleet's lock guards it.
+type member struct {
+	resource pcommon.Resource // a copy; never written
+	id       identity
+	told     role // by resource or llm.engine.info
+	intake   derive.Intake
+	aligner  *window.Aligner
+	mark     int64 // watermark
+	seen     time.Time
+	covered  bool // through the last window
+
+	transfers *observer
+	gauges    derive.Gauges
+	splitter  *serving.Splitter // of an aggregated worker
+	costs     serving.Costs
+	meddled   serving.Interference // what prefill costs decode there, fading
+	started   int64                // data time of the first window
+	waiting   float64
+	waited    bool
+	kv        float64 // capacity, tokens
+	behaviour behaviour
+}
+
+// behaviour is what a worker whose role nobody tells was seen to do.
+type behaviour struct{ requests, generated, fetched, prompt float64 }
+
+func newMember(cfg *Config, id identity, resource pcommon.Resource) *member {
+	m := &member{
+		resource: pcommon.NewResource(), id: id,
+		aligner: window.NewAligner(window.Config{
+			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window),
+		}, inputCounters, inputGauges),
+		transfers: newObserver(),
+	}
+	m.intake = derive.Intake{Inputs: workerInputs(), Into: m.aligner}
+	m.told = roleOf(id.role)
+	resource.CopyTo(m.resource)
+	return m
+}
+
+// bridgedWindows is over how many windows a gap between scrapes is bridged at least.
+const bridgedWindows = 12
+
+// consume takes one batch of the worker's metrics and returns how many points were refused for their time.
+func (m *member) consume(sms pmetric.ScopeMetricsSlice, now time.Time) (late int) {
+	for _, sm := range sms.All() {
+		for _, metric := range sm.Metrics().All() {
+			if metric.Name() == signal.EngineInfo {
+				m.learnRole(metric)
+				continue
+			}
+			late += m.intake.Read(metric, now)
+		}
+	}
+	m.seen = now
+	m.mark = m.aligner.Watermark()
+	return late
+}
+
+// learnRole reads the role from llm.engine.info; one on the resource has been configured and stands.
+func (m *member) learnRole(metric pmetric.Metric) {
+	if metric.Type() != pmetric.MetricTypeGauge || m.id.role != "" {
+		return
+	}
+	for _, dp := range metric.Gauge().DataPoints().All() {
+		if r := roleOf(derive.Text(dp.Attributes(), signal.AttrRole)); r != roleUnknown {
+			m.told = r
+		}
+	}
+}
+
+// role is what the worker does: what it is told to, else what it was seen to do.
+func (m *member) role() role {
+	if m.told != roleUnknown {
+		return m.told
+	}
+	b := &m.behaviour
+	switch {
+	case b.requests < 20:
+		return roleUnknown
+	case b.fetched > 0.5*b.prompt:
+		return roleDecode
+	case b.generated < 1.05*b.requests:
+		return rolePrefill
+	}
+	return roleAggregated
+}
+
+// close takes the worker's part of the fleet's window.
+func (m *member) close(boundary int64) (win window.Window, ok bool) {
+	win, ok = m.aligner.CloseTo(boundary)
+	m.covered = ok && win.Covered[inGenerated] >= 0.5*win.Seconds()
+	if !ok {
+		return win, false
+	}
+	if m.started == 0 {
+		m.started = win.From
+	}
+	b := &m.behaviour
+	b.requests += win.Totals[inTTFT].Count
+	b.generated += win.Totals[inGenerated].Sum
+	b.fetched += win.Totals[inFetched].Sum
+	b.prompt += win.Totals[inFetched].Sum + win.Totals[inLocal].Sum + win.Totals[inHit].Sum
+	if l := win.Levels[inKVCapacity]; l.Seen && l.Mean > 0 {
+		m.kv = l.Mean
+	}
+	return win, true
+}
+
+// backlog is by how much more requests wait than at the window before.
+func (m *member) backlog(win window.Window) float64 {
+	l := win.Levels[inWaiting]
+	if !l.Seen {
+		m.waited = false
+		return 0
+	}
+	rise := l.Mean - m.waiting
+	if !m.waited {
+		rise = 0
+	}
+	m.waiting, m.waited = l.Mean, true
+	return rise
+}
+
+// moves reads the transfers of a window that the engine observed.
+func moves(win window.Window) serving.TransferWindow {
+	time, bytes := win.Totals[inMoveTime], win.Totals[inMoveBytes]
+	return serving.TransferWindow{
+		Elapsed: win.Seconds(), Count: time.Count, Time: time.Sum, Bytes: bytes.Sum,
+		Post: win.Totals[inMovePost].Sum, Pieces: win.Totals[inMovePieces].Sum, Durations: bucketsOf(time),
+	}
+}
+
+// prefillSteps reads the steps of a prefill worker from forward passes.
+func prefillSteps(win window.Window) serving.Steps {
+	return serving.Steps{
+		Count: win.Totals[inStepCountPrefill].Sum, Time: win.Totals[inStepTimePrefill].Sum, PrefillTokens: win.Totals[inStepTokensPrefill].Sum,
+	}
+}
+
+// workOf reads an aggregated worker's window.
+func workOf(win window.Window) serving.Work {
+	steps := win.Totals[inStepTokens]
+	l := win.Levels[inRunning]
+	work := serving.Work{
+		Elapsed: win.Covered[inGenerated], Steps: steps.Count, FirstTokens: win.Totals[inTTFT].Count,
+		DecodeTokens: win.Totals[inITL].Count, ITLSum: win.Totals[inITL].Sum,
+		PrefillTime: win.Totals[inPrefillTime].Sum, Finished: win.Totals[inPrefillTime].Count,
+		StepTokens: bucketsOf(steps), Running: serving.Running{Seen: l.Seen, Min: l.Min},
+		PrefillTokens: win.Totals[inLocal].Sum,
+	}
+	if win.Covered[inLocal] <= 0 {
+		work.PrefillTokens = max(0, steps.Sum-win.Totals[inGenerated].Sum)
+	}
+	return work
+}
+
+// divide learns an aggregated worker's costs.
+func (m *member) divide(win window.Window, cfg *Config) {
+	if win.Covered[inGenerated] <= 0 || win.Covered[inStepTokens] <= 0 {
+		return
+	}
+	if m.splitter == nil {
+		m.splitter = serving.NewSplitter(float64(cfg.MaxNumBatchedTokens))
+	}
+	work := workOf(win)
+	split := m.splitter.Split(work, bucketsOf(win.Totals[inComputed]))
+	if split.Withheld != "" || split.Costs.Row <= 0 {
+		return
+	}
+	m.costs = split.Costs
+	m.meddled.Fade(fade(win.Seconds(), cfg.Horizon.Seconds()))
+	m.meddled.Add(split.Interference(work))
+}

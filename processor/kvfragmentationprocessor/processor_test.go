@@ -1,0 +1,440 @@
+package kvfragmentationprocessor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
+)
+
+// handClock is a clock that tests turn.
+type handClock struct {
+	mu    sync.Mutex
+	now   time.Time
+	ticks chan time.Time
+}
+
+func (c *handClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *handClock) Ticks(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
+
+func (c *handClock) add(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = c.now.Add(d)
+}
+
+func newTestProcessor(t testing.TB, cfg *Config, next consumer.Metrics) (*kvFragmentation, *handClock) {
+	t.Helper()
+	c := &handClock{now: time.Unix(1_700_000_000, 0), ticks: make(chan time.Time)}
+	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), cfg, next, &derive.Registry{}, c)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
+	t.Cleanup(func() { require.NoError(t, p.Shutdown(context.Background())) })
+	return p, c
+}
+
+func testConfig() *Config { return createDefaultConfig().(*Config) }
+
+// play feeds scrapes of engines every five seconds.
+func play(t testing.TB, p *kvFragmentation, c *handClock, scrapes int, engines ...*engine) {
+	t.Helper()
+	for range scrapes {
+		c.add(5 * time.Second)
+		for _, e := range engines {
+			e.advance(5 * time.Second)
+			md := e.page()
+			md.MarkReadOnly()
+			require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+		}
+	}
+}
+
+// last returns the newest point of a derived metric with these attributes, given as key, value.
+func last(sink *consumertest.MetricsSink, metric string, attributes ...string) (point pmetric.NumberDataPoint, ok bool) {
+	eachDerived(sink, func(_ pcommon.Resource, m pmetric.Metric) {
+		if m.Name() != metric {
+			return
+		}
+	next:
+		for _, dp := range points(m).All() {
+			for i := 0; i < len(attributes); i += 2 {
+				if derive.Text(dp.Attributes(), attributes[i]) != attributes[i+1] {
+					continue next
+				}
+			}
+			point, ok = dp, !dp.Flags().NoRecordedValue()
+		}
+	})
+	return point, ok
+}
+
+// eachDerived visits all metrics that the processor made, in their order.
+func eachDerived(sink *consumertest.MetricsSink, visit func(pcommon.Resource, pmetric.Metric)) {
+	for _, md := range sink.AllMetrics() {
+		for _, rm := range md.ResourceMetrics().All() {
+			for _, sm := range rm.ScopeMetrics().All() {
+				if sm.Scope().Name() != metadata.ScopeName {
+					continue
+				}
+				for _, m := range sm.Metrics().All() {
+					visit(rm.Resource(), m)
+				}
+			}
+		}
+	}
+}
+
+func value(t *testing.T, sink *consumertest.MetricsSink, metric string, attributes ...string) float64 {
+	t.Helper()
+	dp, ok := last(sink, metric, attributes...)
+	require.True(t, ok, "%s %v", metric, attributes)
+	return derive.Number(dp)
+}
+
+func withheld(sink *consumertest.MetricsSink, estimate, reason string) float64 {
+	dp, ok := last(sink, signal.EstimateWithheld, signal.AttrEstimate, estimate, signal.AttrReason, reason)
+	if !ok {
+		return 0
+	}
+	return derive.Number(dp)
+}
+
+func TestPoolOfAKnownEngine(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	cfg := testConfig()
+	cfg.Models = []ModelRule{{Match: objectives.Match{Model: "lla*"}, KVBytesPerToken: 1000, WeightBytes: 20e9}}
+	p, c := newTestProcessor(t, cfg, sink)
+	e := newEngine("a:8000")
+	e.gpus = []string{"GPU-0"}
+	require.NoError(t, p.ConsumeMetrics(context.Background(), gpu("GPU-0", e.now)))
+	play(t, p, c, 200, e)
+
+	tokens := func(use string) float64 { return value(t, sink, signal.KVTokens, signal.AttrKVUse, use) }
+	total := 0.0
+	for _, use := range []string{
+		signal.KVUseLive, signal.KVUseTailWaste, signal.KVUseReserved, signal.KVUsePinned, signal.KVUseCachedUseful, signal.KVUseCachedDead, signal.KVUseFree,
+	} {
+		total += tokens(use)
+		assert.InDelta(t, tokens(use)*1000, value(t, sink, signal.KVMemory, signal.AttrKVUse, use), 1e-3)
+	}
+	assert.InDelta(t, 16_000, total, 1e-6)
+	assert.InDelta(t, 3200, tokens(signal.KVUseLive)+tokens(signal.KVUseTailWaste), 1e-6)
+	assert.InDelta(t, 75, tokens(signal.KVUseTailWaste), 40)
+	assert.InDelta(t, 16*(900-(200-10)), tokens(signal.KVUseCachedUseful)+tokens(signal.KVUseCachedDead), 16*2)
+	assert.InDelta(t, 0.53, value(t, sink, signal.KVHitRatio, signal.AttrCacheScope, signal.CacheScopeLocal), 0.01)
+	assert.InDelta(t, 800, tokens2(t, sink), 1e-6)
+	assert.Equal(t, methodEventsPasses, method(t, sink, signal.KVTokens))
+
+	for use, want := range map[string]float64{
+		signal.HBMUseWeights: 20e9, signal.HBMUseKVPool: 1001 * 16 * 1000, signal.HBMUseRuntime: 60e9 - 20e9 - 1001*16*1000,
+		signal.HBMUseOther: 2e9, signal.HBMUseOutside: 18e9,
+	} {
+		assert.InDelta(t, want, value(t, sink, signal.HBMMemory, signal.AttrHBMUse, use), 1, use)
+	}
+	// 18 blocks a second, half of them at a depth of up to 600 and half up to 1200: the 900 that the pool holds have three quarters of them.
+	assert.InDelta(t, 160.0/300, value(t, sink, signal.KVHitRatioPredicted, signal.AttrCacheScale, "1"), 0.01)
+	assert.InDelta(t, 160.0/300+4.5*16/300, value(t, sink, signal.KVHitRatioPredicted, signal.AttrCacheScale, "2"), 0.02)
+	assert.InDelta(t, 4.5*16, value(t, sink, signal.KVSavedTokens, signal.AttrCacheScale, "2"), 4)
+	assert.InDelta(t, 4.5*16*0.05/140, value(t, sink, signal.KVSavedTime, signal.AttrCacheScale, "2"), 0.003)
+	assert.InDelta(t, 4.5*16*20/140, value(t, sink, signal.KVSavedPower, signal.AttrCacheScale, "2"), 1)
+}
+
+// tokens2 is what the host tier holds.
+func tokens2(t *testing.T, sink *consumertest.MetricsSink) float64 {
+	return value(t, sink, signal.KVTierTokens, signal.AttrCacheTier, signal.TierHost)
+}
+
+func method(t *testing.T, sink *consumertest.MetricsSink, estimate string) string {
+	t.Helper()
+	dp, ok := last(sink, signal.EstimateConfidence, signal.AttrEstimate, estimate)
+	require.True(t, ok)
+	return derive.Text(dp.Attributes(), signal.AttrEstimateMethod)
+}
+
+func TestDegrees(t *testing.T) {
+	for name, c := range map[string]struct {
+		change  func(*engine)
+		method  string
+		missing []string // estimates withheld, and why
+	}{
+		"events, no passes": {func(e *engine) { e.passes = false }, methodEvents, nil},
+		"counters": {
+			func(e *engine) { e.events = false }, methodCounters,
+			[]string{signal.KVTokens, reasonNoReuse, signal.KVThrash, reasonNoEvents, signal.KVMissTokens, reasonNoEvents, signal.KVHitRatioPredicted, reasonNoEvents},
+		},
+		"events that were lost": {
+			func(e *engine) { e.known = false }, methodCounters,
+			[]string{signal.KVTokens, reasonEventsLost, signal.KVThrash, reasonEventsLost},
+		},
+		"no prefix caching": {func(e *engine) { e.uncached = true }, methodNoCache, nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink := new(consumertest.MetricsSink)
+			p, clk := newTestProcessor(t, testConfig(), sink)
+			e := newEngine("a:8000")
+			c.change(e)
+			play(t, p, clk, 100, e)
+			assert.Equal(t, c.method, method(t, sink, signal.KVTokens))
+			for i := 0; i < len(c.missing); i += 2 {
+				assert.Positive(t, withheld(sink, c.missing[i], c.missing[i+1]), "%s %s", c.missing[i], c.missing[i+1])
+			}
+			total := 0.0
+			for _, use := range []string{
+				signal.KVUseLive, signal.KVUseTailWaste, signal.KVUseReserved, signal.KVUsePinned, signal.KVUseCachedUseful,
+				signal.KVUseCachedDead, signal.KVUseFree, signal.KVUseUnattributed,
+			} {
+				if dp, ok := last(sink, signal.KVTokens, signal.AttrKVUse, use); ok {
+					total += dp.DoubleValue()
+				}
+			}
+			assert.InDelta(t, 16_000, total, 1e-6)
+		})
+	}
+}
+
+func TestEveryDerivedMetricIsInTheVocabulary(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	cfg := testConfig()
+	cfg.Models = []ModelRule{{KVBytesPerToken: 1000}}
+	p, c := newTestProcessor(t, cfg, sink)
+	e := newEngine("a:8000")
+	e.gpus, e.thrash, e.preemptions = []string{"GPU-0"}, 0.01, 0.1
+	require.NoError(t, p.ConsumeMetrics(context.Background(), gpu("GPU-0", e.now)))
+	play(t, p, c, 750, e)
+	require.NoError(t, p.ConsumeMetrics(context.Background(), duplicates(e.now)))
+	declared := signal.Index(signal.KVFragmentationMetrics())
+	emitted := map[string]bool{}
+	eachDerived(sink, func(_ pcommon.Resource, m pmetric.Metric) {
+		want, ok := declared[m.Name()]
+		require.True(t, ok, m.Name())
+		assert.Equal(t, want.Unit, m.Unit(), m.Name())
+		assert.Equal(t, want.Instrument == signal.Sum, m.Type() == pmetric.MetricTypeSum, m.Name())
+		for _, dp := range points(m).All() {
+			for k := range dp.Attributes().All() {
+				assert.Contains(t, want.Attributes, k, m.Name())
+			}
+		}
+		emitted[m.Name()] = true
+	})
+	for name := range declared {
+		assert.True(t, emitted[name], "%s is declared and never emitted", name)
+	}
+}
+
+// duplicates is what the receiver says of a fleet.
+func duplicates(now time.Time) pmetric.Metrics {
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr(signal.AttrFleetName, "chat")
+	w := writer{rm.ScopeMetrics().AppendEmpty().Metrics(), 0, pcommon.NewTimestampFromTime(now)}
+	w.gauge(signal.KVDuplicates, 5000)
+	return md
+}
+
+func TestDuplicatesOfAFleetInBytes(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	cfg := testConfig()
+	cfg.Models = []ModelRule{{Match: objectives.Match{Fleet: "chat"}, KVBytesPerToken: 1000}}
+	p, _ := newTestProcessor(t, cfg, sink)
+	require.NoError(t, p.ConsumeMetrics(context.Background(), duplicates(time.Unix(1_700_000_000, 0))))
+	assert.InDelta(t, 5e6, value(t, sink, signal.KVDuplicateMemory), 1e-9)
+}
+
+func TestAStormIsTold(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	e := newEngine("a:8000")
+	play(t, p, c, 30, e)
+	assert.Zero(t, value(t, sink, signal.KVStorm))
+	assert.Zero(t, value(t, sink, signal.KVThrash))
+	e.thrash, e.resident = 0.6, 1000
+	e.calm = e.seconds
+	play(t, p, c, 5, e)
+	assert.InDelta(t, 1, value(t, sink, signal.KVStorm), 0)
+	assert.InDelta(t, 0.6, value(t, sink, signal.KVThrash), 0.01)
+	assert.Positive(t, value(t, sink, signal.KVWasteTokens, signal.AttrKVWaste, signal.WasteThrash))
+	assert.Positive(t, value(t, sink, signal.KVWasteEnergy, signal.AttrKVWaste, signal.WasteThrash))
+	e.known = false
+	play(t, p, c, 5, e)
+	_, ok := last(sink, signal.KVStorm)
+	assert.False(t, ok, "it is not known any more")
+}
+
+func TestInputIsPassedThroughFirstAndUntouched(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	e := newEngine("a:8000")
+	var sent []string
+	for range 4 {
+		c.add(5 * time.Second)
+		e.advance(5 * time.Second)
+		md := e.page()
+		sent = append(sent, asJSON(t, md))
+		md.MarkReadOnly()
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	}
+	var got []string
+	for _, md := range sink.AllMetrics() {
+		got = append(got, asJSON(t, md))
+	}
+	assert.Equal(t, sent[0], got[0], "nothing follows from one scrape")
+	assert.Subset(t, got, sent)
+	assert.Greater(t, len(got), len(sent), "derived batches come on their own")
+	assert.False(t, p.Capabilities().MutatesData)
+}
+
+func asJSON(t *testing.T, md pmetric.Metrics) string {
+	t.Helper()
+	text, err := (&pmetric.JSONMarshaler{}).MarshalMetrics(md)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestARestartNeverLowersASum(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	e := newEngine("a:8000")
+	e.thrash = 0.5
+	play(t, p, c, 40, e)
+	e.restart()
+	play(t, p, c, 40, e)
+	highest := map[string]float64{}
+	eachDerived(sink, func(_ pcommon.Resource, m pmetric.Metric) {
+		if m.Type() != pmetric.MetricTypeSum {
+			return
+		}
+		for _, dp := range m.Sum().DataPoints().All() {
+			key := m.Name() + fmt.Sprint(dp.Attributes().AsRaw())
+			assert.GreaterOrEqual(t, derive.Number(dp), highest[key], key)
+			highest[key] = derive.Number(dp)
+		}
+	})
+	evicted := value(t, sink, signal.KVEvictedBlocks)
+	assert.InDelta(t, 8*5*78, evicted, 8*5*2, "nothing is counted twice")
+}
+
+func TestSilence(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	play(t, p, c, 40, newEngine("a:8000"))
+	_, ok := last(sink, signal.KVTokens, signal.AttrKVUse, signal.KVUseLive)
+	require.True(t, ok)
+	c.add(time.Minute)
+	c.ticks <- c.Now()
+	require.Eventually(t, func() bool {
+		_, ok := last(sink, signal.KVTokens, signal.AttrKVUse, signal.KVUseLive)
+		return !ok
+	}, 5*time.Second, time.Millisecond, "marked as not recorded")
+	c.add(time.Hour)
+	c.ticks <- c.Now()
+	require.Eventually(t, func() bool { return p.workers.len() == 0 }, 5*time.Second, time.Millisecond)
+}
+
+func TestOnePipelineOnly(t *testing.T) {
+	p, c := newTestProcessor(t, testConfig(), consumertest.NewNop())
+	other, err := newProcessor(processortest.NewNopSettings(metadata.Type), testConfig(), consumertest.NewNop(), p.running, c)
+	require.NoError(t, err)
+	other.id = p.id
+	assert.ErrorContains(t, other.Start(context.Background(), componenttest.NewNopHost()), "two metrics pipelines")
+	require.NoError(t, other.Shutdown(context.Background()))
+}
+
+func TestARefusalOfWhatIsDerivedDoesNotFailTheInput(t *testing.T) {
+	refuse, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error {
+		if md.ResourceMetrics().At(0).ScopeMetrics().At(0).Scope().Name() == metadata.ScopeName {
+			return errors.New("full")
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	p, c := newTestProcessor(t, testConfig(), refuse)
+	play(t, p, c, 10, newEngine("a:8000"))
+}
+
+func TestWorkersAreBounded(t *testing.T) {
+	cfg := testConfig()
+	cfg.MaxWorkers = 3
+	p, c := newTestProcessor(t, cfg, consumertest.NewNop())
+	for i := range 10 {
+		play(t, p, c, 1, newEngine(fmt.Sprint(i)))
+	}
+	assert.Equal(t, 3, p.workers.len())
+}
+
+func TestConcurrentWorkers(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	var all sync.WaitGroup
+	for i := range 8 {
+		all.Go(func() { play(t, p, c, 50, newEngine(fmt.Sprint(i%4))) })
+	}
+	c.ticks <- c.Now()
+	all.Wait()
+	assert.Equal(t, 4, p.workers.len())
+}
+
+func TestConfig(t *testing.T) {
+	require.NoError(t, testConfig().Validate())
+	cfg := testConfig()
+	cfg.Window, cfg.Horizon, cfg.MaxWorkers = time.Millisecond, time.Second, 0
+	cfg.Models = []ModelRule{{KVBytesPerToken: -1}}
+	err := cfg.Validate()
+	for _, text := range []string{"window must be between 100ms", "horizon must be between 1m", "max_workers must be", "models[0].kv_bytes_per_token"} {
+		assert.ErrorContains(t, err, text)
+	}
+}
+
+func BenchmarkConsume(b *testing.B) {
+	p, c := newTestProcessor(b, testConfig(), consumertest.NewNop())
+	e := newEngine("a:8000")
+	play(b, p, c, 200, e)
+	n := e.page().DataPointCount()
+	b.ReportAllocs()
+	b.ResetTimer()
+	for range b.N {
+		b.StopTimer()
+		e.advance(5 * time.Second)
+		c.add(5 * time.Second)
+		md := e.page()
+		b.StartTimer()
+		_ = p.ConsumeMetrics(context.Background(), md)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/point")
+}
+
+func BenchmarkForeign(b *testing.B) {
+	p, _ := newTestProcessor(b, testConfig(), consumertest.NewNop())
+	md := pmetric.NewMetrics()
+	rm := md.ResourceMetrics().AppendEmpty()
+	rm.Resource().Attributes().PutStr("host.name", "h")
+	w := writer{rm.ScopeMetrics().AppendEmpty().Metrics(), 0, 1}
+	for range 100 {
+		w.gauge("system.cpu.time", 1)
+	}
+	b.ReportAllocs()
+	for range b.N {
+		_ = p.ConsumeMetrics(context.Background(), md)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*100), "ns/point")
+}
