@@ -20,7 +20,7 @@ const (
 
 // side is A18: whether the imbalance names the phase whose capacity, raised alone by a tenth, raises goodput most.
 func side(o options, report func(result)) error {
-	var right, clear, balanced, saidBalanced, silent, liars, n float64
+	var right, decided, balanced, saidBalanced, silent, liars, n float64
 	for _, s := range sideScenarios(o) {
 		base, err := replay(s, s.setting.workload)
 		if err != nil {
@@ -43,7 +43,7 @@ func side(o options, report func(result)) error {
 		}
 		switch {
 		case math.Abs(gain) > clearGain:
-			clear++
+			decided++
 			if imbalance*gain > 0 {
 				right++
 			} else if confidence >= 0.8 {
@@ -65,11 +65,11 @@ func side(o options, report func(result)) error {
 			told: true,
 		})
 	}
-	line("right-side", right, clear, sideBar, true)
+	line("right-side", right, decided, sideBar, true)
 	line("balanced", saidBalanced, balanced, balancedBar, true)
 	line("withheld", silent, n, sideWithheldBar, false)
 	report(result{
-		name: "A18/high-and-wrong/synthetic", value: fmt.Sprintf("%.0f/%.0f", liars, clear), bar: "0", pass: liars == 0,
+		name: "A18/high-and-wrong/synthetic", value: fmt.Sprintf("%.0f/%.0f", liars, decided), bar: "0", pass: liars == 0,
 	})
 	return nil
 }
