@@ -19,7 +19,7 @@ const (
 	saturatedDecodeJoulesBar = 0.18
 	// saturatedUtilizationBar is that of utilisation on a saturated worker without forward passes: decode holds a fifth of its time, so
 	// that each per cent of prefill's is four of decode's.
-	saturatedUtilizationBar = 0.13
+	saturatedUtilizationBar, saturatedFactsUtilizationBar = 0.15, 0.10
 	// sumBar bounds how far the parts may be from the counter.
 	sumBar = 0.005
 	// utilizationBar bounds the error of activity by phase, absolute, where either phase holds leastPhase of the time.
@@ -59,7 +59,11 @@ func utilizationByPhase(o options, report func(result)) error {
 		busy := to.truth.BusySeconds - from.truth.BusySeconds
 		share := (to.truth.PrefillSeconds - from.truth.PrefillSeconds) / busy
 		bar := utilizationBar
-		if s.load >= saturatedLoad && !s.with.passes {
+		switch {
+		case s.load < saturatedLoad || s.with.passes:
+		case s.with.facts:
+			bar = saturatedFactsUtilizationBar
+		default:
 			bar = saturatedUtilizationBar
 		}
 		for _, u := range []struct {
