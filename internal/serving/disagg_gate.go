@@ -108,34 +108,24 @@ func (s *Situation) together(g *Gate, groups int) bool {
 	return found
 }
 
-// benefitInterval is the 90 % interval over disturbed situations.
+// benefitInterval is the 90 % interval over disturbed situations: quantiles, since goodput near a limit is anything but normal.
 func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
-	logs := make([]float64, 0, draws)
-	var mean float64
+	var benefits []float64
 	for range draws {
 		d := s.disturbed(random)
 		apart, ok := d.Rehearse(g.Split)
 		d.Budget = g.Budget
 		together, also := d.Rehearse(Topology{Aggregated: s.Current.Groups()})
 		if ok && also {
-			v := math.Log(max(0.01, quotient(apart.Goodput, together.Goodput)))
-			logs = append(logs, v)
-			mean += v
+			benefits = append(benefits, quotient(apart.Goodput, together.Goodput))
 		}
 	}
-	if len(logs) < 2 {
+	if len(benefits) < draws/2 {
 		return 0, math.Inf(1)
 	}
-	mean /= float64(len(logs))
-	var variance float64
-	for _, v := range logs {
-		variance += square(v-mean) / float64(len(logs)-1)
-	}
-	// Around the middle, with the scatter of the draws: few draws tell a deviation better than quantiles.
-	spread := normal90 * math.Sqrt(variance)
-	middle := math.Log(max(0.01, g.Benefit))
-	return math.Exp(middle - spread), math.Exp(middle + spread)
+	_ = median(benefits) // sorts
+	return min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit)
 }
 
 // objection is a reason against splitting that holds by itself.

@@ -40,7 +40,7 @@ func fleetAdvices() []fleetAdvice {
 		{"advice-rails", "transfer-rails", exposed, 5 * time.Minute, true, nil},
 		{"advice-coalesce", "transfer-coalesce", transfer, 5 * time.Minute, true, nil},
 		{"advice-overlap", "transfer-overlap", exposed, 5 * time.Minute, true, nil},
-		{"advice-lease", "kv-leases", expired, 5 * time.Minute, false, nil},
+		{"advice-lease", "kv-lease", expired, 5 * time.Minute, false, nil},
 		{"tcp-fallback", "tcp-fallback", transfer, 5 * time.Minute, true, []scenarios.Override{set("faults", "[]")}},
 		{"advice-topology", "topology", goodput, 14 * time.Minute, true, nil},
 		{"short-prompts-do-not-disaggregate", "do-not-disaggregate", nil, 5 * time.Minute, false, nil},

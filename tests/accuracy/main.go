@@ -46,7 +46,9 @@ func checks() []check {
 		{"A3", honesty},
 		{"A4", baselines},
 		{"A5", interference},
-		{"A6", recommendation}, {"A7", gates}, {"A8", scores},
+		{"A6", recommendation},
+		{"A7", gates},
+		{"A8", scores},
 		{"A9", missRatioCurve},
 		{"A10", poolDecomposition},
 		{"A10-cases", knownCases},
@@ -55,8 +57,10 @@ func checks() []check {
 		{"A13", amplification},
 		{"A14", fidelity},
 		{"A15", robustness},
+		{"A16", cost},
 		{"A19", utilizationByPhase},
-		{"A20", adviceRules}, {"A20-disagg", fleetRules},
+		{"A20", adviceRules},
+		{"A20-disagg", fleetRules},
 		{"goodput", goodputBounds},
 	}
 }

@@ -199,7 +199,8 @@ func (s splitScenario) gate() (string, error) {
 	}
 	p := fleetPlay{fleet: fleet, interval: 5 * time.Second, duration: 5 * time.Minute, seed: s.seed}
 	said, err := p.play()
-	return strings.ReplaceAll(said.which(signal.DisaggregationGate), "|", ":"), err
+	at := func(bound string) float64 { return said[key(signal.DisaggregationBenefit, bound)] }
+	return fmt.Sprintf("%s:%.2f:%.2f..%.2f", strings.ReplaceAll(said.which(signal.DisaggregationGate), "|", ":"), at(signal.BoundMid), at(signal.BoundLow), at(signal.BoundHigh)), err
 }
 
 // benefit is the goodput of the best split over that of the best aggregated fleet.
