@@ -50,10 +50,13 @@ func kvRules() []Rule {
 			Inputs: []string{signal.HBMMemory, signal.KVUtilization, signal.Waiting, signal.EngineInfo},
 		},
 		{ID: "kv-lease", Subject: Worker, Inputs: []string{signal.KVTransferFailures, signal.EngineInfo}, Check: checkLease, Measure: expiredPerMinute},
-		{ID: "kv-prefix-caching", Subject: Worker, Inputs: []string{signal.EngineInfo, signal.TokensPrompt}, Check: checkPrefixCaching},
+		{
+			ID: "kv-prefix-caching", Subject: Fleet, Check: checkPrefixCaching, Measure: fleetHitRatio,
+			Inputs: []string{signal.EngineInfo, signal.KVLookupTokens, signal.KVHitTokens},
+		},
 		{
 			ID: "kv-prefix-routing", Subject: Fleet, Check: checkPrefixRouting, Measure: fleetHitRatio,
-			Inputs: []string{signal.KVRoutingTokens, signal.KVLookupTokens, signal.KVHitTokens, signal.KVDuplicateRatio},
+			Inputs: []string{signal.KVRoutingTokens, signal.KVLookupTokens, signal.KVHitTokens, signal.KVDuplicateRatio, signal.KVTokens},
 		},
 	}
 }

@@ -48,7 +48,7 @@ func checks() []check {
 		{"A6", recommendation},
 		{"A9", missRatioCurve},
 		{"A10", poolDecomposition},
-		{"A10-cases", knownCases},
+		{"A10-cases", knownCases}, {"A20-kv", kvAdvice},
 		{"A11", evictionStorms},
 		{"A12", transfers},
 		{"A13", amplification},
