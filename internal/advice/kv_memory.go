@@ -17,9 +17,11 @@ func checkIdlePool(r *Reading) Outcome {
 	if !r.Over(free, mostIdle) || waiting >= 1 {
 		return Nothing()
 	}
-	// What was used at most, and two fifths more.
-	to := min(roomToSpare*(1-free), 1) * total
+	to := roomToSpare * (1 - free) * total
 	spare := total - to
+	if !r.Over(spare, leastSpare*total) {
+		return Nothing()
+	}
 	return Found(Finding{
 		Severity: Info, Title: "A good part of the KV pool is never used.", Confidence: 0.9,
 		Evidence: []Quantity{
@@ -34,8 +36,12 @@ func checkIdlePool(r *Reading) Outcome {
 	})
 }
 
-// roomToSpare is how much of what is used a pool has at the least when it is no longer idle.
-const roomToSpare = 1.4
+const (
+	// roomToSpare is how many times what was seen in use at most a pool keeps: looks miss peaks.
+	roomToSpare = 2
+	// leastSpare is the share of a pool that is worth giving away.
+	leastSpare = 0.2
+)
 
 // checkMemoryShare finds requests that wait for blocks beside memory that the engine does not take.
 func checkMemoryShare(r *Reading) Outcome {

