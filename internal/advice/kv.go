@@ -187,7 +187,7 @@ func checkMaxLength(r *Reading) Outcome {
 	output, b := r.Histogram(signal.RequestTokens, signal.AttrTokenType, signal.TokenTypeOutput)
 	longest, c := input.Quantile(0.999)
 	answered, d := output.Quantile(0.999)
-	if t.block < contiguous || !(a && b && c && d) || longest.Over || answered.Over {
+	if known := a && b && c && d; t.block < contiguous || !known || longest.Over || answered.Over {
 		return Nothing()
 	}
 	need := math.Exp2(math.Ceil(math.Log2(longest.Value + answered.Value)))
