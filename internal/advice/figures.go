@@ -57,7 +57,16 @@ const (
 	earlyWorth   = 0.3 // the most that a preliminary verdict is worth
 )
 
+// figure returns the figures of a fleet.
 func figure(r *Reading) figures {
+	if r.known == nil {
+		f := r.figures()
+		r.known = &f
+	}
+	return *r.known
+}
+
+func (r *Reading) figures() figures {
 	f := figures{observed: r.seconds, ttft: r.front().TTFT(), itl: r.ITL(), disaggregated: r.disaggregated()}
 	if f.disaggregated {
 		decode := r.pool(signal.RoleDecode)

@@ -93,8 +93,9 @@ func checkLease(r *Reading) Outcome {
 			Quantity{Name: "Leases that ended unread", Value: perMinute, Unit: "{request}/min", Metric: signal.KVTransferFailures}.Against(0),
 		},
 		Action: Action{
-			Text:   "Keep prefilled KV for longer, or find out what keeps the decode side from fetching it: blocks, or the network.",
+			Text:   "Keep prefilled KV for longer, or find out what keeps the decode side from fetching it: a full KV pool there, or the network.",
 			Change: r.Change(LeaseTime, leaseSeconds), Where: r.Engine(),
+			Levers: []Lever{{Fact: signal.AttrEnvironmentStem + "VLLM_NIXL_ABORT_REQUEST_TIMEOUT", Rise: 1}},
 		},
 		Predicted: &Effect{Name: "leases that ended unread", Unit: "{request}/min", From: perMinute, To: 0, Low: 0, High: perMinute / 10},
 	})

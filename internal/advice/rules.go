@@ -4,5 +4,5 @@ import "slices"
 
 // Rules lists all rules.
 func Rules() []Rule {
-	return slices.Concat(phaseRules(), schedulingRules(), fleetRules(), kvRules())
+	return slices.Concat(phaseRules(), schedulingRules(), fleetRules(), kvRules(), transferRules(), topologyRules())
 }

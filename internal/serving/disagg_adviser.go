@@ -64,6 +64,9 @@ func (a *Adviser) Consider(now int64, best Topology, surety, current, then float
 	return a.stands
 }
 
+// Candidate is the topology that was better in the last evaluation; ok is false without one.
+func (a *Adviser) Candidate() (t Topology, ok bool) { return a.candidate, a.seen > 0 }
+
 // Stands reports whether the last evaluation recommended.
 func (a *Adviser) Stands() bool { return a.stands }
 

@@ -16,7 +16,7 @@ const (
 const (
 	GateByBenefit     = "benefit"
 	GateFewGroups     = "few_groups"      // fewer than three worker groups
-	GateTCP           = "tcp"             // the transfer alone takes a third of the objective
+	GateSlowTransfer  = "slow_transfer"   // the transfer alone takes a third of the objective
 	GateShortPrompts  = "short_prompts"   // short prompts, and tokens may be late
 	GateCached        = "cached"          // four fifths of the prompt tokens are in a cache
 	GateInterference  = "no_interference" // prefill hardly delays decode, nothing is to be gained
@@ -30,6 +30,7 @@ const (
 	cachedShare       = 0.8
 	leastInterference = 0.05
 	gateHigh, gateLow = 1.10, 0.95
+	objectionHolds    = 1.05 // benefit below which an objection decides
 )
 
 // Gate says whether splitting a fleet is worth a trial.
@@ -58,7 +59,7 @@ func aggregatedBudgets(current float64) []float64 {
 //
 // A trial is recommended when the lower end of the benefit's interval is above 1.10, and advised against when the benefit is below 0.95
 // and the upper end below 1.05; by the lower end alone, a fleet of which little is known would be told not to. Reasons that speak
-// against it by themselves turn a recommendation into neutral, and neutral into against where the benefit is below 1.
+// against it by themselves decide where the benefit is below 1.05; a slow path alone turns a recommendation around.
 func (s *Situation) Judge(interference float64) Gate {
 	groups := s.Current.Groups()
 	g := Gate{Verdict: GateNeutral, Reason: GateByBenefit}
@@ -84,7 +85,7 @@ func (s *Situation) Judge(interference float64) Gate {
 	}
 	if why := s.objection(&g, interference); why != "" {
 		switch {
-		case g.Verdict == GateRecommend && why == GateTCP, g.Verdict == GateNeutral && g.Benefit < 1:
+		case g.Verdict == GateRecommend && why == GateSlowTransfer, g.Verdict == GateNeutral && g.Benefit < objectionHolds:
 			g.Verdict, g.Reason = GateAgainst, why
 		case g.Verdict == GateAgainst:
 			g.Reason = why
@@ -107,34 +108,24 @@ func (s *Situation) together(g *Gate, groups int) bool {
 	return found
 }
 
-// benefitInterval is the 90 % interval over disturbed situations.
+// benefitInterval is the 90 % interval over disturbed situations: quantiles, since goodput near a limit is anything but normal.
 func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
-	logs := make([]float64, 0, draws)
-	var mean float64
+	var benefits []float64
 	for range draws {
 		d := s.disturbed(random)
 		apart, ok := d.Rehearse(g.Split)
 		d.Budget = g.Budget
 		together, also := d.Rehearse(Topology{Aggregated: s.Current.Groups()})
 		if ok && also {
-			v := math.Log(max(0.01, quotient(apart.Goodput, together.Goodput)))
-			logs = append(logs, v)
-			mean += v
+			benefits = append(benefits, quotient(apart.Goodput, together.Goodput))
 		}
 	}
-	if len(logs) < 2 {
+	if len(benefits) < draws/2 {
 		return 0, math.Inf(1)
 	}
-	mean /= float64(len(logs))
-	var variance float64
-	for _, v := range logs {
-		variance += square(v-mean) / float64(len(logs)-1)
-	}
-	// Around the middle, with the scatter of the draws: few draws tell a deviation better than quantiles.
-	spread := normal90 * math.Sqrt(variance)
-	middle := math.Log(max(0.01, g.Benefit))
-	return math.Exp(middle - spread), math.Exp(middle + spread)
+	_ = median(benefits) // sorts
+	return min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit)
 }
 
 // objection is a reason against splitting that holds by itself.
@@ -143,18 +134,21 @@ func (s *Situation) objection(g *Gate, interference float64) string {
 	step := s.Cost.Decode
 	switch {
 	case s.TTFT > 0 && s.Moves.seconds(s.Prompt.Mean, false) > transferShare*s.TTFT:
-		return GateTCP
+		return GateSlowTransfer
 	case prompt < shortPrompt && s.ITL > relaxedITL*step:
 		return GateShortPrompts
 	case s.Hit > cachedShare:
 		return GateCached
 	case interference >= 0 && interference < leastInterference:
 		return GateInterference
-	case s.wholeGroupLoss(g) > max(0, g.Benefit-1):
+	case g.Benefit < 1-s.goodputNoise(g) && s.wholeGroupLoss(g) > max(0, g.Benefit-1):
 		return GateWholeGroups
 	}
 	return ""
 }
+
+// goodputNoise is what a ratio of rehearsed goodputs scatters by.
+func (s *Situation) goodputNoise(g *Gate) float64 { return max(balanceTolerance, (g.High-g.Low)/4) }
 
 // wholeGroupLoss is what is lost because groups cannot be divided: 1 less the rate of the split over that of the continuous optimum.
 func (s *Situation) wholeGroupLoss(g *Gate) float64 {

@@ -25,6 +25,8 @@ const (
 	capacityStep = 1.1
 	// futileGain is the gain below which another group does not help.
 	futileGain = 0.01
+	// maxGain bounds the gain of a fleet whose goodput is nothing.
+	maxGain = 10
 )
 
 // Bottleneck rehearses the current topology with more of either phase. Where both gains are about the same but one side is out of time
@@ -41,7 +43,7 @@ func (s *Situation) Bottleneck() (b Bottleneck, ok bool) {
 		d := *s
 		d.Cost = s.Cost.Faster(prefill, decode)
 		r, _ := d.Rehearse(t)
-		return quotient(r.Goodput, base.Goodput) - 1
+		return min(maxGain, quotient(r.Goodput, base.Goodput)-1)
 	}
 	more := s.Current
 	more.Prefill++

@@ -74,6 +74,19 @@ func (s *Situation) Best(groups int) (best Forecast, ok bool) {
 		TTFT90Low: top.TTFT90, TTFT90High: top.TTFT90}, true
 }
 
+// asGood is the share of the best goodput at which a topology that was found before is kept: among many groups several are about as good,
+// and which of them is best changes with every look.
+const asGood = 0.98
+
+// Prefer returns the topology instead of the best one where it is about as good.
+func (s *Situation) Prefer(t Topology, best Forecast) Forecast {
+	r, ok := s.Rehearse(t)
+	if !ok || t.Groups() != best.Groups() || r.Goodput < asGood*best.Goodput {
+		return best
+	}
+	return Forecast{Topology: t, Rehearsal: r, GoodputLow: r.Goodput, GoodputHigh: r.Goodput, TTFT90Low: r.TTFT90, TTFT90High: r.TTFT90}
+}
+
 // better compares goodput, and where that is equal the room of the busier side.
 func better(a, b Rehearsal) bool {
 	d := a.Goodput - b.Goodput

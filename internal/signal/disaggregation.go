@@ -5,6 +5,7 @@ const (
 	TransferBase        = "llm.transfer.latency.base"
 	TransferBandwidth   = "llm.transfer.bandwidth"
 	TransferBaseRatio   = "llm.transfer.latency.base.ratio"
+	TransferPostRatio   = "llm.transfer.post.ratio"
 	TransferUtilization = "llm.transfer.utilization"
 	TransferConcurrent  = "llm.transfer.concurrency"
 	TransferExposed     = "llm.transfer.exposed.ratio"
@@ -12,6 +13,7 @@ const (
 	TransferHiccup      = "llm.transfer.hiccup"
 	TransferExcess      = "llm.transfer.hiccup.excess"
 	TransferStall       = "llm.transfer.hiccup.stall"
+	TransferEpoch       = "llm.transfer.hiccup.epoch"
 	TransferAmplified   = "llm.transfer.amplification"
 	TransferTransport   = "llm.transfer.transport"
 	TransferFallback    = "llm.transfer.fallback.ratio"
@@ -20,6 +22,7 @@ const (
 	DisaggregationScore   = "llm.disaggregation.score"
 	DisaggregationFactor  = "llm.disaggregation.factor"
 	DisaggregationLeak    = "llm.disaggregation.leak.ratio"
+	DisaggregationGoodput = "llm.disaggregation.goodput"
 	DisaggregationBenefit = "llm.disaggregation.benefit"
 	DisaggregationGate    = "llm.disaggregation.gate"
 	DisaggregationSide    = "llm.disaggregation.bottleneck"
@@ -30,6 +33,7 @@ const (
 	TopologyITL     = "llm.topology.itl"
 	TopologyGain    = "llm.topology.gain"
 	TopologyChanges = "llm.topology.changes"
+	TopologyRecord  = "llm.topology.forecast.coverage"
 	TopologyBudget  = "llm.topology.max_num_batched_tokens"
 
 	FleetExpected = "llm.fleet.expected_workers"
@@ -84,6 +88,7 @@ func transferMetrics(c string) []Metric {
 		{TransferBase, Gauge, "s", nil, c, "Part of a transfer's time that does not depend on its bytes. Of one rank; on the resource of an agent, of an engine, or of the fleet."},
 		{TransferBandwidth, Gauge, "By/s", nil, c, "Bytes per second of one transfer of one rank, its base left out."},
 		{TransferBaseRatio, Gauge, "1", nil, c, "Base over the mean duration of a transfer: above a half, transfers cost more for being many than for their bytes."},
+		{TransferPostRatio, Gauge, "1", nil, c, "Part of a transfer's time that goes into posting it, on a CPU; absent where that is not told."},
 		{TransferUtilization, Gauge, "1", nil, c, "Share of time in which the links of a decode worker carry a transfer."},
 		{TransferConcurrent, Gauge, "{transfer}", nil, c, "Mean number of transfers of ranks under way."},
 		{TransferExposed, Gauge, "1", nil, c, "Share of the time to first token that waits for KV to arrive and for nothing else."},
@@ -91,6 +96,7 @@ func transferMetrics(c string) []Metric {
 		{TransferHiccup, Gauge, "1", nil, c, "1 while such an episode lasts, 0 otherwise."},
 		{TransferExcess, Gauge, "s", nil, c, "By how much a transfer of a rank takes longer in the episode, mean."},
 		{TransferStall, Gauge, "s", nil, c, "Length of one stall, from how that scatters."},
+		{TransferEpoch, Gauge, "s", nil, c, "For how long a decode worker's link is behind after a stall, mean."},
 		{TransferAmplified, Gauge, "1", []string{AttrAmplifier}, c,
 			"Rise of the 99th percentile of time to first token over the length of a stall, by what makes it: none, pieces, fan_out, retry, queue, unknown."},
 		{TransferTransport, Gauge, "1", []string{AttrTransport, AttrEvidence}, c,
@@ -106,6 +112,8 @@ func scoreMetrics(c string) []Metric {
 		{DisaggregationFactor, Gauge, "1", []string{AttrFactor}, c,
 			"Share of the goodput that a defect leaves: purity (prompts computed by decode workers), balance (of prefill and decode workers), transfer, locality (of its path), slo (what these do not explain)."},
 		{DisaggregationLeak, Gauge, "1", nil, c, "Share of the computed prompt tokens that decode workers computed."},
+		{DisaggregationGoodput, Gauge, "{request}/s", nil, c,
+			"Requests of a split fleet that met both objectives, as measured over the horizon: the time to first token of both workers together."},
 		{DisaggregationBenefit, Gauge, "1", []string{AttrBound}, c, "Goodput of the best split over that of the best aggregated fleet, for the measured workload and these GPUs."},
 		{DisaggregationGate, Gauge, "1", []string{AttrGate, AttrGateWhy}, c, "1 for the verdict on splitting an aggregated fleet: recommend, neutral, against, and its reason."},
 		{DisaggregationSide, Gauge, "1", []string{AttrPhase}, c,
@@ -122,6 +130,8 @@ func topologyMetrics(c string) []Metric {
 		{TopologyITL, Gauge, "s", latency, c, "Time between tokens that is forecast: median and 99th percentile."},
 		{TopologyGain, Gauge, "1", []string{AttrRole}, c, "Relative goodput that one more worker group of the role would add."},
 		{TopologyChanges, Sum, "{change}", nil, c, "Times the fleet's numbers of workers by role were seen to change."},
+		{TopologyRecord, Gauge, "1", nil, c,
+			"Share of the last 20 forecasts of an unchanged topology whose 80 % interval held the goodput that was measured five minutes later. Below a half nothing is recommended."},
 		{TopologyBudget, Gauge, "{token}", []string{AttrTopology}, c, "Token budget of a step of workers that prefill, assumed of the fleet and best for it."},
 	}
 }

@@ -42,6 +42,9 @@ func emitObserver(b *derive.Builder, o *observer) {
 		b.Gauge(signal.TransferBaseRatio, o.model.BaseShare())
 		b.Gauge(signal.EstimateConfidence, o.model.Confidence, signal.AttrEstimate, signal.TransferBandwidth, signal.AttrEstimateMethod, methodRegression)
 	}
+	if o.model.MeanPost > 0 && o.model.MeanTime > 0 {
+		b.Gauge(signal.TransferPostRatio, min(1, o.model.MeanPost/o.model.MeanTime))
+	}
 	b.Gauge(signal.TransferConcurrent, o.rate)
 	b.Sum(signal.TransferHiccups).SetIntValue(o.episodes)
 	if o.hiccup.Known {
@@ -75,6 +78,9 @@ func (f *fleet) emit(at int64, out pmetric.Metrics) {
 	if f.pooled.seen {
 		f.emitTransfers(b)
 	}
+	if share, ok := f.attained(); ok && f.past.seconds > 0 {
+		b.Gauge(signal.DisaggregationGoodput, share*max(f.past.prefill.ttft.Count+f.past.backlog, f.past.decode.ttft.Count)/f.past.seconds)
+	}
 	f.emitForecast(b)
 	b.Sum(signal.TopologyChanges).SetIntValue(int64(f.adviser.Changes()))
 	for _, w := range f.withholdings() {
@@ -101,7 +107,7 @@ func (f *fleet) emitWorkers(b *derive.Builder) {
 	switch {
 	case f.forecast.stands:
 		put(signal.TopologyRecommended, f.forecast.best.Topology)
-	case f.forecast.gated && f.forecast.gate.Verdict == serving.GateRecommend:
+	case f.forecast.gated && f.forecast.gate.Verdict == serving.GateRecommend && f.topology().Aggregated > 0:
 		put(signal.TopologyRecommended, f.forecast.gate.Split)
 	}
 }
@@ -119,25 +125,21 @@ func (f *fleet) emitTransfers(b *derive.Builder) {
 	if f.pooled.withheld != "" {
 		f.withheld[withholding{signal.TransferBandwidth, f.pooled.withheld}]++
 	}
-	for _, m := range f.ordered() {
+	if m := f.worst(); m != nil && m.transfers.amplify(f.ranks, float64(f.cfg.Transfer.Pieces), exposure.Rho) {
 		o := m.transfers
-		if m.role() == roleDecode && o.amplify(f.ranks, float64(f.cfg.Transfer.Pieces), exposure.Rho) {
-			b.Gauge(signal.TransferAmplified, o.amplified.Factor, signal.AttrAmplifier, o.amplified.Amplifier)
-			break
-		}
+		b.Gauge(signal.TransferAmplified, o.amplified.Factor, signal.AttrAmplifier, o.amplified.Amplifier)
+		b.Gauge(signal.TransferEpoch, serving.Epoch(o.hiccup.Stall, exposure.Rho, o.model.MeanTime))
 	}
 }
 
-// ordered are the members, the one with the longest hiccup first, so that the fleet speaks of that one.
-func (f *fleet) ordered() []*member {
-	all := make([]*member, 0, len(f.members))
-	for _, m := range f.members {
-		all = append(all, m)
+// worst is the decode worker with the longest hiccup, of which the fleet speaks; nil without one.
+func (f *fleet) worst() (worst *member) {
+	for _, m := range f.ordered {
+		if m.role() == roleDecode && m.transfers.hiccup.Alarm && (worst == nil || m.transfers.hiccup.Windows > worst.transfers.hiccup.Windows) {
+			worst = m
+		}
 	}
-	slices.SortFunc(all, func(a, b *member) int {
-		return cmp.Or(cmp.Compare(b.transfers.hiccup.Windows, a.transfers.hiccup.Windows), cmp.Compare(a.id.instance, b.id.instance))
-	})
-	return all
+	return worst
 }
 
 // exposed is what requests wait for their KV and nothing else.

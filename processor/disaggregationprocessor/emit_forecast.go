@@ -30,6 +30,9 @@ func (f *fleet) emitForecast(b *derive.Builder) {
 	if n.scored {
 		f.emitScore(b, confidence)
 	}
+	if share, ok := f.record.Share(); ok {
+		b.Gauge(signal.TopologyRecord, share)
+	}
 	if n.sided {
 		b.Gauge(signal.DisaggregationSide, 1, signal.AttrPhase, n.side.Side)
 		b.Gauge(signal.TopologyGain, n.side.PrefillGain, signal.AttrRole, signal.RolePrefill)

@@ -1,6 +1,8 @@
 package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
 
 import (
+	"cmp"
+	"slices"
 	"sync"
 	"time"
 
@@ -25,10 +27,11 @@ type fleet struct {
 	target   objectives.InForce
 
 	members map[workerID]*member
-	newest  int64 // watermark of the member that is ahead
-	closed  int64 // end of the last window
-	started int64 // data time at which sums began
-	told    int   // workers that an agent says there are
+	ordered []*member // by instance, so that sums come out the same wherever the fleet is looked after
+	newest  int64     // watermark of the member that is ahead
+	closed  int64     // end of the last window
+	started int64     // data time at which sums began
+	told    int       // workers that an agent says there are
 	rates   func(host string) float64
 
 	past      trailing
@@ -37,6 +40,7 @@ type fleet struct {
 	pooled    *observer // all transfers of the fleet that engines observed
 	ranks     float64   // of a request's transfer
 	adviser   serving.Adviser
+	record    serving.ForecastRecord
 	evaluated int64 // data time of the last evaluation
 	forecast  forecast
 	withheld  map[withholding]int64
@@ -80,6 +84,10 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 		}
 		m = newMember(f.cfg, id, rm.Resource())
 		f.members[id.worker()] = m
+		f.ordered = append(f.ordered, m)
+		slices.SortFunc(f.ordered, func(a, b *member) int {
+			return cmp.Or(cmp.Compare(a.id.instance, b.id.instance), cmp.Compare(a.id.host, b.id.host), cmp.Compare(a.id.service, b.id.service))
+		})
 	}
 	late = m.consume(rm.ScopeMetrics(), now)
 	f.newest = max(f.newest, m.mark)
@@ -140,7 +148,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	f.past.seconds += seconds
 	var sum serving.TransferWindow
 	var first, hops float64
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		win, ok := m.close(boundary)
 		if !ok {
 			continue
@@ -158,14 +166,24 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 		}
 		f.learn(m, r, win)
 	}
+	f.watch(boundary)
 	f.count(first)
 	f.pool(sum, hops, seconds)
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		if m.transfers.seen && m.role() != rolePrefill {
 			f.emitMember(m, boundary, out)
 		}
 	}
 	f.emit(boundary, out)
+}
+
+// watch notes a change of the topology. What requests met on another one says nothing of this one.
+func (f *fleet) watch(now int64) {
+	before := f.adviser.Changes()
+	f.adviser.See(now, f.topology())
+	if f.adviser.Changes() != before {
+		f.past, f.forecast, f.evaluated = trailing{}, forecast{}, 0
+	}
 }
 
 // learn takes a worker's window into the fleet's fits and sums.
@@ -283,6 +301,9 @@ func (f *fleet) sweep(now time.Time, out pmetric.Metrics) (dropped int, empty bo
 			delete(f.members, id)
 			dropped++
 		}
+	}
+	if dropped > 0 {
+		f.ordered = slices.DeleteFunc(f.ordered, func(m *member) bool { return now.Sub(m.seen) > f.cfg.MaxStale })
 	}
 	f.gone = len(f.members) == 0
 	return dropped, f.gone

@@ -98,7 +98,7 @@ const (
 func (f *fleet) aggregatedCosts(s *serving.Situation) bool {
 	var sum serving.StepCost
 	n := 0.0
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		if m.costs.Row <= 0 {
 			continue
 		}
@@ -185,7 +185,7 @@ const assumedBase = 2e-3
 // kvCapacity is the mean of the workers that decode, tokens.
 func (f *fleet) kvCapacity() float64 {
 	var sum, n float64
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		if r := m.role(); m.kv > 0 && (r == roleDecode || r == roleAggregated) {
 			sum += m.kv
 			n++
@@ -201,7 +201,6 @@ func (f *fleet) kvCapacity() float64 {
 func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.leak = s.Leak
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
-	f.adviser.See(now, s.Current)
 	if s.Current.Aggregated > 0 {
 		next.gate, next.gated = s.Judge(f.interference()), true
 		if r, ok := s.Rehearse(s.Current); ok {
@@ -210,6 +209,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		return next
 	}
 	if share, ok := f.attained(); ok {
+		f.record.See(now, s.Current, s.Rate, share*s.Rate)
 		s.Calibrate(share, f.late())
 	}
 	r, ok := s.Rehearse(s.Current)
@@ -218,14 +218,19 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		return next
 	}
 	next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
+	f.record.Claim(now, next.current, s.Rate)
 	if best, ok := s.Best(s.Current.Groups()); ok {
+		if t, ok := f.adviser.Candidate(); ok {
+			best = s.Prefer(t, best)
+		}
 		next.best = next.current
 		if best.Topology != s.Current {
 			next.best, next.surety = s.WithInterval(best, serving.AdviceGain())
 		}
-		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput)
+		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput) && !f.record.Poor()
 	}
 	next.score, next.scored = f.score(s, next.best.Topology), true
+	next.gate, next.gated = s.Judge(-1), true
 	next.side, next.sided = s.Bottleneck()
 	return next
 }
@@ -282,7 +287,7 @@ func (f *fleet) late() string {
 // interference is the share of decode's waiting that prefill causes, by the costs that step counts tell; negative when not known.
 func (f *fleet) interference() float64 {
 	var sum serving.Interference
-	for _, m := range f.members {
+	for _, m := range f.ordered {
 		sum.Add(m.meddled)
 	}
 	if sum.Wait <= 0 {

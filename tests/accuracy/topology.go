@@ -226,7 +226,7 @@ func (s splitScenario) recommend(o options) (recommended, error) {
 	if x, ok := said.of(signal.TopologyWorkers, signal.TopologyRecommended, signal.RolePrefill); ok {
 		chosen = int(x)
 	}
-	prefill, best, err := s.best(chosen, s.number < 5 && !o.quick)
+	prefill, best, err := s.best(chosen, s.groups <= 8 && !o.quick)
 	if err != nil {
 		return recommended{}, err
 	}

@@ -1,0 +1,172 @@
+package advice // import "github.com/otelcol-inference/otelcol-inference/internal/advice"
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// topologyRules are those on how many workers prefill and how many decode. The disaggregation processor rehearses, and holds back until
+// it is sure; these rules put it into words.
+func topologyRules() []Rule {
+	inputs := []string{
+		signal.TopologyWorkers, signal.TopologyGoodput, signal.TopologyTTFT, signal.TopologyITL, signal.TopologyGain, signal.TopologyRecord,
+		signal.DisaggregationScore, signal.DisaggregationFactor, signal.DisaggregationSide, signal.DisaggregationBenefit,
+		signal.DisaggregationGate, signal.DisaggregationGoodput, signal.EstimateConfidence, signal.TTFT, signal.Waiting,
+	}
+	return []Rule{
+		{ID: "topology", Subject: Fleet, Check: checkTopology, Measure: fleetGoodput, Inputs: inputs},
+		{ID: "disaggregate", Subject: Fleet, Check: checkDisaggregate, Inputs: inputs},
+		{ID: "do-not-disaggregate", Subject: Fleet, Check: checkTogether, Inputs: inputs},
+	}
+}
+
+const withheldNoForecast = "no_forecast"
+
+// fleetGoodput is the goodput of a split fleet as it was measured, requests/s.
+func fleetGoodput(r *Reading) (float64, bool) { return r.Level(signal.DisaggregationGoodput) }
+
+// checkTopology finds a split that is better than the present one, as forecast.
+func checkTopology(r *Reading) Outcome {
+	if _, ok := r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyCurrent, signal.AttrBound, signal.BoundMid); !ok {
+		return Withhold(withheldNoForecast)
+	}
+	recommended := func(role string) (float64, bool) {
+		return r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, role)
+	}
+	prefill, okP := recommended(signal.RolePrefill)
+	decode, okD := recommended(signal.RoleDecode)
+	then, ok := r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyRecommended, signal.AttrBound, signal.BoundMid)
+	if !okP || !okD || !ok {
+		return Nothing()
+	}
+	low, _ := r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyRecommended, signal.AttrBound, signal.BoundLow)
+	high, _ := r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyRecommended, signal.AttrBound, signal.BoundHigh)
+	now, measured := fleetGoodput(r)
+	if !measured {
+		now, _ = r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyCurrent, signal.AttrBound, signal.BoundMid)
+	}
+	f := Finding{
+		Severity: Warning, Title: "Another split of the same workers would serve more requests in time.", Confidence: r.Confidence(signal.TopologyGoodput),
+		Evidence: r.gains(),
+		Action: Action{
+			Text:   fmt.Sprintf("Run %.0f prefill and %.0f decode workers.", prefill, decode),
+			Change: r.topologyNow() + " -> " + fmt.Sprintf("%.0fP%.0fD", prefill, decode),
+			Levers: []Lever{{Fact: FactTopology}},
+		},
+		Predicted: &Effect{Name: "goodput", Unit: "{request}/s", From: now, To: then, Low: low, High: high},
+	}
+	if now < then/2 {
+		f.Severity = Critical
+	}
+	// One worker more of the other role would not help: that is said, since it is what is tried first.
+	for _, role := range []string{signal.RolePrefill, signal.RoleDecode} {
+		if gain, ok := r.Level(signal.TopologyGain, signal.AttrRole, role); ok && gain < noGain && r.holdsBack() != "" && r.holdsBack() != role {
+			f.Action.Text += fmt.Sprintf(" More %s workers alone would not help.", role)
+		}
+	}
+	return Found(f)
+}
+
+// noGain is the gain of another worker below which it does not help.
+const noGain = 0.01
+
+// gains are the evidence of a topology: score, bottleneck, and what one more worker of each role adds.
+func (r *Reading) gains() []Quantity {
+	var out []Quantity
+	add := func(name, unit, metric string, pairs ...string) {
+		if v, ok := r.Level(metric, pairs...); ok {
+			out = append(out, Quantity{Name: name, Value: v, Unit: unit, Metric: metric})
+		}
+	}
+	add("Goodput, measured", "{request}/s", signal.DisaggregationGoodput)
+	add("Disaggregation score", "1", signal.DisaggregationScore)
+	add("Left by the balance of workers", "1", signal.DisaggregationFactor, signal.AttrFactor, "balance")
+	add("Gain of one more prefill worker", "1", signal.TopologyGain, signal.AttrRole, signal.RolePrefill)
+	add("Gain of one more decode worker", "1", signal.TopologyGain, signal.AttrRole, signal.RoleDecode)
+	add("Forecasts that held", "1", signal.TopologyRecord)
+	return out
+}
+
+// holdsBack is the phase that holds the fleet back, "" when none does.
+func (r *Reading) holdsBack() string {
+	for _, phase := range r.Attribute(signal.DisaggregationSide, signal.AttrPhase) {
+		if phase == signal.PhasePrefill || phase == signal.PhaseDecode {
+			return phase
+		}
+	}
+	return ""
+}
+
+// topologyNow writes the present workers as 1P3D.
+func (r *Reading) topologyNow() string {
+	level := func(role string) float64 {
+		v, _ := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyCurrent, signal.AttrRole, role)
+		return v
+	}
+	if n := level(signal.RoleAggregated); n > 0 {
+		return fmt.Sprintf("%.0f aggregated", n)
+	}
+	return fmt.Sprintf("%.0fP%.0fD", level(signal.RolePrefill), level(signal.RoleDecode))
+}
+
+// checkDisaggregate finds an aggregated fleet that would do better with its phases on workers of their own.
+func checkDisaggregate(r *Reading) Outcome {
+	verdict, _, ok := r.gate()
+	if !ok {
+		return Withhold(withheldNoForecast)
+	}
+	aggregated, is := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyCurrent, signal.AttrRole, signal.RoleAggregated)
+	if verdict != signal.GateRecommend || !is || aggregated < 1 {
+		return Nothing()
+	}
+	prefill, _ := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, signal.RolePrefill)
+	decode, _ := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, signal.RoleDecode)
+	return Found(Finding{
+		Severity: Info, Title: "Serving prefill and decode on different workers is worth a trial.", Confidence: r.Confidence(signal.DisaggregationBenefit),
+		Evidence: r.benefit(),
+		Action: Action{
+			Text:   fmt.Sprintf("Try %.0f prefill and %.0f decode workers.", prefill, decode),
+			Change: r.topologyNow() + " -> " + fmt.Sprintf("%.0fP%.0fD", prefill, decode), Levers: []Lever{{Fact: FactTopology}},
+		},
+	})
+}
+
+// checkTogether finds a split fleet that would do as well or better with its phases together.
+func checkTogether(r *Reading) Outcome {
+	verdict, reason, ok := r.gate()
+	if !ok {
+		return Withhold(withheldNoForecast)
+	}
+	split, is := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyCurrent, signal.AttrRole, signal.RoleDecode)
+	if verdict != signal.GateAgainst || !is || split < 1 {
+		return Nothing()
+	}
+	return Found(Finding{
+		Severity: Info, Title: "This workload gains nothing by serving prefill and decode on different workers (" + strings.ReplaceAll(reason, "_", " ") + ").",
+		Confidence: r.Confidence(signal.DisaggregationBenefit), Evidence: r.benefit(),
+		Action: Action{Text: "Serve both phases on every worker.", Levers: []Lever{{Fact: FactTopology}}},
+	})
+}
+
+func (r *Reading) benefit() []Quantity {
+	var out []Quantity
+	for _, bound := range []string{signal.BoundLow, signal.BoundMid, signal.BoundHigh} {
+		if v, ok := r.Level(signal.DisaggregationBenefit, signal.AttrBound, bound); ok {
+			out = append(out, Quantity{Name: "Goodput when split over goodput together, " + bound, Value: v, Unit: "1", Metric: signal.DisaggregationBenefit})
+		}
+	}
+	return out
+}
+
+// gate is the verdict on splitting and its reason.
+func (r *Reading) gate() (verdict, reason string, ok bool) {
+	verdicts := r.Attribute(signal.DisaggregationGate, signal.AttrGate)
+	reasons := r.Attribute(signal.DisaggregationGate, signal.AttrGateWhy)
+	if len(verdicts) == 0 {
+		return "", "", false
+	}
+	return verdicts[0], cmp.Or(append(reasons, "")...), true
+}

@@ -1,0 +1,366 @@
+package disaggregationprocessor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer"
+	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor/processortest"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
+	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
+	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor/internal/metadata"
+)
+
+// handClock is a clock that tests turn.
+type handClock struct {
+	mu    sync.Mutex
+	now   time.Time
+	ticks chan time.Time
+}
+
+func (c *handClock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.now
+}
+
+func (c *handClock) Ticks(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
+
+func (c *handClock) set(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = t
+}
+
+func newTestProcessor(t testing.TB, cfg *Config, next consumer.Metrics) (*disaggregation, *handClock) {
+	t.Helper()
+	c := &handClock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), ticks: make(chan time.Time)}
+	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), cfg, next, &derive.Registry{}, c)
+	require.NoError(t, err)
+	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
+	t.Cleanup(func() { require.NoError(t, p.Shutdown(context.Background())) })
+	return p, c
+}
+
+func testConfig() *Config {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Objectives = objectives.Config{{TTFT: objectives.Bound{Max: time.Second}, ITL: objectives.Bound{Max: 30 * time.Millisecond}}}
+	return cfg
+}
+
+// batch is a scrape of one worker.
+type batch struct {
+	at     time.Time
+	worker int
+	md     pmetric.Metrics
+}
+
+// scrapes plays a ready scenario and returns what is scraped of its workers every five seconds, in order of time.
+func scrapes(t testing.TB, name, fleetName string, duration time.Duration, seed int) []batch {
+	t.Helper()
+	s, err := scenario.Load(name, scenario.Options{Overrides: []scenario.Override{{Path: "seed", Value: fmt.Sprint(seed)}}})
+	require.NoError(t, err)
+	f, err := fleetsim.New(s.Fleet)
+	require.NoError(t, err)
+	defer f.Close()
+	dialects, err := dialect.Load()
+	require.NoError(t, err)
+	books := make([]*exposition.Book, f.Workers())
+	for i := range books {
+		books[i] = exposition.NewBook(exposition.Settings{
+			Dialects: dialects, Scope: "test", MaxSeries: 20_000,
+			Identity: exposition.Identity{Address: fmt.Sprintf("%s-%d", fleetName, i), Port: 8000, Fleet: fleetName, Role: string(f.Pool(i).Role), Host: "host"},
+		})
+	}
+	var out []batch
+	var page bytes.Buffer
+	const interval = 5 * time.Second
+	for at := interval; at <= duration; at += interval {
+		for i, book := range books {
+			now := at + time.Duration(i)*300*time.Millisecond
+			require.NoError(t, f.Advance(now))
+			page.Reset()
+			require.NoError(t, f.WriteMetrics(i, &page))
+			page.Grow(1)
+			when := s.Fleet.StartTime.Add(now)
+			md, _, err := book.Scrape(page.Bytes(), false, when, engine.VLLMVersion)
+			require.NoError(t, err)
+			out = append(out, batch{when, i, md})
+		}
+	}
+	return out
+}
+
+func feed(t testing.TB, p *disaggregation, c *handClock, batches []batch) {
+	t.Helper()
+	for _, b := range batches {
+		c.set(b.at)
+		md := pmetric.NewMetrics()
+		b.md.CopyTo(md)
+		md.MarkReadOnly()
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	}
+}
+
+// derivedOf are the batches that the processor made.
+func derivedOf(sink *consumertest.MetricsSink) []pmetric.Metrics {
+	var out []pmetric.Metrics
+	for _, md := range sink.AllMetrics() {
+		if md.ResourceMetrics().Len() > 0 && md.ResourceMetrics().At(0).ScopeMetrics().Len() > 0 &&
+			md.ResourceMetrics().At(0).ScopeMetrics().At(0).Scope().Name() == metadata.ScopeName {
+			out = append(out, md)
+		}
+	}
+	return out
+}
+
+// eachPoint visits every point of numbers.
+func eachPoint(mds []pmetric.Metrics, visit func(resource map[string]any, m pmetric.Metric, dp pmetric.NumberDataPoint)) {
+	for _, md := range mds {
+		for _, rm := range md.ResourceMetrics().All() {
+			for _, sm := range rm.ScopeMetrics().All() {
+				for _, m := range sm.Metrics().All() {
+					points := pmetric.NewNumberDataPointSlice()
+					if m.Type() == pmetric.MetricTypeGauge {
+						points = m.Gauge().DataPoints()
+					} else if m.Type() == pmetric.MetricTypeSum {
+						points = m.Sum().DataPoints()
+					}
+					for _, dp := range points.All() {
+						visit(rm.Resource().Attributes().AsRaw(), m, dp)
+					}
+				}
+			}
+		}
+	}
+}
+
+// newest are the last values of the points on a fleet's own resource, by metric and attributes; points that are gone are left out.
+func newest(sink *consumertest.MetricsSink, fleetName string) map[string]float64 {
+	out := map[string]float64{}
+	eachPoint(derivedOf(sink), func(resource map[string]any, m pmetric.Metric, dp pmetric.NumberDataPoint) {
+		if _, worker := resource[signal.AttrEngineName]; worker || resource[signal.AttrFleetName] != fleetName {
+			return
+		}
+		key := fmt.Sprint(m.Name(), dp.Attributes().AsRaw())
+		if delete(out, key); !dp.Flags().NoRecordedValue() {
+			out[key] = derive.Number(dp)
+		}
+	})
+	return out
+}
+
+func TestABalancedFleet(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	batches := scrapes(t, "pd-balanced", "chat", 4*time.Minute, 1)
+	feed(t, p, c, batches)
+	said := newest(sink, "chat")
+	value := func(key string) float64 {
+		v, ok := said[key]
+		require.True(t, ok, "%s is not among %v", key, said)
+		return v
+	}
+	assert.InEpsilon(t, 45e9, value("llm.transfer.bandwidthmap[]"), 0.1)
+	assert.InEpsilon(t, 0.0015, value("llm.transfer.latency.basemap[]"), 0.15)
+	assert.Equal(t, 3.0, value("llm.topology.workersmap[llm.engine.role:prefill llm.topology:current]"))
+	assert.Greater(t, value("llm.disaggregation.scoremap[]"), 0.9)
+	assert.Equal(t, 1.0, value("llm.disaggregation.bottleneckmap[llm.phase:balanced]"))
+	assert.NotContains(t, said, "llm.topology.workersmap[llm.engine.role:prefill llm.topology:recommended]", "nothing better, nothing recommended")
+
+	// What came in went through, untouched and first.
+	var text pmetric.JSONMarshaler
+	for i, b := range batches[:3] {
+		want, err := text.MarshalMetrics(b.md)
+		require.NoError(t, err)
+		got, err := text.MarshalMetrics(sink.AllMetrics()[i])
+		require.NoError(t, err)
+		assert.JSONEq(t, string(want), string(got))
+	}
+}
+
+func TestAFleetThatWaitsForPrefill(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	feed(t, p, c, scrapes(t, "pd-prefill-bound", "chat", 4*time.Minute, 1))
+	said := newest(sink, "chat")
+	assert.Contains(t, said, "llm.disaggregation.bottleneckmap[llm.phase:prefill]")
+	assert.Less(t, said["llm.topology.gainmap[llm.engine.role:decode]"], 0.01, "more decode workers would not help")
+	assert.Greater(t, said["llm.topology.gainmap[llm.engine.role:prefill]"], 0.1)
+	assert.Less(t, said["llm.disaggregation.factormap[llm.factor:balance]"], 0.5)
+}
+
+func TestWhatIsEmittedIsInTheTable(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	feed(t, p, c, scrapes(t, "hiccups", "chat", 4*time.Minute, 1))
+	feed(t, p, c, scrapes(t, "aggregated-mixed", "together", 4*time.Minute, 1))
+	table := signal.Index(signal.DisaggregationMetrics())
+	seen := map[string]bool{}
+	eachPoint(derivedOf(sink), func(_ map[string]any, m pmetric.Metric, dp pmetric.NumberDataPoint) {
+		d, ok := table[m.Name()]
+		require.True(t, ok, m.Name())
+		assert.Equal(t, d.Unit, m.Unit(), m.Name())
+		assert.Equal(t, d.Instrument == signal.Gauge, m.Type() == pmetric.MetricTypeGauge, m.Name())
+		for name := range dp.Attributes().All() {
+			assert.Contains(t, d.Attributes, name, m.Name())
+		}
+		assert.False(t, derive.Number(dp) != derive.Number(dp), m.Name())
+		seen[m.Name()] = true
+	})
+	for _, name := range []string{signal.TransferBase, signal.DisaggregationScore, signal.DisaggregationGate, signal.TopologyTTFT, signal.EstimateWithheld} {
+		assert.True(t, seen[name], name)
+	}
+}
+
+// The same data through one gateway and, by fleet, through three.
+func TestShardsSayTheSame(t *testing.T) {
+	names := []string{"a", "b", "c", "d", "e", "f"}
+	var all []batch
+	for i, name := range names {
+		all = append(all, scrapes(t, []string{"pd-balanced", "pd-decode-bound"}[i%2], name, 3*time.Minute, i+1)...)
+	}
+	one := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), one)
+	feed(t, p, c, all)
+	var shards []*consumertest.MetricsSink
+	for range 3 {
+		sink := new(consumertest.MetricsSink)
+		shards = append(shards, sink)
+	}
+	for i, sink := range shards {
+		q, d := newTestProcessor(t, testConfig(), sink)
+		for _, b := range all {
+			name, _ := b.md.ResourceMetrics().At(0).Resource().Attributes().Get(signal.AttrFleetName)
+			if int(name.Str()[0])%3 == i {
+				feed(t, q, d, []batch{b})
+			}
+		}
+	}
+	for _, name := range names {
+		want := newest(one, name)
+		require.NotEmpty(t, want)
+		assert.Equal(t, want, newest(shards[int(name[0])%3], name), name)
+	}
+}
+
+// One agent's data comes a whole interval after the others'.
+func TestAnAgentThatIsLate(t *testing.T) {
+	inTime, late := new(consumertest.MetricsSink), new(consumertest.MetricsSink)
+	batches := scrapes(t, "pd-balanced", "chat", 4*time.Minute, 1)
+	p, c := newTestProcessor(t, testConfig(), inTime)
+	feed(t, p, c, batches)
+	q, d := newTestProcessor(t, testConfig(), late)
+	var held []batch
+	for _, b := range batches {
+		if b.worker != 3 {
+			feed(t, q, d, []batch{b})
+			continue
+		}
+		feed(t, q, d, held)
+		held = []batch{b}
+	}
+	feed(t, q, d, held)
+	a, b := newest(inTime, "chat"), newest(late, "chat")
+	for _, key := range []string{"llm.transfer.bandwidthmap[]", "llm.disaggregation.scoremap[]", "llm.fleet.observed_workersmap[]"} {
+		require.Contains(t, b, key)
+		assert.InEpsilon(t, a[key], b[key], 0.1, key)
+	}
+}
+
+func TestTooFewWorkersAreNotTheFleet(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	cfg := testConfig()
+	cfg.ExpectedWorkers = []ExpectedWorkers{{Fleet: "ch*", Workers: 6}}
+	p, c := newTestProcessor(t, cfg, sink)
+	feed(t, p, c, scrapes(t, "pd-balanced", "chat", 2*time.Minute, 1))
+	said := newest(sink, "chat")
+	assert.InDelta(t, 4.0/6, said["llm.estimate.coveragemap[llm.estimate:llm.topology.goodput]"], 1e-9)
+	assert.Positive(t, said["llm.estimate.withheldmap[llm.estimate:llm.topology.goodput reason:coverage]"])
+	assert.NotContains(t, said, "llm.disaggregation.scoremap[]")
+}
+
+func TestSilenceEndsGauges(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	batches := scrapes(t, "pd-balanced", "chat", 2*time.Minute, 1)
+	feed(t, p, c, batches)
+	require.Contains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
+	c.set(batches[len(batches)-1].at.Add(time.Minute))
+	p.sweep(context.Background())
+	assert.NotContains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
+	c.set(batches[len(batches)-1].at.Add(10 * time.Minute))
+	p.sweep(context.Background())
+	assert.Empty(t, p.fleets.byName)
+	assert.Zero(t, p.fleets.workers)
+}
+
+func TestLimits(t *testing.T) {
+	cfg := testConfig()
+	cfg.MaxWorkers = 2
+	p, c := newTestProcessor(t, cfg, new(consumertest.MetricsSink))
+	feed(t, p, c, scrapes(t, "pd-balanced", "chat", 20*time.Second, 1))
+	assert.Len(t, p.fleets.byName["chat"].members, 2)
+}
+
+func TestAFailureOfWhatIsDerivedIsNotOneOfTheInput(t *testing.T) {
+	calls := 0
+	next, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error {
+		calls++
+		if md.ResourceMetrics().At(0).ScopeMetrics().At(0).Scope().Name() == metadata.ScopeName {
+			return errors.New("full")
+		}
+		return nil
+	})
+	require.NoError(t, err)
+	p, c := newTestProcessor(t, testConfig(), next)
+	batches := scrapes(t, "pd-balanced", "chat", 30*time.Second, 1)
+	feed(t, p, c, batches)
+	assert.Greater(t, calls, len(batches))
+}
+
+func TestTheSameProcessorInTwoPipelinesIsRefused(t *testing.T) {
+	running := &derive.Registry{}
+	set := processortest.NewNopSettings(metadata.Type)
+	create := func() *disaggregation {
+		p, err := newProcessor(set, testConfig(), consumertest.NewNop(), running, &handClock{ticks: make(chan time.Time)})
+		require.NoError(t, err)
+		return p
+	}
+	first, second := create(), create()
+	require.NoError(t, first.Start(context.Background(), componenttest.NewNopHost()))
+	assert.ErrorContains(t, second.Start(context.Background(), componenttest.NewNopHost()), "two metrics pipelines")
+	require.NoError(t, first.Shutdown(context.Background()))
+	require.NoError(t, second.Shutdown(context.Background()))
+}
+
+func TestConfigNamesWhatIsWrong(t *testing.T) {
+	cfg := testConfig()
+	require.NoError(t, cfg.Validate())
+	cfg.Window, cfg.MaxWorkers, cfg.MinCoverage, cfg.Transfer.LinkRate = time.Millisecond, 0, 2, -1
+	cfg.ExpectedWorkers = []ExpectedWorkers{{Workers: 0}}
+	err := cfg.Validate()
+	for _, want := range []string{
+		"window must be between 100ms and 10m0s (got 1ms)", "max_workers must be between 1 and 1000000 (got 0)",
+		"min_coverage must be between 0 and 1 (got 2)", "transfer.link_rate must be at least 0", "expected_workers[0].workers must be at least 1 (got 0)",
+	} {
+		assert.ErrorContains(t, err, want)
+	}
+}

@@ -1,0 +1,221 @@
+package main
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+const (
+	// scoreBar bounds the absolute error of the score, worstBar is the share of fleets in which the injected defect is the largest loss.
+	scoreBar = 0.05
+	worstBar = 0.95
+	// lostLeast is the true loss from which on there is a largest one to name.
+	lostLeast = 0.03
+	// gateBar is the share of each class that the gate must judge right, gateNever the benefit below which it must never recommend.
+	gateBar   = 0.90
+	gateNever = 0.97
+	gateGain  = 1.15
+	gateLoss  = 0.95
+)
+
+// defect is something wrong with a split fleet.
+type defect struct {
+	name   string // of the factor; "" for none
+	inject func(*fleetsim.Config)
+	shift  int // prefill groups beside the best
+}
+
+func defects() []defect {
+	return []defect{
+		{name: ""},
+		{name: "balance", shift: -2},
+		{name: "balance", shift: 2},
+		{name: "transfer", inject: func(c *fleetsim.Config) { c.Link.Bandwidth = 0.9e9 }},
+		{name: "locality", inject: func(c *fleetsim.Config) {
+			c.Link.Fallback = fleetsim.Fallback{Transfers: 0.3, Latency: 3 * time.Millisecond, Bandwidth: 0.25e9}
+		}},
+		{name: "purity", inject: func(c *fleetsim.Config) { c.Handoff.LocalPrefillTokens = 1200 }},
+	}
+}
+
+// scores is A8: the score against goodput over that of the best fleet without the defect, and the injected defect as the largest loss.
+func scores(o options, report func(result)) error {
+	n := 5
+	if o.quick {
+		n = 1
+	}
+	close, all, named, lossy := 0, 0, 0, 0
+	for i, s := range splitScenarios(4*n, 12) {
+		if i%4 == 1 && n > 1 || i >= n && o.quick {
+			continue // enough of them
+		}
+		prefill, ideal, err := s.best(max(1, s.groups/2), false)
+		if err != nil {
+			return err
+		}
+		for _, d := range defects() {
+			x := prefill + d.shift
+			if x < 1 || x >= s.groups {
+				continue
+			}
+			one, err := s.score(d, x, ideal)
+			if err != nil {
+				return err
+			}
+			all++
+			if math.Abs(one.said-one.truth) <= scoreBar {
+				close++
+			}
+			right := one.worst == d.name
+			if d.name != "" && one.truth < 1-lostLeast {
+				lossy++
+				if right {
+					named++
+				}
+			}
+			report(result{
+				name:  fmt.Sprintf("A8/score/%s/%dP/%s", s, x, orWhole(d.name)),
+				value: fmt.Sprintf("%+.3f(%.3f/%.3f,worst:%s)", one.said-one.truth, one.said, one.truth, orWhole(one.worst)),
+				bar:   fmt.Sprint(scoreBar), pass: math.Abs(one.said-one.truth) <= scoreBar, told: true,
+			})
+		}
+	}
+	report(result{name: "A8/close/synthetic", value: fmt.Sprintf("%d/%d", close, all), bar: "all", pass: close == all, told: close < all})
+	report(result{
+		name: "A8/named/synthetic", value: fmt.Sprintf("%d/%d", named, lossy), bar: fmt.Sprintf("%.0f%%", 100*worstBar),
+		pass: float64(named) >= worstBar*float64(lossy), told: o.quick,
+	})
+	return nil
+}
+
+func orWhole(name string) string {
+	if name == "" {
+		return "nothing"
+	}
+	return name
+}
+
+type scored struct {
+	said, truth float64
+	worst       string
+}
+
+// scoredFor is how long a fleet runs before its score is read.
+const scoredFor = 10 * time.Minute
+
+func (s splitScenario) score(d defect, prefill int, ideal float64) (scored, error) {
+	cfg := s.config(prefill, splitBudget)
+	if d.inject != nil {
+		d.inject(&cfg)
+	}
+	fleet, err := fleetsim.New(cfg)
+	if err != nil {
+		return scored{}, err
+	}
+	p := fleetPlay{fleet: fleet, interval: 5 * time.Second, duration: scoredFor, seed: s.seed}
+	said, err := p.play()
+	if err != nil {
+		return scored{}, err
+	}
+	t := fleet.Truth()
+	out := scored{said: math.NaN(), truth: min(1, float64(t.Goodput.Both)/t.SimulatedSeconds/ideal)}
+	if v, ok := said.of(signal.DisaggregationScore); ok {
+		out.said = v
+	}
+	least := 0.99
+	for k, v := range said {
+		if name, ok := strings.CutPrefix(k, signal.DisaggregationFactor+"|"); ok && v < least {
+			least, out.worst = v, name
+		}
+	}
+	return out, nil
+}
+
+// gates is A7: the verdict on aggregated fleets against the simulator's benefit; labelled afterwards.
+func gates(o options, report func(result)) error {
+	n := 40
+	if o.quick {
+		n = 2
+	}
+	right, all := map[bool]int{}, map[bool]int{}
+	wrong := 0
+	for i, s := range gateScenarios(n) {
+		verdict, err := s.gate()
+		if err != nil {
+			return err
+		}
+		benefit, err := s.benefit()
+		if err != nil {
+			return err
+		}
+		if strings.HasPrefix(verdict, signal.GateRecommend) && benefit < gateNever {
+			wrong++
+		}
+		if gain := benefit > gateGain; gain || benefit < gateLoss {
+			all[gain]++
+			if strings.HasPrefix(verdict, map[bool]string{true: signal.GateRecommend, false: signal.GateAgainst}[gain]) {
+				right[gain]++
+			}
+		}
+		report(result{
+			name: fmt.Sprintf("A7/gate/%d/%s", i, s), value: fmt.Sprintf("%s(true:%.2f)", orWhole(verdict), benefit), bar: "told", told: true,
+		})
+	}
+	for gain, name := range map[bool]string{true: "gain", false: "loss"} {
+		report(result{
+			name: "A7/right/synthetic/" + name, value: fmt.Sprintf("%d/%d", right[gain], all[gain]), bar: fmt.Sprintf("%.0f%%", 100*gateBar),
+			pass: float64(right[gain]) >= gateBar*float64(all[gain]), told: o.quick,
+		})
+	}
+	report(result{name: "A7/never-against-the-truth/synthetic", value: fmt.Sprint(wrong), bar: "0", pass: wrong == 0})
+	return nil
+}
+
+// gateScenarios are aggregated fleets under strict and relaxed objectives.
+func gateScenarios(n int) []splitScenario {
+	all := splitScenarios(n, 12)
+	for i := range all {
+		s := &all[i]
+		if i%2 == 0 { // tight between tokens
+			s.goal = fleetsim.Objectives{TTFT: time.Second, ITL: 22 * time.Millisecond}
+			s.load *= 0.85
+		} else {
+			s.goal = fleetsim.Objectives{TTFT: 500 * time.Millisecond, ITL: 100 * time.Millisecond}
+			s.load *= 1.25
+		}
+	}
+	return all
+}
+
+func (s splitScenario) gate() (string, error) {
+	fleet, err := fleetsim.New(s.config(0, 2048))
+	if err != nil {
+		return "", err
+	}
+	p := fleetPlay{fleet: fleet, interval: 5 * time.Second, duration: 5 * time.Minute, seed: s.seed}
+	said, err := p.play()
+	at := func(bound string) float64 { return said[key(signal.DisaggregationBenefit, bound)] }
+	return fmt.Sprintf("%s:%.2f:%.2f..%.2f", strings.ReplaceAll(said.which(signal.DisaggregationGate), "|", ":"), at(signal.BoundMid), at(signal.BoundLow), at(signal.BoundHigh)), err
+}
+
+// benefit is the goodput of the best split over that of the best aggregated fleet.
+func (s splitScenario) benefit() (float64, error) {
+	_, split, err := s.best(max(1, s.groups/2), false)
+	if err != nil {
+		return 0, err
+	}
+	together := 0.0
+	for _, budget := range []int{512, 1024, 2048, 8192} {
+		g, err := s.goodput(s.config(0, budget))
+		if err != nil {
+			return 0, err
+		}
+		together = max(together, g)
+	}
+	return split / together, nil
+}
