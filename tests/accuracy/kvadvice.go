@@ -17,7 +17,7 @@ type kvAdviceCase struct {
 	quick          bool
 	before         []scenarios.Override                  // of both runs
 	remedy         func(to float64) []scenarios.Override // that follows the advice; nil is the scenario's own
-	bar            float64                               // of the size; 0 is sizeBar
+	bar            float64                               // of the size; 0 is kvSizeBar
 	persists       bool                                  // the remedy takes a part of the problem only
 	over           []scenarios.Override                  // more than was advised, after which it is over; none: the remedy
 }
@@ -90,8 +90,8 @@ func leasesEnded(w kvWatched) float64 {
 	return sum / w.seconds
 }
 
-// sizeBar bounds the error of the size of a predicted effect.
-const sizeBar = 0.25
+// kvSizeBar bounds the error of the size of a predicted effect.
+const kvSizeBar = 0.25
 
 // kvAdvice is A20 for the rules of the KV pool: the rule is raised, its prediction has the right sign and size, and with the remedy it is
 // not raised.
@@ -146,7 +146,7 @@ func scoreKVAdvice(c kvAdviceCase, report func(result)) error {
 	if c.rule == "kv-lease" {
 		observed, to, from = leasesEnded(remedied)/leasesEnded(problem), 0, 1 // of what there was
 	}
-	ratio, bar := (observed-from)/(to-from), sizeBar
+	ratio, bar := (observed-from)/(to-from), kvSizeBar
 	if c.bar > 0 {
 		bar = c.bar
 	}
