@@ -62,6 +62,7 @@ func (b *Book) startOver() {
 	b.iterations = nil
 	b.several = false
 	clear(b.roles)
+	clear(b.handed)
 	clear(b.observed)
 	b.keepDialects(b.scrape)
 	b.forget(b.scrape)
