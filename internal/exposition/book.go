@@ -93,9 +93,11 @@ type Book struct {
 	observed map[groupKey]string
 	several  bool // the target has shown several ranks
 	mixed    bool // the target has shown several models on one rank
-	scratch  reading
-	metrics  own
-	emitted  map[string]bool // names of the metrics of the preset
+	// succeeded are workers of which the page has nothing, but another model on their rank.
+	succeeded []groupKey
+	scratch   reading
+	metrics   own
+	emitted   map[string]bool // names of the metrics of the preset
 }
 
 // own are the metrics that no engine tells.

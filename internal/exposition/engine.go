@@ -60,7 +60,7 @@ func (b *Book) startOver() {
 	b.stale, b.version, b.told = b.version, "", Told{}
 	b.began = b.now.at
 	b.iterations = nil
-	b.several = false
+	b.several, b.mixed = false, false
 	clear(b.roles)
 	clear(b.handed)
 	clear(b.observed)
