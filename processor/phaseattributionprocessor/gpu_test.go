@@ -85,6 +85,31 @@ func TestGPUTimeEnergyAndCostAddUp(t *testing.T) {
 	assert.Positive(t, utilization)
 }
 
+// The cost of a GPU whose price nobody gave is not known; it is not nothing.
+func TestAGPUWithoutAPriceHasNoCost(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.GPUs = []GPURule{{IDs: []string{"GPU-0"}}}
+	cfg.Prices = objectives.Prices{{GPU: "*A100*", PerHour: 3.6, Currency: "USD"}}
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, cfg, sink)
+	playGPUs(t, p, c, 20, newEngine("a:8000", 1_700_000_000*second), "GPU-0")
+	_, ok := last(sink, signal.PhaseGPUTime, signal.AttrPhase, signal.PhaseDecode)
+	assert.True(t, ok)
+	_, ok = last(sink, signal.PhaseCost, signal.AttrPhase, signal.PhaseDecode)
+	assert.False(t, ok)
+}
+
+// Hardware of other types has energy, too, and a glob that means all GPUs does not mean it.
+func TestOtherHardwareIsNoGPU(t *testing.T) {
+	resource := pcommon.NewResource()
+	resource.Attributes().PutStr(signal.AttrHWID, "psu-0")
+	_, is := identify(resource)
+	assert.Equal(t, aGPU, is)
+	resource.Attributes().PutStr(signal.AttrHWType, "power_supply")
+	_, is = identify(resource)
+	assert.Equal(t, foreign, is)
+}
+
 func TestTiersChangeWithoutLoweringOrRestartingASum(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)

@@ -66,6 +66,7 @@ type slot struct {
 	rule   sharingRule // the least sure one since the last window ended
 	latest sharingRule
 	price  float64 // per GPU-hour
+	priced bool
 }
 
 func newSpending(prices objectives.Prices) *spending {
@@ -73,12 +74,13 @@ func newSpending(prices objectives.Prices) *spending {
 }
 
 func (s *spending) join(g *gpu) {
-	price, _ := s.prices.For(g.names...)
+	price, priced := s.prices.For(g.names...)
+	o := slot{gpu: g, joined: true, price: price.PerHour, priced: priced}
 	if i := s.find(g.id); i >= 0 {
-		s.slots[i] = slot{gpu: g, joined: true, price: price.PerHour}
+		s.slots[i] = o
 		return
 	}
-	s.slots = append(s.slots, slot{gpu: g, joined: true, price: price.PerHour})
+	s.slots = append(s.slots, o)
 }
 
 func (s *spending) part(g *gpu) {
@@ -188,7 +190,7 @@ type spent struct {
 	gpus    int     // joined
 	held    float64 // of them by this worker: less than gpus where some are shared
 	perHour float64 // price of an hour of what it holds
-	priced  bool
+	priced  bool             // each of them has a price
 	known   [gpuAmounts]bool // there was a counter
 	amounts [gpuAmounts]serving.Amounts
 	method  string
@@ -210,12 +212,16 @@ func (s *spending) divide(win window.Window, d division) spent {
 	if out.gpus == 0 {
 		return out
 	}
-	out.priced = len(s.prices) > 0
+	out.priced = true
 	for _, o := range s.slots {
 		if o.joined {
 			out.held += o.held()
 			out.perHour += o.held() * o.price
+			out.priced = out.priced && o.priced
 		}
+	}
+	if !out.priced {
+		out.perHour = 0 // the price of some of them is not that of the worker
 	}
 	set := pricedSteps
 	switch {
