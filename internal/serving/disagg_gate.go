@@ -74,6 +74,9 @@ func (s *Situation) Judge(interference float64) Gate {
 	}
 	g.Split, g.Apart = best.Topology, best.Rehearsal
 	g.Benefit = quotient(best.Goodput, g.Together.Goodput)
+	if measured := s.Measured; measured > 0 && s.Current.Aggregated > 0 {
+		g.Benefit = quotient(best.Goodput, s.togetherMeasured(&g))
+	}
 	g.Low, g.High = s.benefitInterval(&g)
 	switch {
 	case g.Low > gateHigh:
@@ -108,6 +111,15 @@ func (s *Situation) together(g *Gate, groups int) bool {
 	return found
 }
 
+// togetherMeasured is the goodput of the best aggregated fleet: that of the present one as measured, times what another budget gains.
+func (s *Situation) togetherMeasured(g *Gate) float64 {
+	r, ok := s.Rehearse(s.Current)
+	if !ok || r.Goodput <= 0 || g.Budget == s.Budget {
+		return s.Measured
+	}
+	return min(s.Rate, s.Measured*max(1, g.Together.Goodput/r.Goodput))
+}
+
 // benefitInterval is the 90 % interval over disturbed situations: quantiles, since goodput near a limit is anything but normal.
 func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
@@ -117,9 +129,14 @@ func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
 		apart, ok := d.Rehearse(g.Split)
 		d.Budget = g.Budget
 		together, also := d.Rehearse(Topology{Aggregated: s.Current.Groups()})
-		if ok && also {
-			benefits = append(benefits, quotient(apart.Goodput, together.Goodput))
+		if !ok || !also {
+			continue
 		}
+		alone := together.Goodput
+		if s.Measured > 0 && s.Current.Aggregated > 0 { // what was measured is not disturbed
+			alone = s.togetherMeasured(g)
+		}
+		benefits = append(benefits, quotient(apart.Goodput, alone))
 	}
 	if len(benefits) < draws/2 {
 		return 0, math.Inf(1)

@@ -34,12 +34,19 @@ type forecast struct {
 	spread   float64 // relative, of a forecast
 }
 
+const (
+	// groupsPerEvaluation worker groups lengthen the time between evaluations by once itself: a rehearsal takes longer with each.
+	groupsPerEvaluation = 16
+	// gateEvery is every how many evaluations of a split fleet it is asked whether to split.
+	gateEvery = 5
+)
+
 // evaluate scores the fleet and rehearses its topologies, when it is time.
 func (f *fleet) evaluate(now int64) {
-	if now-f.evaluated < int64(f.cfg.EvaluateEvery) {
+	t := f.topology()
+	if now-f.evaluated < int64(f.cfg.EvaluateEvery)*int64(1+t.Groups()/groupsPerEvaluation) {
 		return
 	}
-	t := f.topology()
 	var next forecast
 	s, why := f.situation(t)
 	if why == "" {
@@ -202,6 +209,9 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.leak = s.Leak
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
 	if s.Current.Aggregated > 0 {
+		if share, ok := f.together(); ok {
+			s.Measured = share * s.Rate
+		}
 		next.gate, next.gated = s.Judge(f.interference()), true
 		if r, ok := s.Rehearse(s.Current); ok {
 			next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
@@ -230,7 +240,11 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput) && !f.record.Poor()
 	}
 	next.score, next.scored = f.score(s, next.best.Topology), true
-	next.gate, next.gated = s.Judge(-1), true
+	// Whether to split at all is no question of the minute.
+	if next.gate, next.gated = f.forecast.gate, f.forecast.gated; f.evaluations%gateEvery == 0 {
+		next.gate, next.gated = s.Judge(-1), true
+	}
+	f.evaluations++
 	next.side, next.sided = s.Bottleneck()
 	return next
 }
@@ -241,6 +255,8 @@ func (f *fleet) score(s *serving.Situation, best serving.Topology) serving.Score
 	if share, ok := f.attained(); ok {
 		attained = share * s.Rate
 	}
+	// Most defects are not there, and most sets of them are therefore one situation.
+	known := map[rehearsedAs]float64{}
 	return serving.ScoreOf(func(remaining uint) float64 {
 		d, t := *s, s.Current
 		if remaining>>serving.DefectPurity&1 == 0 {
@@ -250,14 +266,25 @@ func (f *fleet) score(s *serving.Situation, best serving.Topology) serving.Score
 			t = best
 		}
 		if remaining>>serving.DefectLocality&1 == 0 {
-			d.Moves.SlowShare = 0
+			d.Moves.SlowShare, d.Moves.Slow = 0, 0
 		}
 		if remaining>>serving.DefectTransfer&1 == 0 {
-			d.Moves = serving.Moves{SlowShare: d.Moves.SlowShare, Slow: d.Moves.Slow}
+			d.Moves.Base, d.Moves.PerToken = 0, 0
 		}
-		r, _ := d.Rehearse(t)
-		return r.Goodput
+		as := rehearsedAs{t, d.Leak, d.Moves}
+		if _, ok := known[as]; !ok {
+			r, _ := d.Rehearse(t)
+			known[as] = r.Goodput
+		}
+		return known[as]
 	}, attained)
+}
+
+// rehearsedAs is what defects change.
+type rehearsedAs struct {
+	topology serving.Topology
+	leak     float64
+	moves    serving.Moves
 }
 
 // attained is the share of the fleet's arriving requests that met both objectives, as measured.
@@ -273,6 +300,14 @@ func (f *fleet) attained() (float64, bool) {
 	}
 	arrived := max(p.prefill.ttft.Count+p.backlog, p.decode.ttft.Count)
 	return ttft * tpot * min(1, p.decode.ttft.Count/arrived), true
+}
+
+// together is the share of an aggregated fleet's requests that met both objectives, as if the two were independent.
+func (f *fleet) together() (float64, bool) {
+	a := &f.past.aggregated
+	ttft, _, okT := estimate.ShareBelow(f.target.TTFT.Max.Seconds(), a.ttft.Bounds, a.ttft.Counts)
+	tpot, _, okI := estimate.ShareBelow(f.target.ITL.Max.Seconds(), a.tpot.Bounds, a.tpot.Counts)
+	return ttft * tpot, okT && okI
 }
 
 // late is the phase whose workers keep requests waiting for longer.
