@@ -14,16 +14,22 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
-// BenchmarkGateway is one interval of 1,000 workers in 20 fleets: a tenth of a large gateway's, for which memory and time grow in proportion.
-// ns/op is the CPU time of an interval of ten seconds, the evaluations of fleets in it; B/worker is the heap that is held.
+// BenchmarkGateway is one interval of a gateway with fleets of 50 workers. ns/op is the CPU time of an interval of ten seconds, of which two
+// cores have 2e10, the evaluations of fleets in it; B/worker is the heap that is held.
 func BenchmarkGateway(b *testing.B) {
-	const fleets, workersOf = 20, 50
+	for _, fleets := range []int{20, 200} {
+		b.Run(fmt.Sprintf("%d fleets", fleets), func(b *testing.B) { gateway(b, fleets, 50) })
+	}
+}
+
+func gateway(b *testing.B, fleets, workersOf int) {
+	const warmUp = 16
 	cfg := testConfig()
 	cfg.Window, cfg.AllowedLateness = 10*time.Second, 10*time.Second
 	p, c := newTestProcessor(b, cfg, consumertest.NewNop())
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	// Two pages, of a prefill and of a decode worker, as a simulated fleet has them every interval.
-	pages := scrapes(b, "pd-balanced", "x", 4*time.Minute, 1)
+	// Pages of a prefill and of a decode worker, as a simulated fleet has them.
+	pages := scrapes(b, "pd-balanced", "x", 5*time.Minute, 1)
 	step := func(i int) {
 		now = now.Add(10 * time.Second)
 		c.set(now)
@@ -42,11 +48,11 @@ func BenchmarkGateway(b *testing.B) {
 			}
 		}
 	}
-	for i := range 16 {
+	for i := range warmUp {
 		step(i)
 	}
 	b.ReportAllocs()
-	n := 16
+	n := warmUp
 	for b.Loop() {
 		step(n)
 		n++
@@ -55,8 +61,9 @@ func BenchmarkGateway(b *testing.B) {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	b.ReportMetric(float64(m.HeapAlloc)/fleets/workersOf, "B/worker")
+	b.ReportMetric(float64(m.HeapAlloc)/float64(fleets*workersOf), "B/worker")
 	b.ReportMetric(float64(m.HeapAlloc)/(1<<20), "MiB")
+	runtime.KeepAlive(p)
 }
 
 // rename makes a page that of another worker, at another time.
