@@ -126,7 +126,7 @@ func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
 	var benefits []float64
 	for range draws {
 		d := s.disturbed(random)
-		apart, ok := d.Rehearse(g.Split)
+		apart, ok := d.near(g.Split)
 		d.Budget = g.Budget
 		together, also := d.Rehearse(Topology{Aggregated: s.Current.Groups()})
 		if !ok || !also {
@@ -143,6 +143,17 @@ func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
 	}
 	_ = median(benefits) // sorts
 	return min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit)
+}
+
+// near is the best of a split and its neighbours: a trial that is off by a group is set right.
+func (s *Situation) near(t Topology) (best Rehearsal, ok bool) {
+	for d := -1; d <= 1; d++ {
+		r, played := s.Rehearse(Topology{Prefill: t.Prefill + d, Decode: t.Decode - d})
+		if played && (!ok || r.Goodput > best.Goodput) {
+			best, ok = r, true
+		}
+	}
+	return best, ok
 }
 
 // objection is a reason against splitting that holds by itself.
