@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -222,7 +223,7 @@ func TestWhatIsEmittedIsInTheTable(t *testing.T) {
 		for name := range dp.Attributes().All() {
 			assert.Contains(t, d.Attributes, name, m.Name())
 		}
-		assert.False(t, derive.Number(dp) != derive.Number(dp), m.Name())
+		assert.False(t, math.IsNaN(derive.Number(dp)), m.Name())
 		seen[m.Name()] = true
 	})
 	for _, name := range []string{signal.TransferBase, signal.DisaggregationScore, signal.DisaggregationGate, signal.TopologyTTFT, signal.EstimateWithheld} {
