@@ -60,7 +60,7 @@ func (s Subject) Learn(name, value string) bool {
 }
 
 // Carry replaces what the subject carries.
-func (s Subject) Carry(v any) { s.s.Identity.Carry = v }
+func (s Subject) Carry(v any) { s.s.Carry = v }
 
 // Observe takes a point; false when it was refused for its time, or because the subject has too many streams.
 func (s Subject) Observe(p Point) bool { return s.s.take(p) }
@@ -85,8 +85,9 @@ func (a *Advisor) Subject(ref Ref, now time.Time, create func() Identity) (Subje
 }
 
 func (a *Advisor) admit(ref Ref, create func() Identity) *state {
-	if ref.Kind == Worker && ref.Model != "" {
-		delete(a.subjects, Ref{Kind: Worker, Host: ref.Host, Instance: ref.Instance}) // the endpoint that had not answered yet
+	if unanswered := a.subjects[Ref{Kind: Worker, Host: ref.Host, Instance: ref.Instance}]; unanswered != nil && ref.Model != "" {
+		delete(a.subjects, unanswered.Ref) // the endpoint that the worker is found at
+		a.part(unanswered)
 	}
 	if len(a.subjects) >= a.cfg.MaxSubjects {
 		return nil
@@ -207,6 +208,9 @@ func (a *Advisor) ask(rule Rule, l *life, r *Reading, out *Report) {
 	r.standing = l.Standing
 	outcome := rule.Check(r)
 	r.standing = false
+	if outcome.Finding != nil && !outcome.Finding.finite() {
+		outcome = Withhold("not_finite")
+	}
 	tell := func(e Event) {
 		e.At, e.Subject, e.Rule, e.Since, e.Finding = r.At, r.Identity, rule.ID, l.Since, *l.Said
 		out.Events = append(out.Events, e)

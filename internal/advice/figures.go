@@ -57,7 +57,16 @@ const (
 	earlyWorth   = 0.3 // the most that a preliminary verdict is worth
 )
 
+// figure returns the figures of a fleet.
 func figure(r *Reading) figures {
+	if r.known == nil {
+		f := r.figures()
+		r.known = &f
+	}
+	return *r.known
+}
+
+func (r *Reading) figures() figures {
 	f := figures{observed: r.seconds, ttft: r.front().TTFT(), itl: r.ITL(), disaggregated: r.disaggregated()}
 	if f.disaggregated {
 		decode := r.pool(signal.RoleDecode)
@@ -150,6 +159,9 @@ func (f figures) weights() []float64 {
 // comfortable reports whether both latencies and the KV usage of every worker that counts are well below their limits. Such a fleet
 // leans to one side and is held back by neither.
 func (f figures) comfortable() bool {
+	if wait, ok := f.decodeTTFT.Ratio(); ok && wait > comfort {
+		return false
+	}
 	for _, l := range []Latency{f.ttft, f.itl} {
 		if ratio, ok := l.Ratio(); !ok || l.At.Over || ratio > comfort {
 			return false

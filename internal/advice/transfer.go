@@ -21,7 +21,6 @@ func transferRules() []Rule {
 		{ID: "transfer-rails", Subject: Fleet, Check: checkRails, Measure: exposedShare, Inputs: inputs()},
 		{ID: "transfer-coalesce", Subject: Fleet, Check: checkCoalesce, Measure: meanTransfer, Inputs: inputs(signal.KVTransferTime, signal.KVBlockSize)},
 		{ID: "transfer-overlap", Subject: Fleet, Check: checkOverlap, Measure: exposedShare, Inputs: inputs()},
-		{ID: "kv-leases", Subject: Fleet, Check: checkLeases, Measure: expiredPerMinute, Inputs: inputs(signal.KVTransferFailures)},
 	}
 }
 
@@ -40,12 +39,6 @@ func exposedShare(r *Reading) (float64, bool) { return r.Level(signal.TransferEx
 func meanTransfer(r *Reading) (float64, bool) {
 	d, ok := r.Histogram(signal.KVTransferTime)
 	return d.Mean(), ok
-}
-
-// expiredPerMinute counts prompts whose KV was given up before it was fetched.
-func expiredPerMinute(r *Reading) (float64, bool) {
-	perSecond, ok := r.Rate(signal.KVTransferFailures, signal.AttrFailure, signal.FailureExpired)
-	return 60 * perSecond, ok
 }
 
 // checkFallback finds transfers over TCP where something better is there.
@@ -192,25 +185,5 @@ func checkOverlap(r *Reading) Outcome {
 		Evidence:  []Quantity{Quantity{Name: "Share of TTFT that waits for transfers", Value: exposed, Unit: "1", Metric: signal.TransferExposed}.Against(exposedShareLimit)},
 		Action:    Action{Text: "Transfer layer by layer, overlapped with the prefill, where the connector can.", Levers: []Lever{{Fact: signal.TransferExposed, Rise: -1}}},
 		Predicted: &Effect{Name: "share of TTFT that waits for transfers", Unit: "1", From: exposed, To: 0.05 * exposed, Low: 0, High: 0.4 * exposed},
-	})
-}
-
-// checkLeases finds prompts that were computed twice because nobody fetched their KV in time.
-func checkLeases(r *Reading) Outcome {
-	perMinute, ok := expiredPerMinute(r)
-	if !ok {
-		return Withhold("engine_does_not_tell")
-	}
-	if perMinute <= 0 {
-		return Nothing()
-	}
-	return Found(Finding{
-		Severity: Warning, Title: "Prefilled KV is given up before the decode side fetches it.", Confidence: 1,
-		Evidence: []Quantity{{Name: "Expired leases", Value: perMinute, Unit: "{request}/min", Metric: signal.KVTransferFailures}},
-		Action: Action{
-			Text:   "Keep prefilled KV for longer, and give the decode side room to fetch it: its KV pool is full when leases run out.",
-			Change: "VLLM_NIXL_ABORT_REQUEST_TIMEOUT=480", Levers: []Lever{{Fact: signal.AttrEnvironmentStem + "VLLM_NIXL_ABORT_REQUEST_TIMEOUT", Rise: 1}},
-		},
-		Predicted: &Effect{Name: "expired leases", Unit: "{request}/min", From: perMinute, To: 0, Low: 0, High: 0.1 * perMinute},
 	})
 }

@@ -89,6 +89,8 @@ type Row struct {
 	// YieldsTo names families that say the same thing better, its own newer name or the parts of the total it is: when one of
 	// them is on the page, this one is left out, so that nothing is counted twice.
 	YieldsTo []string
+	// Sums says that the families it yields to are its parts, counted at the same moments: they must add up to it.
+	Sums bool
 	// AliasOf names the family that this one was renamed to: it takes that row's mapping and yields to it.
 	AliasOf string
 	Facts   []Fact // of Info

@@ -126,7 +126,7 @@ func vllmTokens() []Row {
 	return []Row{
 		{
 			Name: "vllm:prompt_tokens", Kind: Counter, Metric: signal.TokensPrompt,
-			YieldsTo: []string{"vllm:prompt_tokens_by_source"},
+			YieldsTo: []string{"vllm:prompt_tokens_by_source"}, Sums: true,
 		},
 		{
 			Name: "vllm:prompt_tokens_by_source", Kind: Counter, Metric: signal.TokensPrompt,
@@ -136,7 +136,9 @@ func vllmTokens() []Row {
 		// Counted at admission and equal to the prefix cache's hits, so it is not a split of prompt_tokens_cached.
 		{
 			Name: "vllm:prompt_tokens_cached_by_source", Kind: Counter, Metric: signal.KVHitTierTokens,
-			Labels: []Label{{From: []string{"source"}, To: signal.AttrCacheTier}},
+			Labels: []Label{{From: []string{"source"}, To: signal.AttrCacheTier, Values: map[string]string{
+				"p2p": signal.TierRemote, "external_unspecified": signal.TierRemote, // another instance, and whatever a connector reads
+			}}},
 		},
 		{Name: "vllm:prompt_tokens_recomputed", Kind: Counter, Metric: signal.TokensRecomputed},
 		{Name: "vllm:generation_tokens", Kind: Counter, Metric: signal.TokensGenerated},

@@ -53,7 +53,7 @@ func TestVocabularyIsReachable(t *testing.T) {
 			}
 		}
 	}
-	fromReceiver := []string{signal.Up, signal.SourceDrift, signal.SourceMissing, signal.EngineInfo, signal.RequestHandoffs}
+	fromReceiver := []string{signal.Up, signal.SourceDrift, signal.SourceMissing, signal.EngineInfo, signal.RequestHandoffs, signal.TokensUnaccounted}
 	for _, m := range signal.EngineMetrics() {
 		if slices.Contains(fromReceiver, m.Name) {
 			continue

@@ -98,7 +98,7 @@ type Book struct {
 }
 
 // own are the metrics that no engine tells.
-type own struct{ up, info, drift, missing, busy, iterations, handoffs signal.Metric }
+type own struct{ up, info, drift, missing, busy, iterations, handoffs, unaccounted signal.Metric }
 
 // declaration is the TYPE line that the series below it belong to.
 type declaration struct {
@@ -124,7 +124,7 @@ func NewBook(set Settings) *Book {
 		emitted:  set.Preset.Metrics(),
 		metrics: own{
 			table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift], table[signal.SourceMissing], table[signal.PhaseBusyTime],
-			table[signal.Iterations], table[signal.RequestHandoffs],
+			table[signal.Iterations], table[signal.RequestHandoffs], table[signal.TokensUnaccounted],
 		},
 	}
 	b.evidence.Has = b.has

@@ -73,6 +73,15 @@ func TestGotchas(t *testing.T) {
 			"# TYPE llamacpp:predicted_tokens_seconds gauge\nllamacpp:predicted_tokens_seconds 77\n# TYPE llamacpp:n_tokens_max counter\nllamacpp:n_tokens_max 99\n# TYPE llamacpp:requests_processing gauge\nllamacpp:requests_processing 1\n",
 			[]string{"llm.engine.requests.running updowncounter {request} {} since 0s 1\n"}, []string{" 77\n", " 99\n"},
 		},
+		"prompt tokens by source that do not add up to the total": {
+			"# TYPE vllm:prompt_tokens_total counter\nvllm:prompt_tokens_total{L} 100\n# TYPE vllm:prompt_tokens_by_source_total counter\n" +
+				"vllm:prompt_tokens_by_source_total{L,source=\"local_compute\"} 60\nvllm:prompt_tokens_by_source_total{L,source=\"local_cache_hit\"} 30\n",
+			[]string{"llm.engine.tokens.prompt.unaccounted gauge {token} {} 10\n"}, []string{"llm.engine.tokens.prompt sum {token} {} since"},
+		},
+		"prompt tokens without a source have nothing to add up": {
+			"# TYPE vllm:prompt_tokens_total counter\nvllm:prompt_tokens_total{L} 100\n",
+			[]string{"llm.engine.tokens.prompt sum {token} {} since 0s 100\n"}, []string{"unaccounted"},
+		},
 		"requests that are preempted have another name each": {
 			"# TYPE sglang:num_retracted_requests_total counter\nsglang:num_retracted_requests_total{S} 4\n",
 			[]string{"llm.engine.preemptions sum {preemption} {} since 0s 4\n"}, nil,

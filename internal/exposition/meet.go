@@ -182,7 +182,7 @@ func (b *Book) place(m dialect.Match, s dialect.Series, labels iter.Seq2[string,
 // ownerOf is a hash of the labels that the parts of one process's histogram have in common, in any order.
 func ownerOf(all iter.Seq2[string, string]) (owner uint64) {
 	for name, value := range all {
-		if name == labels.BucketLabel || name == labels.MetricName {
+		if name == labels.BucketLabel || name == "__name__" {
 			continue
 		}
 		h := fnv.New64a()

@@ -21,6 +21,7 @@ func (o *output) worker(w *worker) {
 	if w != o.book.shared {
 		o.iterated()
 		o.handoffs(w)
+		o.unaccounted(w)
 	}
 	for _, g := range w.groups {
 		for _, in := range g.infos {

@@ -111,7 +111,7 @@ func written(attributes []dialect.Attribute) string {
 // samples takes metrics apart into what reference gives.
 func samples(md pmetric.Metrics) map[sample]float64 {
 	all := make(map[sample]float64)
-	own := []string{signal.Up, signal.EngineInfo, signal.SourceDrift, signal.SourceMissing, signal.RequestHandoffs}
+	own := []string{signal.Up, signal.EngineInfo, signal.SourceDrift, signal.SourceMissing, signal.RequestHandoffs, signal.TokensUnaccounted}
 	for _, rm := range md.ResourceMetrics().All() {
 		instance, _ := rm.Resource().Attributes().Get(signal.AttrServiceInstanceID)
 		model, _ := rm.Resource().Attributes().Get(signal.AttrModel)

@@ -1,6 +1,7 @@
 package grafana
 
 import (
+	"slices"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/grafana/alert"
@@ -15,11 +16,12 @@ const AlertWindow = "5m"
 func Alerts() ([]alert.Group, error) {
 	s := promql.Scope{Vocabulary: promql.NewVocabulary(), Window: AlertWindow}
 	groups := []alert.Group{
-		{Name: "inference-fleet", Title: "Fleet", Alerts: append(fleetAlerts(s), latencyAlerts(s)...)},
-		{Name: "inference-kv", Title: "KV cache", Alerts: kvAlerts(s)},
-		{Name: "inference-transfers", Title: "Transfers", Alerts: append(transferAlerts(s), agentAlerts(s)...)},
+		{Name: "inference-fleet", Title: "Fleet", Alerts: slices.Concat(fleetAlerts(s), latencyAlerts(s), adviceAlerts(s))},
+		{Name: "inference-kv", Title: "KV cache", Alerts: slices.Concat(kvAlerts(s), stormAlerts(s))},
+		{Name: "inference-transfers", Title: "Transfers", Alerts: slices.Concat(transferAlerts(s), agentAlerts(s))},
+		{Name: "inference-disaggregation", Title: "Disaggregation", Alerts: splitAlerts(s)},
 		{Name: "inference-gpus", Title: "GPUs", Alerts: gpuAlerts(s)},
-		{Name: "inference-collector", Title: "Collector", Alerts: append(collectorAlerts(s), inputAlerts(s)...)},
+		{Name: "inference-collector", Title: "Collector", Alerts: slices.Concat(collectorAlerts(s), inputAlerts(s))},
 		{Name: "inference-estimates", Title: "Estimates", Alerts: estimateAlerts(s)},
 	}
 	return groups, s.Err()

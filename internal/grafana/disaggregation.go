@@ -11,6 +11,7 @@ func disaggregation(s promql.Scope) board.Dashboard {
 		File: "disaggregation", Title: "Disaggregation",
 		Help: "Prefill and decode workers as one fleet: is the split balanced, and does it do what it is for?",
 		Rows: []board.Row{
+			{Title: "Is the split worth it?", Panels: append(splitScore(s), splitTopology(s)...)},
 			{Title: "Is the split balanced?", Panels: splitBalance(s)},
 			{Title: "Do workers do what their role says?", Panels: splitPurity(s)},
 			{Title: "What does handing over cost?", Panels: splitCost(s)},

@@ -11,9 +11,11 @@ func kv(s promql.Scope) board.Dashboard {
 		File: "kv", Title: "KV cache",
 		Help: "What fills the KV cache, what it is good for, and what a larger one would bring.",
 		Rows: []board.Row{
+			{Title: "What fills it?", Panels: kvUse(s)},
 			{Title: "Is there room?", Panels: kvRoom(s)},
 			{Title: "Does the cache help?", Panels: kvHits(s)},
-			{Title: "Is it thrashing?", Panels: kvThrash(s)},
+			{Title: "What would another size bring?", Panels: kvSize(s)},
+			{Title: "Is it thrashing?", Panels: append(kvThrash(s), kvStorm(s)...)},
 		},
 	}
 }

@@ -11,7 +11,7 @@ func overview(s promql.Scope) board.Dashboard {
 		File: "overview", Title: "Overview",
 		Help: "What is wrong, and where to look next. Every panel says what to do when it looks bad.",
 		Rows: []board.Row{
-			{Title: "What is wrong?", Panels: overviewVerdict(s)},
+			{Title: "What is wrong?", Panels: append(overviewVerdict(s), overviewAdvice(s)...)},
 			{Title: "Are requests on time?", Panels: overviewLatency(s)},
 			{Title: "Where is the time going?", Panels: overviewTime(s)},
 			{Title: "Is there a queue?", Panels: overviewQueue(s)},
@@ -22,7 +22,7 @@ func overview(s promql.Scope) board.Dashboard {
 
 func overviewVerdict(s promql.Scope) []board.Panel {
 	return []board.Panel{
-		{Title: "Workers that answer", Kind: board.Stat, Unit: board.Ratio, Width: 4, Limits: nil,
+		{Title: "Workers that answer", Kind: board.Stat, Unit: board.Ratio, Width: 4,
 			Help:    "Share of workers whose last scrape succeeded. Below 100 %: the alert InferenceWorkerDown names the worker; look at its process and its log, and at whether the collector can reach its port.",
 			Queries: one(s.Over("avg", signal.Up, s.Value(signal.Up)), "answering")},
 		{Title: "Pressure by phase, worst worker", Kind: board.Stat, Unit: board.Ratio, Width: 5,
@@ -40,6 +40,25 @@ func overviewVerdict(s promql.Scope) []board.Panel {
 			Limits:  []board.Limit{{From: 0.85, Color: board.Warning}, {From: 0.95, Color: board.Critical}},
 			Help:    "Share of KV blocks that running requests hold, of the fullest worker. Near 100 % requests are preempted and computed again: open the dashboard KV cache.",
 			Queries: one(s.Max(signal.KVUtilization, nil), "fullest worker")},
+	}
+}
+
+// overviewAdvice is what the advice connector says. What is told of a fleet is not narrowed by a worker.
+func overviewAdvice(s promql.Scope) []board.Panel {
+	ofFleet := s
+	ofFleet.Variables = []promql.Variable{{Attribute: signal.AttrFleetName, Name: "fleet"}}
+	return []board.Panel{
+		{Title: "Verdict in force", Kind: board.Table, Unit: board.Count,
+			Help:    "One for each fleet. Its words, numbers and confidence are in the log event llm.verdict and on the collector's page. unknown: see What can we not see? below.",
+			Queries: one(s.Over("max", signal.Verdict, ofFleet.Value(signal.Verdict)+" == 1", signal.AttrFleetName, signal.AttrVerdictCode), "")},
+		{Title: "Advice that stands", Kind: board.Table, Unit: board.Count,
+			Help: "What to change, by worker or fleet. Evidence, the exact flag and the predicted effect are in the log event llm.advice.raised and on the collector's page; the worst first.",
+			Queries: quiet(s.Over("max", signal.Advice, s.Value(signal.Advice)+" == 1",
+				signal.AttrAdviceSeverity, signal.AttrAdviceID, signal.AttrFleetName, signal.AttrServiceInstanceID), "", "no advice stands while all is well")},
+		{Title: "How often predictions came true", Kind: board.Bars, Unit: board.Ratio,
+			Help: "Share of a rule's predictions of which the observed effect fell inside the stated interval. Under a half: do not follow this rule on this fleet without a trial.",
+			Queries: quiet(s.Over("min", signal.AdviceRecord, ofFleet.Value(signal.AdviceRecord), signal.AttrAdviceID), s.Legend("{"+signal.AttrAdviceID+"}"),
+				"a rule has a record once its advice was followed and measured")},
 	}
 }
 
@@ -97,7 +116,6 @@ func overviewQueue(s promql.Scope) []board.Panel {
 func overviewSources(s promql.Scope) []board.Panel {
 	return []board.Panel{
 		{Title: "Confidence of estimates", Kind: board.Bars, Unit: board.Ratio,
-			Limits:  nil,
 			Help:    "The lowest over the workers: HIGH from 80 %, MED from 50 %. Low ones wait for samples or for an input: see the hints beside it.",
 			Queries: one(s.Over("min", signal.EstimateConfidence, s.Value(signal.EstimateConfidence), signal.AttrEstimate), s.Legend("{"+signal.AttrEstimate+"}"))},
 		{Title: "Estimates withheld, by reason", Kind: board.Lines, Unit: board.PerSecond,

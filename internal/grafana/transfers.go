@@ -12,6 +12,7 @@ func transfers(s promql.Scope) board.Dashboard {
 		Help: "KV transfers between workers: as NIXL tells them, as the engines do, and what the host's links carried meanwhile.",
 		Rows: []board.Row{
 			{Title: "Is the KV transfer healthy?", Panels: transferHealth(s)},
+			{Title: "What explains their duration?", Panels: transferModel(s)},
 			{Title: "Which road do transfers take?", Panels: transferRoad(s)},
 			{Title: "What do the engines say of it?", Panels: engineTransfers(s)},
 			{Title: "Can we trust the telemetry?", Panels: transferTelemetry(s)},

@@ -22,9 +22,10 @@ const (
 	rooflineNoise = 0.03
 	// maxMisfit is the relative scatter beyond which the model does not describe the worker.
 	maxMisfit = 0.2
-	// rooflineMethodError is the standard deviation of the share's relative error that no amount of data removes, maxRooflineSurety the
-	// confidence that is never exceeded. Measured on simulated fleets, docs/estimators.md.
-	rooflineMethodError, maxRooflineSurety = 0.03, 0.95
+	// rooflineMethodError is the standard deviation of the share's relative error that no amount of data removes, rooflineIdleError what
+	// comes to it on an idle worker, maxRooflineSurety the confidence that is never exceeded. Measured on simulated fleets,
+	// docs/estimators.md.
+	rooflineMethodError, rooflineIdleError, maxRooflineSurety = 0.03, 0.08, 0.95
 	// maxPriorHalfWidth is maxHalfWidth before the first fit: peak rates are off by 20 to 30 %, and all outputs say how wide that makes it.
 	maxPriorHalfWidth = 0.6
 	// refitAfter is the data time between two fits, s, once calibrated.
@@ -117,11 +118,11 @@ func (s *RooflineSplitter) divide(out *StepSplit, x rooflineSample, r Reading) {
 	if s.windows < minSamples {
 		widest = maxPriorHalfWidth
 	}
-	if !(normal90*math.Sqrt(variance) <= widest) {
+	if !telling(share, normal90*math.Sqrt(variance), widest) {
 		out.Unattributed, out.Withheld = r.Busy, WithheldUncertain
 		return
 	}
-	deviation := math.Sqrt(variance + square(rooflineMethodError))
+	deviation := math.Hypot(math.Sqrt(variance), methodDeviation(rooflineMethodError, rooflineIdleError, r.Busy/(r.Busy+out.Idle), share))
 	scale := r.Busy / g.together
 	low, high := g.bounds(normal90 * deviation * g.prefill())
 	out.Prefill = share * r.Busy
@@ -129,7 +130,7 @@ func (s *RooflineSplitter) divide(out *StepSplit, x rooflineSample, r Reading) {
 	out.PrefillLow, out.PrefillHigh = scale*low, scale*high
 	out.Delay = scale * max(0, g.delay)
 	out.Costs = s.costs(x)
-	out.Confidence, out.Method = min(maxRooflineSurety, estimate.Within(0.1, deviation)), MethodRoofline
+	out.Confidence, out.Method = min(maxRooflineSurety, trust(share, deviation)), MethodRoofline
 	if s.windows < minSamples {
 		out.Confidence, out.Method = min(maxPriorSurety, out.Confidence), MethodRooflinePrior
 	}

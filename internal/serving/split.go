@@ -80,8 +80,8 @@ const (
 	// maxHalfWidth is the relative half-width of the share's 90 % interval beyond which it is withheld.
 	maxHalfWidth = 0.3
 	// methodError is the standard deviation of the share's relative error that more data cannot remove: the costs are not
-	// linear in the counters. Measured on simulated fleets, docs/estimators.md.
-	methodError = 0.05
+	// linear in the counters; idleError is what comes to it on an idle worker. Measured on simulated fleets, docs/estimators.md.
+	methodError, idleError = 0.05, 0.25
 	// maxConfidence keeps the tier below HIGH (0.8): its known error is larger than HIGH promises.
 	maxConfidence = 0.79
 	// rowShare is the part of a decoding sequence's cost that is not the reading of its context. With 0 a saturated worker, whose decode
@@ -123,7 +123,7 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 		out.Decode, out.Method, out.Confidence = busy, MethodPurePhase, maxConfidence
 		return out
 	}
-	share, withheld := s.share(w, x, steps)
+	share, withheld := s.share(w, x, steps, busy)
 	if withheld != "" {
 		out.Unattributed, out.Withheld = busy, withheld
 		return out
@@ -153,7 +153,7 @@ type shareOf struct {
 // The two kinds of step have costs of their own because a step that prefill has made compute-bound hides the streaming of the
 // weights that a decode step waits for. And its decoding sequences, nearly free alone, cost what any token costs there; what of that
 // is not in theta3 is in theta1, so it is taken off prefill's stand-alone step.
-func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share shareOf, withheld string) {
+func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) (share shareOf, withheld string) {
 	if s.fit.EffectiveSamples() < minSamples {
 		return share, WithheldWarmUp
 	}
@@ -190,11 +190,11 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps) (share shareOf
 		return share, WithheldUncertain
 	}
 	variance += square((theta[1] - theta[0]/2) * steps.Spread / prefill)
-	if !(normal90*math.Sqrt(variance) <= maxHalfWidth) { // not a number is no small one
+	if !telling(share.value, normal90*math.Sqrt(variance), maxHalfWidth) {
 		return share, WithheldUncertain
 	}
-	deviation := math.Sqrt(variance + square(methodError))
-	share.confidence = min(maxConfidence, estimate.Within(0.1, deviation))
+	deviation := math.Hypot(math.Sqrt(variance), methodDeviation(methodError, idleError, busy/w.Elapsed, share.value))
+	share.confidence = min(maxConfidence, trust(share.value, deviation))
 	// The game of all steps: prefill-only steps are worth as much to prefill alone as together.
 	g := game{
 		together: total, decodeAlone: total - (theta[1]*x[1] - theta[0]*mixed + theta[2]*w.PrefillTokens),

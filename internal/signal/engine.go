@@ -17,13 +17,15 @@ const (
 	// RequestHandoffs is of prefill workers: what RequestCount has twice.
 	RequestHandoffs = "llm.engine.request.handoffs"
 
-	TokensPrompt    = "llm.engine.tokens.prompt"
-	TokensCached    = "llm.engine.tokens.cached"
-	TokensGenerated = "llm.engine.tokens.generated"
-	RequestTokens   = "llm.engine.request.tokens"
-	ComputedTokens  = "llm.engine.request.prefill.computed_tokens"
-	IterationTokens = "llm.engine.iteration.tokens"
-	Preemptions     = "llm.engine.preemptions"
+	TokensPrompt = "llm.engine.tokens.prompt"
+	// TokensUnaccounted holds an engine against itself: documents differ in whether its prompt tokens are those asked for or computed.
+	TokensUnaccounted = "llm.engine.tokens.prompt.unaccounted"
+	TokensCached      = "llm.engine.tokens.cached"
+	TokensGenerated   = "llm.engine.tokens.generated"
+	RequestTokens     = "llm.engine.request.tokens"
+	ComputedTokens    = "llm.engine.request.prefill.computed_tokens"
+	IterationTokens   = "llm.engine.iteration.tokens"
+	Preemptions       = "llm.engine.preemptions"
 
 	KVUtilization    = "llm.engine.kv_cache.utilization"
 	KVCapacityTokens = "llm.engine.kv_cache.capacity.tokens"
@@ -127,6 +129,8 @@ func requestMetrics() []Metric {
 			"Requests that a prefill worker handed on, which the worker that decodes them counts too: a fleet finished the sum of llm.engine.request.count less the sum of these."},
 		{TokensPrompt, Sum, "{token}", []string{AttrTokenSource}, c,
 			"Prompt tokens. With their source where the engine tells it: then the points add up to the total."},
+		{TokensUnaccounted, Gauge, "{token}", nil, c,
+			"The engine's total of prompt tokens less its tokens by source, where the page has both: 0 while they add up. Else the two do not mean the same in this version."},
 		{TokensCached, Sum, "{token}", []string{AttrCacheTier}, c, "Prompt tokens served from a cache."},
 		{TokensGenerated, Sum, "{token}", nil, c, "Output tokens, the first token of a request included."},
 		{RequestTokens, Histogram, "{token}", []string{AttrTokenType}, c, "Tokens per finished request, input and output."},

@@ -65,7 +65,7 @@ func PhaseMetrics() []Metric {
 	const c = "phase_attribution"
 	all := []Metric{
 		{PhaseLatency, Histogram, "s", []string{AttrPhase}, c,
-			"Time of a request in queue, prefill and decode, from the engine's own histograms; absent where the engine does not tell."},
+			"Time of a request in queue, prefill, transfer and decode, from the engine's own histograms, else from request spans; absent where neither tells."},
 		{PhasePressure, Gauge, "1", []string{AttrPhase}, c,
 			"Demand over objective of a phase: TTFT p90 over its objective (prefill); the largest of ITL p90 over its objective and KV usage over 0.9 (decode)."},
 		{PhaseImbalance, Gauge, "1", nil, c,

@@ -64,6 +64,9 @@ func (w *worker) emitPool(b *derive.Builder, d *derived) {
 		} else {
 			w.withhold(signal.KVMemory, reasonNoShape)
 		}
+		if p.lowestKnown {
+			b.Gauge(signal.KVFreeLowest, p.lowest)
+		}
 		if p.scored {
 			b.Gauge(signal.KVFragmentation, p.score)
 		}
@@ -86,7 +89,7 @@ func (w *worker) emitTiers(b *derive.Builder, win window.Window) {
 	}
 	for t := kvcache.CPU; int(t) < kvcache.Tiers; t++ {
 		if l := win.Levels[inResident+int(t)]; l.Seen {
-			b.Gauge(signal.KVTierTokens, l.Mean*w.facts.blockSize, signal.AttrCacheTier, tierName(t))
+			b.Gauge(signal.KVTierTokens, l.Mean*w.facts.blockSize, signal.AttrCacheTier, t.String())
 		}
 	}
 }

@@ -47,6 +47,9 @@ type pool struct {
 	scored     bool
 	free       float64 // share of the pool; only if freeKnown
 
+	lowest      float64 // free share in an hour
+	lowestKnown bool
+
 	freeKnown, usefulKnown bool // usefulKnown needs freeKnown
 }
 
@@ -83,6 +86,9 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	}
 	p.known, p.use = true, use
 	p.free, p.freeKnown = use.Free/use.Total(), facts.CachedKnown
+	if p.freeKnown {
+		p.lowest, p.lowestKnown = w.lowest.Add(float64(win.To)/1e9, p.free)
+	}
 	p.usefulKnown = facts.CachedKnown && facts.UsefulKnown
 	score, known := use.Fragmentation(w.pressed())
 	if p.scored = known >= leastKnown; p.scored {

@@ -221,7 +221,7 @@ func TestEveryDerivedMetricIsInTheVocabulary(t *testing.T) {
 	e := newEngine("a:8000")
 	e.gpus, e.thrash, e.preemptions = []string{"GPU-0"}, 0.01, 0.1
 	require.NoError(t, p.ConsumeMetrics(context.Background(), gpu("GPU-0", e.now)))
-	play(t, p, c, 100, e)
+	play(t, p, c, 750, e)
 	require.NoError(t, p.ConsumeMetrics(context.Background(), duplicates(e.now)))
 	declared := signal.Index(signal.KVFragmentationMetrics())
 	emitted := map[string]bool{}

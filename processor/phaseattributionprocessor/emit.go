@@ -43,6 +43,7 @@ func emit(w *worker, win window.Window, d *derived, out pmetric.Metrics) {
 		emitJoins(b)
 	}
 	emitLatency(b, s)
+	emitSpanLatency(b, s, w.posting.spans)
 	emitBalance(b, d.balance)
 	emitInterference(b, s, d.meddled)
 	emitGoodput(b, d.goodput)
@@ -78,24 +79,7 @@ func emitLatency(b *builder, s *sums) {
 		if len(v.Counts) == 0 {
 			continue
 		}
-		m, made := b.metric(signal.PhaseLatency)
-		if made {
-			m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-		}
-		dp := m.Histogram().DataPoints().AppendEmpty()
-		dp.SetStartTimestamp(b.start)
-		dp.SetTimestamp(b.at)
-		dp.Attributes().PutStr(signal.AttrPhase, phase)
-		dp.ExplicitBounds().FromRaw(v.Bounds)
-		dp.BucketCounts().EnsureCapacity(len(v.Counts))
-		var n uint64
-		for _, c := range v.Counts {
-			whole := uint64(math.Round(c))
-			dp.BucketCounts().Append(whole)
-			n += whole
-		}
-		dp.SetCount(n)
-		dp.SetSum(v.Sum)
+		b.latencyPoint(phase, b.start, v.Bounds, v.Counts, v.Sum)
 	}
 }
 
@@ -154,7 +138,7 @@ func emitTrust(b *builder, s *sums, d *derived) {
 		{d.split.Withheld == "", signal.EstimatePhaseTime, d.split.Method, d.split.Confidence},
 		{d.balance.withheld == "", signal.EstimateImbalance, methodObjective, d.balance.Confidence},
 		{d.meddled.withheld == "", signal.EstimateInterference, d.split.Method, d.split.Confidence},
-		{d.goodput.withheld == "", signal.EstimateGoodput, methodFrechet, d.goodput.confidence},
+		{d.goodput.withheld == "", signal.EstimateGoodput, d.goodput.method, d.goodput.confidence},
 		{d.spent.known[gpuEnergy] && energy.Withheld == "", signal.EstimateEnergy, d.spent.method, energy.Confidence},
 		{d.spent.known[gpuTensor] && activity.Withheld == "", signal.EstimateActivity, d.spent.method, activity.Confidence},
 	} {

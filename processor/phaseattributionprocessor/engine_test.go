@@ -26,9 +26,11 @@ type engine struct {
 	histograms map[string]*pageHistogram
 	running    int
 
-	passes bool // the page has sums over steps
-	steps  [stepCompositions][stepFields]float64
-	joules float64 // of one GPU: 600 W in steps with prefill, 400 W in others
+	pod         string
+	passes      bool // the page has sums over steps
+	silentQueue bool // it does not tell how long requests waited
+	steps       [stepCompositions][stepFields]float64
+	joules      float64 // of one GPU: 600 W in steps with prefill, 400 W in others
 }
 
 type pageHistogram struct {
@@ -158,12 +160,15 @@ func (e *engine) page() pmetric.Metrics {
 	rm.Resource().Attributes().PutStr(signal.AttrEngineName, "vllm")
 	rm.Resource().Attributes().PutStr(signal.AttrServiceInstanceID, e.instance)
 	rm.Resource().Attributes().PutStr(signal.AttrModel, "m")
+	if e.pod != "" {
+		rm.Resource().Attributes().PutStr(signal.AttrK8sPodUID, e.pod)
+	}
 	ms := rm.ScopeMetrics().AppendEmpty().Metrics()
 	if e.passes {
 		e.stepMetrics(ms)
 	}
 	for name, h := range e.histograms {
-		if name == signal.StepDuration && !e.passes {
+		if name == signal.StepDuration && !e.passes || name == signal.QueueTime && e.silentQueue {
 			continue
 		}
 		m := ms.AppendEmpty()

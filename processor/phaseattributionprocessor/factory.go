@@ -12,14 +12,18 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
-// NewFactory returns the factory of the phase_attribution processor. It remembers which of its processors run, so that one
-// processor in two pipelines, which would write every derived series twice, is refused.
+// NewFactory returns the factory of the phase_attribution processor. It remembers which of its processors run: one in two metrics pipelines,
+// which would write every derived series twice, is refused, and one in a metrics and a traces pipeline shares what it estimates.
 func NewFactory() processor.Factory {
 	running := newRegistry()
 	create := func(_ context.Context, set processor.Settings, cfg component.Config, next consumer.Metrics) (processor.Metrics, error) {
 		return newProcessor(set, cfg.(*Config), next, running, wall.Clock{})
 	}
-	return processor.NewFactory(metadata.Type, createDefaultConfig, processor.WithMetrics(create, metadata.MetricsStability))
+	createTraces := func(_ context.Context, set processor.Settings, _ component.Config, next consumer.Traces) (processor.Traces, error) {
+		return newRequestSpans(set, next, running)
+	}
+	return processor.NewFactory(metadata.Type, createDefaultConfig, processor.WithMetrics(create, metadata.MetricsStability),
+		processor.WithTraces(createTraces, metadata.TracesStability))
 }
 
 func createDefaultConfig() component.Config {

@@ -21,6 +21,7 @@ const (
 	inPrompt     // all prompt tokens, where the engine does not tell their source
 	inPromptSize // computed prompt tokens per finished request
 	inTPOT
+	inReused        // prompt tokens that were not computed here
 	inMixedDuration // of engine steps with both phases
 	inBusyPrefill   // s that the engine itself counted by phase
 	inBusyDecode
@@ -90,6 +91,8 @@ func counterOf(metric string, attributes pcommon.Map) int {
 			return inPrompt
 		case signal.TokenSourceLocalCompute:
 			return inComputed
+		default:
+			return inReused
 		}
 	case signal.TPOT:
 		return inTPOT

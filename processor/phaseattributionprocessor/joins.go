@@ -13,10 +13,25 @@ import (
 // gpu is a device that was seen, with the workers that run on it.
 type gpu struct {
 	id, host, bus string
-	names         []string    // hw.name, hw.model
-	by            users       // who uses it, as far as it was told: guarded by joins.mu
-	users         []*worker   // replaced, never written: guarded by joins.mu
-	shared        atomic.Bool // more than one user
+	names         []string  // hw.name, hw.model
+	by            users     // who uses it, as far as it was told: guarded by joins.mu
+	part          bool      // a MIG device
+	slices        float64   // compute slices, of a GPU all that it can have
+	workers       []*worker // replaced, never written: guarded by joins.mu
+	count         atomic.Int32
+	divider       divider
+}
+
+// users is how many workers run on it.
+func (g *gpu) users() int { return int(g.count.Load()) }
+
+func (g *gpu) name() string { return g.names[0] + " " + g.names[1] }
+
+// device is a GPU with who uses it, at one moment.
+type device struct {
+	g     *gpu
+	users []*worker
+	parts []device // its MIG devices, when a worker runs on one of them
 }
 
 // joins knows which worker runs on which GPU: from llm.engine.gpu.info where a worker has such points, else by the processes that both
@@ -28,48 +43,72 @@ type joins struct {
 
 	mu       sync.RWMutex
 	gpus     map[string]*gpu
+	parts    map[string][]*gpu // MIG devices by the GPU's id; replaced, never written
 	workers  map[*worker]bool
 	informed map[*worker]told // the last of each kind
 }
 
 func newJoins(rules []GPURule, limit int) *joins {
 	return &joins{
-		rules: rules, limit: limit, gpus: map[string]*gpu{}, workers: map[*worker]bool{}, informed: map[*worker]told{},
+		rules: rules, limit: limit, gpus: map[string]*gpu{}, parts: map[string][]*gpu{}, workers: map[*worker]bool{}, informed: map[*worker]told{},
 	}
 }
 
-// see returns the workers on the GPU of that resource, whose batch tells who uses it. A GPU beyond the limit has none.
-func (j *joins) see(resource pcommon.Resource, by users) []*worker {
+// see returns the GPU of that resource, whose batch tells who uses it, with the workers on it. A GPU beyond the limit has none, and no g.
+func (j *joins) see(resource pcommon.Resource, by users) device {
 	a := resource.Attributes()
 	id := text(a, signal.AttrHWID)
 	j.mu.RLock()
 	g := j.gpus[id]
-	var workers []*worker
-	same := g != nil && g.by.holds(by)
-	if same {
-		workers = g.users
+	if g != nil && g.by.holds(by) {
+		defer j.mu.RUnlock()
+		return j.device(g)
 	}
 	j.mu.RUnlock()
-	if same {
-		return workers
-	}
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if g = j.gpus[id]; g == nil {
 		if len(j.gpus) >= j.limit {
-			return nil
+			return device{}
 		}
-		g = &gpu{
-			id: id, host: text(a, signal.AttrHostName), bus: text(a, signal.AttrGPUBusID),
-			names: []string{text(a, signal.AttrHWName), text(a, signal.AttrHWModel)},
-		}
-		j.gpus[id] = g
+		g = j.discover(id, a)
 	}
 	g.by.take(by)
 	for w := range j.workers {
 		j.place(w)
 	}
-	return g.users
+	return j.device(g)
+}
+
+// discover takes a GPU or MIG device that is seen for the first time; the caller holds the lock.
+func (j *joins) discover(id string, a pcommon.Map) *gpu {
+	g := &gpu{
+		id: id, host: text(a, signal.AttrHostName), bus: text(a, signal.AttrGPUBusID),
+		names: []string{text(a, signal.AttrHWName), text(a, signal.AttrHWModel)},
+	}
+	g.slices = allSlices(g.name())
+	j.gpus[id] = g
+	if parent := text(a, signal.AttrHWParent); parent != "" {
+		g.slices, g.part = slicesOf(g.name()), true
+		j.parts[parent] = append(slices.Clone(j.parts[parent]), g)
+	}
+	return g
+}
+
+// device looks up who uses a GPU; the caller holds the lock.
+func (j *joins) device(g *gpu) device {
+	d := device{g: g, users: g.workers}
+	used := false
+	parts := j.parts[g.id]
+	for _, p := range parts {
+		used = used || len(p.workers) > 0
+	}
+	if used {
+		for _, p := range parts {
+			d.parts = append(d.parts, device{g: p, users: p.workers})
+		}
+	}
+	return d
 }
 
 // add makes a worker known.
@@ -150,15 +189,28 @@ func (j *joins) criterion(w *worker) (runs func(*gpu) bool) {
 }
 
 func (j *joins) set(w *worker, g *gpu, joined bool) {
-	if slices.Contains(g.users, w) == joined {
+	if slices.Contains(g.workers, w) == joined {
 		return
 	}
 	if joined {
-		g.users = append(slices.Clone(g.users), w)
+		g.workers = append(slices.Clone(g.workers), w)
 		w.join(g)
 	} else {
-		g.users = slices.DeleteFunc(slices.Clone(g.users), func(u *worker) bool { return u == w })
+		g.workers = slices.DeleteFunc(slices.Clone(g.workers), func(u *worker) bool { return u == w })
 		w.part(g)
 	}
-	g.shared.Store(len(g.users) > 1)
+	was := g.users()
+	g.count.Store(int32(len(g.workers)))
+	if (was > 1) != (g.users() > 1) {
+		for _, u := range g.workers {
+			u.redeploy()
+		}
+	}
+}
+
+// redeploy looks again what the worker runs on: a GPU came to be shared, or no longer is. The caller holds the lock of joins.
+func (w *worker) redeploy() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.deploy()
 }

@@ -19,6 +19,7 @@ type latencies struct {
 
 // latencyWindow is one window's part of the trailing time.
 type latencyWindow struct {
+	from, to                  int64 // unix nanoseconds
 	seconds                   float64
 	ttft, itl, queue, prefill window.Value
 	tpot                      window.Value
@@ -30,8 +31,8 @@ func newLatencies(span time.Duration) *latencies { return &latencies{span: span.
 func (l *latencies) add(w window.Window) {
 	l.count++
 	l.windows = append(l.windows, latencyWindow{
-		seconds: w.Seconds(),
-		ttft:    w.Totals[inTTFT], itl: w.Totals[inITL], queue: w.Totals[inQueueTime], prefill: w.Totals[inPrefillTime],
+		from: w.From, to: w.To, seconds: w.Seconds(),
+		ttft: w.Totals[inTTFT], itl: w.Totals[inITL], queue: w.Totals[inQueueTime], prefill: w.Totals[inPrefillTime],
 		tpot:    w.Totals[inTPOT],
 		running: w.Levels[inRunning], kvUsage: w.Levels[inKVUsage],
 	})
@@ -92,13 +93,11 @@ func (l *latencies) balance(target objectives.InForce, maxSeqs int) balance {
 	if !ok {
 		return balance{withheld: withheldNoRequests}
 	}
-	limit := 1.0
-	switch {
-	case l.count < windowsForMed:
+	// Never HIGH: which latency misses its objective by more is known well, but where prefill and decode share steps the phase to
+	// strengthen is often the other one (docs/estimators.md, "Which side").
+	limit := justBelowHigh
+	if l.count < windowsForMed {
 		limit = justBelowMed
-	case l.count < windowsForHigh || target.TTFTImplied || target.ITLImplied:
-		// An implied objective is a guess about what the users need: never HIGH.
-		limit = justBelowHigh
 	}
 	b.Confidence = math.Min(b.Confidence, limit)
 	return balance{Balance: b}
@@ -121,13 +120,15 @@ func quantile(h window.Value, q float64, objective time.Duration) serving.Ratio 
 // goodput is how many requests met the objectives.
 type goodput struct {
 	serving.Goodput
+	method     string
 	confidence float64
 	withheld   string
 }
 
 // goodput compares the latencies of the requests that finished in the trailing time with the objective. The confidence is how close
-// the bounds are; it is never MED where an objective lies in a bucket too wide to interpolate, nor HIGH against an implied one.
-func (l *latencies) goodput(target objectives.InForce) goodput {
+// the bounds are; it is never MED where an objective lies in a bucket too wide to interpolate, nor HIGH against an implied one. spans
+// narrow the bounds where there are some.
+func (l *latencies) goodput(target objectives.InForce, spans *spanLedger) goodput {
 	ttft := l.sum(func(w latencyWindow) window.Value { return w.ttft })
 	tpot := l.sum(func(w latencyWindow) window.Value { return w.tpot })
 	var seconds float64
@@ -141,14 +142,18 @@ func (l *latencies) goodput(target objectives.InForce) goodput {
 	}
 	limit := 1.0
 	switch {
-	case g.Coarse || l.count < windowsForMed:
+	case l.count < windowsForMed:
 		limit = justBelowMed
 	case l.count < windowsForHigh || target.TTFTImplied || target.ITLImplied:
 		limit = justBelowHigh
+	}
+	unbucketed := limit
+	if g.Coarse {
+		limit = justBelowMed
 	}
 	width := 0.0
 	if g.High > 0 {
 		width = (g.High - g.Low) / (tpot.Count / seconds)
 	}
-	return goodput{Goodput: g, confidence: math.Min(limit, 1-width)}
+	return l.joint(goodput{Goodput: g, method: methodFrechet, confidence: math.Min(limit, 1-width)}, spans, unbucketed)
 }

@@ -28,6 +28,7 @@ type phaseAttribution struct {
 	book      facts.Book
 	workers   workers
 	joins     *joins
+	board     *board // set by Start; shared with the traces pipelines of the same ID
 	snapshots *snapshots
 	saved     time.Time // the sweep and Shutdown alone use it
 
@@ -57,6 +58,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, units: units, book: cfg.Facts.Over(builtIn),
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
+		board:   newBoard(),
 	}, nil
 }
 
@@ -66,15 +68,16 @@ func (p *phaseAttribution) Capabilities() consumer.Capabilities {
 
 // Start begins the sweep for silent workers.
 func (p *phaseAttribution) Start(ctx context.Context, host component.Host) error {
-	if err := p.registry.acquire(p.id); err != nil {
+	board, err := p.registry.acquireMetrics(p.id)
+	if err != nil {
 		return err
 	}
 	kept, err := openSnapshots(ctx, host, p.cfg, p.id, p.logger)
 	if err != nil {
-		p.registry.release(p.id)
+		p.registry.releaseMetrics(p.id)
 		return err
 	}
-	p.snapshots, p.saved = kept, p.clock.Now()
+	p.board, p.snapshots, p.saved = board, kept, p.clock.Now()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = cancel
 	ticks, end := p.clock.Ticks(p.cfg.Window)
@@ -101,7 +104,11 @@ func (p *phaseAttribution) Shutdown(ctx context.Context) error {
 		p.done.Wait()
 		p.snapshots.save(ctx, p.clock.Now(), p.workers.all())
 		err = p.snapshots.close(ctx)
-		p.registry.release(p.id)
+		p.workers.each(func(w *worker) bool {
+			p.board.remove(w.posting)
+			return true
+		})
+		p.registry.releaseMetrics(p.id)
 	}
 	p.telemetry.Shutdown()
 	return err
@@ -120,21 +127,56 @@ func (p *phaseAttribution) ConsumeMetrics(ctx context.Context, md pmetric.Metric
 func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
+	var parents []seen
 	for _, rm := range md.ResourceMetrics().All() {
 		late := 0
 		switch id, is := identify(rm.Resource()); is {
 		case aWorker:
 			late = p.worker(ctx, id, rm, now, derived)
 		case aGPU:
-			for _, w := range p.joins.see(rm.Resource(), readUsers(rm.ScopeMetrics())) {
-				late += w.consumeGPU(text(rm.Resource().Attributes(), signal.AttrHWID), rm.ScopeMetrics(), now, derived)
+			d := p.joins.see(rm.Resource(), readUsers(rm.ScopeMetrics()))
+			if len(d.parts) > 0 {
+				parents = append(parents, seen{d, rm})
+				continue
 			}
+			late = p.gpu(&d, rm, now, derived)
 		}
-		if late > 0 {
-			p.telemetry.ProcessorPhaseAttributionLate.Add(ctx, int64(late))
-		}
+		p.late(ctx, late)
+	}
+	// How active its MIG devices were divides the energy of a GPU: they come first.
+	for _, s := range parents {
+		p.late(ctx, p.gpu(&s.device, s.metrics, now, derived))
 	}
 	return derived
+}
+
+// seen is a GPU in a batch.
+type seen struct {
+	device  device
+	metrics pmetric.ResourceMetrics
+}
+
+func (p *phaseAttribution) late(ctx context.Context, points int) {
+	if points > 0 {
+		p.telemetry.ProcessorPhaseAttributionLate.Add(ctx, int64(points))
+	}
+}
+
+// gpu takes a GPU's metrics, for one worker as they are or for several in parts, and returns how many points were refused for their
+// time.
+func (p *phaseAttribution) gpu(d *device, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) (late int) {
+	if d.g == nil {
+		return 0
+	}
+	gap := int64(longestGap(p.cfg))
+	if len(d.parts) > 0 || len(d.users) > 1 || len(d.users) == 1 && d.g.divider.wasDivided() {
+		return d.g.divider.feed(d, rm.ScopeMetrics(), now, gap, derived)
+	}
+	d.g.divider.follow(rm.ScopeMetrics(), now, gap)
+	for _, w := range d.users {
+		late += w.consumeGPU(d.g.id, rm.ScopeMetrics(), now, derived)
+	}
+	return late
 }
 
 // worker takes a worker's metrics and returns how many points were refused for their time.
@@ -150,6 +192,7 @@ func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.R
 	}
 	if made {
 		p.joins.add(w)
+		p.board.add(w.posting)
 	}
 	late, place := w.consume(rm.ScopeMetrics(), now, derived)
 	p.joins.inform(w, place)
@@ -195,6 +238,7 @@ func (p *phaseAttribution) sweep(ctx context.Context) {
 		forget := w.sweep(now, derived)
 		if forget {
 			p.joins.remove(w)
+			p.board.remove(w.posting)
 		}
 		return forget
 	})

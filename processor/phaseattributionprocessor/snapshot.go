@@ -46,7 +46,7 @@ type workerSnapshot struct {
 	Passes   *serving.PassSplitter
 	Deployed string          `json:",omitempty"` // of Roofline
 	Roofline json.RawMessage `json:",omitempty"`
-	Pricers  [3][gpuAmounts]*json.RawMessage
+	Pricers  [2 * pricerSets][gpuAmounts]*json.RawMessage
 }
 
 func openSnapshots(ctx context.Context, host component.Host, cfg *Config, self component.ID, logger *zap.Logger) (*snapshots, error) {

@@ -1,7 +1,6 @@
 package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 
 import (
-	"math"
 	"slices"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
@@ -18,7 +17,9 @@ const (
 	gpuDRAM
 	gpuAmounts
 	gpuGraphics = gpuAmounts
-	gpuInputs   = gpuAmounts + 1
+	// gpuRest is the first of as many counters of what a shared GPU spent for none of its workers.
+	gpuRest   = gpuAmounts + 1
+	gpuInputs = gpuRest + gpuAmounts
 )
 
 // newPricer makes the pricer of an amount. A busy GPU draws much the same power whatever it computes, so that joules are expected to
@@ -31,6 +32,21 @@ func newPricer(amount int) *serving.Pricer {
 	return serving.NewPricer(1, 0.01)
 }
 
+// pricerSet is what pricers learn from, which they do apart: steps that are estimated tell less than steps that are counted, seconds
+// something else.
+type pricerSet int
+
+const (
+	pricedSteps pricerSet = iota
+	pricedPasses
+	pricedSeconds
+	pricerSets
+)
+
+// pricers are those of each amount, nil until they are needed. Those of GPUs that are shared come after the others and learn apart: what a
+// worker is given of one depends on the work of others too.
+type pricers [2 * pricerSets][gpuAmounts]*serving.Pricer
+
 // activityUnits are the units of gpuTensor and what follows it.
 func activityUnits() [gpuAmounts - 1]string {
 	return [gpuAmounts - 1]string{signal.UnitTensor, signal.UnitSM, signal.UnitDRAM}
@@ -38,16 +54,17 @@ func activityUnits() [gpuAmounts - 1]string {
 
 // spending divides what a worker's GPUs spent.
 type spending struct {
-	prices objectives.Prices
-	slots  []slot
-	// pricers learn apart from steps that are estimated, from steps that are counted, and from seconds: each tells less or more.
-	pricers [3][gpuAmounts]*serving.Pricer
+	prices  objectives.Prices
+	slots   []slot
+	pricers pricers
 }
 
 // slot is the place of a GPU's counters among the worker's series.
 type slot struct {
 	gpu    *gpu
 	joined bool
+	rule   sharingRule // the least sure one since the last window ended
+	latest sharingRule
 	price  float64 // per GPU-hour
 }
 
@@ -58,10 +75,10 @@ func newSpending(prices objectives.Prices) *spending {
 func (s *spending) join(g *gpu) {
 	price, _ := s.prices.For(g.names...)
 	if i := s.find(g.id); i >= 0 {
-		s.slots[i] = slot{g, true, price.PerHour}
+		s.slots[i] = slot{gpu: g, joined: true, price: price.PerHour}
 		return
 	}
-	s.slots = append(s.slots, slot{g, true, price.PerHour})
+	s.slots = append(s.slots, slot{gpu: g, joined: true, price: price.PerHour})
 }
 
 func (s *spending) part(g *gpu) {
@@ -103,18 +120,21 @@ func (s *spending) graphics(win window.Window) float64 { return s.active(win, gp
 // active is for how long a unit of the GPUs was active in the window, their mean in seconds; -1 like graphics.
 func (s *spending) active(win window.Window, amount int) float64 {
 	sum, ok := s.total(win, amount)
-	if !ok || s.shared() {
+	if !ok || s.sharing() {
 		return -1
 	}
 	return sum / float64(s.gpus())
 }
 
 // forget makes the pricers learn anew.
-func (s *spending) forget() { s.pricers = [3][gpuAmounts]*serving.Pricer{} }
+func (s *spending) forget() { s.pricers = pricers{} }
 
-// devices are the GPUs that are joined.
+// devices are the GPUs that are joined; none when the worker has but a part of one, since what a device can do then tells nothing.
 func (s *spending) devices() (all []*gpu) {
 	for _, o := range s.slots {
+		if o.joined && (o.gpu.users() > 1 || o.gpu.part) {
+			return nil
+		}
 		if o.joined {
 			all = append(all, o.gpu)
 		}
@@ -132,15 +152,42 @@ func (s *spending) gpus() (n int) {
 	return n
 }
 
-// shared reports whether another worker runs on one of the GPUs.
-func (s *spending) shared() bool {
-	return slices.ContainsFunc(s.slots, func(o slot) bool { return o.joined && o.gpu.shared.Load() })
+// sharing reports whether another worker runs on one of the GPUs.
+func (s *spending) sharing() bool {
+	return slices.ContainsFunc(s.slots, func(o slot) bool { return o.joined && o.gpu.users() > 1 })
+}
+
+// held is the part of the GPU that is the worker's: those who share one hold it in even parts, whoever runs.
+func (o *slot) held() float64 { return 1 / max(1, float64(o.gpu.users())) }
+
+// shared notes by which rule the GPU of a slot was divided.
+func (s *spending) shared(slot int, rule sharingRule) {
+	o := &s.slots[slot]
+	o.rule, o.latest = max(o.rule, rule), rule
+}
+
+// rule is the least sure one by which a GPU was divided in the window, which begins anew.
+func (s *spending) rule() (least sharingRule) {
+	for i := range s.slots {
+		if o := &s.slots[i]; o.joined {
+			least = max(least, o.rule)
+			o.rule = o.latest
+		}
+	}
+	return least
+}
+
+// rest adds up what shared GPUs spent for nobody and is this worker's to account for.
+func (s *spending) rest(win window.Window, input int) float64 {
+	sum, _ := s.total(win, gpuRest+input)
+	return sum
 }
 
 // spent is how a window's spending divides.
 type spent struct {
-	gpus    int
-	perHour float64 // price of an hour of all of them
+	gpus    int     // joined
+	held    float64 // of them by this worker: less than gpus where some are shared
+	perHour float64 // price of an hour of what it holds
 	priced  bool
 	known   [gpuAmounts]bool // there was a counter
 	amounts [gpuAmounts]serving.Amounts
@@ -166,25 +213,29 @@ func (s *spending) divide(win window.Window, d division) spent {
 	out.priced = len(s.prices) > 0
 	for _, o := range s.slots {
 		if o.joined {
-			out.perHour += o.price
+			out.held += o.held()
+			out.perHour += o.held() * o.price
 		}
 	}
-	set := 0
+	set := pricedSteps
 	switch {
 	case d.counted:
-		set, out.method = 1, serving.MethodPricedPasses
+		set, out.method = pricedPasses, serving.MethodPricedPasses
 	case d.seconds:
-		set, out.method = 2, serving.MethodPricedSeconds
+		set, out.method = pricedSeconds, serving.MethodPricedSeconds
 	}
-	shared := s.shared()
+	rule := s.rule()
+	if out.method += rule.suffix(); rule != notShared {
+		set += pricerSets
+	}
 	for i := range out.amounts {
 		amount, complete := s.total(win, i)
 		if !complete && amount == 0 {
-			continue // no such counter, as on a MIG device
+			continue // no such counter, as of a MIG device whose GPU is not in this pipeline
 		}
 		out.known[i] = true
 		switch {
-		case shared:
+		case rule == evenly:
 			out.amounts[i] = serving.Amounts{Unattributed: amount, Withheld: serving.WithheldSharedGPU}
 		case !complete:
 			out.amounts[i] = serving.Amounts{Unattributed: amount, Withheld: serving.WithheldNoData}
@@ -197,83 +248,9 @@ func (s *spending) divide(win window.Window, d division) spent {
 				s.pricers[set][i] = p
 			}
 			out.amounts[i] = p.Divide(amount, win.Seconds(), d.split.Idle, d.work, d.costs)
+			out.amounts[i].Confidence = min(out.amounts[i].Confidence, rule.surest())
 		}
+		out.amounts[i].Unattributed += s.rest(win, i)
 	}
 	return out
-}
-
-// gpuSums is what a worker's GPUs have spent since they were joined.
-type gpuSums struct {
-	started int64 // data time; 0 before
-	time    [4]float64
-	low     [2]float64
-	high    [2]float64
-	cost    [4]float64
-	priced  bool
-	amounts [gpuAmounts][4]float64 // by phaseOrder
-	known   [gpuAmounts]bool
-	recent  recentSpending
-}
-
-// recentSpending fades, for the gauges.
-type recentSpending struct {
-	seconds [2]float64 // GPU time of prefill and decode
-	amounts [gpuAmounts][2]float64
-	tokens  [2]float64
-	steps   float64 // that decode
-}
-
-// add counts a window. fade is how much of the past remains.
-func (s *gpuSums) add(win window.Window, d *derived, fade float64) {
-	p := &d.spent
-	if p.gpus == 0 {
-		return
-	}
-	if s.started == 0 {
-		s.started = win.From
-	}
-	n := float64(p.gpus)
-	busy := d.split.Prefill + d.split.Decode
-	for i, v := range []float64{d.split.Prefill, d.split.Decode, d.split.Idle, d.split.Unattributed} {
-		s.time[i] += n * v
-		s.cost[i] += p.perHour / 3600 * v
-	}
-	s.priced = s.priced || p.priced
-	s.low[0] += n * d.split.PrefillLow
-	s.high[0] += n * d.split.PrefillHigh
-	s.low[1] += n * math.Max(0, busy-d.split.PrefillHigh)
-	s.high[1] += n * math.Max(0, busy-d.split.PrefillLow)
-	s.recent.add(d, n, fade)
-	for i, a := range p.amounts {
-		s.known[i] = s.known[i] || p.known[i]
-		for phase, v := range []float64{a.Prefill, a.Decode, a.Idle, a.Unattributed} {
-			s.amounts[i][phase] += v
-		}
-	}
-}
-
-// add takes a window whose amounts were divided.
-func (r *recentSpending) add(d *derived, gpus, fade float64) {
-	for i := range r.seconds {
-		r.seconds[i] *= fade
-		r.tokens[i] *= fade
-		for a := range r.amounts {
-			r.amounts[a][i] *= fade
-		}
-	}
-	r.steps *= fade
-	for _, a := range d.spent.amounts {
-		if a.Withheld != "" {
-			return
-		}
-	}
-	r.seconds[0] += gpus * d.split.Prefill
-	r.seconds[1] += gpus * d.split.Decode
-	r.tokens[0] += d.tokens
-	r.tokens[1] += d.decoded
-	r.steps += d.work.Decode.Count + d.work.Mixed.Count
-	for i, a := range d.spent.amounts {
-		r.amounts[i][0] += a.Prefill
-		r.amounts[i][1] += a.Decode
-	}
 }

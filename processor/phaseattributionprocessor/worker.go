@@ -29,6 +29,8 @@ type worker struct {
 	meddling *meddling
 	latency  *latencies
 	target   objectives.InForce
+	posting  *posting // what traces pipelines see of it
+	who      identity // among the users of a GPU
 
 	ended int64 // data time of the last window's end
 	sums  sums
@@ -60,6 +62,7 @@ type sums struct {
 	passes   bool            // stalls can be seen
 	withheld map[withholding]int64
 	gpu      gpuSums
+	prompts  promptShare
 }
 
 const (
@@ -69,6 +72,9 @@ const (
 	// one look late.
 	maxAhead = 10 * time.Minute
 )
+
+// longestGap is the longest silence of a counter that is bridged.
+func longestGap(cfg *Config) time.Duration { return max(cfg.MaxStale, bridgedWindows*cfg.Window) }
 
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
@@ -81,7 +87,7 @@ func newWorker(cfg *Config, units map[string]string, book *facts.Book, told hook
 		hooks:    told,
 		resource: pcommon.NewResource(),
 		aligner: window.NewAligner(window.Config{
-			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window),
+			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: longestGap(cfg),
 		}, inputCounters, inputGauges),
 		tiers:    newTiers(float64(cfg.MaxNumBatchedTokens)),
 		spending: newSpending(cfg.Prices),
@@ -93,6 +99,8 @@ func newWorker(cfg *Config, units map[string]string, book *facts.Book, told hook
 	a := resource.Attributes()
 	w.deploy()
 	w.target = cfg.Objectives.For(text(a, signal.AttrModel), text(a, signal.AttrFleetName))
+	w.who.read(w.resource)
+	w.posting = newPosting(cfg, w.resource, w.target)
 	return w
 }
 
@@ -118,6 +126,9 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 	}
 	w.seen, w.silent = now, false
 	w.told = w.told || len(place.gpus) > 0
+	if len(place.pids) > 0 {
+		w.who.pids.Store(&place.pids)
+	}
 	w.close(out)
 	return late, place
 }
@@ -226,11 +237,13 @@ func (w *worker) estimate(win window.Window, out pmetric.Metrics) {
 	d.meddled = w.meddling.add(win, d.division)
 	w.latency.add(win)
 	d.balance = w.latency.balance(w.target, w.cfg.MaxNumSeqs)
-	d.goodput = w.latency.goodput(w.target)
+	d.goodput = w.latency.goodput(w.target, w.posting.spans)
+	w.who.learn(&d.split)
 	if slower := w.clocks.window(2*(d.split.Idle) < win.Seconds()); slower > 0 {
 		w.forget(signal.GPUClockFrequency, slower)
 	}
 	w.sums.add(win, &d, fade(win.Seconds(), w.cfg.LatencyWindow))
+	w.posting.costs.Store(costsOf(&w.sums, &d, w.cfg.Prices.Currency(), w.posting.costs.Load()))
 	emit(w, win, &d, out)
 }
 
@@ -261,6 +274,7 @@ func (s *sums) add(win window.Window, d *derived, fade float64) {
 	s.stalls += d.meddled.window.Stalls
 	s.passes = s.passes || d.counted
 	s.gpu.add(win, d, fade)
+	s.prompts.add(win, d, fade)
 	for _, why := range []withholding{
 		{signal.EstimatePhaseTime, d.split.Withheld}, {signal.EstimateImbalance, d.balance.withheld},
 		{signal.EstimateInterference, d.meddled.withheld}, {signal.EstimateGoodput, d.goodput.withheld},

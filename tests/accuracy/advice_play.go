@@ -90,6 +90,16 @@ func (t told) count(rule, name string) (n int) {
 	return n
 }
 
+// predictions is how many events of a rule have a prediction.
+func (t told) predictions(rule string) (n int) {
+	for _, e := range t.events {
+		if e.rule == rule && e.body["predicted"] != nil {
+			n++
+		}
+	}
+	return n
+}
+
 // raised are the rules that raised an advice, in order.
 func (t told) raised() (rules []string) {
 	for _, e := range t.events {

@@ -42,10 +42,13 @@ func checks() []check {
 	return []check{
 		{"A1", phaseTimeShare},
 		{"A2", energyByPhase},
+		{"A2-shared", sharedEnergy},
 		{"A3", honesty},
 		{"A4", baselines},
 		{"A5", interference},
-		{"A6", recommendation}, {"A7", gates}, {"A8", scores},
+		{"A6", recommendation},
+		{"A7", gates},
+		{"A8", scores},
 		{"A9", missRatioCurve},
 		{"A10", poolDecomposition},
 		{"A10-cases", knownCases},
@@ -53,8 +56,12 @@ func checks() []check {
 		{"A12", transfers},
 		{"A13", amplification},
 		{"A14", fidelity},
+		{"A15", robustness},
+		{"A16", cost},
+		{"A18", side},
 		{"A19", utilizationByPhase},
-		{"A20", adviceRules}, {"A20-disagg", fleetRules},
+		{"A20", adviceRules},
+		{"A20-disagg", fleetRules},
 		{"goodput", goodputBounds},
 	}
 }

@@ -15,6 +15,15 @@ type readings map[string]float64
 // timeKey is the time of the newest window's end, in unix nanoseconds.
 const timeKey = "time"
 
+// startOf is before the name of a sum for the time at which it started, in unix nanoseconds.
+const startOf = "start of "
+
+// metricOf is the name of the metric of a key.
+func metricOf(key string) string {
+	name, _, _ := strings.Cut(key, "|")
+	return name
+}
+
 // key is that of a point.
 func key(metric string, values ...string) string { return metric + "|" + strings.Join(values, "|") }
 
@@ -44,6 +53,9 @@ func (r readings) metric(m pmetric.Metric) {
 	switch m.Type() {
 	case pmetric.MetricTypeSum:
 		points = m.Sum().DataPoints()
+		if points.Len() > 0 && m.Sum().IsMonotonic() {
+			r[startOf+m.Name()] = float64(points.At(0).StartTimestamp())
+		}
 	case pmetric.MetricTypeGauge:
 		points = m.Gauge().DataPoints()
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 
@@ -104,7 +105,9 @@ func (r *playing) play() (outcome, error) {
 			continue
 		}
 		page.Reset()
-		if err := r.fleet.WriteMetrics(0, &page); err != nil {
+		if err := r.fleet.WriteMetrics(0, &page); errors.Is(err, fleetsim.ErrDown) {
+			continue
+		} else if err != nil {
 			return outcome{}, err
 		}
 		page.Grow(1) // the decoder writes behind the end

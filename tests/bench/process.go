@@ -15,6 +15,7 @@ const clockTick = 10 * time.Millisecond
 type usage struct {
 	cpu time.Duration // user and system
 	rss int64         // bytes, resident now
+	own int64         // of those, the ones that no file is behind: the rest is code, and comes and goes with the page cache
 }
 
 // usageOf reads /proc of a process.
@@ -30,13 +31,13 @@ func usageOf(pid int) (usage, error) {
 	return parseUsage(string(stat), string(statm), int64(os.Getpagesize()))
 }
 
-// parseUsage reads fields 14 and 15 of stat and field 2 of statm, see proc(5).
+// parseUsage reads fields 14 and 15 of stat and fields 2 and 3 of statm, see proc(5).
 func parseUsage(stat, statm string, pageSize int64) (u usage, err error) {
 	// The name of the program, in parentheses, may hold spaces.
 	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
 	pages := strings.Fields(statm)
-	if len(fields) < 13 || len(pages) < 2 {
-		return usage{}, fmt.Errorf("stat must have 15 fields and statm 2, got %q and %q", stat, statm)
+	if len(fields) < 13 || len(pages) < 3 {
+		return usage{}, fmt.Errorf("stat must have 15 fields and statm 3, got %q and %q", stat, statm)
 	}
 	for _, ticks := range fields[11:13] {
 		n, err := strconv.ParseInt(ticks, 10, 64)
@@ -45,7 +46,11 @@ func parseUsage(stat, statm string, pageSize int64) (u usage, err error) {
 		}
 		u.cpu += time.Duration(n) * clockTick
 	}
-	n, err := strconv.ParseInt(pages[1], 10, 64)
-	u.rss = n * pageSize
+	resident, err := strconv.ParseInt(pages[1], 10, 64)
+	if err != nil {
+		return usage{}, err
+	}
+	shared, err := strconv.ParseInt(pages[2], 10, 64)
+	u.rss, u.own = resident*pageSize, (resident-shared)*pageSize
 	return u, err
 }

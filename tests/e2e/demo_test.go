@@ -138,5 +138,7 @@ func TestZeroConfigurationWithoutEngines(t *testing.T) {
 		return ok
 	}, patience, 200*time.Millisecond)
 	assert.Contains(t, strings.ToLower(said), "no engine")
+	// The page is served before all has started, and until then a signal is not handled but kills.
+	require.Eventually(t, func() bool { return strings.Contains(p.output.String(), "Everything is ready") }, patience, 50*time.Millisecond)
 	assert.Zero(t, p.stop(t))
 }

@@ -82,14 +82,15 @@ func (w *seenWorker) take(m pmetric.Metric) {
 	}
 }
 
-// observing writes what changes of a shipped configuration for a test: where it listens, how often it looks, where the points go.
-func observing(t *testing.T, extension, more string) (overlay, points string) {
+// observing writes what changes of a shipped configuration for a test: where it listens, how often it looks, where the points go beside
+// the connectors that it has.
+func observing(t *testing.T, extension, connectors, more string) (overlay, points string) {
 	t.Helper()
 	dir := t.TempDir()
 	points = filepath.Join(dir, "points.jsonl")
 	overlay = filepath.Join(dir, "overlay.yaml")
 	text := fmt.Sprintf("extensions: {health_check: {endpoint: %q}, %s}\nexporters: {file: {path: %q, flush_interval: 200ms}}\n"+
-		"service:\n  telemetry: {metrics: {level: none}}\n  pipelines: {metrics: {exporters: [file]}}\n%s", freeAddress(t), extension, points, more)
+		"service:\n  telemetry: {metrics: {level: none}}\n  pipelines: {metrics: {exporters: [file%s]}}\n%s", freeAddress(t), extension, points, connectors, more)
 	require.NoError(t, os.WriteFile(overlay, []byte(text), 0o600))
 	return overlay, points
 }
@@ -123,7 +124,7 @@ func faked() map[string]struct {
 
 // The shipped zero-configuration with its host observer: engines come and go, one at a time and all at once.
 func TestEnginesOnTheHostComeAndGo(t *testing.T) {
-	overlay, points := observing(t, "host_observer: {refresh_interval: 1s}", "")
+	overlay, points := observing(t, "host_observer: {refresh_interval: 1s}", ", advice", "")
 	start(t, nil, collector(t), "--config", filepath.Join("distributions", "otelcol-inference", "config.yaml"), "--config", overlay)
 
 	fakes := faked()

@@ -15,7 +15,7 @@ import (
 // The shipped configuration for Kubernetes with its observer: pods come, change their mind and go.
 func TestPodsComeAndGo(t *testing.T) {
 	api := newKubernetes(t)
-	overlay, points := observing(t, "k8s_observer: {auth_type: kubeConfig}", "processors: {k8s_attributes: {auth_type: kubeConfig}}\n")
+	overlay, points := observing(t, "k8s_observer: {auth_type: kubeConfig}", "", "processors: {k8s_attributes: {auth_type: kubeConfig}}\n")
 	start(t, []string{"KUBECONFIG=" + api.config(t)}, collector(t),
 		"--config", filepath.Join("distributions", "otelcol-inference", "kubernetes.yaml"), "--config", overlay)
 

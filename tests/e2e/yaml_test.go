@@ -31,14 +31,25 @@ func TestEveryYAMLIsValid(t *testing.T) {
 			}
 			file := filepath.Join(t.TempDir(), "config.yaml")
 			require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-			args := []string{"validate", "--config", file}
-			if strings.HasPrefix(text, "# Overlay of config.yaml") {
-				args = []string{"validate", "--config", filepath.Join("distributions", "otelcol-inference", "config.yaml"), "--config", file}
+			args := []string{"validate"}
+			for _, under := range overlaid(text) {
+				args = append(args, "--config", filepath.Join("distributions", "otelcol-inference", under))
 			}
-			_, stderr, code := run(t, collector(t), args...)
+			_, stderr, code := run(t, collector(t), append(args, "--config", file)...)
 			assert.Zero(t, code, stderr)
 		})
 	}
+}
+
+// overlaid are the shipped configurations that a file says it is an overlay of: "# Overlay of a.yaml and b.yaml: ...".
+func overlaid(text string) []string {
+	first, _, _ := strings.Cut(text, "\n")
+	list, isOverlay := strings.CutPrefix(first, "# Overlay of ")
+	if !isOverlay {
+		return nil
+	}
+	list, _, _ = strings.Cut(list, ":")
+	return strings.Split(list, " and ")
 }
 
 // allYAML returns every YAML text by where it stands.

@@ -32,7 +32,7 @@ PREFILL = {"do_remote_decode": True, "do_remote_prefill": False, "remote_engine_
 def read(url: str, body: dict[str, Any] | None = None) -> bytes:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=120) as response:
+    with urllib.request.urlopen(request, timeout=PATIENCE) as response:
         return bytes(response.read())
 
 
@@ -47,6 +47,8 @@ def start(args: argparse.Namespace, role: str, port: int, telemetry: Path) -> su
     environment = {
         **os.environ, "PATH": f"{args.work}/venv/bin:{os.environ['PATH']}", "HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1",
         "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1", "UCX_TLS": "tcp,sm,self",
+        # One core each: two engines that wait for each other's threads take seconds for a step.
+        "VLLM_CPU_OMP_THREADS_BIND": "0" if role == "prefill" else "1",
         "VLLM_NIXL_SIDE_CHANNEL_HOST": "127.0.0.1", "VLLM_NIXL_SIDE_CHANNEL_PORT": str(port + 10),
         "NIXL_TELEMETRY_ENABLE": "y", "NIXL_TELEMETRY_DIR": str(telemetry), "NIXL_TELEMETRY_BUFFER_SIZE": str(RING),
     }
@@ -67,12 +69,12 @@ def wait_until_healthy(url: str, server: subprocess.Popen) -> None:
     raise RuntimeError(f"{url}: the server was not ready within {PATIENCE} s")
 
 
-def hand_over(prefill: str, decode: str, rng: random.Random) -> dict[str, Any]:
-    """One request. Returns the tokens that each server told of."""
+def hand_over(prefill: str, decode: str, rng: random.Random) -> list[int]:
+    """One request. Returns its prompt and completion tokens as the prefill server told them, and then as the decode server did."""
     body = {"model": MODEL, "prompt": text(rng, rng.randint(100, 900)), "temperature": 1.0, "ignore_eos": True}
     first = json.loads(read(prefill + "/v1/completions", {**body, "max_tokens": 1, "kv_transfer_params": PREFILL}))
-    second = json.loads(read(decode + "/v1/completions", {**body, "max_tokens": 32, "kv_transfer_params": first["kv_transfer_params"]}))
-    return {"prefill": first["usage"], "decode": second["usage"]}
+    second = json.loads(read(decode + "/v1/completions", {**body, "max_tokens": 8, "kv_transfer_params": first["kv_transfer_params"]}))
+    return [answer["usage"][tokens] for answer in (first, second) for tokens in ("prompt_tokens", "completion_tokens")]
 
 
 def main() -> None:
@@ -80,7 +82,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--port", type=int, default=8000, help="of the prefill server; the decode server has the next")
-    parser.add_argument("--requests", type=int, default=20)
+    parser.add_argument("--requests", type=int, default=8)
     args = parser.parse_args()
     args.work = args.work.resolve()
     args.out.mkdir(parents=True, exist_ok=True)

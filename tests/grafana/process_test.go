@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package grafana runs every query of the shipped dashboards and alert rules against real Prometheus servers that a real collector
 // fills, by scrape and by remote write. `make grafana-check` runs it.
 package grafana
@@ -55,11 +57,21 @@ func (p *process) said() string {
 	return p.output.String()
 }
 
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // start runs a program until the test ends; a test that failed shows the end of what it said.
 func start(t *testing.T, dir string, env []string, name string, args ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(name, args...), done: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = dir, append(os.Environ(), env...)
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that times out cleans up nothing
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	require.NoError(t, p.cmd.Start())
 	go func() {

@@ -13,6 +13,7 @@ import (
 )
 
 func TestRulesFireOnBadDataAndAreSilentOnGood(t *testing.T) {
+	t.Parallel()
 	promtool := prometheusProgram(t, "promtool")
 	rules := filepath.Join(root(t), "distributions/otelcol-inference/prometheus/alerts.yaml")
 	said, err := exec.Command(promtool, "check", "rules", rules).CombinedOutput()

@@ -56,7 +56,7 @@ func (s *spanStreams) close() error {
 func (s *spanStreams) send(t fleetsim.RequestTruth, start time.Time) {
 	at := func(simulated float64) time.Time { return start.Add(seconds(simulated)) }
 	s.exporters[t.Worker].Export(stream.RequestSpan{
-		Arrival: at(t.ArrivalSeconds), Scheduled: at(t.FirstScheduledSeconds), FirstToken: at(t.FirstTokenSeconds),
+		Arrival: at(t.ArrivalSeconds), Queued: at(t.ArrivalSeconds), Scheduled: at(t.FirstScheduledSeconds), FirstToken: at(t.FirstTokenSeconds),
 		LastToken: at(t.LastTokenSeconds), Finished: at(t.LastTokenSeconds),
 		PromptTokens: t.PromptTokens, CachedTokens: t.CachedTokens, CompletionTokens: t.OutputTokens,
 		Model: s.model, ID: fmt.Sprintf("cmpl-%d-%d", t.Request, t.Attempt), FinishReason: "stop", Role: s.roles[t.Worker], N: 1,

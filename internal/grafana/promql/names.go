@@ -99,8 +99,12 @@ func resources() map[string][]string {
 	return map[string][]string{
 		"llm_engine":        worker,
 		"phase_attribution": worker,
-		"nvml":              {signal.AttrHostName, signal.AttrHWID, signal.AttrHWName, signal.AttrHWModel},
-		"nixl":              agent,
-		Self:                {"instance"},
+		"kv_fragmentation":  worker,
+		// Of fleets and agents. A worker that is chosen does not narrow what is told of its fleet.
+		"disaggregation": append([]string{signal.AttrFleetName}, agent...),
+		"advice":         {signal.AttrFleetName, signal.AttrServiceInstanceID, signal.AttrHostName},
+		"nvml":           {signal.AttrHostName, signal.AttrHWID, signal.AttrHWName, signal.AttrHWModel},
+		"nixl":           agent,
+		Self:             {"instance"},
 	}
 }

@@ -31,6 +31,8 @@ type TelemetryBuilder struct {
 	ProcessorPhaseAttributionFitReset      metric.Int64Counter
 	ProcessorPhaseAttributionLate          metric.Int64Counter
 	ProcessorPhaseAttributionRejected      metric.Int64Counter
+	ProcessorPhaseAttributionSpans         metric.Int64Counter
+	ProcessorPhaseAttributionSpansUnjoined metric.Int64Counter
 	ProcessorPhaseAttributionWorkers       metric.Int64UpDownCounter
 }
 
@@ -91,6 +93,18 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_processor_phase_attribution_rejected",
 		metric.WithDescription("Batches of a worker that were not analysed because max_workers is reached. They were passed on all the same. [Development]"),
 		metric.WithUnit("{batch}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorPhaseAttributionSpans, err = builder.meter.Int64Counter(
+		"otelcol_processor_phase_attribution_spans",
+		metric.WithDescription("Request spans by what became of them. Only those that were split have children; all are passed on. [Development]"),
+		metric.WithUnit("{span}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ProcessorPhaseAttributionSpansUnjoined, err = builder.meter.Int64Counter(
+		"otelcol_processor_phase_attribution_spans_unjoined",
+		metric.WithDescription("Request spans that were split and have no joules and no cost, by reason. [Development]"),
+		metric.WithUnit("{span}"),
 	)
 	errs = errors.Join(errs, err)
 	builder.ProcessorPhaseAttributionWorkers, err = builder.meter.Int64UpDownCounter(

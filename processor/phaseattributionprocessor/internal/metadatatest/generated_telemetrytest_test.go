@@ -24,6 +24,8 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ProcessorPhaseAttributionFitReset.Add(context.Background(), 1)
 	tb.ProcessorPhaseAttributionLate.Add(context.Background(), 1)
 	tb.ProcessorPhaseAttributionRejected.Add(context.Background(), 1)
+	tb.ProcessorPhaseAttributionSpans.Add(context.Background(), 1)
+	tb.ProcessorPhaseAttributionSpansUnjoined.Add(context.Background(), 1)
 	tb.ProcessorPhaseAttributionWorkers.Add(context.Background(), 1)
 	AssertEqualProcessorPhaseAttributionDerivedFailed(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
@@ -38,6 +40,12 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorPhaseAttributionRejected(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorPhaseAttributionSpans(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualProcessorPhaseAttributionSpansUnjoined(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualProcessorPhaseAttributionWorkers(t, testTel,

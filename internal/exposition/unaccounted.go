@@ -1,0 +1,29 @@
+package exposition // import "github.com/otelcol-inference/otelcol-inference/internal/exposition"
+
+import "github.com/otelcol-inference/otelcol-inference/internal/signal"
+
+// unaccounted holds the total of a worker's prompt tokens against its parts, where the page has both. The total itself is left out.
+func (o *output) unaccounted(w *worker) {
+	b := o.book
+	if !b.emitted[signal.TokensUnaccounted] {
+		return
+	}
+	var total, parts float64
+	hasTotal, hasParts := false, false
+	for _, s := range w.streams {
+		if s.family.Metric.Name != signal.TokensPrompt {
+			continue
+		}
+		v, ok := s.value.value(b.scrape)
+		switch yields := b.yields(s.family); {
+		case !ok:
+		case s.family.Sums && yields:
+			total, hasTotal = total+v, true
+		case !yields:
+			parts, hasParts = parts+v, true
+		}
+	}
+	if hasTotal && hasParts && b.number(total-parts) {
+		o.number(b.metrics.unaccounted).SetDoubleValue(total - parts)
+	}
+}
