@@ -46,7 +46,7 @@ type rehearsedAs struct {
 // attained is the share of the fleet's arriving requests that met both objectives, as measured.
 func (f *fleet) attained() (float64, bool) {
 	p := &f.past
-	tpot, ok := serving.ShareWithin(f.target.ITL.Max.Seconds(), bucketsOf(p.decode.tpot), p.decode.tpot.Sum)
+	tpot, ok := serving.ShareWithin(f.target.ITL.Max.Seconds(), bucketsOf(p.decode.tpot), p.decode.tpot.Sum, serving.SpreadApart)
 	if !ok {
 		return 0, false
 	}
@@ -62,7 +62,7 @@ func (f *fleet) attained() (float64, bool) {
 func (f *fleet) together() (float64, bool) {
 	a := &f.past.aggregated
 	ttft, _, okT := estimate.ShareBelow(f.target.TTFT.Max.Seconds(), a.ttft.Bounds, a.ttft.Counts)
-	tpot, okI := serving.ShareWithin(f.target.ITL.Max.Seconds(), bucketsOf(a.tpot), a.tpot.Sum)
+	tpot, okI := serving.ShareWithin(f.target.ITL.Max.Seconds(), bucketsOf(a.tpot), a.tpot.Sum, serving.SpreadTogether)
 	return ttft * tpot, okT && okI
 }
 
