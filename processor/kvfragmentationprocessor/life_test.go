@@ -125,7 +125,9 @@ func TestWorkersAreBounded(t *testing.T) {
 
 func TestConcurrentWorkers(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
-	p, c := newTestProcessor(t, testConfig(), sink)
+	cfg := testConfig()
+	cfg.MaxStale = 24 * time.Hour // every worker turns the one clock on
+	p, c := newTestProcessor(t, cfg, sink)
 	var all sync.WaitGroup
 	for i := range 8 {
 		all.Go(func() { play(t, p, c, 50, newEngine(fmt.Sprint(i%4))) })
