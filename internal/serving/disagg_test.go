@@ -259,6 +259,19 @@ func TestCalibrateBelievesWhatWasMeasured(t *testing.T) {
 	assert.Less(t, after.Attained, 0.25)
 }
 
+func TestShareWithinBelievesTheMean(t *testing.T) {
+	b := Buckets{Bounds: []float64{0.01, 0.025, 0.05}, Counts: []float64{0, 0, 100, 0}}
+	for mean, want := range map[float64]float64{0.026: 1, 0.03: 0.5, 0.045: 0} {
+		share, ok := ShareWithin(0.030, b, 100*mean, SpreadTogether)
+		require.True(t, ok)
+		assert.InDelta(t, want, share, 0.01, "%g", mean)
+	}
+	share, _ := ShareWithin(0.05, b, 4, SpreadTogether)
+	assert.InDelta(t, 1, share, 1e-9, "at a bound")
+	_, ok := ShareWithin(0.03, Buckets{}, 0, SpreadApart)
+	assert.False(t, ok)
+}
+
 func BenchmarkRehearse(b *testing.B) {
 	for name, groups := range map[string]int{"4 groups": 4, "50 groups": 50} {
 		b.Run(name, func(b *testing.B) {
