@@ -221,6 +221,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	if share, ok := f.attained(); ok {
 		f.record.See(now, s.Current, s.Rate, share*s.Rate)
 		s.Calibrate(share, f.late())
+		s.Measured = share * s.Rate
 	}
 	r, ok := s.Rehearse(s.Current)
 	if !ok {
