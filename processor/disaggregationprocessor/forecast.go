@@ -36,7 +36,7 @@ type forecast struct {
 
 const (
 	// groupsPerEvaluation worker groups lengthen the time between evaluations by once itself: a rehearsal takes longer with each.
-	groupsPerEvaluation = 16
+	groupsPerEvaluation = 32
 	// gateEvery is every how many evaluations of a split fleet it is asked whether to split.
 	gateEvery = 5
 )
