@@ -37,6 +37,16 @@ func TestPricerDividesJoulesOfAKnownEngine(t *testing.T) {
 	}
 }
 
+// Whatever the work is said to be, the parts add up to what was measured.
+func TestWorkThatCannotBeLosesNoJoules(t *testing.T) {
+	p := NewPricer(0.2, 0.05)
+	for _, work := range []Passes{{Decode: Steps{Count: -1}}, {Decode: Steps{Count: math.Inf(1)}}, {Decode: Steps{Count: math.NaN()}}} {
+		got := p.Divide(2000, 5, 0, work, Costs{})
+		assert.Equal(t, Amounts{Unattributed: 2000, Withheld: WithheldBadInput}, got)
+	}
+	assert.Equal(t, Amounts{Prefill: 2, Decode: 4, Idle: 6, Unattributed: 8, Confidence: 0.5}, Amounts{1, 2, 3, 4, 0.5, ""}.Times(2))
+}
+
 func TestPricerWithholdsWhatItCannotKnow(t *testing.T) {
 	p := NewPricer(0.2, 0.05)
 	work := Passes{Mixed: Steps{Count: 50, PrefillTokens: 5e4, Sequences: 1000, Context: 1e6}, Decode: Steps{Count: 100, Sequences: 2000, Context: 2e6}}

@@ -121,8 +121,8 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 			late += read(m, now.Add(maxAhead), w.aligner)
 		}
 	}
-	if !w.seen.IsZero() {
-		w.interval = now.Sub(w.seen)
+	if gap := now.Sub(w.seen); !w.seen.IsZero() && gap > 0 { // a batch may hold a worker in several resources
+		w.interval = gap
 	}
 	w.seen, w.silent = now, false
 	w.told = w.told || len(place.gpus) > 0

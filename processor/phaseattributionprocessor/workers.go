@@ -26,12 +26,12 @@ type subject int
 const (
 	foreign subject = iota
 	aWorker         // it names an engine
-	aGPU            // it is a piece of hardware with an id
+	aGPU            // it is a piece of hardware with an id, and of no other type
 )
 
 // identify reads what a resource is, and which worker.
 func identify(resource pcommon.Resource) (id workerID, is subject) {
-	hardware := false
+	hardware, other := false, false
 	for key, v := range resource.Attributes().All() {
 		switch key {
 		case signal.AttrEngineName:
@@ -48,12 +48,14 @@ func identify(resource pcommon.Resource) (id workerID, is subject) {
 			id.model = v.Str()
 		case signal.AttrHWID:
 			hardware = true
+		case signal.AttrHWType:
+			other = v.Str() != signal.HWTypeGPU
 		}
 	}
 	switch {
 	case id.engine != "":
 		return id, aWorker
-	case hardware:
+	case hardware && !other:
 		return id, aGPU
 	}
 	return id, foreign

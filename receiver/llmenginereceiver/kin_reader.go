@@ -22,7 +22,6 @@ type kinReader struct {
 	clock   clock
 	address netip.Addr // not valid where the endpoint has a name
 	port    int
-	table   map[string]signal.Metric
 	quiet   bool // somebody else tells of the processes
 	spawn   func(func())
 
@@ -40,8 +39,8 @@ func newKinReader(h *host, c clock, u *url.URL, connected []string, spawn func(f
 		address = netip.Addr{}
 	}
 	return &kinReader{
-		host: h, clock: c, address: address, port: port, table: signal.Index(signal.All()), quiet: slices.Contains(connected, signal.SourceProcesses),
-		spawn: spawn, answers: make(chan kin, 1),
+		host: h, clock: c, address: address, port: port, quiet: slices.Contains(connected, signal.SourceProcesses), spawn: spawn,
+		answers: make(chan kin, 1),
 	}
 }
 
@@ -89,7 +88,7 @@ func (k *kinReader) write(md pmetric.Metrics, now time.Time) {
 		instance, _ := rm.Resource().Attributes().Get(signal.AttrServiceInstanceID)
 		rank, ranked := rankOf(instance.Str())
 		processes, hint := k.known.of(rank, ranked)
-		out := &pointWriter{table: k.table, metrics: rm.ScopeMetrics().At(0).Metrics(), now: pcommon.NewTimestampFromTime(now)}
+		out := &pointWriter{table: k.host.metrics, metrics: rm.ScopeMetrics().At(0).Metrics(), now: pcommon.NewTimestampFromTime(now)}
 		for _, p := range processes {
 			point := out.number(signal.EngineProcessInfo, signal.AttrProcessExecutable, p.Name)
 			point.Attributes().PutInt(signal.AttrProcessPID, int64(p.PID))
