@@ -24,7 +24,7 @@ type phaseAttribution struct {
 	next      consumer.Metrics
 	registry  *registry
 	clock     clock
-	units     map[string]string
+	table     map[string]signal.Metric // what it emits
 	book      facts.Book
 	workers   workers
 	joins     *joins
@@ -50,12 +50,8 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	if err != nil {
 		return nil, err
 	}
-	units := map[string]string{}
-	for _, m := range signal.PhaseMetrics() {
-		units[m.Name] = m.Unit
-	}
 	return &phaseAttribution{
-		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, units: units, book: cfg.Facts.Over(builtIn),
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, table: signal.Index(signal.PhaseMetrics()), book: cfg.Facts.Over(builtIn),
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
 		board:   newBoard(),
@@ -182,7 +178,7 @@ func (p *phaseAttribution) gpu(d *device, rm pmetric.ResourceMetrics, now time.T
 // worker takes a worker's metrics and returns how many points were refused for their time.
 func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
 	w, made := p.workers.get(id, func() *worker {
-		w := newWorker(p.cfg, p.units, &p.book, p.hooks(ctx, id), rm.Resource())
+		w := newWorker(p.cfg, p.table, &p.book, p.hooks(ctx, id), rm.Resource())
 		p.snapshots.restore(ctx, id, w)
 		return w
 	})
