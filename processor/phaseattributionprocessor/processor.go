@@ -117,20 +117,26 @@ func (p *phaseAttribution) Shutdown(ctx context.Context) error {
 // ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
 func (p *phaseAttribution) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 	// Read before passing on: afterwards the data belongs to the next component.
-	derived := p.derive(ctx, md)
+	derived, ok := p.derive(ctx, md)
 	err := p.next.ConsumeMetrics(ctx, md)
-	// Also when md was refused and will be offered again: its windows are closed now, and the second offer is late.
-	p.send(ctx, derived)
+	if ok {
+		// Also when md was refused and will be offered again: its windows are closed now, and the second offer is late.
+		p.send(ctx, derived)
+	}
 	return err
 }
 
-func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
-	derived := pmetric.NewMetrics()
-	now := p.clock.Now()
+// derive takes a batch. ok is false when there is nothing in it for this processor, which then costs no allocation.
+func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) (derived pmetric.Metrics, ok bool) {
+	var now time.Time
 	var parents []seen
 	for _, rm := range md.ResourceMetrics().All() {
 		late := 0
-		switch id, is := identify(rm.Resource()); is {
+		id, is := identify(rm.Resource())
+		if is != foreign && !ok {
+			derived, now, ok = pmetric.NewMetrics(), p.clock.Now(), true
+		}
+		switch is {
 		case aWorker:
 			late = p.worker(ctx, id, rm, now, derived)
 		case aGPU:
@@ -147,7 +153,7 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetr
 	for _, s := range parents {
 		p.late(ctx, p.gpu(&s.device, s.metrics, now, derived))
 	}
-	return derived
+	return derived, ok
 }
 
 // seen is a GPU in a batch.

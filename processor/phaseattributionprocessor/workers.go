@@ -29,13 +29,14 @@ const (
 	aGPU            // it is a piece of hardware with an id, and of no other type
 )
 
-// identify reads what a resource is, and which worker.
+// identify reads what a resource is, and which worker. Most are neither worker nor GPU, and are asked for two attributes only.
 func identify(resource pcommon.Resource) (id workerID, is subject) {
-	hardware, other := false, false
-	for key, v := range resource.Attributes().All() {
+	a := resource.Attributes()
+	if id.engine = text(a, signal.AttrEngineName); id.engine == "" {
+		return id, hardware(a)
+	}
+	for key, v := range a.All() {
 		switch key {
-		case signal.AttrEngineName:
-			id.engine = v.Str()
 		case signal.AttrServiceName:
 			id.service = v.Str()
 		case "service.namespace":
@@ -46,19 +47,19 @@ func identify(resource pcommon.Resource) (id workerID, is subject) {
 			id.host = v.Str()
 		case signal.AttrModel:
 			id.model = v.Str()
-		case signal.AttrHWID:
-			hardware = true
-		case signal.AttrHWType:
-			other = v.Str() != signal.HWTypeGPU
 		}
 	}
-	switch {
-	case id.engine != "":
-		return id, aWorker
-	case hardware && !other:
-		return id, aGPU
+	return id, aWorker
+}
+
+func hardware(a pcommon.Map) subject {
+	if _, ok := a.Get(signal.AttrHWID); !ok {
+		return foreign
 	}
-	return id, foreign
+	if t := text(a, signal.AttrHWType); t != "" && t != signal.HWTypeGPU {
+		return foreign
+	}
+	return aGPU
 }
 
 // get returns the worker, made by create at first sight. It returns nil when there is no room.
