@@ -3,6 +3,7 @@ package adviceconnector
 import (
 	"context"
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -229,4 +230,24 @@ func TestADisabledRuleIsNotAsked(t *testing.T) {
 	r.windows(40, 2)
 	names, _ := r.events()
 	assert.Empty(t, names)
+}
+
+// Batches of many workers may come at the same time, and sweeps between them.
+func TestConcurrentBatches(t *testing.T) {
+	r := newRig(t)
+	r.start(nop())
+	var all sync.WaitGroup
+	for worker := range 8 {
+		all.Go(func() {
+			for scrape := range 20 {
+				md := page(worker, r.clock.Now().Add(time.Duration(scrape)*5*time.Second), scrape)
+				for _, i := range r.instances {
+					assert.NoError(t, i.ConsumeMetrics(context.Background(), md))
+				}
+			}
+		})
+	}
+	r.clock.tick()
+	all.Wait()
+	assert.NotEmpty(t, r.metrics.AllMetrics())
 }

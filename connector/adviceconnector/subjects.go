@@ -22,7 +22,7 @@ func identify(rm pmetric.ResourceMetrics) (ref advice.Ref, ok bool) {
 	switch agent := text(a, signal.AttrNIXLAgentName) + text(a, signal.AttrNIXLAgentSlot); {
 	case text(a, signal.AttrEngineName) != "" && text(a, signal.AttrObserver) == "":
 		return advice.Ref{Kind: advice.Worker, Host: host, Instance: instance, Model: model}, instance != ""
-	case instance != "" && neverAnswered(rm):
+	case instance != "" && text(a, signal.AttrObserver) == "" && neverAnswered(rm):
 		return advice.Ref{Kind: advice.Worker, Host: host, Instance: instance}, true
 	case agent != "":
 		return advice.Ref{Kind: advice.Agent, Host: host, Instance: agent + "/" + text(a, signal.AttrProcessPID)}, true

@@ -208,6 +208,9 @@ func (a *Advisor) ask(rule Rule, l *life, r *Reading, out *Report) {
 	r.standing = l.Standing
 	outcome := rule.Check(r)
 	r.standing = false
+	if outcome.Finding != nil && !outcome.Finding.finite() {
+		outcome = Withhold("not_finite")
+	}
 	tell := func(e Event) {
 		e.At, e.Subject, e.Rule, e.Since, e.Finding = r.At, r.Identity, rule.ID, l.Since, *l.Said
 		out.Events = append(out.Events, e)

@@ -44,6 +44,7 @@ type figures struct {
 	disaggregated                      bool
 	prefillTTFT, decodeITL, decodeTTFT Latency
 	observed                           float64 // s
+	fallback                           number  // share of KV transfers that have fallen back to TCP
 	balance                            balance
 }
 
@@ -57,7 +58,16 @@ const (
 	earlyWorth   = 0.3 // the most that a preliminary verdict is worth
 )
 
+// figure returns the figures of a fleet.
 func figure(r *Reading) figures {
+	if r.known == nil {
+		f := r.figures()
+		r.known = &f
+	}
+	return *r.known
+}
+
+func (r *Reading) figures() figures {
 	f := figures{observed: r.seconds, ttft: r.front().TTFT(), itl: r.ITL(), disaggregated: r.disaggregated()}
 	if f.disaggregated {
 		decode := r.pool(signal.RoleDecode)
@@ -76,6 +86,7 @@ func figure(r *Reading) figures {
 			f.workers = append(f.workers, x)
 		}
 	}
+	f.fallback = optional(r.Level(signal.TransferFallback))
 	f.all = f.silent + f.down + len(f.workers)
 	f.balance = f.weigh()
 	return f

@@ -1,5 +1,10 @@
 package advice // import "github.com/otelcol-inference/otelcol-inference/internal/advice"
 
+import (
+	"math"
+	"slices"
+)
+
 // Severity says how much an advice matters.
 type Severity string
 
@@ -75,6 +80,18 @@ func Found(f Finding) Outcome { return Outcome{Finding: &f} }
 
 // Withhold is the answer of a rule that cannot know.
 func Withhold(reason string) Outcome { return Outcome{Withheld: reason} }
+
+// finite reports whether all numbers of a finding are numbers: others can neither be told nor kept.
+func (f *Finding) finite() bool {
+	numbers := []float64{f.Confidence}
+	for _, q := range f.Evidence {
+		numbers = append(numbers, q.Value)
+	}
+	if p := f.Predicted; p != nil {
+		numbers = append(numbers, p.From, p.To, p.Low, p.High)
+	}
+	return !slices.ContainsFunc(numbers, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
+}
 
 // Rule looks at one subject.
 type Rule struct {

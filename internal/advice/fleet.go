@@ -145,7 +145,7 @@ func (a *Advisor) sweepFleets(changed map[*fleet]bool, now time.Time, out *Repor
 			maps.DeleteFunc(a.records, func(k recordKey, _ record) bool { return k.fleet == name })
 		case changed[f] && len(f.members) > 0 && !slices.ContainsFunc(f.members, func(m *state) bool { return !m.silent }):
 			// Nobody is left whose windows would end.
-			a.closeFleet(f, max(now.UnixNano(), f.judged+1), out)
+			a.closeFleet(f, f.judged+int64(a.cfg.Window), out)
 		}
 	}
 }

@@ -198,6 +198,12 @@ func TestASnapshotThatIsNotUnderstoodIsRefused(t *testing.T) {
 	a := New(testConfig(), nil)
 	assert.ErrorContains(t, a.Restore([]byte(`{"schema":2}`), time.Unix(0, 0)), "schema must be 1 (got 2)")
 	assert.Error(t, a.Restore([]byte(`[`), time.Unix(0, 0)))
+
+	b := newBench(t, testConfig(), hot())
+	require.NoError(t, b.a.Restore([]byte(`{"schema":1,"subjects":[{"ref":{"Kind":"worker","Host":"h","Instance":"a","Model":"m"},
+		"lives":{"hot":{"standing":true,"trial":{"followed":1,"lever":7}}}}]}`), b.now()))
+	b.windows(40, b.usage(worker("a"), 0.8, 10, "0.8"))
+	assert.Equal(t, []EventName{Raised}, b.told("hot"), "half a life is none")
 }
 
 func TestFurtherSubjectsAreRefused(t *testing.T) {

@@ -139,10 +139,16 @@ func checkDecodeBound(r *Reading) Outcome {
 		// A step costs something without any sequence and grows with each: with a batch that shrinks to share, it takes between that
 		// share of its time and all of it.
 		share := float64(p.size) / float64(p.size+1)
-		finding.Predicted = &Effect{Name: "mean ITL", Unit: "s", From: mean, To: mean * (1 + share) / 2, Low: mean * share * 0.95, High: mean}
+		finding.Predicted = &Effect{
+			Name: "mean ITL", Unit: "s", From: mean, To: mean * (share + weightsPart*(1-share)), Low: mean * share * 0.95, High: mean,
+		}
 	}
 	return Found(finding)
 }
+
+// weightsPart is the part of a step that does not shrink with the batch, in fleets whose batches are so large that decode misses its
+// objective: 14 to 17 % on the simulator, where it is mostly the reading of the weights.
+const weightsPart = 0.2
 
 // workersOf is a pool of workers that an action changes: those of a role where the fleet is disaggregated, else all of them.
 type workersOf struct {

@@ -20,6 +20,7 @@ type Reading struct {
 	standing bool       // the advice in question stands
 	fresh    int64      // levels older than this, in data time, no longer hold
 	seconds  float64    // since the first window
+	known    *figures   // once they were asked for: several rules look at the same
 }
 
 // read makes the reading of a subject at the end of its newest window.

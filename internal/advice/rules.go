@@ -4,5 +4,5 @@ import "slices"
 
 // Rules lists all rules.
 func Rules() []Rule {
-	return slices.Concat(phaseRules(), schedulingRules(), fleetRules(), transferRules(), topologyRules())
+	return slices.Concat(phaseRules(), schedulingRules(), fleetRules(), kvRules(), transferRules(), topologyRules())
 }

@@ -16,6 +16,10 @@ const (
 	MaxSequences  Setting = "max_sequences"  // requests that run at once
 	MemoryShare   Setting = "memory_share"   // share of the GPU's memory, or of what is free, for weights and KV
 	PrefixCaching Setting = "prefix_caching" // reuse the KV of prompts with the same beginning
+	BlockSize     Setting = "block_size"     // tokens of a KV block
+	MaxLength     Setting = "max_length"     // tokens of the longest context
+	OffloadTier   Setting = "offload_tier"   // KV in host memory below the cache
+	LeaseTime     Setting = "lease_time"     // s for which prefilled KV waits to be fetched
 )
 
 // spelling is how an engine spells a setting; %v stands for the value.
@@ -34,6 +38,19 @@ func spellings() []spelling {
 		{"vllm", MaxSequences, "--max-num-seqs %v"},
 		{"vllm", MemoryShare, "--gpu-memory-utilization %v"},
 		{"vllm", PrefixCaching, "--enable-prefix-caching"},
+		{"vllm", BlockSize, "--block-size %v"},
+		{"vllm", MaxLength, "--max-model-len %v"},
+		{"vllm", OffloadTier, `--kv-transfer-config '{"kv_connector":"LMCacheConnectorV1","kv_role":"kv_both"}'`},
+		{"vllm", LeaseTime, "VLLM_NIXL_ABORT_REQUEST_TIMEOUT=%v"},
+		{"sglang", BlockSize, "--page-size %v"},
+		{"sglang", MaxLength, "--context-length %v"},
+		{"sglang", OffloadTier, "--enable-hierarchical-cache"},
+		{"tensorrt_llm", BlockSize, "--tokens_per_block %v"},
+		{"tensorrt_llm", MaxLength, "--max_seq_len %v"},
+		{"tensorrt_llm", OffloadTier, "kv_cache_config: {host_cache_size: <bytes>}"},
+		{"lmdeploy", BlockSize, "--cache-block-seq-len %v"},
+		{"lmdeploy", MaxLength, "--session-len %v"},
+		{"llama_cpp", MaxLength, "--ctx-size %v"},
 		{"sglang", TokenBudget, "--chunked-prefill-size %v"},
 		{"sglang", MaxSequences, "--max-running-requests %v"},
 		{"sglang", MemoryShare, "--mem-fraction-static %v"},

@@ -3,6 +3,7 @@ package advice // import "github.com/otelcol-inference/otelcol-inference/interna
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -81,16 +82,25 @@ func (a *Advisor) recall(s *state) {
 	}
 	delete(a.pending, s.text())
 	for _, rule := range a.rules[s.Kind] {
-		if l := was.Lives[rule.ID]; l != nil && (!l.Standing || l.Said != nil) {
+		if l := was.Lives[rule.ID]; l != nil && l.whole() {
 			s.lives[rule.ID] = l
 		}
 	}
 	s.verdict = was.Verdict
 }
 
+// whole reports whether a life that was read back can be lived on.
+func (l *life) whole() bool {
+	if l.Said == nil {
+		return !l.Standing && l.Trial == nil
+	}
+	return l.Trial == nil || l.Trial.Lever >= 0 && l.Trial.Lever < len(l.Trial.Levers)
+}
+
 // expire forgets what was remembered of subjects that did not come back.
 func (a *Advisor) expire(now time.Time) {
 	if len(a.pending) > 0 && now.Sub(a.loaded) > a.cfg.MaxStale {
 		clear(a.pending)
+		maps.DeleteFunc(a.records, func(k recordKey, _ record) bool { return a.fleets[k.fleet] == nil })
 	}
 }

@@ -12,6 +12,8 @@ const (
 	// clockKey is a counter of the aligner that counts nothing: it is observed at the time of the newest point, so that windows also close
 	// for a subject that has levels only, such as a worker that is down.
 	clockKey = 0
+	// maxText bounds an attribute's value, in bytes. They come from the network.
+	maxText = 4096
 	// maxStreams bounds the streams kept of one subject.
 	maxStreams = 512
 )
@@ -50,7 +52,7 @@ func newState(id Identity, cfg *Config) *state {
 
 // take keeps a point; false when it was refused for its time or for want of room.
 func (s *state) take(p Point) bool {
-	if p.At <= 0 || math.IsNaN(p.Value.Sum) || math.IsInf(p.Value.Sum, 0) {
+	if p.At <= 0 || math.IsNaN(p.Value.Sum) || math.IsInf(p.Value.Sum, 0) || tooLong(p.Attributes) {
 		return false
 	}
 	if strings.HasSuffix(p.Metric, ".info") && !p.Gone {
@@ -74,6 +76,15 @@ func (s *state) take(p Point) bool {
 		return s.aligner.ObserveDelta(x.counter, p.Start, p.At, p.Value) != window.Late
 	}
 	return s.aligner.Observe(x.counter, p.At, p.Start, p.Value) != window.Late
+}
+
+func tooLong(attributes []Pair) bool {
+	for _, a := range attributes {
+		if len(a.Value) > maxText {
+			return true
+		}
+	}
+	return false
 }
 
 // complete hands out the window that is complete, if there is one; on flush also one that waits for a lagging series.

@@ -21,7 +21,6 @@ func transferRules() []Rule {
 		{ID: "transfer-rails", Subject: Fleet, Check: checkRails, Measure: exposedShare, Inputs: inputs()},
 		{ID: "transfer-coalesce", Subject: Fleet, Check: checkCoalesce, Measure: meanTransfer, Inputs: inputs(signal.KVTransferTime, signal.KVBlockSize)},
 		{ID: "transfer-overlap", Subject: Fleet, Check: checkOverlap, Measure: exposedShare, Inputs: inputs()},
-		{ID: "kv-leases", Subject: Fleet, Check: checkLeases, Measure: expiredPerMinute, Inputs: inputs(signal.KVTransferFailures)},
 	}
 }
 
@@ -40,12 +39,6 @@ func exposedShare(r *Reading) (float64, bool) { return r.Level(signal.TransferEx
 func meanTransfer(r *Reading) (float64, bool) {
 	d, ok := r.Histogram(signal.KVTransferTime)
 	return d.Mean(), ok
-}
-
-// expiredPerMinute counts prompts whose KV was given up before it was fetched.
-func expiredPerMinute(r *Reading) (float64, bool) {
-	perSecond, ok := r.Rate(signal.KVTransferFailures, signal.AttrFailure, signal.FailureExpired)
-	return 60 * perSecond, ok
 }
 
 // checkFallback finds transfers over TCP where something better is there.
@@ -125,7 +118,8 @@ func checkRails(r *Reading) Outcome {
 	// times itself when transfers vary as requests do.
 	shorter := fixed + (1-fixed)/2
 	waits := func(rho float64) float64 { return 1 + min(rho, 0.9)/(1-min(rho, 0.9)) }
-	to := exposed * shorter * waits(rho*shorter) / waits(rho)
+	left := exposed * shorter * waits(rho*shorter) / waits(rho)
+	to := left / (1 - exposed + left) // of a time to first token that is shorter as well
 	return Found(Finding{
 		Severity: Warning, Title: "Transfers queue for busy links.", Confidence: confidentMed,
 		Evidence: []Quantity{
@@ -190,26 +184,6 @@ func checkOverlap(r *Reading) Outcome {
 		Severity: Info, Title: "Requests wait for KV that could travel while the prompt is computed.", Confidence: confidentMed,
 		Evidence:  []Quantity{Quantity{Name: "Share of TTFT that waits for transfers", Value: exposed, Unit: "1", Metric: signal.TransferExposed}.Against(exposedShareLimit)},
 		Action:    Action{Text: "Transfer layer by layer, overlapped with the prefill, where the connector can.", Levers: []Lever{{Fact: signal.TransferExposed, Rise: -1}}},
-		Predicted: &Effect{Name: "share of TTFT that waits for transfers", Unit: "1", From: exposed, To: 0.15 * exposed, Low: 0, High: 0.4 * exposed},
-	})
-}
-
-// checkLeases finds prompts that were computed twice because nobody fetched their KV in time.
-func checkLeases(r *Reading) Outcome {
-	perMinute, ok := expiredPerMinute(r)
-	if !ok {
-		return Withhold("engine_does_not_tell")
-	}
-	if perMinute <= 0 {
-		return Nothing()
-	}
-	return Found(Finding{
-		Severity: Warning, Title: "Prefilled KV is given up before the decode side fetches it.", Confidence: 1,
-		Evidence: []Quantity{{Name: "Expired leases", Value: perMinute, Unit: "{request}/min", Metric: signal.KVTransferFailures}},
-		Action: Action{
-			Text:   "Keep prefilled KV for longer, and give the decode side room to fetch it: its KV pool is full when leases run out.",
-			Change: "VLLM_NIXL_ABORT_REQUEST_TIMEOUT=480", Levers: []Lever{{Fact: signal.AttrEnvironmentStem + "VLLM_NIXL_ABORT_REQUEST_TIMEOUT", Rise: 1}},
-		},
-		Predicted: &Effect{Name: "expired leases", Unit: "{request}/min", From: perMinute, To: 0, Low: 0, High: 0.1 * perMinute},
+		Predicted: &Effect{Name: "share of TTFT that waits for transfers", Unit: "1", From: exposed, To: 0.05 * exposed, Low: 0, High: 0.4 * exposed},
 	})
 }

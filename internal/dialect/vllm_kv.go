@@ -118,6 +118,8 @@ func vllmTransfers() []Row {
 		{Name: "vllm:nixl_num_descriptors", Kind: Histogram, Metric: signal.KVTransferPieces, Fixed: nixl},
 		{Name: "vllm:nixl_num_failed_transfers", Kind: Counter, Metric: signal.KVTransferFailures, Fixed: failed(signal.FailureTransfer)},
 		{Name: "vllm:nixl_num_failed_notifications", Kind: Counter, Metric: signal.KVTransferFailures, Fixed: failed(signal.FailureNotification)},
+		{Name: "vllm:nixl_num_notifications_after_expiry", Ignored: "of requests that expired, one for each rank of the reader: nixl_num_kv_expired_reqs has the requests"},
+		{Name: "vllm:num_requests_kv_fetch_by_stage", Ignored: "requests that wait for KV of others, which num_requests_waiting_by_reason counts as deferred"},
 		{Name: "vllm:nixl_num_kv_expired_reqs", Kind: Counter, Metric: signal.KVTransferFailures, Fixed: failed(signal.FailureExpired)},
 
 		{Name: "vllm:mooncake_xfer_time_seconds", Kind: Histogram, Metric: signal.KVTransferTime, Fixed: mooncake},

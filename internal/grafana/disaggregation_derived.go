@@ -16,7 +16,6 @@ func splitScore(s promql.Scope) []board.Panel {
 			Help:    "Goodput over what the same GPUs could have at this load if nothing were wrong. Well under 100 %: the smallest factor beside it says what is.",
 			Queries: one(s.Over("min", signal.DisaggregationScore, s.Value(signal.DisaggregationScore), fleet...), name)},
 		{Title: "Workers seen over expected", Kind: board.Stat, Unit: board.Ratio, Width: 6,
-			Limits:  nil,
 			Help:    "Below 90 % nothing is said of the whole fleet. Find the workers that are missing: down, or scraped by another collector.",
 			Queries: one(s.Sum(signal.FleetObserved, fleet)+" / "+s.Sum(signal.FleetExpected, fleet), name)},
 		{Title: "Prompt tokens that decode workers compute", Kind: board.Stat, Unit: board.Ratio, Width: 6,

@@ -22,7 +22,7 @@ func overview(s promql.Scope) board.Dashboard {
 
 func overviewVerdict(s promql.Scope) []board.Panel {
 	return []board.Panel{
-		{Title: "Workers that answer", Kind: board.Stat, Unit: board.Ratio, Width: 4, Limits: nil,
+		{Title: "Workers that answer", Kind: board.Stat, Unit: board.Ratio, Width: 4,
 			Help:    "Share of workers whose last scrape succeeded. Below 100 %: the alert InferenceWorkerDown names the worker; look at its process and its log, and at whether the collector can reach its port.",
 			Queries: one(s.Over("avg", signal.Up, s.Value(signal.Up)), "answering")},
 		{Title: "Pressure by phase, worst worker", Kind: board.Stat, Unit: board.Ratio, Width: 5,
@@ -116,7 +116,6 @@ func overviewQueue(s promql.Scope) []board.Panel {
 func overviewSources(s promql.Scope) []board.Panel {
 	return []board.Panel{
 		{Title: "Confidence of estimates", Kind: board.Bars, Unit: board.Ratio,
-			Limits:  nil,
 			Help:    "The lowest over the workers: HIGH from 80 %, MED from 50 %. Low ones wait for samples or for an input: see the hints beside it.",
 			Queries: one(s.Over("min", signal.EstimateConfidence, s.Value(signal.EstimateConfidence), signal.AttrEstimate), s.Legend("{"+signal.AttrEstimate+"}"))},
 		{Title: "Estimates withheld, by reason", Kind: board.Lines, Unit: board.PerSecond,

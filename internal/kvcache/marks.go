@@ -46,28 +46,38 @@ func (m *marks) move(place func(uint32) uint32) {
 	}
 }
 
-// reader looks up one place after another; most of them lie close together.
-func (m *marks) reader() markReader { return markReader{of: m, from: 1, to: 0} }
-
-// markReader holds the places between two marks, [from, to).
-type markReader struct {
-	of             *marks
-	from, to, tick uint32
+// reader looks up one place after another; most of them lie close together. next is the place that will be taken next, now the time.
+func (m *marks) reader(next, now uint32) markReader {
+	return markReader{of: m, end: mark{next, now}, a: mark{place: 1}}
 }
 
-// at is the time at which a place was taken, or of the first mark if it is older.
+// markReader holds two marks and tells the times of the places between them.
+type markReader struct {
+	of        *marks
+	end, a, b mark
+}
+
+// at is the time at which a place was taken, in proportion between two marks, or that of the first mark if it is older.
 func (r *markReader) at(place uint32) uint32 {
-	if r.from <= place && place < r.to {
-		return r.tick
+	if place < r.a.place || place >= r.b.place {
+		r.seek(place)
 	}
+	if place <= r.a.place || r.b.place <= r.a.place {
+		return r.a.tick
+	}
+	part := float64(place-r.a.place) / float64(r.b.place-r.a.place)
+	return r.a.tick + uint32(part*float64(r.b.tick-r.a.tick))
+}
+
+func (r *markReader) seek(place uint32) {
 	all := r.of.all
 	if len(all) == 0 {
-		return 0
+		r.a, r.b = r.end, r.end
+		return
 	}
 	i := max(1, sort.Search(len(all), func(i int) bool { return all[i].place > place }))
-	r.from, r.tick, r.to = all[i-1].place, all[i-1].tick, ^uint32(0)
+	r.a, r.b = all[i-1], r.end
 	if i < len(all) {
-		r.to = all[i].place
+		r.b = all[i]
 	}
-	return r.tick
 }

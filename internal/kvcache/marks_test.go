@@ -35,7 +35,8 @@ func TestReuseGapIsTheTimeSinceTheLastUse(t *testing.T) {
 	}
 	got := x.Totals().ReuseGap
 	require.Equal(t, count, got.Count())
-	assert.InEpsilon(t, want, got.Sum, 0.005)
+	// Between two marks lie few uses here, each of many places, so that being in proportion costs something.
+	assert.InEpsilon(t, want, got.Sum, 0.02)
 	assert.LessOrEqual(t, len(x.marks.all), maxMarks)
 }
 
@@ -45,12 +46,14 @@ func TestMarksAreBoundedAndInOrder(t *testing.T) {
 		m.put(i+1, i/3)
 	}
 	require.LessOrEqual(t, len(m.all), maxMarks)
-	r := m.reader()
-	for _, place := range []uint32{1, 50_000, 50_001, 99_999} {
-		assert.InDelta(t, float64(place-1)/3, float64(r.at(place)), 40, "place %d", place)
+	r := m.reader(100_001, 100_000/3)
+	for _, place := range []uint32{1, 2, 50_000, 50_001, 99_999, 7} {
+		assert.InDelta(t, float64(place-1)/3, float64(r.at(place)), 2, "place %d", place)
 	}
 	m.move(func(uint32) uint32 { return 0 })
-	again := m.reader()
-	assert.Equal(t, uint32(0), (&markReader{of: &marks{}, from: 1}).at(5))
-	assert.NotPanics(t, func() { again.at(1) })
+	assert.Len(t, m.all, 1)
+	again := m.reader(5, 9)
+	assert.InDelta(t, 100_000/3, float64(again.at(1)), 60, "the newest of those whose places are gone")
+	none := (&marks{}).reader(5, 9)
+	assert.Equal(t, uint32(9), none.at(3), "nothing is known")
 }

@@ -189,7 +189,7 @@ func (x *Index) climb(i uint32) {
 func (x *Index) measure(stored int, kind growth) {
 	var latest uint32
 	depth := 0
-	used := x.marks.reader()
+	used := x.marks.reader(x.list.next, x.tick)
 	for n, i := range x.sequence {
 		s := x.slots.at(i)
 		if n >= stored {

@@ -142,8 +142,7 @@ func TestUnheldTime(t *testing.T) {
 		}
 		got := UnheldSeconds(bounds, counts, sum, held, 0)
 		t.Logf("every %v s, held for %v s: unheld %.4f of the time, truth %.4f", every, held, got/sum, truth/sum)
-		// A long time between two uses is taken for that of a block that is seldom used, which here it is not.
-		assert.InDelta(t, truth/sum, got/sum, 0.08, "used every %v s", every)
+		assert.InDelta(t, truth/sum, got/sum, 0.05, "used every %v s", every)
 	}
 	assert.Zero(t, UnheldSeconds(nil, nil, 0, 1, 0))
 	assert.InDelta(t, 10, UnheldSeconds([]float64{8, 12}, []float64{0, 1, 0}, 10, 0, 0), 1e-9, "nobody holds it")
@@ -237,6 +236,25 @@ func TestAStormIsBounded(t *testing.T) {
 	}
 	assert.LessOrEqual(t, len(s.windows), 160)
 	assert.LessOrEqual(t, len(s.calm), maxWindows)
+}
+
+func TestLowestOfAnHour(t *testing.T) {
+	var l KVLowest
+	for s := 6000.0; s < 6000+3600; s += 5 {
+		_, ok := l.Add(s, 0.5)
+		require.False(t, ok, "%v s", s-6000)
+	}
+	v, ok := l.Add(9601, 0.2)
+	assert.True(t, ok)
+	assert.InDelta(t, 0.2, v, 1e-9)
+	for s := 9610.0; s < 9601+3600; s += 50 {
+		v, _ = l.Add(s, 0.6)
+		require.InDelta(t, 0.2, v, 1e-9)
+	}
+	v, _ = l.Add(9601+3700, 0.6)
+	assert.InDelta(t, 0.6, v, 1e-9, "an hour later it is forgotten")
+	_, ok = l.Add(99_999, 0.1)
+	assert.False(t, ok, "after a pause")
 }
 
 func TestHBMAddsUp(t *testing.T) {

@@ -8,6 +8,7 @@ const (
 	KVDuplicateMemory   = "llm.kv_cache.duplicate.memory"
 	HBMMemory           = "llm.hbm.memory"
 	KVFragmentation     = "llm.kv_cache.fragmentation"
+	KVFreeLowest        = "llm.kv_cache.free.lowest"
 	KVHitRatio          = "llm.kv_cache.hit.ratio"
 	KVHitRatioPredicted = "llm.kv_cache.hit.ratio.predicted"
 	KVMissTokens        = "llm.kv_cache.miss.tokens"
@@ -93,6 +94,7 @@ func KVFragmentationMetrics() []Metric {
 			"Memory of the worker's GPUs by use; adds up to it. outside is free or the driver's; unattributed is the engine's where pool or weights are not known."},
 		{KVFragmentation, Gauge, "1", nil, c,
 			"Share of the KV pool that serves no tokens, now or later: 1 - (live + cached_useful + free) / pool. Dead cache counts only while blocks are evicted, requests wait for blocks or are preempted."},
+		{KVFreeLowest, Gauge, "1", nil, c, "Least share of the pool that was free in the last hour; absent in the first hour."},
 		{KVHitRatio, Gauge, "1", []string{AttrCacheScope}, c, "Share of the prompt tokens looked up in a prefix cache that were found, over the trailing minute."},
 		{KVHitRatioPredicted, Gauge, "1", scale, c,
 			"Hit ratio of the GPU's cache if the pool were so many times its size, over the horizon; at 1 what it was."},

@@ -34,17 +34,18 @@ type fleet struct {
 	told    int       // workers that an agent says there are
 	rates   func(host string) float64
 
-	past      trailing
-	prefill   *serving.PrefillFit
-	decode    *serving.DecodeFit
-	pooled    *observer // all transfers of the fleet that engines observed
-	ranks     float64   // of a request's transfer
-	adviser   serving.Adviser
-	record    serving.ForecastRecord
-	evaluated int64 // data time of the last evaluation
-	forecast  forecast
-	withheld  map[withholding]int64
-	gauges    derive.Gauges
+	past        trailing
+	prefill     *serving.PrefillFit
+	decode      *serving.DecodeFit
+	pooled      *observer // all transfers of the fleet that engines observed
+	ranks       float64   // of a request's transfer
+	adviser     serving.Adviser
+	record      serving.ForecastRecord
+	evaluated   int64 // data time of the last evaluation
+	forecast    forecast
+	evaluations int
+	withheld    map[withholding]int64
+	gauges      derive.Gauges
 
 	seen     time.Time
 	interval time.Duration // between the last two inputs

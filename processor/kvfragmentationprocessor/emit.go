@@ -29,7 +29,7 @@ func (w *worker) emit(win window.Window, d *derived, out pmetric.Metrics) {
 	b := w.builder(pcommon.Timestamp(win.To), out)
 	w.emitPool(b, d)
 	w.emitTiers(b, win)
-	w.emitHits(b, d)
+	w.emitHits(b)
 	w.emitChurn(b, d)
 	w.emitCurve(b, &d.curve)
 	w.emitWaste(b)
@@ -64,6 +64,9 @@ func (w *worker) emitPool(b *derive.Builder, d *derived) {
 		} else {
 			w.withhold(signal.KVMemory, reasonNoShape)
 		}
+		if p.lowestKnown {
+			b.Gauge(signal.KVFreeLowest, p.lowest)
+		}
 		if p.scored {
 			b.Gauge(signal.KVFragmentation, p.score)
 		}
@@ -86,12 +89,12 @@ func (w *worker) emitTiers(b *derive.Builder, win window.Window) {
 	}
 	for t := kvcache.CPU; int(t) < kvcache.Tiers; t++ {
 		if l := win.Levels[inResident+int(t)]; l.Seen {
-			b.Gauge(signal.KVTierTokens, l.Mean*w.facts.blockSize, signal.AttrCacheTier, tierName(t))
+			b.Gauge(signal.KVTierTokens, l.Mean*w.facts.blockSize, signal.AttrCacheTier, t.String())
 		}
 	}
 }
 
-func (w *worker) emitHits(b *derive.Builder, d *derived) {
+func (w *worker) emitHits(b *derive.Builder) {
 	t := &w.short
 	for _, s := range []struct {
 		scope       string

@@ -63,8 +63,12 @@ func (w writer) number(name string, sum bool, v float64, attributes ...string) {
 	}
 }
 
-func (w writer) sum(name string, v float64, attributes ...string)   { w.number(name, true, v, attributes...) }
-func (w writer) gauge(name string, v float64, attributes ...string) { w.number(name, false, v, attributes...) }
+func (w writer) sum(name string, v float64, attributes ...string) {
+	w.number(name, true, v, attributes...)
+}
+func (w writer) gauge(name string, v float64, attributes ...string) {
+	w.number(name, false, v, attributes...)
+}
 
 func (w writer) histogram(name string, n, mean float64, attributes ...string) {
 	m := w.ms.AppendEmpty()

@@ -30,9 +30,8 @@ const (
 	inReuseGap
 	inRegret
 	inReuseTokens
-	inLifetime   // of sampled blocks, like the two below
-	inIdle       //
-	inSampledGap //
+	inLifetime // of sampled blocks
+	inIdle     // likewise
 	inStepPrefill
 	inStepTime
 	inStepSequences
@@ -123,8 +122,6 @@ func cacheCounterOf(metric string, a pcommon.Map) int {
 		return inLifetime
 	case signal.KVBlockIdle:
 		return inIdle
-	case signal.KVBlockReuseGap:
-		return inSampledGap
 	}
 	return -1
 }
@@ -215,28 +212,16 @@ func onGPU(a pcommon.Map, input int) int {
 	return input
 }
 
-// tierOf reads the tier of a point, by either of its names.
+// tierOf reads the tier of a point.
 func tierOf(a pcommon.Map) (kvcache.Tier, bool) {
-	switch name := derive.Text(a, signal.AttrCacheTier); name {
-	case "":
+	name := derive.Text(a, signal.AttrCacheTier)
+	if name == "" {
 		return kvcache.GPU, false
-	case signal.TierDevice:
-		return kvcache.GPU, true
-	case signal.TierHost:
-		return kvcache.CPU, true
-	case signal.TierRemote:
-		return kvcache.External, true
-	default:
-		for i := range kvcache.Tiers {
-			if t := kvcache.Tier(i); t.String() == name {
-				return t, true
-			}
-		}
-		return kvcache.External, true
 	}
-}
-
-// tierName is the canonical name of a tier.
-func tierName(t kvcache.Tier) string {
-	return [kvcache.Tiers]string{signal.TierDevice, signal.TierHost, signal.TierDisk, signal.TierRemote}[t]
+	for i := range kvcache.Tiers {
+		if t := kvcache.Tier(i); t.String() == name {
+			return t, true
+		}
+	}
+	return kvcache.External, true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -221,7 +222,7 @@ func TestEveryDerivedMetricIsInTheVocabulary(t *testing.T) {
 	e := newEngine("a:8000")
 	e.gpus, e.thrash, e.preemptions = []string{"GPU-0"}, 0.01, 0.1
 	require.NoError(t, p.ConsumeMetrics(context.Background(), gpu("GPU-0", e.now)))
-	play(t, p, c, 100, e)
+	play(t, p, c, 750, e)
 	require.NoError(t, p.ConsumeMetrics(context.Background(), duplicates(e.now)))
 	declared := signal.Index(signal.KVFragmentationMetrics())
 	emitted := map[string]bool{}
@@ -392,6 +393,30 @@ func TestConcurrentWorkers(t *testing.T) {
 	c.ticks <- c.Now()
 	all.Wait()
 	assert.Equal(t, 4, p.workers.len())
+}
+
+// TestMemoryOfManyWorkers: what 200 workers take does not grow once their windows go round.
+func TestMemoryOfManyWorkers(t *testing.T) {
+	p, c := newTestProcessor(t, testConfig(), consumertest.NewNop())
+	engines := make([]*engine, 200)
+	for i := range engines {
+		engines[i] = newEngine(fmt.Sprint(i))
+	}
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	before := heap()
+	play(t, p, c, 30, engines...)
+	after := heap()
+	play(t, p, c, 60, engines...)
+	last := heap()
+	t.Logf("%.1f kB a worker, %.1f after three times as long", float64(after-before)/200e3, float64(last-before)/200e3)
+	assert.Less(t, last-before, int64(200*100_000))
+	assert.Less(t, last-after, int64(200*10_000))
+	runtime.KeepAlive(p)
 }
 
 func TestConfig(t *testing.T) {

@@ -30,6 +30,7 @@ type worker struct {
 	long     trail // the horizon
 	misses   serving.MissLedger
 	storm    serving.KVStorm
+	lowest   serving.KVLowest
 	sums     sums
 
 	ended    int64 // data time of the last window's end

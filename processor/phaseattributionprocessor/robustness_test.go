@@ -154,3 +154,34 @@ func TestHostileValuesDoNoHarm(t *testing.T) {
 		assert.False(t, math.IsNaN(v) || math.IsInf(v, 0) || v < 0, "%s = %v", phase, v)
 	}
 }
+
+func TestTheOrderOfWorkersDoesNotMatter(t *testing.T) {
+	run := func(swap bool) map[string]float64 {
+		sink := new(consumertest.MetricsSink)
+		p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
+		engines := []*engine{newEngine("a:1", 1_800_000_000*second), newEngine("longer:1", 1_800_000_000*second)}
+		if swap {
+			engines[0], engines[1] = engines[1], engines[0]
+		}
+		play(t, p, c, 40, 5*time.Second, engines...)
+		got := map[string]float64{}
+		for _, md := range sink.AllMetrics() {
+			for _, rm := range md.ResourceMetrics().All() {
+				for _, sm := range rm.ScopeMetrics().All() {
+					for _, m := range sm.Metrics().All() {
+						if m.Name() != signal.PhaseWorkerTime {
+							continue
+						}
+						for _, dp := range m.Sum().DataPoints().All() {
+							got[text(rm.Resource().Attributes(), signal.AttrServiceInstanceID)+text(dp.Attributes(), signal.AttrPhase)] = dp.DoubleValue()
+						}
+					}
+				}
+			}
+		}
+		return got
+	}
+	straight := run(false)
+	require.Len(t, straight, 2*len(phaseOrder()))
+	assert.Equal(t, straight, run(true))
+}

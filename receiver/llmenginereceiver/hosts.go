@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/hostproc"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
 // shared is what the receivers of one factory share: receiver_creator starts a receiver for each engine.
@@ -31,6 +32,8 @@ type host struct {
 	path   string
 	users  int // guarded by all.mu
 	reader *hostproc.Reader
+	// metrics are those that what is found is told by: one table for all targets, which would be larger than the rest of each.
+	metrics map[string]signal.Metric
 
 	mu    sync.Mutex
 	table *hostproc.Table
@@ -46,7 +49,7 @@ func (h *hosts) open(path string) *host {
 	defer h.mu.Unlock()
 	one := h.byPath[path]
 	if one == nil {
-		one = &host{all: h, path: path, reader: hostproc.New(os.DirFS(path))}
+		one = &host{all: h, path: path, reader: hostproc.New(os.DirFS(path)), metrics: signal.Index(signal.All())}
 		h.byPath[path] = one
 	}
 	one.users++
@@ -65,11 +68,12 @@ func (h *host) close() {
 	}
 }
 
-// look returns the processes, as of tableAge before now at most.
-func (h *host) look(now time.Time) (*hostproc.Table, error) {
+// look returns the processes, as of tableAge ago at most and not before since.
+func (h *host) look(c clock, since time.Time) (*hostproc.Table, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.table != nil && now.Sub(h.at) < tableAge {
+	now := c.Now()
+	if h.table != nil && now.Sub(h.at) < tableAge && !h.at.Before(since) {
 		return h.table, nil
 	}
 	table, err := h.reader.Table()

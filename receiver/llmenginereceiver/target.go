@@ -33,6 +33,7 @@ type target struct {
 	up       bool
 	refused  bool // the pipeline refused the last points
 	series   int  // told to the telemetry
+	size     int  // bytes of the last page
 }
 
 // scrape gets the page and returns its points, or those that say that the target is down.
@@ -60,12 +61,14 @@ func (t *target) read(ctx context.Context, at time.Time) (pmetric.Metrics, expos
 	defer cancel()
 	buf := t.buffers.get()
 	defer t.buffers.put(buf)
+	buf.Grow(t.size + 2*bytes.MinRead) // at once: growing while it reads costs the page twice
 	got, failed := fetch(ctx, t.client, t.url, t.maxBytes, buf)
 	if failed != nil {
 		t.elsewhere(failed)
 		return pmetric.Metrics{}, exposition.Report{}, failed
 	}
-	t.tell.body(ctx, len(got.body))
+	t.size = len(got.body)
+	t.tell.body(ctx, t.size)
 	if t.drains && t.book.Engine() == dialect.EngineTensorRT {
 		t.iterations(ctx, at)
 	}
@@ -134,7 +137,7 @@ func (t *target) run(ctx context.Context, delay, interval time.Duration, deliver
 		deliver(ctx, t, metrics)
 		if t.up {
 			t.about.ask(ctx, t.client, t.url, t.book.About(), t.timeout)
-			t.kin.ask(t.clock.Now())
+			t.kin.ask()
 		}
 		select {
 		case <-ctx.Done():

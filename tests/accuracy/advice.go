@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -60,7 +61,8 @@ func adviceCases() []adviceCase {
 		},
 		{
 			scenario: "advice-preemptions", rule: "preemptions", verdict: "decode_bound", others: []string{"decode-bound"}, verified: true,
-			remedy: []scenarios.Override{set("pools[0].kv_blocks", "3600")},
+			// With the prefix cache on, whose absence another rule speaks of.
+			before: []scenarios.Override{set("pools[0].prefix_caching", "true")}, remedy: []scenarios.Override{set("pools[0].kv_blocks", "3600")},
 		},
 	}
 }
@@ -70,7 +72,7 @@ func healthyFleets() map[string][]scenarios.Override {
 	return map[string][]scenarios.Override{
 		"pd-balanced":         nil,
 		"advice-topology":     {set("pools[0].workers", "3"), set("pools[1].workers", "1")},
-		"advice-preemptions":  {set("pools[0].kv_blocks", "3600")},
+		"advice-preemptions":  {set("pools[0].kv_blocks", "4800"), set("pools[0].prefix_caching", "true")},
 		"which-side-balanced": {set("workload.synthetic.load_per_worker", "0.5")},
 	}
 }
@@ -137,25 +139,31 @@ func scoreAdvice(c adviceCase, seed string, before, after time.Duration, report 
 		pass: got.count(c.rule, "llm.advice.cleared") == 1 && got.count(c.rule, "llm.advice.raised") == 1,
 	})
 	if c.verified {
-		reportVerified(got, c.rule, name("verified"), report)
+		reportVerified(got, c.rule, name, report)
 	}
 	return nil
 }
 
 // reportVerified says how the prediction of a rule came out, with the predicted interval and what was observed.
-func reportVerified(got told, rule, name string, report func(result)) {
+func reportVerified(got told, rule string, name func(string) string, report func(result)) {
 	for _, e := range got.events {
 		if e.rule != rule || e.name != "llm.advice.verified" {
 			continue
 		}
 		observed, predicted := e.body["observed"].(map[string]any), e.body["predicted"].(map[string]any)
 		report(result{
-			name: name, bar: "inside", pass: observed["result"] == "inside",
+			name: name("verified"), bar: "inside", pass: observed["result"] == "inside",
 			value: fmt.Sprintf("%v(%.4g:%.4g..%.4g->%.4g)", observed["result"], predicted["from"], predicted["low"], predicted["high"], observed["value"]),
+		})
+		from, to, is := predicted["from"].(float64), predicted["to"].(float64), observed["value"].(float64)
+		off := (to-from)/(is-from) - 1
+		report(result{
+			name: name("size"), value: fmt.Sprintf("%+.0f%%(%.4g/%.4g)", 100*off, to-from, is-from), bar: fmt.Sprintf("%.0f%%", 100*sizeBar),
+			pass: math.Abs(off) <= sizeBar, // NaN fails
 		})
 		return
 	}
-	report(result{name: name, value: "never", bar: "inside"})
+	report(result{name: name("verified"), value: "never", bar: "inside"})
 }
 
 func scoreHealthy(name string, overrides []scenarios.Override, seed string, lasts time.Duration, report func(result)) error {

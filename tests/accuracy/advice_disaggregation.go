@@ -40,15 +40,12 @@ func fleetAdvices() []fleetAdvice {
 		{"advice-rails", "transfer-rails", exposed, 5 * time.Minute, true, nil},
 		{"advice-coalesce", "transfer-coalesce", transfer, 5 * time.Minute, true, nil},
 		{"advice-overlap", "transfer-overlap", exposed, 5 * time.Minute, true, nil},
-		{"advice-lease", "kv-leases", expired, 5 * time.Minute, false, nil},
+		{"advice-lease", "kv-lease", expired, 5 * time.Minute, false, nil},
 		{"tcp-fallback", "tcp-fallback", transfer, 5 * time.Minute, true, []scenarios.Override{set("faults", "[]")}},
 		{"advice-topology", "topology", goodput, 14 * time.Minute, true, nil},
 		{"short-prompts-do-not-disaggregate", "do-not-disaggregate", nil, 5 * time.Minute, false, nil},
 	}
 }
-
-// sizeBar bounds the relative error of a predicted size.
-const sizeBar = 0.25
 
 // fleetRules is A20 for the rules on transfers and topology: each is raised where its scenario calls for it, the effect of following it has
 // the predicted sign, and its size.

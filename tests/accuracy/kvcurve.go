@@ -1,13 +1,18 @@
 package main
 
 import (
+	"bufio"
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -77,8 +82,8 @@ func curveLines(s kvScenario, traffic string, report func(result)) error {
 	return nil
 }
 
-// mooncakeLines replays Mooncake's conversation trace on a worker that is fast enough for it, in blocks of 512 tokens: with a pool that
-// holds all of it, what events say of an infinite cache; with one of 8,000 blocks, what others would have.
+// mooncakeLines says what an infinite cache would have of Mooncake's conversation trace, and replays it on a worker that is fast enough for
+// it, with a pool of 8,000 blocks of 512 tokens: what others would have.
 func mooncakeLines(o options, report func(result)) error {
 	path := filepath.Join(o.data, "traces", "mooncake", "conversation_trace.jsonl.zst")
 	if _, err := os.Stat(path); err != nil {
@@ -91,12 +96,10 @@ func mooncakeLines(o options, report func(result)) error {
 	p.BlockSize, p.MaxBatchedTokens, p.Replicas = mooncakeBlock, 131_072, []fleetsim.Replica{{Speed: 100}}
 	s.cfg.Workload = fleetsim.Trace{Path: path, Load: 1}
 	s.cfg.KVLedger = true
-	p.KVBlocks = 300_000
-	whole, err := kvReplay(s, nil)
+	h, err := mooncakeReuse(path)
 	if err != nil {
 		return err
 	}
-	h := whole.totals[0].Reuse
 	counts := make([]float64, len(h.Counts))
 	for i, n := range h.Counts {
 		counts[i] = float64(n)
@@ -108,4 +111,37 @@ func mooncakeLines(o options, report func(result)) error {
 	})
 	p.KVBlocks = 8_000
 	return curveLines(s, "/mooncake", report)
+}
+
+// mooncakeReuse gives the blocks of every prompt of the trace to an index, as an engine without a cache would.
+func mooncakeReuse(path string) (h kvcache.Histogram, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return h, err
+	}
+	defer f.Close()
+	z, err := zstd.NewReader(f)
+	if err != nil {
+		return h, err
+	}
+	defer z.Close()
+	x := newKVFeed(1, 0, nil).index
+	lines := bufio.NewScanner(z)
+	lines.Buffer(nil, 1<<20)
+	for n := 0; lines.Scan(); n++ {
+		var prompt struct {
+			Hashes []uint64 `json:"hash_ids"`
+		}
+		if err := json.Unmarshal(lines.Bytes(), &prompt); err != nil {
+			return h, fmt.Errorf("%s: line %d: %w", path, n+1, err)
+		}
+		for i := range prompt.Hashes {
+			prompt.Hashes[i]++ // 0 would be no parent
+		}
+		x.At(1e9 + 40*float64(n)) // far apart, so that none is taken for the growth of another
+		x.Store(kvcache.Stored{Hashes: prompt.Hashes, Tokens: mooncakeBlock})
+		x.EndBatch()
+		x.Remove(prompt.Hashes, kvcache.GPU, 0)
+	}
+	return x.Totals().Reuse, lines.Err()
 }

@@ -28,8 +28,8 @@ func report(out io.Writer, o options, series int, results map[string][]measured)
 	growth := func(m measured) float64 { return megabytes(m) - idle }
 	points := func(m measured) float64 { return m.points / float64(max(m.scrapes, 1)) }
 	fmt.Fprintf(out, "%d targets, %d series a page, every %v; %d rounds of %v after %v each; median (least to most)\n\n", o.targets, series, o.interval, o.rounds, o.window, o.warmup)
-	fmt.Fprintln(out, "| | CPU ms per scrape | RSS, MB | RSS over idle, MB | points per scrape |\n|---|---|---|---|---|")
-	fmt.Fprintf(out, "| idle | | %v | | |\n", spreadOf(results["idle"], megabytes))
+	fmt.Fprintln(out, "| | CPU ms per scrape | RSS, MB | RSS over idle, MB | memory without a file, MB | points per scrape |\n|---|---|---|---|---|---|")
+	fmt.Fprintf(out, "| idle | | %v | | %v | |\n", spreadOf(results["idle"], megabytes), spreadOf(results["idle"], own))
 	for _, name := range []string{"llm_engine", "prometheus"} {
 		all := results[name]
 		fmt.Fprintf(out, "| `%s` | %v | %v | %v | %v | %.0f |\n", name,

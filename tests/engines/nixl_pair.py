@@ -69,12 +69,12 @@ def wait_until_healthy(url: str, server: subprocess.Popen) -> None:
     raise RuntimeError(f"{url}: the server was not ready within {PATIENCE} s")
 
 
-def hand_over(prefill: str, decode: str, rng: random.Random) -> dict[str, Any]:
-    """One request. Returns the tokens that each server told of."""
+def hand_over(prefill: str, decode: str, rng: random.Random) -> list[int]:
+    """One request. Returns its prompt and completion tokens as the prefill server told them, and then as the decode server did."""
     body = {"model": MODEL, "prompt": text(rng, rng.randint(100, 900)), "temperature": 1.0, "ignore_eos": True}
     first = json.loads(read(prefill + "/v1/completions", {**body, "max_tokens": 1, "kv_transfer_params": PREFILL}))
     second = json.loads(read(decode + "/v1/completions", {**body, "max_tokens": 8, "kv_transfer_params": first["kv_transfer_params"]}))
-    return {"prefill": first["usage"], "decode": second["usage"]}
+    return [answer["usage"][tokens] for answer in (first, second) for tokens in ("prompt_tokens", "completion_tokens")]
 
 
 def main() -> None:

@@ -57,6 +57,15 @@ func (p *process) said() string {
 	return p.output.String()
 }
 
+func (p *process) ended() bool {
+	select {
+	case <-p.done:
+		return true
+	default:
+		return false
+	}
+}
+
 // start runs a program until the test ends; a test that failed shows the end of what it said.
 func start(t *testing.T, dir string, env []string, name string, args ...string) *process {
 	t.Helper()

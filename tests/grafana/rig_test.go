@@ -76,8 +76,10 @@ func startRig(t *testing.T) *rig {
 		"STARVED_PORT=" + starved,
 	}
 	collector, testdata := filepath.Join(root(t), "bin/otelcol-inference"), filepath.Join(root(t), "tests/grafana/testdata")
-	start(t, r.dir, env, collector, "--config", "config.yaml", "--config", "remote-write.yaml", "--config", filepath.Join(testdata, "overlay.yaml"))
+	observing := start(t, r.dir, env, collector, "--config", "config.yaml", "--config", "remote-write.yaml", "--config", filepath.Join(testdata, "overlay.yaml"))
 	start(t, r.dir, env, collector, "--config", filepath.Join(testdata, "starved.yaml"))
+	require.Eventually(t, func() bool { return observing.ended() || answers("http://localhost:"+health) }, ready, 200*time.Millisecond, "the collector's health")
+	require.False(t, observing.ended(), "the collector ended")
 	return r
 }
 

@@ -25,8 +25,9 @@ func source() common.DataSourceRef {
 
 // JSON renders the dashboard. It has neither uid nor id: Grafana gives them when it imports it.
 func (d Dashboard) JSON() ([]byte, error) {
-	b := dashboard.NewDashboardBuilder("otelcol-inference / "+d.Title).
-		Description(d.Help).
+	// Not the SDK's dashboardv2: every Grafana imports the classic model, only the newest ones the other.
+	b := dashboard.NewDashboardBuilder("otelcol-inference / " + d.Title) //nolint:staticcheck
+	b.Description(d.Help).
 		Tags([]string{tag}).
 		Editable().
 		Tooltip(dashboard.DashboardCursorSyncCrosshair).
