@@ -10,6 +10,9 @@ import (
 	scenarios "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
 )
 
+// sizeBar bounds by how much the size of a predicted effect is off what is observed.
+const sizeBar = 0.25
+
 // adviceCase is a fleet with a problem, and the same fleet after the advice was followed.
 type adviceCase struct {
 	scenario string
