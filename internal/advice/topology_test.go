@@ -87,9 +87,6 @@ func TestTransferRules(t *testing.T) {
 			at(signal.TransferPostRatio, 0.8)
 			b.histogram(worker("d0"), signal.KVTransferTime, 0.03, 50)
 		},
-		"kv-leases": func(b *bench, _ func(string, float64, ...string)) {
-			b.count(worker("p0"), signal.KVTransferFailures, 3, signal.AttrFailure, signal.FailureExpired)
-		},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			b := newBench(t, testConfig(), transferRules()...)
