@@ -182,6 +182,7 @@ func TestTheOrderOfWorkersDoesNotMatter(t *testing.T) {
 		return got
 	}
 	straight := run(false)
-	require.Len(t, straight, 2*len(phaseOrder()))
+	phases := phaseOrder()
+	require.Len(t, straight, 2*len(phases))
 	assert.Equal(t, straight, run(true))
 }
