@@ -27,6 +27,7 @@ type phaseAttribution struct {
 	units     map[string]string
 	book      facts.Book
 	workers   workers
+	births    sync.Mutex // held while a worker is made; taken before any other lock
 	joins     *joins
 	board     *board // set by Start; shared with the traces pipelines of the same ID
 	snapshots *snapshots
@@ -187,18 +188,9 @@ func (p *phaseAttribution) gpu(d *device, rm pmetric.ResourceMetrics, now time.T
 
 // worker takes a worker's metrics and returns how many points were refused for their time.
 func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
-	w, made := p.workers.get(id, func() *worker {
-		w := newWorker(p.cfg, p.units, &p.book, p.hooks(ctx, id), rm.Resource())
-		p.snapshots.restore(ctx, id, w)
-		return w
-	})
+	w := p.find(ctx, id, rm.Resource(), now, derived)
 	if w == nil {
-		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
 		return 0
-	}
-	if made {
-		p.joins.add(w)
-		p.board.add(w.posting)
 	}
 	late, place := w.consume(rm.ScopeMetrics(), now, derived)
 	p.joins.inform(w, place)

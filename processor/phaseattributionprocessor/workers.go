@@ -62,34 +62,37 @@ func hardware(a pcommon.Map) subject {
 	return aGPU
 }
 
-// get returns the worker, made by create at first sight. It returns nil when there is no room.
-func (w *workers) get(id workerID, create func() *worker) (one *worker, made bool) {
+// find returns the worker, nil when it is not known.
+func (w *workers) find(id workerID) *worker {
 	w.mu.RLock()
-	found := w.byID[id]
-	w.mu.RUnlock()
-	if found != nil {
-		return found, false
-	}
+	defer w.mu.RUnlock()
+	return w.byID[id]
+}
+
+// full reports whether there is no room for another.
+func (w *workers) full() bool { return w.len() >= w.limit }
+
+// put makes a worker known, in the place of another of the same identity.
+func (w *workers) put(id workerID, one *worker) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if found := w.byID[id]; found != nil {
-		return found, false
-	}
-	if len(w.byID) >= w.limit {
-		return nil, false
-	}
-	one = create()
 	w.byID[id] = one
-	return one, true
+}
+
+// forget drops a worker, unless another is in its place already.
+func (w *workers) forget(id workerID, one *worker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.byID[id] == one {
+		delete(w.byID, id)
+	}
 }
 
 // each calls visit for every worker and forgets those for which it returns true.
 func (w *workers) each(visit func(*worker) (forget bool)) {
 	for id, one := range w.all() {
 		if visit(one) {
-			w.mu.Lock()
-			delete(w.byID, id)
-			w.mu.Unlock()
+			w.forget(id, one)
 		}
 	}
 }
