@@ -2,7 +2,6 @@ package phaseattributionprocessor
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -284,39 +283,4 @@ func BenchmarkConsumeMetrics(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*points), "ns/point")
 		})
 	}
-}
-
-// foreignResources is a batch of resources of other things with one point each, which is the most that a point can cost.
-func foreignResources(n int) pmetric.Metrics {
-	md := pmetric.NewMetrics()
-	for range n {
-		rm := md.ResourceMetrics().AppendEmpty()
-		for i := range 10 {
-			rm.Resource().Attributes().PutStr(fmt.Sprintf("k8s.some.attribute.%d", i), "value")
-		}
-		m := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
-		m.SetName("some.metric")
-		m.SetEmptyGauge().DataPoints().AppendEmpty().SetDoubleValue(1)
-	}
-	md.MarkReadOnly()
-	return md
-}
-
-func TestForeignMetricsCostNoAllocation(t *testing.T) {
-	p, _ := newTestProcessor(t, createDefaultConfig().(*Config), consumertest.NewNop())
-	md := foreignResources(100)
-	assert.Zero(t, testing.AllocsPerRun(100, func() { _ = p.ConsumeMetrics(context.Background(), md) }))
-}
-
-func BenchmarkForeignResources(b *testing.B) {
-	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config),
-		consumertest.NewNop(), newRegistry(), wall.Clock{})
-	require.NoError(b, err)
-	const points = 1000
-	md := foreignResources(points)
-	b.ReportAllocs()
-	for range b.N {
-		_ = p.ConsumeMetrics(context.Background(), md)
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*points), "ns/point")
 }
