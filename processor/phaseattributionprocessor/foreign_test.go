@@ -44,7 +44,7 @@ func BenchmarkForeignResources(b *testing.B) {
 	const points = 1000
 	md := foreignResources(points)
 	b.ReportAllocs()
-	for range b.N {
+	for b.Loop() {
 		_ = p.ConsumeMetrics(context.Background(), md)
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*points), "ns/point")
