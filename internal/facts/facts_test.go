@@ -67,12 +67,12 @@ func TestPrecisionIsToldElseInTheName(t *testing.T) {
 func TestFaultsAreNamed(t *testing.T) {
 	err := Book{
 		Models: []Model{{Parameters: 1, ActiveParameters: 2}},
-		GPUs:   []Device{{Names: []string{"x"}, IdleWatts: 3, MaxWatts: 1}},
+		GPUs:   []Device{{Names: []string{"x"}, Bandwidth: -1}},
 	}.Validate()
 	for _, text := range []string{
 		"models[0].names must have at least 1 entry (got 0)", "models[0].layers must be positive (got 0)",
 		"models[0].active_parameters must be between 0 and parameters, which are 1 (got 2)",
-		"gpus[0].flops_per_second[bf16] must be positive (got 0)", "gpus[0].max_watts must be at least idle_watts, which are 3 (got 1)",
+		"gpus[0].flops_per_second[bf16] must be positive (got 0)", "gpus[0].memory_bytes_per_second must be positive (got -1)",
 	} {
 		assert.ErrorContains(t, err, text)
 	}
