@@ -31,6 +31,7 @@ type worker struct {
 	target   objectives.InForce
 	posting  *posting // what traces pipelines see of it
 	who      identity // among the users of a GPU
+	life     incarnation
 
 	ended int64 // data time of the last window's end
 	sums  sums
@@ -100,6 +101,7 @@ func newWorker(cfg *Config, table map[string]signal.Metric, book *facts.Book, to
 	w.deploy()
 	w.target = cfg.Objectives.For(text(a, signal.AttrModel), text(a, signal.AttrFleetName))
 	w.who.read(w.resource)
+	w.life = incarnationOf(w.resource)
 	w.posting = newPosting(cfg, w.resource, w.target)
 	return w
 }
@@ -211,13 +213,7 @@ func (w *worker) sweep(now time.Time, out pmetric.Metrics) (forget bool) {
 	defer w.mu.Unlock()
 	silence := now.Sub(w.seen)
 	if !w.silent && silence > 3*max(w.cfg.Window, w.interval) {
-		w.silent = true
-		if win, ok := w.aligner.Flush(); ok {
-			w.estimate(win, out)
-		}
-		if len(w.given) > 0 {
-			newBuilder(w, pcommon.NewTimestampFromTime(now), out).finish()
-		}
+		w.end(now, out)
 	}
 	return silence > w.cfg.MaxStale
 }

@@ -147,9 +147,6 @@ func scoreAdvice(c adviceCase, seed string, before, after time.Duration, report 
 	return nil
 }
 
-// sizeBar bounds by how much of the observed effect the predicted one is off.
-const sizeBar = 0.25
-
 // reportVerified says how the prediction of a rule came out, with the predicted interval and what was observed.
 func reportVerified(got told, rule string, name func(string) string, report func(result)) {
 	for _, e := range got.events {
