@@ -73,33 +73,59 @@ type intake struct {
 }
 
 func (i *intake) metric(m pmetric.Metric, known shown) {
-	var ps pmetric.NumberDataPointSlice
-	switch m.Type() {
-	case pmetric.MetricTypeGauge:
-		ps = m.Gauge().DataPoints()
-	case pmetric.MetricTypeSum:
-		ps = m.Sum().DataPoints()
-	default:
+	if (m.Type() == pmetric.MetricTypeHistogram) != (known.as == asTail) {
 		i.rejected[rejectUnsupported] += int64(points(m))
 		return
 	}
 	if i.subject == nil {
 		if i.subject = i.register.admit(i.key, i.resource); i.subject == nil {
-			i.rejected[rejectFull] += int64(ps.Len())
+			i.rejected[rejectFull] += int64(points(m))
 			return
 		}
 	}
-	s := i.subject
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, p := range ps.All() {
-		v, skew := value(p), i.now.Sub(p.Timestamp().AsTime())
+	i.subject.mu.Lock()
+	defer i.subject.mu.Unlock()
+	switch m.Type() {
+	case pmetric.MetricTypeGauge:
+		i.numbers(m.Gauge().DataPoints(), known, false)
+	case pmetric.MetricTypeSum:
+		i.numbers(m.Sum().DataPoints(), known, temporality(m))
+	case pmetric.MetricTypeHistogram:
+		i.tails(m.Histogram(), known)
+	default:
+		i.rejected[rejectUnsupported] += int64(points(m))
+	}
+}
+
+func (i *intake) inTime(at pcommon.Timestamp) bool {
+	skew := i.now.Sub(at.AsTime())
+	return skew <= maxSkew && skew >= -maxSkew
+}
+
+func (i *intake) tails(h pmetric.Histogram, known shown) {
+	delta := h.AggregationTemporality() == pmetric.AggregationTemporalityDelta
+	for _, p := range h.DataPoints().All() {
 		switch {
-		case skew > maxSkew || skew < -maxSkew:
+		case !i.inTime(p.Timestamp()):
+			i.rejected[rejectOutOfTime]++
+		case !i.subject.takeTail(known, p, delta, i.now, i.rejected):
+			i.rejected[rejectFull]++
+		default:
+			i.subject.heard = i.now
+		}
+	}
+}
+
+func (i *intake) numbers(ps pmetric.NumberDataPointSlice, known shown, delta bool) {
+	s := i.subject
+	for _, p := range ps.All() {
+		v := value(p)
+		switch {
+		case !i.inTime(p.Timestamp()):
 			i.rejected[rejectOutOfTime]++
 		case !p.Flags().NoRecordedValue() && (math.IsNaN(v) || math.IsInf(v, 0)):
 			i.rejected[rejectNotANumber]++
-		case !s.take(known, p, temporality(m), i.now):
+		case !s.take(known, p, delta, i.now):
 			i.rejected[rejectFull]++
 		default:
 			s.heard = i.now
@@ -167,16 +193,14 @@ func (r *register) view(s *subject, now time.Time) subjectView {
 	}
 	for key, f := range s.figures {
 		known := r.table[key.metric]
-		n := f.value(known.as, now)
-		if !n.ok {
-			continue
+		for _, shown := range f.figures(key.of[:len(known.of)], known.as, now) {
+			section := v.Sections[known.section]
+			if section == nil {
+				section = sectionView{}
+				v.Sections[known.section] = section
+			}
+			section[key.metric] = append(section[key.metric], shown)
 		}
-		section := v.Sections[known.section]
-		if section == nil {
-			section = sectionView{}
-			v.Sections[known.section] = section
-		}
-		section[key.metric] = append(section[key.metric], figureView{Of: slices.Clone(key.of[:len(known.of)]), Value: n.rounded()})
 	}
 	for _, section := range v.Sections {
 		for _, figures := range section {

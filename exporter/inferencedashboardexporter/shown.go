@@ -9,6 +9,7 @@ const (
 	asLevel display = iota // the last value of a gauge, or of a sum that may fall
 	asRate                 // the increase of a counter per second, over the trailing minute
 	asTotal                // the last value of a counter: rare events that a rate would hide
+	asTail                 // p50 and p99 of a histogram over the trailing minute; the percentile is the last of the figure's attributes
 )
 
 // Sections of the page that render figures as they arrive.
@@ -69,6 +70,8 @@ func shownTransfer() map[string]shownMetric {
 		signal.TransferExpired:   {sectionTransfer, asRate, nil},
 		signal.NIXLTransferIO:    {sectionTransfer, asRate, []string{signal.AttrNetDirection}},
 		signal.NIXLTransferCount: {sectionTransfer, asRate, []string{signal.AttrNetDirection}},
+		signal.NIXLTransferTime:  {sectionTransfer, asTail, []string{signal.AttrNetDirection}},
+		signal.KVTransferTime:    {sectionTransfer, asTail, []string{signal.AttrKVBackend, signal.AttrIODirection}},
 		signal.NIXLErrors:        {sectionTransfer, asTotal, []string{signal.AttrErrorType}},
 		signal.NIXLTransport:     {sectionTransfer, asLevel, []string{signal.AttrTransport, signal.AttrEvidence, signal.AttrNetDirection}},
 		signal.NIXLLinkLimit:     {sectionTransfer, asLevel, []string{signal.AttrInterface, signal.AttrHWID, signal.AttrLinkTransport}},

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -90,7 +91,8 @@ type reading struct {
 	heard cadence
 	at    pcommon.Timestamp
 	last  number
-	flow  *flow // of a rate
+	flow  *flow    // of a rate
+	tail  *latency // of a histogram
 }
 
 // subject is one resource with what is shown of it. Its lock guards all fields but key and id.
@@ -105,41 +107,42 @@ type subject struct {
 	figures map[figureKey]*reading
 }
 
-// value returns the figure as it is shown, absent where it is silent.
-func (f *reading) value(as display, now time.Time) number {
+// figures returns what is shown of a reading, nothing where it is silent.
+func (f *reading) figures(of []string, as display, now time.Time) []figureView {
 	if f.heard.stale(now) {
-		return number{}
+		return nil
 	}
-	if as != asRate {
-		return f.last
+	n := f.last
+	switch as {
+	case asTail:
+		merged := percentile.Merge([]percentile.Distribution{f.tail.distribution(now)})
+		var shown []figureView
+		for _, q := range []float64{0.5, 0.99} {
+			if e, ok := merged.Quantile(q); ok {
+				shown = append(shown, figureView{Of: append(slices.Clone(of), quantileName(q)), Value: some(e.Value).rounded()})
+			}
+		}
+		return shown
+	case asRate:
+		n = f.flow.increase(now)
+		n.value /= trailingLength.Seconds()
 	}
-	n := f.flow.increase(now)
-	n.value /= trailingLength.Seconds()
-	return n
+	if !n.ok {
+		return nil
+	}
+	return []figureView{{Of: slices.Clone(of), Value: n.rounded()}}
 }
 
 // take takes a point of a shown metric. It returns false where it has no place for it.
 func (s *subject) take(known shown, p pmetric.NumberDataPoint, delta bool, now time.Time) bool {
-	key := figureKey{metric: known.name}
-	for i, name := range known.of {
-		key.of[i] = asText(p.Attributes(), name)
-	}
-	f, ok := s.figures[key]
+	key := keyOf(known, p.Attributes())
 	if p.Flags().NoRecordedValue() {
-		if ok && p.Timestamp() >= f.at {
-			delete(s.figures, key)
-		}
+		s.end(key, p.Timestamp())
 		return true
 	}
-	if !ok {
-		if len(s.figures) >= maxFigures {
-			return false
-		}
-		f = &reading{}
-		if known.as == asRate {
-			f.flow = &flow{counter: counter{trustStart: true}}
-		}
-		s.figures[key.clone()] = f
+	f := s.reading(key, known.as)
+	if f == nil {
+		return false
 	}
 	if p.Timestamp() < f.at {
 		return true // another stream of the same figure is newer
@@ -157,6 +160,61 @@ func (s *subject) take(known shown, p pmetric.NumberDataPoint, delta bool, now t
 		}
 	}
 	return true
+}
+
+// end drops a figure whose stream ended.
+func (s *subject) end(key figureKey, at pcommon.Timestamp) {
+	if f, ok := s.figures[key]; ok && at >= f.at {
+		delete(s.figures, key)
+	}
+}
+
+// reading returns the place of a figure, nil where there is none.
+func (s *subject) reading(key figureKey, as display) *reading {
+	f, ok := s.figures[key]
+	if ok {
+		return f
+	}
+	if len(s.figures) >= maxFigures {
+		return nil
+	}
+	f = &reading{}
+	switch as {
+	case asRate:
+		f.flow = &flow{counter: counter{trustStart: true}}
+	case asTail:
+		f.tail = &latency{}
+	}
+	s.figures[key.clone()] = f
+	return f
+}
+
+// takeTail takes a point of a histogram. It returns false where there is no place for it.
+func (s *subject) takeTail(known shown, p pmetric.HistogramDataPoint, delta bool, now time.Time, rejected *tally) bool {
+	key := keyOf(known, p.Attributes())
+	if p.Flags().NoRecordedValue() {
+		s.end(key, p.Timestamp())
+		return true
+	}
+	f := s.reading(key, asTail)
+	if f == nil {
+		return false
+	}
+	o := observation{now: now, tally: rejected}
+	o.buckets(f.tail, p, delta)
+	if o.taken {
+		f.at = p.Timestamp()
+		f.heard.observe(now)
+	}
+	return true
+}
+
+func keyOf(known shown, attrs pcommon.Map) figureKey {
+	key := figureKey{metric: known.name}
+	for i, name := range known.of {
+		key.of[i] = asText(attrs, name)
+	}
+	return key
 }
 
 // clone returns a key that keeps no batch alive. The name of the metric is one of the table.
