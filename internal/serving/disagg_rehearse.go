@@ -1,6 +1,7 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 )
@@ -160,27 +161,26 @@ func (p *play) split(t Topology) {
 		}
 	}
 	p.busyPrefill = p.pool(t.Prefill, true, front, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
-	ready := make(map[*rehearsed]float64, len(p.requests))
-	p.transfers(t, front, ready)
+	p.transfers(t, front)
 	for _, r := range p.requests {
 		if r.leaked {
-			ready[r] = r.arrival
+			r.ready = r.arrival
 		}
 	}
 	order := slices.Clone(p.requests)
-	slices.SortStableFunc(order, func(a, b *rehearsed) int { return sign(ready[a] - ready[b]) })
+	slices.SortFunc(order, func(a, b *rehearsed) int { return cmp.Or(cmp.Compare(a.ready, b.ready), cmp.Compare(a.arrival, b.arrival)) })
 	p.busyDecode = p.pool(t.Decode, false, order, func(r *rehearsed) (float64, float64) {
 		if r.leaked {
-			return ready[r], r.prompt
+			return r.ready, r.prompt
 		}
-		return ready[r], 1
+		return r.ready, 1
 	})
 }
 
 // transfers finds when each prompt's KV is at its decode worker. The links of the smaller side carry one transfer at a time each.
-func (p *play) transfers(t Topology, front []*rehearsed, ready map[*rehearsed]float64) {
+func (p *play) transfers(t Topology, front []*rehearsed) {
 	order := slices.Clone(front)
-	slices.SortStableFunc(order, func(a, b *rehearsed) int { return sign(a.first - b.first) })
+	slices.SortFunc(order, func(a, b *rehearsed) int { return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.arrival, b.arrival)) })
 	links := make([]float64, min(t.Prefill, t.Decode))
 	for _, r := range order {
 		free := 0
@@ -191,7 +191,7 @@ func (p *play) transfers(t Topology, front []*rehearsed, ready map[*rehearsed]fl
 		}
 		slow := p.random.Float64() < p.Moves.SlowShare
 		links[free] = max(links[free], r.first) + p.Moves.seconds(r.context, slow)
-		ready[r] = links[free]
+		r.ready = links[free]
 	}
 }
 
@@ -214,7 +214,9 @@ func (p *play) pool(workers int, prefill bool, requests []*rehearsed, of func(*r
 		end = at
 		least := 0
 		for j := range desks {
-			desks[j].advance(at)
+			if desks[j].now < at && desks[j].load() > 0 {
+				desks[j].advance(at)
+			}
 			if desks[j].load() < desks[least].load() || desks[j].load() == desks[least].load() && desks[j].busy < desks[least].busy {
 				least = j
 			}
@@ -256,14 +258,4 @@ func (p *play) outcome(limits Limits) Rehearsal {
 		ITL50: p.tokens.quantile(0.5), ITL99: p.tokens.quantile(0.99),
 		PrefillBusy: p.busyPrefill, DecodeBusy: p.busyDecode,
 	}
-}
-
-func sign(x float64) int {
-	switch {
-	case x < 0:
-		return -1
-	case x > 0:
-		return 1
-	}
-	return 0
 }
