@@ -37,7 +37,7 @@ type forecast struct {
 
 const (
 	// groupsPerEvaluation worker groups lengthen the time between evaluations by once itself: a rehearsal takes longer with each.
-	groupsPerEvaluation = 32
+	groupsPerEvaluation = 16
 	// gateEvery is every how many evaluations of a split fleet it is asked whether to split.
 	gateEvery = 5
 )
@@ -222,7 +222,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.leak = s.Leak
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
 	if s.Current.Aggregated > 0 {
-		if share, ok := f.together(); ok {
+		if share, ok := f.together(s.Paces()); ok {
 			s.Measured = share * s.Rate
 		}
 		next.gate, next.gated = s.Judge(f.interference()), true

@@ -131,7 +131,7 @@ func (m *member) close(boundary int64) (win window.Window, ok bool) {
 	if !ok {
 		return win, false
 	}
-	if win.Covered[inGenerated] >= 0.5*win.Seconds() {
+	if win.Spanned[inGenerated] >= 0.5*win.Seconds() { // late data tells of the time before, too
 		m.covered = boundary
 	}
 	if m.started == 0 {
