@@ -46,7 +46,7 @@ function pool(all, [metric, say]) {
       fact('Thrash', 'llm.kv_cache.thrash.ratio', percent(thrash), 'of stored tokens had just been evicted', thrash > 0.2 ? 'miss' : ''),
       fact('Eviction storm', 'llm.kv_cache.storm', storm.length ? '▲ now' : all.some((x) => valueOf(x, 'kv', 'llm.kv_cache.storm') === 0) ? 'none' : unknown,
         storm.length ? (all.length > 1 ? `${storm.length} of ${all.length} workers` : `${figure(valueOf(storm[0], 'kv', 'llm.kv_cache.eviction.surge'))} times the calm rate`) : 'evictions against calm times', storm.length ? 'miss' : ''),
-      fact('Computed again', 'llm.kv_cache.waste.tokens', `${count(sumOf(all, 'llm.kv_cache.waste.tokens'))}/s`, 'tokens that had been computed before'),
+      fact('Computed again', 'llm.kv_cache.waste.tokens', sumOf(all, 'llm.kv_cache.waste.tokens') === null ? unknown : `${count(sumOf(all, 'llm.kv_cache.waste.tokens'))}/s`, 'tokens that had been computed before'),
       fact('Least free', 'llm.kv_cache.free.lowest', lowest.length ? percent(Math.min(...lowest)) : unknown, 'in the last hour')));
 }
 
@@ -98,6 +98,6 @@ function row(x, [metric, say]) {
   return h('li', { 'data-key': x.id },
     h('button', { class: 'plain link name', type: 'button', 'data-worker': x.id, title: x.name }, shorten(x.name, 34)),
     sum > 0 ? stack(list, sum, say, `KV pool of ${shorten(x.name, 40)}`) : h('span', { class: 'hint' }, 'pool not known'),
-    h('span', { class: 'figures' }, `hit ${percent(valueOf(x, 'kv', 'llm.kv_cache.hit.ratio', 'local'))}`, ` · no use ${percent(valueOf(x, 'kv', 'llm.kv_cache.fragmentation'))}`),
+    h('span', { class: 'figures' }, `hit ${percent(valueOf(x, 'kv', 'llm.kv_cache.hit.ratio', 'local'))}`, valueOf(x, 'kv', 'llm.kv_cache.fragmentation') === null ? '' : ` · serves nothing ${percent(valueOf(x, 'kv', 'llm.kv_cache.fragmentation'))}`),
     valueOf(x, 'kv', 'llm.kv_cache.storm') === 1 ? tag('▲ storm', 'critical') : h('span'));
 }

@@ -11,7 +11,11 @@ export function fact(label, metric, value, note = '', tone = '') {
     h('dd', { class: 'note' }, note));
 }
 
-export const facts = (...all) => h('dl', { class: 'facts' }, ...all.filter(Boolean));
+/** Figures in a row. Those that nobody tells are left out: what is withheld says so by name. */
+export function facts(...all) {
+  const known = all.filter((f) => f && f.querySelector('.value').textContent !== unknown);
+  return known.length ? h('dl', { class: 'facts' }, ...known) : null;
+}
 
 /** A bar whose parts add up to a whole. Parts are {name, value, kind}; `kind` is a class that gives the colour. */
 export function stack(parts, whole, say, label) {
@@ -44,12 +48,13 @@ const reasons = {
 /** A reason of the vocabulary in words. */
 export const reason = (name) => reasons[name] ?? shorten(name.replaceAll('_', ' '), 60);
 
-/** Says which estimates are withheld, and why. Those of several subjects with the same reason are one line. */
+/** Says which estimates are withheld, and why: one line for each estimate of however many subjects. */
 export function withheldNote(list) {
-  const unique = [...new Map(list.map((w) => [w.estimate + w.reason, w])).values()];
-  if (!unique.length) return null;
-  return h('ul', { class: 'withheld' }, ...unique.slice(0, 6).map((w) =>
-    h('li', null, h('b', null, 'withheld'), ' ', h('code', null, shorten(w.estimate)), ` – ${reason(w.reason)}`)));
+  const by = new Map();
+  for (const w of list) by.set(w.estimate, (by.get(w.estimate) ?? new Set()).add(reason(w.reason)));
+  if (!by.size) return null;
+  return h('ul', { class: 'withheld' }, ...[...by].slice(0, 8).map(([estimate, why]) =>
+    h('li', { 'data-key': estimate }, h('b', null, 'withheld'), ' ', h('code', null, shorten(estimate)), ` – ${[...why].sort().join('; ')}`)));
 }
 
 /** The first few of a list, and the others behind a summary. */
