@@ -120,3 +120,14 @@ export const corpus = [
   '<img src=x onerror="window.pwned=1">', '"><svg onload=window.pwned=1>', '</script><script>window.pwned=1</script>', "javascript:window.pwned=1", "'-window.pwned=1-'",
   '{{constructor.constructor("window.pwned=1")()}}', '\u202egnp.exe', 'x'.repeat(4000), '<b>bold</b>&amp;',
 ];
+
+/** The same fleet with as many workers, each with its figures: about 50 series a worker. */
+export function many(workers) {
+  const message = snapshot();
+  const name = (text) => text;
+  const id = (i) => `b${String(i).padStart(15, '0')}`;
+  const all = Array.from({ length: workers }, (_, i) => ({ id: id(i), instance: `10.0.${i >> 8}.${i & 255}:8000` }));
+  message.workers = all.map(({ id: x, instance }, i) => worker(x, i % 3 ? 'decode' : 'prefill', instance, name));
+  message.subjects = [message.subjects[0], ...all.map(({ id: x, instance }, i) => workerFigures(x, instance, name, i % 7 ? 0 : 1)), ...all.map(({ id: x }) => gpu(x, name))];
+  return message;
+}

@@ -5,19 +5,22 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { openDashboard, withBrowser } from './browser.mjs';
-import { corpus, snapshot } from './fixture.mjs';
+import { corpus, many, snapshot } from './fixture.mjs';
 
 const url = process.env.DASHBOARD_URL;
 if (!url) throw new Error('set DASHBOARD_URL to the address of a running dashboard');
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** Opens the page with `message` as the only one of its stream. */
+/** Opens the page with `message` as the first of a stream that stays open. */
 async function shown(options, message, use, query = '') {
   await withBrowser({ viewport: { width: 1360, height: 900 }, ...options }, async (context) => {
-    await context.pages()[0].route('**/api/v1/stream', (route) => route.fulfill({
-      contentType: 'text/event-stream', body: `event: snapshot\ndata: ${JSON.stringify(message)}\n\n`,
-    }));
-    await context.pages()[0].route('**/api/v1/history**', (route) => route.fulfill({ json: { start: 0, step: 5000, series: {} }, status: 404 }));
+    await context.addInitScript((first) => {
+      window.EventSource = class extends EventTarget {
+        constructor() { super(); window.stream = this; setTimeout(() => this.dispatchEvent(new MessageEvent('snapshot', { data: first }))); }
+        close() {}
+      };
+    }, JSON.stringify(message));
+    await context.pages()[0].route('**/api/v1/history**', (route) => route.fulfill({ json: { error: 'no such fleet' }, status: 404 }));
     const { page, seen } = await openDashboard(context, new URL(query, url).href);
     await page.waitForSelector('#kv-body > *');
     await use(page, seen);
@@ -30,7 +33,7 @@ test('renders the verdict of the adviser and its three first recommendations', (
   assert.equal(await page.textContent('#title'), 'Prefill-bound.');
   assert.match(await page.textContent('#verdict-source'), /since/);
   assert.equal(await page.locator('#advice-cards > .card').count(), 3);
-  assert.match(await text(page, '#advice-cards > .rest'), /1 more recommendations/);
+  assert.match(await text(page, '#advice-cards > .rest'), /1 more recommendation/);
   const first = page.locator('#advice-cards > .card').first();
   const words = await first.innerText();
   for (const part of ['critical', 'confidence HIGH', 'fallen back to TCP', 'RDMA adapters', '229 ms', '3.6 ms', '80 %: 2.7 ms to 4.6 ms', 'UCX_TLS=rc', '67 %']) assert.ok(words.includes(part), `${part} in ${words}`);
@@ -123,4 +126,26 @@ test('the whole page is under 150 kB compressed', () => withBrowser({}, async (c
   await page.waitForTimeout(1000); // the chart library comes after the first message
   assert.ok(sum > 10000 && sum < 150000, `${sum} bytes`);
   console.log(`bundle: ${sum} bytes compressed`);
+}));
+
+test('200 workers with their figures are shown, and what an update costs is reported', () => shown({}, many(200), async (page, seen) => {
+  assert.equal(await page.locator('#rows tr').count(), 200);
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Performance.enable');
+  const spent = async () => {
+    const { metrics } = await cdp.send('Performance.getMetrics');
+    return Object.fromEntries(metrics.map((m) => [m.name, m.value * 1000]));
+  };
+  const updates = 10;
+  const before = await spent();
+  for (let i = 0; i < updates; i++) {
+    const m = many(200);
+    for (const x of m.subjects) for (const section of Object.values(x.sections)) for (const points of Object.values(section)) for (const p of points) p.value *= 1 + i / 100;
+    for (const w of m.workers) w.load.running = 12 + i;
+    await page.evaluate((text) => { window.stream.dispatchEvent(new MessageEvent('update', { data: text })); return new Promise((done) => requestAnimationFrame(() => setTimeout(done))); }, JSON.stringify(m));
+  }
+  const after = await spent();
+  console.log(`an update of 200 workers: ${((after.ScriptDuration - before.ScriptDuration) / updates).toFixed(1)} ms of scripting, ${((after.LayoutDuration + after.RecalcStyleDuration - before.LayoutDuration - before.RecalcStyleDuration) / updates).toFixed(1)} ms of layout and style`);
+  assert.match(await page.locator('#rows tr td.count').first().innerText(), /21/);
+  assert.deepEqual(seen.errors.filter((e) => !e.includes('404')), []);
 }));

@@ -17,7 +17,7 @@ export function showAdvice(fleetID, chosen) {
   const past = all.filter((a) => a.state !== 'standing' && (a.observed || a.state === 'verified')).slice(0, 5);
   $('advice').hidden = !all.length && !chosen;
   if ($('advice').hidden) return;
-  morph($('advice-cards'), ...(standing.length ? limited(standing.map(card), 3, 'recommendations') : [h('li', { class: 'nothing' }, 'No advice stands.')]));
+  morph($('advice-cards'), ...(standing.length ? limited(standing, card, 3, 'recommendation', 'advice') : [h('li', { class: 'nothing' }, 'No advice stands.')]));
   morph($('advice-past'), past.length ? h('h3', null, 'What became of earlier advice') : null, past.length ? h('ul', null, ...past.map(outcome)) : null);
   showOne(all.find((a) => a.id === chosen), chosen);
 }

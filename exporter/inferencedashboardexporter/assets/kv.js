@@ -22,7 +22,7 @@ export function showKV(fleetID, worker) {
   morph(box,
     pool(all, size),
     h('div', { class: 'pair' }, h('div', null, misses(all)), h('div', null, whatIf(focus, all.length > 1))),
-    all.length > 1 ? h('ul', { class: 'subjects' }, ...limited(all.map((x) => row(x, size)), 8, 'workers')) : null,
+    all.length > 1 ? h('ul', { class: 'subjects' }, ...limited(all, (x) => row(x, size), 8, 'worker', 'kv')) : null,
     withheldNote(all.flatMap((x) => withheld(x, 'llm.kv_cache'))));
 }
 

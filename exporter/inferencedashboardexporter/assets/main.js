@@ -5,6 +5,7 @@ import { showAdvice } from './advice.js';
 import { showGPUs } from './gpu.js';
 import { showKV } from './kv.js';
 import { closeMetric } from './metric.js';
+import { onOpened } from './parts.js';
 import { showCost, showSources } from './sources.js';
 import { showSplit } from './split.js';
 import { state, workersOf, worstFleet } from './state.js';
@@ -175,6 +176,7 @@ document.addEventListener('click', (e) => {
 document.addEventListener('keydown', onKey);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', rebuild);
 
+onOpened(render);
 setTheme(choice.theme);
 showRange(choice.range);
 setInterval(queue, 1000); // ages move on without messages

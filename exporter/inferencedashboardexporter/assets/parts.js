@@ -57,10 +57,25 @@ export function withheldNote(list) {
     h('li', { 'data-key': estimate }, h('b', null, 'withheld'), ' ', h('code', null, shorten(estimate)), ` – ${[...why].sort().join('; ')}`)));
 }
 
-/** The first few of a list, and the others behind a summary. */
-export function limited(nodes, most, noun) {
-  if (nodes.length <= most) return nodes;
-  return [...nodes.slice(0, most), h('details', { class: 'rest' }, h('summary', null, `${nodes.length - most} more ${noun}`), ...nodes.slice(most))];
+const opened = new Set();
+
+/** The first few items of a list as `make` makes them, and the others behind a summary: they are made only while it is open. */
+export function limited(items, make, most, noun, key) {
+  const others = items.length - most;
+  if (others <= 0) return items.map(make);
+  return [...items.slice(0, most).map(make), h('li', { class: 'rest', 'data-key': 'rest' },
+    h('details', { 'data-list': key, open: opened.has(key) }, h('summary', null, `${others} more ${noun}${others === 1 ? '' : 's'}`),
+      opened.has(key) ? h('ul', null, ...items.slice(most).map(make)) : h('ul')))];
+}
+
+/** Calls `again` when a list is opened or closed, so that it is written anew. */
+export function onOpened(again) {
+  document.addEventListener('toggle', (e) => {
+    const { list } = e.target.dataset;
+    if (!list || e.target.open === opened.has(list)) return;
+    if (e.target.open) opened.add(list); else opened.delete(list);
+    again();
+  }, true);
 }
 
 /** What a section says while it has nothing to show. */

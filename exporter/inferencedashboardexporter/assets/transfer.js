@@ -18,7 +18,7 @@ export function showTransfers(fleetID, worker) {
   const subject = worker ? workers[0] : fleet;
   if (!(subject && has(subject, 'transfer')) && !agents.length) return morph(box, nothing(worker ? 'This worker has no KV transfers.' : 'No KV transfers were seen. They belong to fleets that split prefill from decode.'), withheldNote(withheld(fleet, 'llm.transfer')));
   morph(box, transport(subject, [...workers, ...agents]), subject && figures(subject, [...workers, ...agents]), subject && hiccups(subject), links(fleetID),
-    worker ? null : h('ul', { class: 'subjects' }, ...limited([...workers, ...agents.filter(busy)].map(row), 8, 'agents')),
+    worker ? null : h('ul', { class: 'subjects' }, ...limited([...workers, ...agents.filter(busy)], row, 8, agents.length ? 'agent' : 'worker', 'transfer')),
     withheldNote(withheld(subject, 'llm.transfer')));
 }
 
@@ -73,13 +73,13 @@ function links(fleetID) {
   const all = subjectsOf('host', fleetID).filter((x) => hosts.has(x.name)).flatMap((x) => points(x, 'transfer', 'nixl.link.limit').map((p) => ({ x, p })));
   if (!all.length) return null;
   return h('div', null, h('p', { class: 'sub-head' }, h('b', null, 'Links'), ' used against their rate ', metricButton('link utilization', 'nixl.link.utilization')),
-    h('ul', { class: 'subjects links' }, ...limited(all.map(({ x, p }) => {
+    h('ul', { class: 'subjects links' }, ...limited(all, ({ x, p }) => {
       const use = Math.max(...points(x, 'transfer', 'nixl.link.utilization').filter((u) => p.of.every((o, i) => u.of[i] === o)).map((u) => u.value), 0);
       const name = p.of[0] || p.of[1];
       const down = valueOf(x, 'transfer', 'nixl.link.up', ...p.of) === 0;
       return h('li', { 'data-key': x.id + p.of.join() }, h('span', { class: 'name', title: x.name }, `${shorten(x.name, 20)} ${shorten(name, 24)}`), meter(use, `use of ${name}`, 'k-transfer'),
         h('span', { class: 'figures' }, `${percent(use)} of ${bandwidth(p.value)} ${shorten(p.of[2], 20)}`), down ? tag('✕ down', 'critical') : h('span'));
-    }), 6, 'links')));
+    }, 6, 'link', 'links')));
 }
 
 /** Whether an agent moved anything in the last minute. */
