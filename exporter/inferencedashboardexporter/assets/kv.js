@@ -45,10 +45,12 @@ function pool(all, [metric, say]) {
       fact('Hit ratio', 'llm.kv_cache.hit.ratio', percent(hit), all.length > 1 ? 'of prompt tokens, lowest worker' : 'of prompt tokens'),
       fact('Thrash', 'llm.kv_cache.thrash.ratio', percent(thrash), 'of stored tokens had just been evicted', thrash > 0.2 ? 'miss' : ''),
       fact('Eviction storm', 'llm.kv_cache.storm', storm.length ? '▲ now' : all.some((x) => valueOf(x, 'kv', 'llm.kv_cache.storm') === 0) ? 'none' : unknown,
-        storm.length ? (all.length > 1 ? `${storm.length} of ${all.length} workers` : `${figure(valueOf(storm[0], 'kv', 'llm.kv_cache.eviction.surge'))} times the calm rate`) : 'evictions against calm times', storm.length ? 'miss' : ''),
+        storm.length ? (all.length > 1 ? `${storm.length} of ${all.length} workers` : surge(storm[0])) : 'evictions against calm times', storm.length ? 'miss' : ''),
       fact('Computed again', 'llm.kv_cache.waste.tokens', sumOf(all, 'llm.kv_cache.waste.tokens') === null ? unknown : `${count(sumOf(all, 'llm.kv_cache.waste.tokens'))}/s`, 'tokens that had been computed before'),
       fact('Least free', 'llm.kv_cache.free.lowest', lowest.length ? percent(Math.min(...lowest)) : unknown, 'in the last hour')));
 }
+
+const surge = (x) => { const v = valueOf(x, 'kv', 'llm.kv_cache.eviction.surge'); return v === null ? 'of evictions' : `${figure(v)} times the calm rate`; };
 
 function most(all, metric, pick = Math.max) {
   const values = all.map((x) => metric.endsWith('hit.ratio') ? valueOf(x, 'kv', metric, 'local') : valueOf(x, 'kv', metric)).filter((v) => v !== null);

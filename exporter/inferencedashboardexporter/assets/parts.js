@@ -17,9 +17,15 @@ export function facts(...all) {
   return known.length ? h('dl', { class: 'facts' }, ...known) : null;
 }
 
+/** The parts that are more than a rounding error of their sum. */
+function visible(parts) {
+  const sum = parts.reduce((a, p) => a + Math.max(0, p.value), 0);
+  return parts.filter((p) => p.value > 1e-6 * sum);
+}
+
 /** A bar whose parts add up to a whole. Parts are {name, value, kind}; `kind` is a class that gives the colour. */
 export function stack(parts, whole, say, label) {
-  const shown = parts.filter((p) => p.value > 0);
+  const shown = visible(parts);
   const sum = whole ?? shown.reduce((a, p) => a + p.value, 0);
   const words = shown.map((p) => `${p.name} ${say(p.value)}`);
   return h('div', { class: 'stack', role: 'img', 'aria-label': `${label}: ${words.join(', ') || 'nothing'}`, title: words.join('\n') },
@@ -28,7 +34,7 @@ export function stack(parts, whole, say, label) {
 
 /** The legend of a stacked bar with the value of each part. */
 export function legend(parts, say, sum) {
-  return h('ul', { class: 'legend values' }, ...parts.filter((p) => p.value > 0).map((p) =>
+  return h('ul', { class: 'legend values' }, ...visible(parts).map((p) =>
     h('li', { class: p.kind, 'data-key': p.kind }, h('span', null, p.name), ' ', h('b', null, say(p.value)), sum > 0 ? ` ${percent(p.value / sum)}` : null)));
 }
 
