@@ -34,7 +34,7 @@ function workerFigures(id, instance, name, storm) {
       transfer: { 'llm.transfer.fallback.ratio': only(storm), 'llm.engine.kv_transfer.duration': [figure(['nixl', 'receive', 'p50'], 0.02), figure(['nixl', 'receive', 'p99'], 0.3)] },
       sources: { 'llm.source.missing': [figure([name('kv_events'), name("--kv-events-config '{}'")], 1)] },
       estimates: {
-        'llm.estimate.withheld': [figure(['llm.kv_cache.memory', name('no_shape')], 0.2), figure(['llm.phase.energy', 'shared_gpu'], 0.2)],
+        'llm.estimate.withheld': [figure(['llm.kv_cache.duplicate.memory', name('no_shape')], 0.2), figure(['llm.kv_cache.memory', 'stale'], 0.1), figure(['llm.phase.energy', 'shared_gpu'], 0.2)],
         'llm.estimate.confidence': [figure(['llm.kv_cache.hit.ratio.predicted', 'reuse'], 0.85)],
       },
     },
