@@ -135,7 +135,9 @@ func TestAGPUThatWasAnothersMeanwhile(t *testing.T) {
 	others := e.joules - before
 	p.joins.inform(w, told{gpus: []string{"GPU-0"}})
 	playGPUs(t, p, c, 20, e, "GPU-0")
-	assert.InDelta(t, e.joules-others, phaseSum(t, sink, signal.PhaseEnergy), 0.05*e.joules)
+	got := phaseSum(t, sink, signal.PhaseEnergy)
+	assert.LessOrEqual(t, got, e.joules-others)
+	assert.Greater(t, got, 0.85*(e.joules-others), "less the readings before it was joined and at its return")
 }
 
 // The cost of a GPU whose price nobody gave is not known; it is not nothing.
