@@ -150,7 +150,11 @@ func (s *Situation) WithInterval(f Forecast, gain float64) (Forecast, float64) {
 			continue
 		}
 		current, ok := d.Rehearse(s.Current)
-		if ok && r.Goodput > gain*current.Goodput {
+		now := current.Goodput
+		if s.Measured > 0 { // what was measured is not in doubt
+			now = min(now, s.Measured)
+		}
+		if ok && r.Goodput > gain*now {
 			wins++
 		}
 	}

@@ -203,7 +203,7 @@ func TestForecastsAreHeldToWhatCame(t *testing.T) {
 	top := Topology{Prefill: 3, Decode: 1}
 	minute := int64(time.Minute)
 	claim := func(at int64, low, high float64) {
-		r.Claim(at, Forecast{Topology: top, GoodputLow: low, GoodputHigh: high}, 10)
+		r.Claim(at, Forecast{Topology: top, Rehearsal: Rehearsal{Attained: 1}, GoodputLow: low, GoodputHigh: high}, 10)
 	}
 	for i := range int64(6) {
 		claim(i*10*minute, 9, 10)

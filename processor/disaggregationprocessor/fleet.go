@@ -178,10 +178,17 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	f.emit(boundary, out)
 }
 
+// settling is how long it takes to meet a fleet's workers.
+const settling = time.Minute
+
 // watch notes a change of the topology. What requests met on another one says nothing of this one.
 func (f *fleet) watch(now int64) {
+	t := f.topology()
+	if t.Groups() < len(f.members) || now-f.started < int64(settling) {
+		return // workers that are met one by one are no change
+	}
 	before := f.adviser.Changes()
-	f.adviser.See(now, f.topology())
+	f.adviser.See(now, t)
 	if f.adviser.Changes() != before {
 		f.past, f.forecast, f.evaluated = trailing{}, forecast{}, 0
 	}

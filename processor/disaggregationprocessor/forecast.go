@@ -36,7 +36,7 @@ type forecast struct {
 
 const (
 	// groupsPerEvaluation worker groups lengthen the time between evaluations by once itself: a rehearsal takes longer with each.
-	groupsPerEvaluation = 16
+	groupsPerEvaluation = 32
 	// gateEvery is every how many evaluations of a split fleet it is asked whether to split.
 	gateEvery = 5
 )
@@ -221,6 +221,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	if share, ok := f.attained(); ok {
 		f.record.See(now, s.Current, s.Rate, share*s.Rate)
 		s.Calibrate(share, f.late())
+		s.Measured = share * s.Rate
 	}
 	r, ok := s.Rehearse(s.Current)
 	if !ok {

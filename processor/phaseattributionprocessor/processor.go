@@ -24,7 +24,7 @@ type phaseAttribution struct {
 	next      consumer.Metrics
 	registry  *registry
 	clock     clock
-	units     map[string]string
+	table     map[string]signal.Metric // what it emits
 	book      facts.Book
 	workers   workers
 	births    sync.Mutex // held while a worker is made; taken before any other lock
@@ -51,12 +51,8 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	if err != nil {
 		return nil, err
 	}
-	units := map[string]string{}
-	for _, m := range signal.PhaseMetrics() {
-		units[m.Name] = m.Unit
-	}
 	return &phaseAttribution{
-		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, units: units, book: cfg.Facts.Over(builtIn),
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, table: signal.Index(signal.PhaseMetrics()), book: cfg.Facts.Over(builtIn),
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
 		board:   newBoard(),

@@ -17,7 +17,7 @@ import (
 type worker struct {
 	mu       sync.Mutex
 	cfg      *Config
-	units    map[string]string // of the metrics it emits
+	table    map[string]signal.Metric // of the metrics it emits
 	book     *facts.Book
 	engine   configured
 	clocks   clockwatch
@@ -80,10 +80,10 @@ func longestGap(cfg *Config) time.Duration { return max(cfg.MaxStale, bridgedWin
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
 
-func newWorker(cfg *Config, units map[string]string, book *facts.Book, told hooks, resource pcommon.Resource) *worker {
+func newWorker(cfg *Config, table map[string]signal.Metric, book *facts.Book, told hooks, resource pcommon.Resource) *worker {
 	w := &worker{
 		cfg:      cfg,
-		units:    units,
+		table:    table,
 		book:     book,
 		hooks:    told,
 		resource: pcommon.NewResource(),

@@ -139,9 +139,13 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	errs = append(errs, c.validateChoices()...)
-	streams := 0
+	streams, passes := 0, 0
 	for _, e := range c.all() {
 		streams += e.KVEvents.ranks()
+		passes += e.ForwardPasses.ranks()
+	}
+	if !c.Streams.Pages.Enabled && streams+passes == 0 {
+		errs = append(errs, errors.New("scrape: enabled must be true where neither kv_events nor forward_passes are followed (got false)"))
 	}
 	errs = append(errs, c.Streams.KVEvents.validate(streams)...)
 	return errors.Join(append(errs, c.validateEndpoints()...)...)
