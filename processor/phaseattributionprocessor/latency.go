@@ -93,13 +93,11 @@ func (l *latencies) balance(target objectives.InForce, maxSeqs int) balance {
 	if !ok {
 		return balance{withheld: withheldNoRequests}
 	}
-	limit := 1.0
-	switch {
-	case l.count < windowsForMed:
+	// Never HIGH: which latency misses its objective by more is known well, but where prefill and decode share steps the phase to
+	// strengthen is often the other one (docs/estimators.md, "Which side").
+	limit := justBelowHigh
+	if l.count < windowsForMed {
 		limit = justBelowMed
-	case l.count < windowsForHigh || target.TTFTImplied || target.ITLImplied:
-		// An implied objective is a guess about what the users need: never HIGH.
-		limit = justBelowHigh
 	}
 	b.Confidence = math.Min(b.Confidence, limit)
 	return balance{Balance: b}

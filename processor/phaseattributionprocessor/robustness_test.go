@@ -44,6 +44,27 @@ func TestASilentWorkerIsFinishedMarkedAndForgotten(t *testing.T) {
 	assert.Zero(t, p.workers.len())
 }
 
+// How often a worker is scraped is told by its batches, however many resources one has for it.
+func TestAWorkerInSeveralResourcesIsNotSilentBetweenScrapes(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
+	e := newEngine("a:8000", 1_700_000_000*second)
+	for range 8 {
+		c.add(30 * time.Second)
+		e.advance(e.now + 30*second)
+		md := e.page()
+		e.page().ResourceMetrics().At(0).Resource().CopyTo(md.ResourceMetrics().AppendEmpty().Resource())
+		md.MarkReadOnly()
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	}
+	c.add(20 * time.Second)
+	c.ticks <- c.Now()
+	c.ticks <- c.Now()
+	dp, ok := last(sink, signal.PhaseImbalance, "", "")
+	require.True(t, ok)
+	assert.False(t, dp.Flags().NoRecordedValue())
+}
+
 func TestNewWorkersAreTurnedAwayWhenFull(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	cfg := createDefaultConfig().(*Config)
@@ -132,4 +153,35 @@ func TestHostileValuesDoNoHarm(t *testing.T) {
 		v := seconds(t, sink, phase)
 		assert.False(t, math.IsNaN(v) || math.IsInf(v, 0) || v < 0, "%s = %v", phase, v)
 	}
+}
+
+func TestTheOrderOfWorkersDoesNotMatter(t *testing.T) {
+	run := func(swap bool) map[string]float64 {
+		sink := new(consumertest.MetricsSink)
+		p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
+		engines := []*engine{newEngine("a:1", 1_800_000_000*second), newEngine("longer:1", 1_800_000_000*second)}
+		if swap {
+			engines[0], engines[1] = engines[1], engines[0]
+		}
+		play(t, p, c, 40, 5*time.Second, engines...)
+		got := map[string]float64{}
+		for _, md := range sink.AllMetrics() {
+			for _, rm := range md.ResourceMetrics().All() {
+				for _, sm := range rm.ScopeMetrics().All() {
+					for _, m := range sm.Metrics().All() {
+						if m.Name() != signal.PhaseWorkerTime {
+							continue
+						}
+						for _, dp := range m.Sum().DataPoints().All() {
+							got[text(rm.Resource().Attributes(), signal.AttrServiceInstanceID)+text(dp.Attributes(), signal.AttrPhase)] = dp.DoubleValue()
+						}
+					}
+				}
+			}
+		}
+		return got
+	}
+	straight := run(false)
+	require.Len(t, straight, 2*4, "two workers, four phases")
+	assert.Equal(t, straight, run(true))
 }

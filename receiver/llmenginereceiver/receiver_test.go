@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -65,6 +66,17 @@ func TestLogsOnChange(t *testing.T) {
 	for _, line := range r.logs.All() {
 		assert.NotContains(t, fmt.Sprint(line.Message, line.ContextMap()), "secret")
 	}
+}
+
+// TestAPageOfSomethingElseIsSaid once: the port is wrong, or the engine has not served a request yet.
+func TestAPageOfSomethingElseIsSaid(t *testing.T) {
+	const line = "The page has no metrics of an engine that this version knows"
+	e, other := newEngine(t), newEngine(t)
+	other.metrics.Store(answer("node_cpu_seconds_total 5\n"))
+	r := startRig(t, nil, nil, e.URL, other.URL)
+	r.until(func() bool { return r.scrapes(outcomeSuccess) >= 10 }, "scrapes")
+	assert.Equal(t, 1, r.logs.FilterMessage(line).Len())
+	assert.Equal(t, 1, r.logs.FilterMessage(line).FilterField(zap.String("endpoint", instance(other))).Len())
 }
 
 func TestFlappingIsNotLogged(t *testing.T) {
@@ -187,4 +199,20 @@ func TestStartFails(t *testing.T) {
 	assert.ErrorContains(t, r.Start(context.Background(), &statusHost{Host: componenttest.NewNopHost()}), "absent.pem")
 	assert.NoError(t, r.Shutdown(context.Background()))
 	assert.NoError(t, r.Shutdown(context.Background()), "twice")
+}
+
+// TestUpEndsWithTheReceiver: whoever keeps the last point of an engine that is asked no more, must not take it for up.
+func TestUpEndsWithTheReceiver(t *testing.T) {
+	e := newEngine(t)
+	r := startRig(t, nil, nil, e.URL)
+	r.waitUp(e, 1)
+	require.NoError(t, r.receiver.Shutdown(context.Background()))
+	batches := r.sink.AllMetrics()
+	last := batches[len(batches)-1]
+	require.Equal(t, 1, last.DataPointCount())
+	rm := last.ResourceMetrics().At(0)
+	up := rm.ScopeMetrics().At(0).Metrics().At(0)
+	assert.Equal(t, signal.Up, up.Name())
+	assert.True(t, up.Gauge().DataPoints().At(0).Flags().NoRecordedValue())
+	assert.Equal(t, batches[0].ResourceMetrics().At(0).Resource().Attributes().AsRaw(), rm.Resource().Attributes().AsRaw())
 }

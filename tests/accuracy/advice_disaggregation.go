@@ -47,9 +47,6 @@ func fleetAdvices() []fleetAdvice {
 	}
 }
 
-// sizeBar bounds the relative error of a predicted size.
-const sizeBar = 0.25
-
 // fleetRules is A20 for the rules on transfers and topology: each is raised where its scenario calls for it, the effect of following it has
 // the predicted sign, and its size.
 func fleetRules(o options, report func(result)) error {

@@ -16,6 +16,8 @@ const (
 	// lostCountersBar is the same without forward passes, where the goal of 0.03 is not reached: in windows of a second counters
 	// hardly tell a step's cost, and on saturated workers the split itself is off.
 	lostCountersBar = 0.12
+	// lostCodeCountersBar is the same on code traffic, of which more than four fifths are withheld: little is left to be right about.
+	lostCodeCountersBar = 0.15
 	// stallsBar bounds the relative error of the number of stalls.
 	stallsBar = 0.10
 	// flagBar is the share of windows for which the flag must be up where the batch swings too fast for counters.
@@ -33,6 +35,8 @@ func interference(o options, report func(result)) error {
 		unseen := 1 - rise(from, to, signal.InterferenceWait)/wait
 		bar := lostBar
 		switch {
+		case !s.with.passes && s.traffic == "code":
+			bar = lostCodeCountersBar
 		case !s.with.passes:
 			bar = lostCountersBar
 		case s.traffic == "code":

@@ -12,11 +12,14 @@ import (
 const (
 	// Bars of the relative error of joules by phase, over the run.
 	prefillJoulesBar5, prefillJoulesBar15, decodeJoulesBar = 0.06, 0.05, 0.08
+	// quickJoulesBar is that of prefill over ten minutes: 5 % noise on some hundred windows tells little.
+	quickJoulesBar = 0.09
 	// saturatedDecodeJoulesBar is that of decode where it is a fifth of the joules, so that each per cent of prefill is four of it:
 	// the goal of 8 % is not reached there.
 	saturatedDecodeJoulesBar = 0.18
-	// saturatedUtilizationBar is that of utilisation on a saturated worker without forward passes, whose time is already off.
-	saturatedUtilizationBar = 0.30
+	// saturatedUtilizationBar is that of utilisation on a saturated worker without forward passes: decode holds a fifth of its time, so
+	// that each per cent of prefill's is four of decode's.
+	saturatedUtilizationBar, saturatedFactsUtilizationBar = 0.15, 0.10
 	// sumBar bounds how far the parts may be from the counter.
 	sumBar = 0.005
 	// utilizationBar bounds the error of activity by phase, absolute, where either phase holds leastPhase of the time.
@@ -28,7 +31,10 @@ func energyByPhase(o options, report func(result)) error {
 	return overGrid(o, spendingGrid(o), func(s scenario, got outcome) {
 		from, to := got.marks[0], got.last()
 		bar := prefillJoulesBar5
-		if s.interval > 5*time.Second {
+		switch {
+		case o.quick:
+			bar = quickJoulesBar
+		case s.interval > 5*time.Second && !s.with.facts: // with facts the error of the time, a little low, comes on top: the bar of 5 s holds
 			bar = prefillJoulesBar15
 		}
 		decodeBar := decodeJoulesBar
@@ -53,7 +59,11 @@ func utilizationByPhase(o options, report func(result)) error {
 		busy := to.truth.BusySeconds - from.truth.BusySeconds
 		share := (to.truth.PrefillSeconds - from.truth.PrefillSeconds) / busy
 		bar := utilizationBar
-		if s.load >= saturatedLoad && !s.with.passes {
+		switch {
+		case s.load < saturatedLoad || s.with.passes:
+		case s.with.facts:
+			bar = saturatedFactsUtilizationBar
+		default:
 			bar = saturatedUtilizationBar
 		}
 		for _, u := range []struct {
