@@ -1,6 +1,6 @@
 // What to do: the three recommendations that matter most, the others, and one of them with everything that is known of it.
 import { $, h, morph, shorten } from './dom.js';
-import { age, percent, quantity } from './format.js';
+import { age, count, percent, quantity } from './format.js';
 import { metricButton } from './metric.js';
 import { code, limited, tag } from './parts.js';
 import { state } from './state.js';
@@ -39,8 +39,11 @@ function prediction({ predicted: p }) {
   if (!p) return null;
   return h('p', { class: 'predicted' }, h('span', { class: 'hint' }, `predicted ${shorten(p.name, 80)}`), h('br'),
     h('span', null, quantity(p.from, p.unit)), h('span', { class: 'to', 'aria-label': 'to' }, ' → '), h('b', null, quantity(p.to, p.unit)),
-    h('span', { class: 'hint' }, `  80 %: ${quantity(p.low, p.unit)} to ${quantity(p.high, p.unit)}`));
+    h('span', { class: 'hint' }, `  80 %: ${interval(p)}`));
 }
+
+/** The interval of a prediction. A unit in words is not said again. */
+const interval = ({ low, high, unit }) => unit.startsWith('{') ? `${count(low)} to ${count(high)}` : `${quantity(low, unit)} to ${quantity(high, unit)}`;
 
 function record(a) {
   if (a.record === null) return h('span', { class: 'hint' }, 'no track record yet');

@@ -50,7 +50,7 @@ function pool(all, [metric, say]) {
       fact('Least free', 'llm.kv_cache.free.lowest', lowest.length ? percent(Math.min(...lowest)) : unknown, 'in the last hour')));
 }
 
-const surge = (x) => { const v = valueOf(x, 'kv', 'llm.kv_cache.eviction.surge'); return v === null ? 'of evictions' : `${figure(v)} times the calm rate`; };
+const surge = (x) => { const v = valueOf(x, 'kv', 'llm.kv_cache.eviction.surge'); return v === null ? 'evictions far above calm times' : `${figure(v)} times the calm rate`; };
 
 function most(all, metric, pick = Math.max) {
   const values = all.map((x) => metric.endsWith('hit.ratio') ? valueOf(x, 'kv', metric, 'local') : valueOf(x, 'kv', metric)).filter((v) => v !== null);

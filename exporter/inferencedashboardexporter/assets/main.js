@@ -135,7 +135,7 @@ function onKey(e) {
   if (typing) return;
   const row = e.target.closest?.('#rows tr');
   if (e.key === '/' && !$('workers').hidden) { $('filter').hidden = false; $('filter').focus(); } else if (e.key === '?') $('help').showModal();
-  else if (e.key === ' ' && !e.target.matches('button, a, pre, summary, [tabindex]')) pause();
+  else if (e.key === ' ' && !e.target.matches('button, a, pre, summary, [role="region"]')) pause();
   else if (row && e.key === 'Enter') select(row);
   else if (row && e.key === 'ArrowDown') moveFocus(1);
   else if (row && e.key === 'ArrowUp') moveFocus(-1);
