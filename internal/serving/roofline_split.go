@@ -147,6 +147,7 @@ func (s *RooflineSplitter) costs(x rooflineSample) Costs {
 	return Costs{
 		Step: theta[perStep] + step - each*n, Sequence: theta[perSequence] + each, Context: context,
 		PrefillStep: theta[perStep], Row: m.flopsPerRow*theta[perFLOP] + m.linkPerRow + m.attention(1, x.before, theta), MixedContext: context,
+		MixedSequence: theta[perSequence],
 	}
 }
 

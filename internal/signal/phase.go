@@ -52,8 +52,10 @@ const (
 
 // Values of AttrEstimate: the estimate that a confidence or a withholding speaks of. It is named by its metric.
 const (
-	EstimatePhaseTime    = PhaseWorkerTime // also of PhaseGPUTime, which is the same estimate in other units
-	EstimateImbalance    = PhaseImbalance
+	EstimatePhaseTime = PhaseWorkerTime // also of PhaseGPUTime, which is the same estimate in other units
+	EstimateImbalance = PhaseImbalance
+	// EstimateSide is the rehearsal behind an imbalance, which rests on pressures where that is withheld.
+	EstimateSide         = "llm.phase.side"
 	EstimateEnergy       = PhaseEnergy
 	EstimateActivity     = PhaseGPUActivity
 	EstimateInterference = InterferenceLost

@@ -57,7 +57,9 @@ func (l *latencies) sum(of func(latencyWindow) window.Value) (total window.Value
 // balance is the state of a worker against its objectives.
 type balance struct {
 	serving.Balance
+	method   string
 	withheld string
+	untold   string // why it rests on pressures and not on rehearsals
 }
 
 const (
@@ -100,7 +102,7 @@ func (l *latencies) balance(target objectives.InForce, maxSeqs int) balance {
 		limit = justBelowMed
 	}
 	b.Confidence = math.Min(b.Confidence, limit)
-	return balance{Balance: b}
+	return balance{Balance: b, method: methodObjective}
 }
 
 // quantile reads a latency quantile in units of its objective, with the interval that the sample size and the buckets leave.

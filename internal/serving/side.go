@@ -1,0 +1,162 @@
+package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// MethodRehearsedGain names the imbalance that compares what more capacity for either phase alone would bring.
+const MethodRehearsedGain = "rehearsed_gain"
+
+// Met is what requests met over a stretch of time.
+type Met struct {
+	TTFT, ITL float64 // shares of the requests that met the objective
+	MeanITL   float64 // s, over tokens
+	Requests  float64 // that the shares rest on
+}
+
+// SharedWorker is a worker whose phases share its steps, as the estimators know it.
+type SharedWorker struct {
+	Capability
+	Workload
+	Limits
+	Measured Met
+	// CostError is the standard deviation of the relative error of either phase's cost.
+	CostError float64
+}
+
+// Leverage is what a tenth more capacity for one phase alone would add to a worker's goodput, as a share of what it is.
+type Leverage struct {
+	Prefill, Decode float64
+	Difference      float64 // Prefill - Decode, mean of the rehearsals by how well they meet what was measured
+	Spread          float64 // standard deviation of its error
+	Slower          float64 // the factor on costs at which rehearsals meet what was measured
+	Confidence      float64 // probability that the difference is on the side of sideGap that it seems to be on
+}
+
+const (
+	// leverageScale is the difference of the gains that is an imbalance of 1: that of sideGap is at the edge of the balanced band.
+	leverageScale = sideGap / BalancedBand
+	// leverageSeconds is how long a rehearsal of a worker lasts, in arrivals between leverageFewest and leverageMost.
+	leverageSeconds = 600
+	leverageFewest  = 300
+	leverageMost    = 2000
+	// slowest is by how much the fitted costs may be off in either direction, in calibrationGrid steps.
+	slowest         = 0.18
+	calibrationGrid = 4
+	// variants is how many rehearsals, each of its own arrivals and costs, are compared.
+	variants = 5
+	// leverageFloor is the standard deviation of the difference of gains that is left when all rehearsals agree, leverageShare what comes
+	// to it per difference.
+	leverageFloor, leverageShare = 0.008, 0.25
+)
+
+// Imbalance is the difference of the gains on the scale of llm.phase.imbalance: positive, prefill holds the worker back.
+func (l Leverage) Imbalance() float64 {
+	return max(-maxImbalance, min(maxImbalance, l.Difference/leverageScale))
+}
+
+// Leverage rehearses the worker's workload as it is and with a tenth more capacity for either phase alone. The costs are first brought to
+// where a rehearsal meets the objectives as often as was measured; the rehearsals that are compared differ in their arrivals and in
+// the error of the costs, the same in all three, and weigh as much as what they meet is likely given what was measured. ok is false
+// where the worker cannot be played.
+func (s *SharedWorker) Leverage() (l Leverage, ok bool) {
+	if !s.Cost.valid() || !s.Workload.valid() || !(s.Budget >= 1) || !(s.Sequences >= 1) || !(s.Measured.Requests >= 1) {
+		return Leverage{}, false
+	}
+	slower := s.calibrate()
+	random := rand.New(rand.NewPCG(rehearsalSeed, variants))
+	var weights, sum, squares, prefill, decode, scales float64
+	for i := range variants {
+		one := *s
+		factor := math.Exp(slower + 0.02*random.NormFloat64())
+		apart := s.CostError * random.NormFloat64() / math.Sqrt2
+		one.Cost = s.Cost.Faster(math.Exp(apart)/factor, math.Exp(-apart)/factor)
+		one.Rate = s.Rate * math.Exp(math.Sqrt(s.Dispersion/max(1, s.Measured.Requests))*random.NormFloat64())
+		base, with := one.gains(uint64(i + 1))
+		w := math.Exp(-s.misfit(base) / 2)
+		weights += w
+		sum += w * (with[0] - with[1])
+		squares += w * square(with[0]-with[1])
+		prefill += w * with[0]
+		decode += w * with[1]
+		scales += w * factor
+	}
+	if !(weights > 0) {
+		return Leverage{}, false
+	}
+	l = Leverage{Prefill: prefill / weights, Decode: decode / weights, Difference: sum / weights, Slower: scales / weights}
+	scatter := math.Sqrt(max(0, squares/weights-square(l.Difference)))
+	l.Spread = math.Hypot(scatter, leverageFloor+leverageShare*math.Abs(l.Difference))
+	l.Confidence = sideConfidence(l.Difference, l.Spread)
+	return l, true
+}
+
+// gains are the relative gains of goodput by a tenth more capacity for prefill and for decode, over the same requests.
+func (s *SharedWorker) gains(seed uint64) (base Met, with [2]float64) {
+	base, both := s.play(s.Cost, seed)
+	for i, cost := range []StepCost{s.Cost.Paced(capacityStep, 1), s.Cost.Paced(1, capacityStep)} {
+		_, more := s.play(cost, seed)
+		with[i] = min(1, max(-1, (more-both)/max(both, 0.01)))
+	}
+	return base, with
+}
+
+// calibrate is the logarithm of the factor on costs at which the rehearsal is most like what was measured.
+func (s *SharedWorker) calibrate() (best float64) {
+	least := math.Inf(1)
+	for i := -calibrationGrid; i <= calibrationGrid; i++ {
+		x := slowest * float64(i) / calibrationGrid
+		met, _ := s.play(s.Cost.Faster(math.Exp(-x), math.Exp(-x)), rehearsalSeed)
+		if m := s.misfit(met) + square(x/0.1); m < least {
+			least, best = m, x
+		}
+	}
+	return best
+}
+
+// misfit is the squared distance of what a rehearsal meets from what was measured, in standard deviations.
+func (s *SharedWorker) misfit(met Met) float64 {
+	share := func(got, want float64) float64 {
+		// Requests of a burst are late together: what a share scatters by is that of far fewer of them.
+		return square((got - want) / math.Hypot(0.04, math.Sqrt(want*(1-want)/max(1, s.Measured.Requests/10))))
+	}
+	sum := share(met.TTFT, s.Measured.TTFT) + share(met.ITL, s.Measured.ITL)
+	if met.MeanITL > 0 && s.Measured.MeanITL > 0 {
+		sum += square(math.Log(met.MeanITL/s.Measured.MeanITL) / 0.05)
+	}
+	return min(sum, 100) // so that some rehearsal has a weight
+}
+
+// play rehearses the worker and returns what requests meet and the share that meets both objectives.
+func (s *SharedWorker) play(cost StepCost, seed uint64) (met Met, both float64) {
+	d := s.Capability
+	d.Cost = cost
+	n := int(max(leverageFewest, min(leverageMost, leverageSeconds*s.Rate)))
+	p := newPlay(d, s.Workload, n, seed)
+	p.pool(1, false, p.requests, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
+	var seconds, tokens float64
+	counted := p.requests[n/10:]
+	for _, r := range counted {
+		inTime := s.TTFT <= 0 || r.first-r.arrival <= s.TTFT
+		fast := s.Limits.ITL <= 0 || r.last-r.first <= s.Limits.ITL*(r.output-1)
+		if inTime {
+			met.TTFT++
+		}
+		if fast {
+			met.ITL++
+		}
+		if inTime && fast {
+			both++
+		}
+		seconds += r.last - r.first
+		tokens += r.output - 1
+	}
+	met.Requests = float64(len(counted))
+	met.TTFT /= met.Requests
+	met.ITL /= met.Requests
+	if tokens > 0 {
+		met.MeanITL = seconds / tokens
+	}
+	return met, both / met.Requests
+}
