@@ -64,6 +64,9 @@ func (s *SharedWorker) Leverage() (l Leverage, ok bool) {
 	if !s.Cost.valid() || !s.Workload.valid() || !(s.Budget >= 1) || !(s.Sequences >= 1) || !(s.Measured.Requests >= 1) {
 		return Leverage{}, false
 	}
+	if open := s.open(); open < sideGap/2 {
+		return Leverage{Slower: 1, Spread: leverageFloor, Confidence: sideConfidence(0, leverageFloor)}, true
+	}
 	slower := s.calibrate()
 	random := rand.New(rand.NewPCG(rehearsalSeed, variants))
 	var weights, sum, squares, prefill, decode, scales float64
@@ -90,6 +93,12 @@ func (s *SharedWorker) Leverage() (l Leverage, ok bool) {
 	l.Spread = math.Hypot(scatter, leverageFloor+leverageShare*math.Abs(l.Difference))
 	l.Confidence = sideConfidence(l.Difference, l.Spread)
 	return l, true
+}
+
+// open is how much goodput could rise at most, as a share of it, by what was measured.
+func (s *SharedWorker) open() float64 {
+	both := s.Measured.TTFT + s.Measured.ITL - 1 // at least
+	return (1 - both) / max(both, 0.01)
 }
 
 // gains are the relative gains of goodput by a tenth more capacity for prefill and for decode, over the same requests.

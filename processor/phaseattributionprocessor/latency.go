@@ -95,13 +95,9 @@ func (l *latencies) balance(target objectives.InForce, maxSeqs int) balance {
 	if !ok {
 		return balance{withheld: withheldNoRequests}
 	}
-	// Never HIGH: which latency misses its objective by more is known well, but where prefill and decode share steps the phase to
-	// strengthen is often the other one (docs/estimators.md, "Which side").
-	limit := justBelowHigh
-	if l.count < windowsForMed {
-		limit = justBelowMed
-	}
-	b.Confidence = math.Min(b.Confidence, limit)
+	// LOW: which latency misses its objective by more is known well, but where prefill and decode share steps the phase to strengthen is
+	// more often the other one (docs/estimators.md, "Which side").
+	b.Confidence = math.Min(b.Confidence, justBelowMed)
 	return balance{Balance: b, method: methodObjective}
 }
 
