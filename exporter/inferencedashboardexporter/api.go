@@ -26,6 +26,8 @@ func (a *api) handler() http.Handler {
 	mux.HandleFunc("/api/v1/verdict", a.verdict)
 	mux.HandleFunc("/api/v1/workers", a.workers)
 	mux.HandleFunc("/api/v1/history", a.history)
+	mux.HandleFunc("/api/v1/advice", a.advice)
+	mux.HandleFunc("/api/v1/subjects", a.subjects)
 	mux.HandleFunc("/api/v1/stream", a.stream)
 	mux.HandleFunc("/", a.page)
 	return mux

@@ -12,12 +12,19 @@ type snapshot struct {
 	At      int64        `json:"at"`
 	Fleets  []fleetView  `json:"fleets"`
 	Workers []workerView `json:"workers"`
+
+	Subjects []subjectView `json:"subjects"`
+	Advice   []adviceView  `json:"advice"`
+	Cost     costView      `json:"cost"`
 }
 
 // board judges the fleets once per update and keeps the latest snapshot. Requests read that snapshot, so that however many there
 // are, they cause no further judging.
 type board struct {
 	tracker    *tracker
+	register   *register
+	advisory   *advisory
+	cost       *ownCost
 	newHistory func() *history
 	latest     atomic.Pointer[snapshot]
 
@@ -25,16 +32,17 @@ type board struct {
 	histories map[string]*history
 }
 
-func newBoard(t *tracker, newHistory func() *history) *board {
-	b := &board{tracker: t, newHistory: newHistory, histories: map[string]*history{}}
-	b.latest.Store(&snapshot{Fleets: []fleetView{}, Workers: []workerView{}})
+func newBoard(t *tracker, r *register, a *advisory, newHistory func() *history) *board {
+	b := &board{tracker: t, register: r, advisory: a, cost: newOwnCost(), newHistory: newHistory, histories: map[string]*history{}}
+	b.latest.Store(emptySnapshot())
 	return b
 }
 
 // update judges everything anew. It is called from one goroutine.
 func (b *board) update(now time.Time) *snapshot {
 	fleets := map[string]*fleet{}
-	s := &snapshot{At: now.UnixMilli(), Fleets: []fleetView{}, Workers: []workerView{}}
+	s := emptySnapshot()
+	s.At = now.UnixMilli()
 	for _, w := range b.tracker.all() {
 		a := assess(w, now)
 		f, ok := fleets[a.fleetID]
@@ -52,7 +60,10 @@ func (b *board) update(now time.Time) *snapshot {
 			h = b.newHistory()
 			b.histories[id] = h
 		}
-		s.Fleets = append(s.Fleets, f.view(now, h))
+		v := f.view(now, h)
+		rendered := b.advisory.render(id, *v.Verdict, now)
+		v.Verdict = &rendered
+		s.Fleets = append(s.Fleets, v)
 	}
 	for id := range b.histories {
 		if fleets[id] == nil {
@@ -62,8 +73,13 @@ func (b *board) update(now time.Time) *snapshot {
 	b.mu.Unlock()
 	sort.Slice(s.Workers, func(i, j int) bool { return workerBefore(s.Workers[i], s.Workers[j]) })
 	sort.Slice(s.Fleets, func(i, j int) bool { return fleetBefore(s.Fleets[i], s.Fleets[j]) })
+	s.Subjects, s.Advice, s.Cost = b.register.views(now), b.advisory.views(now), b.cost.read(now)
 	b.latest.Store(s)
 	return s
+}
+
+func emptySnapshot() *snapshot {
+	return &snapshot{Fleets: []fleetView{}, Workers: []workerView{}, Subjects: []subjectView{}, Advice: []adviceView{}}
 }
 
 func workerBefore(a, b workerView) bool {

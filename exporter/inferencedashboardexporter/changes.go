@@ -11,9 +11,17 @@ type message struct {
 	Fleets  []fleetView  `json:"fleets,omitempty"`
 	Workers []workerView `json:"workers,omitempty"`
 	Gone    []string     `json:"gone,omitempty"` // ids of workers and fleets that are no more
+
+	Subjects     []subjectView `json:"subjects,omitempty"`
+	GoneSubjects []string      `json:"gone_subjects,omitempty"` // ids of those that are no more; a worker's is also that of its subject
+	Advice       *[]adviceView `json:"advice,omitempty"`        // all of it where any changed
+	Cost         *costView     `json:"cost,omitempty"`
 }
 
-func (m message) empty() bool { return len(m.Fleets) == 0 && len(m.Workers) == 0 && len(m.Gone) == 0 }
+func (m message) empty() bool {
+	return len(m.Fleets) == 0 && len(m.Workers) == 0 && len(m.Gone) == 0 && len(m.Subjects) == 0 && len(m.GoneSubjects) == 0 &&
+		m.Advice == nil // the cost alone is no news: it goes with the next message
+}
 
 // changes returns what a page has to be told to get from before to after.
 func changes(before, after *snapshot) message {
@@ -48,7 +56,31 @@ func changes(before, after *snapshot) message {
 	for id := range fleets {
 		m.Gone = append(m.Gone, id)
 	}
+	m.Subjects, m.GoneSubjects = subjectChanges(before.Subjects, after.Subjects)
+	if !reflect.DeepEqual(before.Advice, after.Advice) {
+		m.Advice = &after.Advice
+	}
+	m.Cost = &after.Cost
 	return m
+}
+
+func subjectChanges(before, after []subjectView) (told []subjectView, gone []string) {
+	known := make(map[string]*subjectView, len(before))
+	for i := range before {
+		known[before[i].ID] = &before[i]
+	}
+	for _, s := range after {
+		if old := known[s.ID]; old == nil {
+			told = append(told, s)
+		} else if d, changed := s.since(old); changed {
+			told = append(told, d)
+		}
+		delete(known, s.ID)
+	}
+	for id := range known {
+		gone = append(gone, id)
+	}
+	return told, gone
 }
 
 // since returns w without the groups that are as before.

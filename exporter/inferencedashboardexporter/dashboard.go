@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/exporter"
+	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -31,6 +32,8 @@ type dashboard struct {
 	telemetry *metadata.TelemetryBuilder
 	rejected  *rejectionCounter
 	tracker   *tracker
+	register  *register
+	advisory  *advisory
 	board     *board
 	hub       *hub
 	api       *api
@@ -55,11 +58,14 @@ func newDashboard(cfg *Config, set exporter.Settings, now func() time.Time) (*da
 	started := now().UnixMilli()
 	d := &dashboard{config: cfg, settings: set, now: now, telemetry: telemetry, rejected: newRejectionCounter(telemetry)}
 	d.tracker = newTracker(cfg.MaxWorkers, empty)
-	d.board = newBoard(d.tracker, empty)
+	d.register, d.advisory = newRegister(cfg.MaxWorkers), newAdvisory()
+	d.board = newBoard(d.tracker, d.register, d.advisory, empty)
 	_, charts := assets[chartLibrary]
 	d.hub = newHub(func(s *snapshot) any {
 		return greeting{
-			message:    message{At: s.At, Fleets: s.Fleets, Workers: s.Workers},
+			message: message{
+				At: s.At, Fleets: s.Fleets, Workers: s.Workers, Subjects: s.Subjects, Advice: &s.Advice, Cost: &s.Cost,
+			},
 			Started:    started,
 			Step:       cfg.Resolution.Milliseconds(),
 			History:    cfg.History.Milliseconds(),
@@ -89,7 +95,18 @@ type greeting struct {
 
 // consumeMetrics takes a batch. It never fails: a point that cannot be shown is counted and dropped.
 func (d *dashboard) consumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	rejected := d.tracker.observe(md, d.now())
+	now := d.now()
+	rejected := d.tracker.observe(md, now)
+	d.register.observe(md, now, &rejected)
+	d.advisory.observeMetrics(md, now)
+	d.rejected.add(ctx, &rejected)
+	return nil
+}
+
+// consumeLogs takes the events of the advice connector and passes over all other records. It never fails, like consumeMetrics.
+func (d *dashboard) consumeLogs(ctx context.Context, ld plog.Logs) error {
+	var rejected tally
+	rejected[rejectMalformed], rejected[rejectFull] = d.advisory.observeLogs(ld, d.now())
 	d.rejected.add(ctx, &rejected)
 	return nil
 }
@@ -104,7 +121,7 @@ func (d *dashboard) start(ctx context.Context, host component.Host) error {
 	server, err := d.config.ServerConfig.ToServer(ctx, host.GetExtensions(), d.settings.TelemetrySettings,
 		guard(d.api.handler(), endpoint))
 	if err == nil {
-		err = d.register()
+		err = d.report()
 	}
 	if err != nil {
 		return errors.Join(err, listener.Close())
@@ -131,8 +148,8 @@ func (d *dashboard) start(ctx context.Context, host component.Host) error {
 	return nil
 }
 
-// register begins to report the figures that are read on collection.
-func (d *dashboard) register() error {
+// report begins to report the figures that are read on collection.
+func (d *dashboard) report() error {
 	return errors.Join(
 		d.telemetry.RegisterInferenceDashboardWorkersCallback(func(_ context.Context, o metric.Int64Observer) error {
 			o.Observe(int64(d.tracker.len()))
@@ -165,6 +182,8 @@ func (d *dashboard) update(ctx context.Context) {
 	if evicted := d.tracker.evict(now); evicted > 0 {
 		d.telemetry.InferenceDashboardWorkersEvicted.Add(ctx, evicted)
 	}
+	d.register.evict(now)
+	d.advisory.evict(now)
 	dropped, err := d.hub.publish(d.board.update(now), now)
 	if err != nil {
 		d.settings.Logger.Error("Cannot encode the update", zap.Error(err))

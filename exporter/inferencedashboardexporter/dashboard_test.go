@@ -117,7 +117,7 @@ func TestInternalTelemetry(t *testing.T) {
 	now := at(0)
 	d, err := newDashboard(cfg, metadatatest.NewSettings(tel), func() time.Time { return now })
 	require.NoError(t, err)
-	require.NoError(t, d.register())
+	require.NoError(t, d.report())
 	for _, name := range []string{"a:1", "b:1"} {
 		require.NoError(t, d.consumeMetrics(context.Background(), newFakeWorker(name, at(0)).engineBatch(now)))
 	}

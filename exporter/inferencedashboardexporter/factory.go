@@ -1,24 +1,24 @@
 package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
 
 import (
-	"context"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/config/confighttp"
-	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/exporter"
-	"go.opentelemetry.io/collector/exporter/exporterhelper"
 
 	"github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/metadata"
 )
 
-// NewFactory returns the factory of the inference_dashboard exporter.
+// NewFactory returns the factory of the inference_dashboard exporter. The collector makes one exporter for metrics and one for logs; those
+// with the same name share one page.
 func NewFactory() exporter.Factory {
+	shared := newShared()
 	return exporter.NewFactory(
 		metadata.Type,
 		createDefaultConfig,
-		exporter.WithMetrics(createMetrics, metadata.MetricsStability),
+		exporter.WithMetrics(shared.createMetrics, metadata.MetricsStability),
+		exporter.WithLogs(shared.createLogs, metadata.LogsStability),
 	)
 }
 
@@ -34,18 +34,4 @@ func createDefaultConfig() component.Config {
 		UpdateInterval: time.Second,
 		MaxWorkers:     1000,
 	}
-}
-
-// createMetrics makes the exporter without queue and retry: the next scrape replaces what one push would have shown.
-func createMetrics(ctx context.Context, set exporter.Settings, cfg component.Config) (exporter.Metrics, error) {
-	d, err := newDashboard(cfg.(*Config), set, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	return exporterhelper.NewMetrics(ctx, set, cfg, d.consumeMetrics,
-		exporterhelper.WithStart(d.start),
-		exporterhelper.WithShutdown(d.shutdown),
-		exporterhelper.WithTimeout(exporterhelper.TimeoutConfig{Timeout: 0}),
-		exporterhelper.WithCapabilities(consumer.Capabilities{MutatesData: false}),
-	)
 }

@@ -34,7 +34,7 @@ type hub struct {
 func newHub(welcome func(*snapshot) any) *hub {
 	return &hub{
 		welcome: welcome,
-		last:    &snapshot{Fleets: []fleetView{}, Workers: []workerView{}},
+		last:    emptySnapshot(),
 		subs:    map[chan []byte]struct{}{},
 	}
 }

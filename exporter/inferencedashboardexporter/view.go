@@ -107,7 +107,17 @@ type verdictView struct {
 	WaitsFor       string         `json:"waits_for"`
 	Also           []string       `json:"also"`
 	Evidence       []evidenceView `json:"evidence"`
+	Source         verdictSource  `json:"source"`
+	Since          int64          `json:"since"` // 0 where the page judges by itself
 }
+
+// verdictSource says whose verdict it is.
+type verdictSource string
+
+const (
+	verdictOfAdvice verdictSource = "advice" // of the advice connector, rendered
+	verdictOfPage   verdictSource = "page"   // the page's own, where no connector speaks
+)
 
 // evidenceView is one number behind the verdict.
 type evidenceView struct {

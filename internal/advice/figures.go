@@ -44,6 +44,7 @@ type figures struct {
 	disaggregated                      bool
 	prefillTTFT, decodeITL, decodeTTFT Latency
 	observed                           float64 // s
+	fallback                           number  // share of KV transfers that have fallen back to TCP
 	balance                            balance
 }
 
@@ -85,6 +86,7 @@ func (r *Reading) figures() figures {
 			f.workers = append(f.workers, x)
 		}
 	}
+	f.fallback = optional(r.Level(signal.TransferFallback))
 	f.all = f.silent + f.down + len(f.workers)
 	f.balance = f.weigh()
 	return f

@@ -50,10 +50,13 @@ func kvRules() []Rule {
 			Inputs: []string{signal.HBMMemory, signal.KVUtilization, signal.Waiting, signal.EngineInfo},
 		},
 		{ID: "kv-lease", Subject: Worker, Inputs: []string{signal.KVTransferFailures, signal.EngineInfo}, Check: checkLease, Measure: expiredPerMinute},
-		{ID: "kv-prefix-caching", Subject: Worker, Inputs: []string{signal.EngineInfo, signal.TokensPrompt}, Check: checkPrefixCaching},
+		{
+			ID: "kv-prefix-caching", Subject: Fleet, Check: checkPrefixCaching, Measure: fleetHitRatio,
+			Inputs: []string{signal.EngineInfo, signal.KVLookupTokens, signal.KVHitTokens},
+		},
 		{
 			ID: "kv-prefix-routing", Subject: Fleet, Check: checkPrefixRouting, Measure: fleetHitRatio,
-			Inputs: []string{signal.KVRoutingTokens, signal.KVLookupTokens, signal.KVHitTokens, signal.KVDuplicateRatio},
+			Inputs: []string{signal.KVRoutingTokens, signal.KVLookupTokens, signal.KVHitTokens, signal.KVDuplicateRatio, signal.KVTokens},
 		},
 	}
 }
@@ -184,7 +187,7 @@ func checkMaxLength(r *Reading) Outcome {
 	output, b := r.Histogram(signal.RequestTokens, signal.AttrTokenType, signal.TokenTypeOutput)
 	longest, c := input.Quantile(0.999)
 	answered, d := output.Quantile(0.999)
-	if t.block < contiguous || !(a && b && c && d) || longest.Over || answered.Over {
+	if known := a && b && c && d; t.block < contiguous || !known || longest.Over || answered.Over {
 		return Nothing()
 	}
 	need := math.Exp2(math.Ceil(math.Log2(longest.Value + answered.Value)))

@@ -17,7 +17,11 @@ func checkIdlePool(r *Reading) Outcome {
 	if !r.Over(free, mostIdle) || waiting >= 1 {
 		return Nothing()
 	}
-	spare := 0.8 * free * total
+	to := roomToSpare * (1 - free) * total
+	spare := total - to
+	if !r.Over(spare, leastSpare*total) {
+		return Nothing()
+	}
 	return Found(Finding{
 		Severity: Info, Title: "A good part of the KV pool is never used.", Confidence: 0.9,
 		Evidence: []Quantity{
@@ -25,12 +29,19 @@ func checkIdlePool(r *Reading) Outcome {
 			{Name: "Room that could be given away", Value: spare, Unit: "{token}", Metric: signal.KVTokens},
 		},
 		Action: Action{
-			Text:  fmt.Sprintf("Give away memory for %.0f tokens, or let more requests run at once.", spare),
+			Text:  fmt.Sprintf("Give away memory for %.0f tokens, as long as the longest context fits, or let more requests run at once.", spare),
 			Where: r.Engine(), Levers: []Lever{{Fact: signal.KVCapacityTokens, Rise: -1}},
 		},
-		Predicted: &Effect{Name: "room of the pool", Unit: "{token}", From: total, To: total - spare, Low: total - free*total, High: total - spare/2},
+		Predicted: &Effect{Name: "room of the pool", Unit: "{token}", From: total, To: to, Low: to / roomToSpare, High: total - spare/2},
 	})
 }
+
+const (
+	// roomToSpare is how many times what was seen in use at most a pool keeps: looks miss peaks.
+	roomToSpare = 2
+	// leastSpare is the share of a pool that is worth giving away.
+	leastSpare = 0.2
+)
 
 // checkMemoryShare finds requests that wait for blocks beside memory that the engine does not take.
 func checkMemoryShare(r *Reading) Outcome {
@@ -95,25 +106,43 @@ func expiredPerMinute(r *Reading) (float64, bool) {
 	return 60 * v, ok
 }
 
-// checkPrefixCaching finds an engine whose prefix cache is off. How much of the prompts repeats cannot be seen then, so nothing is
-// predicted.
+// checkPrefixCaching finds workers whose prefix cache is off while that of another worker of the fleet finds something. Without such a
+// worker nothing tells how much of the prompts repeats.
 func checkPrefixCaching(r *Reading) Outcome {
-	on, ok := r.Fact(signal.AttrPrefixCaching)
-	if !ok {
-		return Withhold("engine_does_not_tell")
+	var off *Reading
+	hits, told := 0.0, false
+	for _, w := range r.Workers() {
+		on, known := w.Fact(signal.AttrPrefixCaching)
+		if known && on == "false" {
+			off = w
+		} else if v, ok := fleetHitRatio(w); ok {
+			hits, told = max(hits, v), true
+		}
 	}
-	computed, busy := r.Rate(signal.TokensPrompt)
-	if on != "false" || !busy || computed <= 0 {
+	switch {
+	case off == nil:
+		return Nothing()
+	case !told:
+		return Withhold("no_worker_tells_what_repeats")
+	case !r.Over(hits, leastRepeated):
 		return Nothing()
 	}
 	return Found(Finding{
-		Severity: Info, Title: "The prefix cache is off.", Confidence: 0.4,
-		Evidence: []Quantity{{Name: "Prompt tokens computed", Value: computed, Unit: "{token}/s", Metric: signal.TokensPrompt}},
-		Action: Action{
-			Text:   "Switch prefix caching on, unless no two prompts begin alike: it costs next to nothing.",
-			Change: r.Change(PrefixCaching, nil), Where: r.Engine(), Levers: []Lever{{Fact: signal.AttrPrefixCaching}},
+		Severity: Warning, Title: "The prefix cache of a worker is off, while prompts repeat.", Confidence: 0.6,
+		Evidence: []Quantity{Quantity{Name: "Hit ratio of another worker", Value: hits, Unit: "1", Metric: signal.KVHitTokens}.Against(leastRepeated)},
+		Action:   Action{Text: "Switch prefix caching on.", Change: off.Change(PrefixCaching, nil), Where: off.Engine()},
+		Predicted: &Effect{
+			Name: "hit ratio of the fleet", Unit: "1", From: fleetHits(r), To: hits, Low: fleetHits(r), High: min(1, 1.3*hits),
 		},
 	})
+}
+
+// leastRepeated is the share of the prompts that has to repeat.
+const leastRepeated = 0.1
+
+func fleetHits(r *Reading) float64 {
+	v, _ := fleetHitRatio(r)
+	return v
 }
 
 const (
@@ -149,10 +178,28 @@ func checkPrefixRouting(r *Reading) Outcome {
 			Name: "hit ratio of the fleet", Unit: "1", From: hits, To: min(1, hits+share), Low: hits, High: min(1, hits+2*share),
 		},
 	}
+	if live, ok := fleetUse(r, signal.KVUseLive); ok && live > crowded {
+		f.Predicted = nil // hardly anything is cached anywhere, so it depends on the load
+	}
 	if told {
 		f.Evidence = append(f.Evidence, Quantity{Name: "Cached blocks that are further copies", Value: duplicates, Unit: "1", Metric: signal.KVDuplicateRatio}.Against(mostDuplicates))
 	}
 	return Found(f)
+}
+
+// crowded is the share of the pools that running requests hold from which on there is no cache to speak of.
+const crowded = 0.8
+
+// fleetUse is the share of the pools of a fleet's workers that has a use.
+func fleetUse(r *Reading, use string) (share float64, ok bool) {
+	n := 0.0
+	for _, w := range r.Workers() {
+		if v, known := w.use(use); known {
+			share += v
+			n++
+		}
+	}
+	return share / max(n, 1), n > 0
 }
 
 func fleetHitRatio(r *Reading) (float64, bool) {

@@ -24,6 +24,27 @@ func workersDown(f figures) (candidate, bool) {
 	return c, true
 }
 
+// tcpFallback is the candidate of KV that comes over TCP where something better is there: what decode workers wait for then.
+func tcpFallback(f figures) (candidate, bool) {
+	if f.fallback.value <= 0 {
+		return candidate{}, false
+	}
+	confidence := float64(confidentHigh)
+	if f.observed < fullWindow {
+		confidence = earlyWorth
+	}
+	c := candidate{
+		code: TCPFallback, loss: f.decodeTTFT.Above, confidence: confidence, title: "KV transfers have fallen back to TCP.",
+		detail:    fmt.Sprintf("%.0f %% of the transfers go over TCP.", 100*f.fallback.value),
+		direction: "Decode is not short of capacity: it waits for KV.",
+		evidence:  []Quantity{{Name: "Share of transfers over TCP", Value: f.fallback.value, Unit: "1", Metric: signal.TransferFallback}},
+	}
+	if f.decodeTTFT.Known && f.decodeTTFT.Objective > 0 {
+		c.detail += " From its arrival at a decode worker to its next token a request takes " + against("", f.decodeTTFT) + "."
+	}
+	return c, true
+}
+
 // leans reports whether the phases are judged at all: not in an idle or comfortable fleet.
 func (f figures) leans() bool { return !f.idle() && (!f.balance.imbalance.ok || !f.comfortable()) }
 
@@ -45,8 +66,12 @@ func decodeBound(f figures) (candidate, bool) {
 		return candidate{}, false
 	}
 	explained, _ := f.mixed()
+	waiting := f.decodeTTFT.Above
+	if f.fallback.value > 0 {
+		waiting = 0 // for KV that comes over TCP
+	}
 	return candidate{
-		code: DecodeBound, loss: max(f.itl.Above*(1-explained), f.decodeTTFT.Above), confidence: b.confidence, title: "Decode-bound.",
+		code: DecodeBound, loss: max(f.itl.Above*(1-explained), waiting), confidence: b.confidence, title: "Decode-bound.",
 		detail:    f.boundDetail("ITL", f.itl, func(w workerFigures) Latency { return w.itl }),
 		direction: pressure("decode", "prefill", b) + f.decodeRelief(),
 	}, true

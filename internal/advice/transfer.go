@@ -118,7 +118,8 @@ func checkRails(r *Reading) Outcome {
 	// times itself when transfers vary as requests do.
 	shorter := fixed + (1-fixed)/2
 	waits := func(rho float64) float64 { return 1 + min(rho, 0.9)/(1-min(rho, 0.9)) }
-	to := exposed * shorter * waits(rho*shorter) / waits(rho)
+	left := exposed * shorter * waits(rho*shorter) / waits(rho)
+	to := left / (1 - exposed + left) // of a time to first token that is shorter as well
 	return Found(Finding{
 		Severity: Warning, Title: "Transfers queue for busy links.", Confidence: confidentMed,
 		Evidence: []Quantity{
@@ -183,6 +184,6 @@ func checkOverlap(r *Reading) Outcome {
 		Severity: Info, Title: "Requests wait for KV that could travel while the prompt is computed.", Confidence: confidentMed,
 		Evidence:  []Quantity{Quantity{Name: "Share of TTFT that waits for transfers", Value: exposed, Unit: "1", Metric: signal.TransferExposed}.Against(exposedShareLimit)},
 		Action:    Action{Text: "Transfer layer by layer, overlapped with the prefill, where the connector can.", Levers: []Lever{{Fact: signal.TransferExposed, Rise: -1}}},
-		Predicted: &Effect{Name: "share of TTFT that waits for transfers", Unit: "1", From: exposed, To: 0.15 * exposed, Low: 0, High: 0.4 * exposed},
+		Predicted: &Effect{Name: "share of TTFT that waits for transfers", Unit: "1", From: exposed, To: 0.05 * exposed, Low: 0, High: 0.4 * exposed},
 	})
 }

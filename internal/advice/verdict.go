@@ -15,11 +15,14 @@ import (
 //
 //	candidate      holds when                                              loss                           confidence
 //	workers_down   a worker's last scrape failed                           workers down over all          1, a scrape is no estimate
+//	tcp_fallback   KV transfers have fallen back to TCP                    requests above the TTFT        0.8, as of the transport
+//	                                                                       objective at decode workers
 //	prefill_bound  fleet imbalance above +0.2                              requests above the TTFT        of the imbalance
 //	                                                                       objective
 //	decode_bound   fleet imbalance below -0.2                              tokens above the ITL           of the imbalance
 //	                                                                       objective, less what mixing
-//	                                                                       explains
+//	                                                                       explains; or requests that wait
+//	                                                                       there, unless for TCP
 //	interference   the ITL objective is missed and would be met were       what mixing explains           of the interference estimate
 //	               decode not to share its steps with prefill
 //	balanced       fleet imbalance within +-0.2, or all that presses       0                              of the imbalance
@@ -44,6 +47,7 @@ type Code string
 // The verdicts, in the order that settles ties.
 const (
 	WorkersDown  Code = "workers_down"
+	TCPFallback  Code = "tcp_fallback"
 	PrefillBound Code = "prefill_bound"
 	DecodeBound  Code = "decode_bound"
 	Interference Code = "interference"
@@ -93,7 +97,7 @@ type suspect func(figures) (candidate, bool)
 
 // suspects are those of the table, in its order.
 func suspects() []suspect {
-	return []suspect{workersDown, prefillBound, decodeBound, mixing, evenly, idling}
+	return []suspect{workersDown, tcpFallback, prefillBound, decodeBound, mixing, evenly, idling}
 }
 
 // verdictInputs are the metrics that the verdict reads.
@@ -102,6 +106,7 @@ func verdictInputs() []string {
 		signal.Up, signal.EngineInfo, signal.Running, signal.Waiting, signal.KVUtilization, signal.TTFT, signal.ITL, signal.TokensGenerated,
 		signal.PhaseImbalance, signal.PhasePressure, signal.EstimateConfidence, signal.EstimateWithheld, signal.Objective,
 		signal.PhaseWorkerTime, signal.PhaseGPUTime, signal.InterferenceLost, signal.InterferenceCounterfactual,
+		signal.TransferFallback,
 	}
 }
 

@@ -113,6 +113,20 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsForTCPIsNotShortOfDecode(t *testing.T) {
+	b := newBench(t, testConfig())
+	b.windows(20, func() {
+		b.show(worker("p"), seen{role: "prefill", ttft: 0.03, running: 5})
+		b.show(worker("d"), seen{role: "decode", ttft: 8, itl: 0.015, running: 5, waiting: 9})
+		b.level(FleetRef("chat"), signal.TransferFallback, 0.9)
+	})
+	v := b.inForce()
+	assert.Equal(t, TCPFallback, v.Code)
+	assert.Equal(t, Final, v.Standing)
+	assert.Contains(t, v.Detail, "90 % of the transfers go over TCP. From its arrival")
+	assert.Equal(t, []string{"Decode-bound."}, v.Also)
+}
+
 // Down outweighs what the others suffer only as far as it costs more.
 func TestCandidatesAreRankedByLossTimesConfidence(t *testing.T) {
 	b := newBench(t, testConfig())

@@ -83,18 +83,21 @@ type Book struct {
 	lookedFor string // version of the engine then
 
 	workers    []*worker
-	shared     *worker             // the target itself: what belongs to no worker
-	changed    bool                // groups or streams differ from what workers was made of
-	roles      map[groupKey]string // that the workers' resources have, from the first emission on
-	iterations *iterations         // nil where no records of iterations are read
-	told       Told                // by the engine beside its metrics
+	shared     *worker               // the target itself: what belongs to no worker
+	changed    bool                  // groups or streams differ from what workers was made of
+	roles      map[groupKey]string   // that the workers' resources have, from the first emission on
+	handed     map[groupKey]*tracker // of the handoffs of prefill workers
+	iterations *iterations           // nil where no records of iterations are read
+	told       Told                  // by the engine beside its metrics
 	// observed are roles that workers were seen to have.
 	observed map[groupKey]string
 	several  bool // the target has shown several ranks
 	mixed    bool // the target has shown several models on one rank
-	scratch  reading
-	metrics  own
-	emitted  map[string]bool // names of the metrics of the preset
+	// succeeded are workers of which the page has nothing, but another model on their rank.
+	succeeded []groupKey
+	scratch   reading
+	metrics   own
+	emitted   map[string]bool // names of the metrics of the preset
 }
 
 // own are the metrics that no engine tells.
@@ -119,6 +122,7 @@ func NewBook(set Settings) *Book {
 		groups:   make(map[groupKey]*group),
 		roles:    make(map[groupKey]string),
 		observed: make(map[groupKey]string),
+		handed:   make(map[groupKey]*tracker),
 		shown:    make([]bool, set.Dialects.Len()),
 		changed:  true,
 		emitted:  set.Preset.Metrics(),

@@ -60,8 +60,9 @@ func (b *Book) startOver() {
 	b.stale, b.version, b.told = b.version, "", Told{}
 	b.began = b.now.at
 	b.iterations = nil
-	b.several = false
+	b.several, b.mixed = false, false
 	clear(b.roles)
+	clear(b.handed)
 	clear(b.observed)
 	b.keepDialects(b.scrape)
 	b.forget(b.scrape)

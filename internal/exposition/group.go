@@ -173,6 +173,14 @@ func (s *stream) createdAt(scrape uint64) pcommon.Timestamp {
 	return timestamp(created)
 }
 
+// since reports whether a page since a scrape had anything of the group.
+func (g *group) since(scrape uint64) bool {
+	return slices.ContainsFunc(g.streams, func(s *stream) bool { return s.since(scrape) }) ||
+		slices.ContainsFunc(g.infos, func(in *info) bool {
+			return slices.ContainsFunc(in.series, func(s *infoSeries) bool { return s.cell.seen >= scrape })
+		})
+}
+
 // since reports whether a page since a scrape had the stream.
 func (s *stream) since(scrape uint64) bool {
 	if s.histogram != nil {

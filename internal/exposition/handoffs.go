@@ -16,24 +16,32 @@ func (o *output) handoffs(w *worker) {
 	}
 	var total float64
 	var start pcommon.Timestamp
-	seen := false
 	for _, s := range w.streams {
 		if s.family.Metric.Name != signal.RequestCount || b.yields(s.family) || has(s.attributes, signal.AttrFinishReason, signal.FinishAbort) {
 			continue
 		}
 		v, ok := s.value.value(b.scrape)
 		if !ok || s.tracker.start == 0 {
-			continue
+			return // without one of its parts the total would fall and come back
 		}
-		if !seen || s.tracker.start < start {
+		if start == 0 || s.tracker.start < start {
 			start = s.tracker.start
 		}
-		total, seen = total+v, true
+		total += v
 	}
-	if !seen {
+	if start == 0 {
 		return
 	}
+	t := b.handed[w.key]
+	if t == nil {
+		if len(b.handed) >= maxGroups {
+			return
+		}
+		t = &tracker{start: start}
+		b.handed[w.key] = t
+	}
+	t.observe(b.now, total, 0)
 	p := o.number(b.metrics.handoffs)
-	p.SetStartTimestamp(start)
+	p.SetStartTimestamp(t.start)
 	p.SetDoubleValue(total)
 }

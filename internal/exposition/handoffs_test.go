@@ -58,3 +58,61 @@ func TestADisaggregatedRequestCountsOnce(t *testing.T) {
 	count, _ := point(md, signal.RequestCount)
 	assert.Equal(t, count.StartTimestamp(), handoffs.StartTimestamp(), "it begins anew with the requests")
 }
+
+// TestADamagedPageHandsNothingBack: a broken line takes a part away from sums that are made of several series. They are left out then,
+// since one that falls and comes back would count twice.
+func TestADamagedPageHandsNothingBack(t *testing.T) {
+	page := func(stop string, requests, tokens int) string {
+		return fmt.Sprintf("# TYPE vllm:request_success_total counter\n"+
+			"vllm:request_success_total{engine=\"0\",finished_reason=\"length\",model_name=\"m\"} %d\n"+
+			"vllm:request_success_total{engine=\"0\",finished_reason=\"stop\",model_name=\"m\"} %s\n"+
+			"# TYPE vllm:prompt_tokens_total counter\n"+
+			"vllm:prompt_tokens_total{engine=\"0\",model_name=\"m\"} %d\n"+
+			"# TYPE vllm:prompt_tokens_by_source_total counter\n"+
+			"vllm:prompt_tokens_by_source_total{engine=\"0\",model_name=\"m\",source=\"local_compute\"} %d\n", requests, stop, tokens, tokens)
+	}
+	b := newBook(t)
+	b.set.Identity.Role = signal.RolePrefill
+	scrape := func(seconds int, text string) pmetric.Metrics {
+		md, _, err := b.Scrape(body(text), false, start().Add(time.Duration(seconds)*time.Second), "")
+		require.NoError(t, err)
+		return md
+	}
+	whole := scrape(0, page("10", 90, 1000))
+	before, ok := point(whole, signal.RequestHandoffs)
+	require.True(t, ok)
+	require.Equal(t, 100.0, before.DoubleValue())
+
+	damaged := scrape(10, page("", 91, 1100))
+	_, ok = point(damaged, signal.RequestHandoffs)
+	assert.False(t, ok)
+	_, ok = point(damaged, signal.RequestCount)
+	assert.True(t, ok, "what is made of one series is there")
+
+	after, ok := point(scrape(20, page("12", 92, 1200)), signal.RequestHandoffs)
+	require.True(t, ok)
+	assert.Equal(t, 104.0, after.DoubleValue())
+	assert.Equal(t, before.StartTimestamp(), after.StartTimestamp())
+}
+
+// TestHandoffsBeginAnewWithAnyOfTheirReasons: a total that falls has a start of its own, be there a reason that never was.
+func TestHandoffsBeginAnewWithAnyOfTheirReasons(t *testing.T) {
+	page := func(length, stop int) string {
+		return fmt.Sprintf("# TYPE vllm:request_success_total counter\n"+
+			"vllm:request_success_total{engine=\"0\",finished_reason=\"length\",model_name=\"m\"} %d\n"+
+			"vllm:request_success_total{engine=\"0\",finished_reason=\"stop\",model_name=\"m\"} %d\n", length, stop)
+	}
+	b := newBook(t)
+	b.set.Identity.Role = signal.RolePrefill
+	for i, c := range []struct {
+		length, stop int
+		since        time.Duration
+	}{{90, 0, 0}, {95, 0, 0}, {5, 0, 10 * time.Second}, {9, 0, 10 * time.Second}} {
+		md, _, err := b.Scrape(body(page(c.length, c.stop)), false, start().Add(time.Duration(i)*10*time.Second), "")
+		require.NoError(t, err)
+		p, ok := point(md, signal.RequestHandoffs)
+		require.True(t, ok)
+		assert.Equal(t, float64(c.length), p.DoubleValue())
+		assert.Equal(t, c.since, p.StartTimestamp().AsTime().Sub(start()), "page %d", i)
+	}
+}

@@ -34,28 +34,37 @@ func (b *Book) observeRoles() {
 	}
 }
 
-func (b *Book) behaviour(w *worker) (did behaviour) {
+// behaviour reads what there is. Of a page that lacks a part of it, as a damaged one does, nothing is concluded.
+func (b *Book) behaviour(w *worker) behaviour {
+	var did behaviour
+	generates := false
 	for _, s := range w.streams {
-		v, ok := s.value.value(b.scrape)
-		switch s.family.Metric.Name {
-		case signal.TokensPrompt:
-			if ok && !b.yields(s.family) {
-				did.prompt += v
-				if has(s.attributes, signal.AttrTokenSource, signal.TokenSourceTransfer) {
-					did.fetched += v
-				}
-			}
-		case signal.TokensGenerated:
-			if ok && !b.yields(s.family) {
-				did.generated += v
-			}
-		case signal.RequestCount:
-			if has(s.attributes, signal.AttrFinishReason, signal.FinishLength) {
-				did.requests += v
-			} else {
-				did.other += v
-			}
+		name := s.family.Metric.Name
+		tokens := name == signal.TokensPrompt || name == signal.TokensGenerated
+		if !tokens && name != signal.RequestCount || tokens && b.yields(s.family) {
+			continue
 		}
+		v, ok := s.value.value(b.scrape)
+		if !ok {
+			return behaviour{}
+		}
+		switch {
+		case name == signal.TokensGenerated:
+			generates = true
+			did.generated += v
+		case name == signal.TokensPrompt:
+			did.prompt += v
+			if has(s.attributes, signal.AttrTokenSource, signal.TokenSourceTransfer) {
+				did.fetched += v
+			}
+		case has(s.attributes, signal.AttrFinishReason, signal.FinishLength):
+			did.requests += v
+		default:
+			did.other += v
+		}
+	}
+	if !generates || b.damaged() {
+		return behaviour{}
 	}
 	return did
 }
@@ -65,7 +74,7 @@ func (b *Book) behaviour(w *worker) (did behaviour) {
 func (d behaviour) role() string {
 	finished := d.requests + d.other
 	switch {
-	case finished < enoughRequests:
+	case finished < enoughRequests || d.prompt == 0:
 		return ""
 	case d.fetched > fetchedShare*d.prompt:
 		return signal.RoleDecode

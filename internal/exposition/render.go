@@ -35,7 +35,7 @@ func (b *Book) upHolders() []*worker {
 
 // render makes the points of the page that was just read.
 func (b *Book) render() pmetric.Metrics {
-	if b.changed {
+	if b.changed || b.returned() {
 		b.arrange()
 	}
 	b.observeRoles()

@@ -57,6 +57,8 @@ func TestRoleIsObserved(t *testing.T) {
 		{"too few requests", pair(5, 5, 0, "length"), "unknown "},
 		{"long answers, nothing fetched", pair(40, 4000, 0, "stop"), "unknown "},
 		{"short answers that end by themselves", pair(40, 40, 0, "stop"), "unknown "},
+		{"answers that cannot be read", strings.Replace(pair(40, 4000, 0, "length"), "} 4000", "}", 1), "unknown "},
+		{"prompts that cannot be read", strings.Replace(pair(40, 40, 400, "length"), "} 400\n", "}\n", 1), "unknown "},
 		{"no connector", strings.Split(pair(40, 40, 0, "length"), "# TYPE vllm:nixl")[0], "unknown "},
 	} {
 		got, _ := play(t, newBook(t), tt.page)

@@ -17,6 +17,7 @@ func (o *output) unaccounted(w *worker) {
 		v, ok := s.value.value(b.scrape)
 		switch yields := b.yields(s.family); {
 		case !ok:
+			return // what is missing on this page is no prompt token unaccounted for
 		case s.family.Sums && yields:
 			total, hasTotal = total+v, true
 		case !yields:

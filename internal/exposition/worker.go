@@ -50,10 +50,9 @@ type worker struct {
 // model, and the other way round). A group that tells less joins the worker it fits, and the target itself where it fits several:
 // such series belong to the server in front of the ranks. One that fits none joins the only worker, unless that tells the same.
 func (b *Book) arrange() {
-	keys := b.workerKeys()
+	keys := b.present(b.workerKeys())
 	ranks := make(map[string]bool)
 	for _, k := range keys {
-		b.mixed = b.mixed || ranks[k.rank]
 		ranks[k.rank] = true
 	}
 	b.several = b.several || len(ranks) > 1
@@ -63,7 +62,7 @@ func (b *Book) arrange() {
 		b.workers = append(b.workers, &worker{key: k, groups: []*group{b.groups[k]}})
 	}
 	for _, key := range b.sortedKeys() {
-		if slices.Contains(keys, key) {
+		if slices.Contains(keys, key) || slices.Contains(b.succeeded, key) {
 			continue
 		}
 		fits := fitting(keys, key)
@@ -88,6 +87,37 @@ func (b *Book) arrange() {
 	}
 	b.looked = 0
 	b.changed = false
+}
+
+// present leaves out the workers that another model has succeeded on their rank, as after an engine was started again: they have one
+// name, and the page has the new one only. Two models that are on one page serve side by side.
+func (b *Book) present(keys []groupKey) []groupKey {
+	first := make(map[string]groupKey) // on the page, by rank
+	for _, k := range keys {
+		if b.whole && !b.groups[k].since(b.read) {
+			continue
+		}
+		_, twice := first[k.rank]
+		b.mixed = b.mixed || twice
+		first[k.rank] = k
+	}
+	b.succeeded = b.succeeded[:0]
+	if b.mixed {
+		return keys
+	}
+	return slices.DeleteFunc(keys, func(k groupKey) bool {
+		successor, ok := first[k.rank]
+		if !ok || successor == k {
+			return false
+		}
+		b.succeeded = append(b.succeeded, k)
+		return true
+	})
+}
+
+// returned reports whether a model that was succeeded is on the page.
+func (b *Book) returned() bool {
+	return slices.ContainsFunc(b.succeeded, func(k groupKey) bool { g := b.groups[k]; return g != nil && g.since(b.read) })
 }
 
 // clash reports whether a group would make points that the worker makes, too: it is of another model or rank then.

@@ -44,8 +44,6 @@ type Device struct {
 	FLOPS     map[string]float64 `mapstructure:"flops_per_second" yaml:"flops_per_second"`               // dense peak by type, FLOP/s
 	Bandwidth float64            `mapstructure:"memory_bytes_per_second" yaml:"memory_bytes_per_second"` // B/s
 	Link      float64            `mapstructure:"link_bytes_per_second" yaml:"link_bytes_per_second"`     // to its peers, one direction, B/s
-	IdleWatts float64            `mapstructure:"idle_watts" yaml:"idle_watts"`
-	MaxWatts  float64            `mapstructure:"max_watts" yaml:"max_watts"`
 
 	_ struct{}
 }
@@ -108,9 +106,6 @@ func (b Book) Validate() error {
 		positive(key+".flops_per_second[bf16]", d.FLOPS[BF16])
 		positive(key+".memory_bytes_per_second", d.Bandwidth)
 		positive(key+".link_bytes_per_second", d.Link)
-		if d.IdleWatts < 0 || d.MaxWatts < d.IdleWatts {
-			errs = append(errs, fmt.Errorf("%s.max_watts must be at least idle_watts, which are %v (got %v)", key, d.IdleWatts, d.MaxWatts))
-		}
 	}
 	return errors.Join(errs...)
 }

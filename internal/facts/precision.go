@@ -6,6 +6,7 @@ import "strings"
 const (
 	BF16 = "bf16" // any of 16 bits
 	FP8  = "fp8"  // any of 8 bits that tensor pipes multiply as such
+	FP4  = "fp4"  // weights of 4 bits that tensor pipes multiply as such where they can, else in 16
 	INT4 = "int4" // weights of 4 bits that are multiplied in 16
 )
 
@@ -17,6 +18,8 @@ func Precision(model string, told ...string) string {
 		switch {
 		case containsAny(text, "fp8", "w8a8", "int8", "8bit"):
 			return FP8
+		case containsAny(text, "fp4"):
+			return FP4
 		case containsAny(text, "int4", "w4a16", "awq", "gptq", "4bit"):
 			return INT4
 		}
@@ -37,7 +40,7 @@ func WeightBytes(precision string) float64 {
 	switch precision {
 	case FP8:
 		return 1
-	case INT4:
+	case FP4, INT4:
 		return 0.5
 	}
 	return 2

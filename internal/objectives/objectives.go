@@ -5,9 +5,9 @@ package objectives // import "github.com/otelcol-inference/otelcol-inference/int
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Config lists objectives; the first whose match fits a worker applies to it.
@@ -115,13 +115,31 @@ func (b Bound) withDefault() Bound {
 }
 
 // Glob matches text against a pattern of * (any text) and ? (one character); an empty pattern fits everything. Model names contain
-// slashes, which path globs would treat apart.
+// slashes, which path globs would treat apart. It is called for every rule, worker and GPU that meet, so nothing is compiled: where text
+// and pattern part, the last * takes one character more.
 func Glob(pattern, text string) bool {
 	if pattern == "" {
 		return true
 	}
-	expr := regexp.QuoteMeta(pattern)
-	expr = strings.ReplaceAll(expr, `\*`, ".*")
-	expr = strings.ReplaceAll(expr, `\?`, ".")
-	return regexp.MustCompile("(?s)^" + expr + "$").MatchString(text)
+	star, resume := -1, 0 // of pattern, the place behind the last *; of text, where what follows it was tried
+	p, t := 0, 0
+	for t < len(text) {
+		_, width := utf8.DecodeRuneInString(text[t:])
+		switch {
+		case p < len(pattern) && pattern[p] == '*':
+			p++
+			star, resume = p, t
+		case p < len(pattern) && pattern[p] == '?':
+			p, t = p+1, t+width
+		case p < len(pattern) && pattern[p] == text[t]:
+			p, t = p+1, t+1
+		case star >= 0:
+			_, width = utf8.DecodeRuneInString(text[resume:])
+			resume += width
+			p, t = star, resume
+		default:
+			return false
+		}
+	}
+	return strings.Trim(pattern[p:], "*") == ""
 }

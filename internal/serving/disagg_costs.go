@@ -116,7 +116,7 @@ func (f *PrefillFit) Add(w PrefillWindow) {
 	for i := range f.steps.Counts {
 		f.steps.Counts[i] *= forgetting
 	}
-	f.steps = f.steps.plus(w.StepTokens, 1)
+	f.steps = f.steps.plus(w.StepTokens)
 	if exact {
 		f.ratio.Add(w.Steps.Time / w.Steps.PrefillTokens)
 	} else if x := f.meets(w.Requests, w.Tokens, w.StepTokens.count()); x > 0 {

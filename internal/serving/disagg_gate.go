@@ -74,6 +74,9 @@ func (s *Situation) Judge(interference float64) Gate {
 	}
 	g.Split, g.Apart = best.Topology, best.Rehearsal
 	g.Benefit = quotient(best.Goodput, g.Together.Goodput)
+	if measured := s.Measured; measured > 0 && s.Current.Aggregated > 0 {
+		g.Benefit = quotient(best.Goodput, s.togetherMeasured(&g))
+	}
 	g.Low, g.High = s.benefitInterval(&g)
 	switch {
 	case g.Low > gateHigh:
@@ -108,24 +111,49 @@ func (s *Situation) together(g *Gate, groups int) bool {
 	return found
 }
 
+// togetherMeasured is the goodput of the best aggregated fleet: that of the present one as measured, times what another budget gains.
+func (s *Situation) togetherMeasured(g *Gate) float64 {
+	r, ok := s.Rehearse(s.Current)
+	if !ok || r.Goodput <= 0 || g.Budget == s.Budget {
+		return s.Measured
+	}
+	return min(s.Rate, s.Measured*max(1, g.Together.Goodput/r.Goodput))
+}
+
 // benefitInterval is the 90 % interval over disturbed situations: quantiles, since goodput near a limit is anything but normal.
 func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
 	var benefits []float64
 	for range draws {
 		d := s.disturbed(random)
-		apart, ok := d.Rehearse(g.Split)
+		apart, ok := d.near(g.Split)
 		d.Budget = g.Budget
 		together, also := d.Rehearse(Topology{Aggregated: s.Current.Groups()})
-		if ok && also {
-			benefits = append(benefits, quotient(apart.Goodput, together.Goodput))
+		if !ok || !also {
+			continue
 		}
+		alone := together.Goodput
+		if s.Measured > 0 && s.Current.Aggregated > 0 { // what was measured is not disturbed
+			alone = s.togetherMeasured(g)
+		}
+		benefits = append(benefits, quotient(apart.Goodput, alone))
 	}
 	if len(benefits) < draws/2 {
 		return 0, math.Inf(1)
 	}
 	_ = median(benefits) // sorts
 	return min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit)
+}
+
+// near is the best of a split and its neighbours: a trial that is off by a group is set right.
+func (s *Situation) near(t Topology) (best Rehearsal, ok bool) {
+	for d := -1; d <= 1; d++ {
+		r, played := s.Rehearse(Topology{Prefill: t.Prefill + d, Decode: t.Decode - d})
+		if played && (!ok || r.Goodput > best.Goodput) {
+			best, ok = r, true
+		}
+	}
+	return best, ok
 }
 
 // objection is a reason against splitting that holds by itself.

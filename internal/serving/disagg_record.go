@@ -25,15 +25,17 @@ const (
 	recordAfter = 5 * time.Minute
 	recordSlack = 0.02
 	recordRate  = 0.1
+	// stationary is the share of requests in time below which a fleet is taken to be overloaded.
+	stationary = 0.5
 	// recordLength forecasts count; from recordEnough on a share below recordPoor speaks against further advice.
 	recordLength = 20
 	recordEnough = 5
 	recordPoor   = 0.5
 )
 
-// Claim notes a forecast.
+// Claim notes a forecast. One of an overload is not: what comes of it depends on how long it lasts.
 func (r *ForecastRecord) Claim(now int64, f Forecast, rate float64) {
-	if len(r.waiting) < recordLength {
+	if len(r.waiting) < recordLength && f.Attained >= stationary {
 		r.waiting = append(r.waiting, claim{now, f.Topology, rate, f.GoodputLow, f.GoodputHigh})
 	}
 }

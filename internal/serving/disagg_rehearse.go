@@ -59,7 +59,7 @@ const rehearsalSeed = 1
 const (
 	// minRehearsed and maxRehearsed bound the requests of a rehearsal, which otherwise lasts rehearsedSeconds.
 	minRehearsed     = 1500
-	maxRehearsed     = 6000
+	maxRehearsed     = 5000
 	rehearsedSeconds = 90
 	// warmUpShare of the requests come before those that count.
 	warmUpShare = 0.25

@@ -12,7 +12,8 @@ type Situation struct {
 	Capability
 	Workload
 	Limits
-	Current Topology
+	Current  Topology
+	Measured float64 // goodput of the current topology, requests/s; 0 when not known
 	// Spreads are the standard deviations of relative errors of what the forecast rests on.
 	Spreads Spreads
 }
@@ -129,7 +130,7 @@ func (s *Situation) Rates() (prefill, decode float64) {
 }
 
 // draws is how many disturbed situations an interval rests on.
-const draws = 24
+const draws = 16
 
 // WithInterval adds the 80 % interval to a forecast, and compares with the current topology: the probability that goodput is more than
 // gain times the current one's. The fitted costs, the lengths and the rate are disturbed by their spreads, the same way for both
@@ -145,8 +146,15 @@ func (s *Situation) WithInterval(f Forecast, gain float64) (Forecast, float64) {
 			continue
 		}
 		goodput, ttft = append(goodput, r.Goodput), append(ttft, r.TTFT90)
+		if f.Topology == s.Current {
+			continue
+		}
 		current, ok := d.Rehearse(s.Current)
-		if ok && r.Goodput > gain*current.Goodput {
+		now := current.Goodput
+		if s.Measured > 0 { // what was measured is not in doubt
+			now = min(now, s.Measured)
+		}
+		if ok && r.Goodput > gain*now {
 			wins++
 		}
 	}

@@ -203,7 +203,7 @@ func TestForecastsAreHeldToWhatCame(t *testing.T) {
 	top := Topology{Prefill: 3, Decode: 1}
 	minute := int64(time.Minute)
 	claim := func(at int64, low, high float64) {
-		r.Claim(at, Forecast{Topology: top, GoodputLow: low, GoodputHigh: high}, 10)
+		r.Claim(at, Forecast{Topology: top, Rehearsal: Rehearsal{Attained: 1}, GoodputLow: low, GoodputHigh: high}, 10)
 	}
 	for i := range int64(6) {
 		claim(i*10*minute, 9, 10)
@@ -257,6 +257,19 @@ func TestCalibrateBelievesWhatWasMeasured(t *testing.T) {
 	assert.Greater(t, s.Calibrate(0.1, SidePrefill), 1.0)
 	after, _ := s.Rehearse(s.Current)
 	assert.Less(t, after.Attained, 0.25)
+}
+
+func TestShareWithinBelievesTheMean(t *testing.T) {
+	b := Buckets{Bounds: []float64{0.01, 0.025, 0.05}, Counts: []float64{0, 0, 100, 0}}
+	for mean, want := range map[float64]float64{0.026: 1, 0.03: 0.5, 0.045: 0} {
+		share, ok := ShareWithin(0.030, b, 100*mean, SpreadTogether)
+		require.True(t, ok)
+		assert.InDelta(t, want, share, 0.01, "%g", mean)
+	}
+	share, _ := ShareWithin(0.05, b, 4, SpreadTogether)
+	assert.InDelta(t, 1, share, 1e-9, "at a bound")
+	_, ok := ShareWithin(0.03, Buckets{}, 0, SpreadApart)
+	assert.False(t, ok)
 }
 
 func BenchmarkRehearse(b *testing.B) {

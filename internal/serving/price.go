@@ -37,6 +37,12 @@ type Amounts struct {
 	Withheld                            string
 }
 
+// Times is so many times as much.
+func (a Amounts) Times(f float64) Amounts {
+	a.Prefill, a.Decode, a.Idle, a.Unattributed = f*a.Prefill, f*a.Decode, f*a.Idle, f*a.Unattributed
+	return a
+}
+
 const (
 	prices = 7 // unknowns of a Pricer
 	// minPriced is the number of windows before a first division, which must exceed the unknowns for the scatter to show.
@@ -82,8 +88,11 @@ func (c Costs) PerStep(method string, batch float64) StepCost {
 // is expected to cost in proportion to the time it takes, until the amounts say otherwise. Where load hardly varies they never do,
 // and the expectation stands.
 func (p *Pricer) Divide(amount, elapsed, idle float64, work Passes, costs Costs) Amounts {
-	if !(amount >= 0) || !work.Valid() || !(elapsed > 0) {
+	if !(amount >= 0) {
 		return Amounts{Withheld: WithheldBadInput}
+	}
+	if !work.Valid() || !(elapsed > 0) {
+		return Amounts{Unattributed: amount, Withheld: WithheldBadInput}
 	}
 	m := work.Mixed
 	x := []float64{

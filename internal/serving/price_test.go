@@ -37,6 +37,35 @@ func TestPricerDividesJoulesOfAKnownEngine(t *testing.T) {
 	}
 }
 
+// Joules or millijoules: the parts are the same shares.
+func TestPricerInOtherUnits(t *testing.T) {
+	e, s, joules, other := newStepper(3), NewPassSplitter(), NewPricer(0.2, 0.05), NewPricer(0.2, 0.05)
+	const unit = 1000
+	before := 0.0
+	for i := range 60 {
+		work, elapsed := e.window(5, 0.2+0.1*math.Sin(float64(i)/15), 0.5)
+		split := s.Split(work, elapsed, Running{Seen: true})
+		amount := e.joules - before
+		before = e.joules
+		want := joules.Divide(amount, elapsed, split.Idle, work, split.Costs).Times(unit)
+		got := other.Divide(unit*amount, elapsed, split.Idle, work, split.Costs)
+		require.Equal(t, want.Withheld, got.Withheld)
+		require.InDelta(t, want.Prefill, got.Prefill, 1e-4*unit*amount)
+		require.InDelta(t, want.Idle, got.Idle, 1e-4*unit*amount)
+		require.InDelta(t, want.Confidence, got.Confidence, 1e-3)
+	}
+}
+
+// Whatever the work is said to be, the parts add up to what was measured.
+func TestWorkThatCannotBeLosesNoJoules(t *testing.T) {
+	p := NewPricer(0.2, 0.05)
+	for _, work := range []Passes{{Decode: Steps{Count: -1}}, {Decode: Steps{Count: math.Inf(1)}}, {Decode: Steps{Count: math.NaN()}}} {
+		got := p.Divide(2000, 5, 0, work, Costs{})
+		assert.Equal(t, Amounts{Unattributed: 2000, Withheld: WithheldBadInput}, got)
+	}
+	assert.Equal(t, Amounts{Prefill: 2, Decode: 4, Idle: 6, Unattributed: 8, Confidence: 0.5}, Amounts{1, 2, 3, 4, 0.5, ""}.Times(2))
+}
+
 func TestPricerWithholdsWhatItCannotKnow(t *testing.T) {
 	p := NewPricer(0.2, 0.05)
 	work := Passes{Mixed: Steps{Count: 50, PrefillTokens: 5e4, Sequences: 1000, Context: 1e6}, Decode: Steps{Count: 100, Sequences: 2000, Context: 2e6}}

@@ -25,21 +25,21 @@ func (w *TransferWindow) Add(o TransferWindow) {
 	w.Bytes += o.Bytes
 	w.Post += o.Post
 	w.Pieces += o.Pieces
-	w.Durations = w.Durations.plus(o.Durations, 1)
+	w.Durations = w.Durations.plus(o.Durations)
 }
 
 // mean is a transfer's mean duration, s.
 func (w TransferWindow) mean() float64 { return w.Time / w.Count }
 
-// plus is b + f o; b itself when the bounds differ.
-func (b Buckets) plus(o Buckets, f float64) Buckets {
+// plus is b + o; b itself when the bounds differ.
+func (b Buckets) plus(o Buckets) Buckets {
 	if len(o.Counts) == 0 || len(b.Counts) > 0 && len(b.Counts) != len(o.Counts) {
 		return b
 	}
 	sum := Buckets{Bounds: o.Bounds, Counts: make([]float64, len(o.Counts))}
 	copy(sum.Counts, b.Counts)
 	for i, c := range o.Counts {
-		sum.Counts[i] += f * c
+		sum.Counts[i] += c
 	}
 	return sum
 }

@@ -88,7 +88,7 @@ func (d *FallbackDetector) learn(w TransferWindow) {
 	for i := range d.usual.Counts {
 		d.usual.Counts[i] *= usualFade
 	}
-	d.usual = d.usual.plus(w.Durations, 1)
+	d.usual = d.usual.plus(w.Durations)
 	d.learnt++
 }
 
@@ -173,7 +173,7 @@ func (d *FallbackDetector) slow(windows []TransferWindow) (n float64, durations 
 	}
 	var count float64
 	for _, w := range windows {
-		durations = durations.plus(w.Durations, 1)
+		durations = durations.plus(w.Durations)
 		count += w.Count
 	}
 	if usual <= 0 || len(durations.Counts) != len(d.usual.Counts) {

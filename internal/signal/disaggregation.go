@@ -77,9 +77,9 @@ func DisaggregationMetrics() []Metric {
 	return append(all,
 		Metric{FleetExpected, Gauge, "{worker}", nil, c, "Workers that the fleet should have: configured, told by an agent, or as many as were seen lately."},
 		Metric{FleetObserved, Gauge, "{worker}", nil, c, "Workers of the fleet that were seen through the last window."},
-		Metric{Coverage, Gauge, "1", []string{AttrEstimate}, c, "Share of the expected workers that were seen; below 0.9 what speaks of the whole fleet is withheld."},
-		Metric{EstimateConfidence, Gauge, "1", []string{AttrEstimate, AttrEstimateMethod}, c, "Confidence of an estimate, 0..1."},
-		Metric{EstimateWithheld, Sum, "{estimate}", []string{AttrEstimate, AttrReason}, c, "Windows in which an estimate was withheld, by reason."},
+		coverage(c),
+		confidence(c),
+		withheld(c),
 	)
 }
 

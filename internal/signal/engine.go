@@ -106,8 +106,7 @@ func targetMetrics() []Metric {
 			"Always 1; the attributes are facts of the worker that can change while it runs. A fact nobody told is left out."},
 		{SourceDrift, Sum, "{family}", []string{AttrEngineName}, c,
 			"Metric families with the engine's prefix that the dialect does not know, and known ones that vanished, counted once each."},
-		{SourceMissing, Gauge, "1", []string{AttrSource, AttrSourceHint}, c,
-			"Always 1: an input that would sharpen an estimate and is off, with what switches it on in this engine and version."},
+		sourceMissing(c),
 	}
 }
 

@@ -112,8 +112,7 @@ func KVFragmentationMetrics() []Metric {
 		{KVSavedTime, Gauge, "1", scale, c, "The same in GPU seconds a second, or worker seconds without joined GPUs."},
 		{KVSavedPower, Gauge, "W", scale, c, "The same in joules a second."},
 		{KVSavedTTFT, Gauge, "s", scale, c, "By how much the mean time to the first token would be less, by computing less; what queues would lose beyond it is not in it."},
-		{EstimateConfidence, Gauge, "1", []string{AttrEstimate, AttrEstimateMethod}, c,
-			"Confidence of an estimate, 0..1: HIGH from 0.8, MED from 0.5, LOW below. The method is an attribute here and nowhere else."},
-		{EstimateWithheld, Sum, "{estimate}", []string{AttrEstimate, AttrReason}, c, "Windows in which an estimate was withheld, by reason."},
+		confidence(c),
+		withheld(c),
 	}
 }

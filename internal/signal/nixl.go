@@ -130,7 +130,6 @@ func NIXLMetrics() []Metric {
 		{NIXLRDMAErrors, Sum, "{error}", []string{AttrHWID, AttrRDMACounter}, c, "Faults and congestion that an RDMA port counted."},
 		{NIXLTransport, Gauge, "1", []string{AttrTransport, AttrEvidence, AttrNetDirection}, c,
 			"1 for the transport that the evidence speaks for. All of it is inferred: counters compares bytes of agents and links, fd is always unknown (an open RDMA device is no proof), log reads UCX_PROTO_INFO and tells the direction."},
-		{SourceMissing, Gauge, "1", []string{AttrSource, AttrSourceHint}, c,
-			"1 for an input that would tell more and is off, with what turns it on."},
+		sourceMissing(c),
 	}
 }

@@ -77,9 +77,8 @@ func PhaseMetrics() []Metric {
 			"Finished requests that met both latency objectives, over the trailing time: bounds that always hold (low, high), and their value if the two latencies are independent (mid)."},
 		{EngineGPUInfo, Gauge, "1", []string{AttrHWID}, c,
 			"1 for each GPU that a worker was joined with, by processes, pods or rules. A worker whose input tells its GPUs is not repeated."},
-		{EstimateConfidence, Gauge, "1", []string{AttrEstimate, AttrEstimateMethod}, c,
-			"Confidence of an estimate, 0..1: HIGH from 0.8, MED from 0.5, LOW below. The method is an attribute here and nowhere else."},
-		{EstimateWithheld, Sum, "{estimate}", []string{AttrEstimate, AttrReason}, c, "Windows in which an estimate was withheld, by reason."},
+		confidence(c),
+		withheld(c),
 	}
 	all = append(all, phaseTimeMetrics(c)...)
 	all = append(all, phaseGPUMetrics(c)...)

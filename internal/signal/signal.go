@@ -37,24 +37,21 @@ type Metric struct {
 func All() []Metric {
 	var all []Metric
 	seen := map[string]bool{}
-	for _, m := range slices.Concat(
-		EngineMetrics(),
-		ProcessMetrics(),
-		KVEventMetrics(),
-		StepMetrics(),
-		PhaseMetrics(),
-		GPUMetrics(),
-		NIXLMetrics(),
-		AdviceMetrics(),
-		KVFragmentationMetrics(),
-		DisaggregationMetrics(),
-	) {
+	for _, m := range slices.Concat(tables()...) {
 		if !seen[m.Name] {
 			all = append(all, m)
 			seen[m.Name] = true
 		}
 	}
 	return all
+}
+
+// tables are the metrics of all components.
+func tables() [][]Metric {
+	return [][]Metric{
+		EngineMetrics(), ProcessMetrics(), KVEventMetrics(), StepMetrics(), PhaseMetrics(), GPUMetrics(), NIXLMetrics(), AdviceMetrics(),
+		KVFragmentationMetrics(), DisaggregationMetrics(),
+	}
 }
 
 // Index returns ms by name.

@@ -21,3 +21,21 @@ func TestTheTableIsConsistent(t *testing.T) {
 	}
 	assert.Len(t, Index(All()), len(seen))
 }
+
+// TestAMetricOfSeveralComponentsIsOne: a backend keeps one description and one unit per name.
+func TestAMetricOfSeveralComponentsIsOne(t *testing.T) {
+	shared := 0
+	declared := Index(All())
+	for _, table := range tables() {
+		for _, m := range table {
+			one := declared[m.Name]
+			if one.Component == m.Component {
+				continue
+			}
+			shared++
+			one.Component = m.Component
+			assert.Equal(t, one, m)
+		}
+	}
+	assert.Positive(t, shared)
+}

@@ -14,6 +14,7 @@ type Window struct {
 	From, To int64     // unix nanoseconds, multiples of the width
 	Totals   []Value   // by series key
 	Covered  []float64 // by series key: seconds of the window that observations span
+	Spanned  []float64 // by series key: seconds that Totals tell of; more than Covered where a window before was closed without them
 	Levels   []Level   // by gauge key
 }
 
@@ -134,10 +135,11 @@ func (a *Aligner) closeAt(boundary int64) (Window, bool) {
 		From: a.closed, To: boundary,
 		Totals:  make([]Value, len(a.series)),
 		Covered: make([]float64, len(a.series)),
+		Spanned: make([]float64, len(a.series)),
 		Levels:  make([]Level, len(a.gauges)),
 	}
 	for i := range a.series {
-		w.Totals[i], w.Covered[i] = a.series[i].take(w.From, boundary)
+		w.Totals[i], w.Covered[i], w.Spanned[i] = a.series[i].take(w.From, boundary)
 	}
 	for i := range a.gauges {
 		w.Levels[i] = a.gauges[i].take(boundary)

@@ -126,6 +126,14 @@ func TestALaggingSeriesHoldsAWindowOnlyAsLongAsTheLateness(t *testing.T) {
 	assert.Equal(t, 10*second, w.To)
 	assert.InDelta(t, 5, w.Totals[0].Sum, 1e-9)
 	assert.Zero(t, w.Covered[1])
+	for key := range 2 {
+		a.Observe(key, 21*second, 1, Value{Sum: 16})
+	}
+	w, ok = a.Close()
+	require.True(t, ok)
+	assert.InDelta(t, 15, w.Totals[1].Sum, 1e-9, "nothing is lost")
+	assert.InDelta(t, 10, w.Covered[1], 1e-9)
+	assert.InDelta(t, 15, w.Spanned[1], 1e-9, "of which so much is told")
 }
 
 func TestDeltasNeedNoBaseline(t *testing.T) {

@@ -69,8 +69,9 @@ func (s *series) observeDelta(from, at int64, v Value) Outcome {
 	return Counted
 }
 
-// take removes what happened up to boundary and returns it with the seconds of (from, boundary] that observations cover.
-func (s *series) take(from, boundary int64) (total Value, covered float64) {
+// take removes what happened up to boundary and returns it with the seconds of (from, boundary] that observations cover, and with all
+// that they tell of.
+func (s *series) take(from, boundary int64) (total Value, covered, spanned float64) {
 	rest := s.open[:0]
 	for _, g := range s.open {
 		end := min(g.to, boundary)
@@ -78,13 +79,14 @@ func (s *series) take(from, boundary int64) (total Value, covered float64) {
 			part := float64(end-g.from) / float64(g.to-g.from)
 			total.AddScaled(g.increase, part)
 			covered += seconds(end - max(g.from, from))
+			spanned += seconds(end - g.from)
 		}
 		if g.to > boundary {
 			rest = append(rest, g.after(boundary))
 		}
 	}
 	s.open = rest
-	return total, covered
+	return total, covered, spanned
 }
 
 // after returns the part of g past boundary.

@@ -63,13 +63,13 @@ func (f *fleet) emitTopologies(b *derive.Builder) {
 		at(signal.TopologyGoodput, t.of.GoodputHigh, signal.AttrBound, signal.BoundHigh)
 	}
 	for _, t := range all {
-		at := func(name string, v, q float64, bound string) {
-			b.Gauge(name, v, signal.AttrTopology, t.name, signal.AttrQuantile, quantileText(q), signal.AttrBound, bound)
+		at := func(v, q float64, bound string) {
+			b.Gauge(signal.TopologyTTFT, v, signal.AttrTopology, t.name, signal.AttrQuantile, quantileText(q), signal.AttrBound, bound)
 		}
-		at(signal.TopologyTTFT, t.of.TTFT50, 0.5, signal.BoundMid)
-		at(signal.TopologyTTFT, t.of.TTFT90Low, 0.9, signal.BoundLow)
-		at(signal.TopologyTTFT, t.of.TTFT90, 0.9, signal.BoundMid)
-		at(signal.TopologyTTFT, t.of.TTFT90High, 0.9, signal.BoundHigh)
+		at(t.of.TTFT50, 0.5, signal.BoundMid)
+		at(t.of.TTFT90Low, 0.9, signal.BoundLow)
+		at(t.of.TTFT90, 0.9, signal.BoundMid)
+		at(t.of.TTFT90High, 0.9, signal.BoundHigh)
 	}
 	for _, t := range all {
 		at := func(v, q float64) {

@@ -34,17 +34,18 @@ type fleet struct {
 	told    int       // workers that an agent says there are
 	rates   func(host string) float64
 
-	past      trailing
-	prefill   *serving.PrefillFit
-	decode    *serving.DecodeFit
-	pooled    *observer // all transfers of the fleet that engines observed
-	ranks     float64   // of a request's transfer
-	adviser   serving.Adviser
-	record    serving.ForecastRecord
-	evaluated int64 // data time of the last evaluation
-	forecast  forecast
-	withheld  map[withholding]int64
-	gauges    derive.Gauges
+	past        trailing
+	prefill     *serving.PrefillFit
+	decode      *serving.DecodeFit
+	pooled      *observer // all transfers of the fleet that engines observed
+	ranks       float64   // of a request's transfer
+	adviser     serving.Adviser
+	record      serving.ForecastRecord
+	evaluated   int64 // data time of the last evaluation
+	forecast    forecast
+	evaluations int
+	withheld    map[withholding]int64
+	gauges      derive.Gauges
 
 	seen     time.Time
 	interval time.Duration // between the last two inputs
@@ -177,10 +178,17 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	f.emit(boundary, out)
 }
 
+// settling is how long it takes to meet a fleet's workers.
+const settling = time.Minute
+
 // watch notes a change of the topology. What requests met on another one says nothing of this one.
 func (f *fleet) watch(now int64) {
+	t := f.topology()
+	if t.Groups() < len(f.members) || now-f.started < int64(settling) {
+		return // workers that are met one by one are no change
+	}
 	before := f.adviser.Changes()
-	f.adviser.See(now, f.topology())
+	f.adviser.See(now, t)
 	if f.adviser.Changes() != before {
 		f.past, f.forecast, f.evaluated = trailing{}, forecast{}, 0
 	}

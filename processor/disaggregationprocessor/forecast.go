@@ -34,12 +34,19 @@ type forecast struct {
 	spread   float64 // relative, of a forecast
 }
 
+const (
+	// groupsPerEvaluation worker groups lengthen the time between evaluations by once itself: a rehearsal takes longer with each.
+	groupsPerEvaluation = 32
+	// gateEvery is every how many evaluations of a split fleet it is asked whether to split.
+	gateEvery = 5
+)
+
 // evaluate scores the fleet and rehearses its topologies, when it is time.
 func (f *fleet) evaluate(now int64) {
-	if now-f.evaluated < int64(f.cfg.EvaluateEvery) {
+	t := f.topology()
+	if now-f.evaluated < int64(f.cfg.EvaluateEvery)*int64(1+t.Groups()/groupsPerEvaluation) {
 		return
 	}
-	t := f.topology()
 	var next forecast
 	s, why := f.situation(t)
 	if why == "" {
@@ -202,6 +209,9 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.leak = s.Leak
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
 	if s.Current.Aggregated > 0 {
+		if share, ok := f.together(); ok {
+			s.Measured = share * s.Rate
+		}
 		next.gate, next.gated = s.Judge(f.interference()), true
 		if r, ok := s.Rehearse(s.Current); ok {
 			next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
@@ -211,6 +221,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	if share, ok := f.attained(); ok {
 		f.record.See(now, s.Current, s.Rate, share*s.Rate)
 		s.Calibrate(share, f.late())
+		s.Measured = share * s.Rate
 	}
 	r, ok := s.Rehearse(s.Current)
 	if !ok {
@@ -230,68 +241,11 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput) && !f.record.Poor()
 	}
 	next.score, next.scored = f.score(s, next.best.Topology), true
-	next.gate, next.gated = s.Judge(-1), true
+	// Whether to split at all is no question of the minute.
+	if next.gate, next.gated = f.forecast.gate, f.forecast.gated; f.evaluations%gateEvery == 0 {
+		next.gate, next.gated = s.Judge(-1), true
+	}
+	f.evaluations++
 	next.side, next.sided = s.Bottleneck()
 	return next
-}
-
-// score decomposes the loss against the same GPUs without defects.
-func (f *fleet) score(s *serving.Situation, best serving.Topology) serving.Score {
-	attained := -1.0
-	if share, ok := f.attained(); ok {
-		attained = share * s.Rate
-	}
-	return serving.ScoreOf(func(remaining uint) float64 {
-		d, t := *s, s.Current
-		if remaining>>serving.DefectPurity&1 == 0 {
-			d.Leak = 0
-		}
-		if remaining>>serving.DefectBalance&1 == 0 && best.Groups() > 0 {
-			t = best
-		}
-		if remaining>>serving.DefectLocality&1 == 0 {
-			d.Moves.SlowShare = 0
-		}
-		if remaining>>serving.DefectTransfer&1 == 0 {
-			d.Moves = serving.Moves{SlowShare: d.Moves.SlowShare, Slow: d.Moves.Slow}
-		}
-		r, _ := d.Rehearse(t)
-		return r.Goodput
-	}, attained)
-}
-
-// attained is the share of the fleet's arriving requests that met both objectives, as measured.
-func (f *fleet) attained() (float64, bool) {
-	p := &f.past
-	tpot, _, ok := estimate.ShareBelow(f.target.ITL.Max.Seconds(), p.decode.tpot.Bounds, p.decode.tpot.Counts)
-	if !ok {
-		return 0, false
-	}
-	ttft, ok := serving.SumBelow(f.target.TTFT.Max.Seconds(), bucketsOf(p.prefill.ttft), bucketsOf(p.decode.ttft))
-	if !ok {
-		return 0, false
-	}
-	arrived := max(p.prefill.ttft.Count+p.backlog, p.decode.ttft.Count)
-	return ttft * tpot * min(1, p.decode.ttft.Count/arrived), true
-}
-
-// late is the phase whose workers keep requests waiting for longer.
-func (f *fleet) late() string {
-	p, d := f.past.prefill.ttft, f.past.decode.ttft
-	if p.Count > 0 && d.Count > 0 && p.Sum/p.Count > d.Sum/d.Count && p.Sum/p.Count > f.target.TTFT.Max.Seconds()/2 {
-		return serving.SidePrefill
-	}
-	return serving.SideDecode
-}
-
-// interference is the share of decode's waiting that prefill causes, by the costs that step counts tell; negative when not known.
-func (f *fleet) interference() float64 {
-	var sum serving.Interference
-	for _, m := range f.ordered {
-		sum.Add(m.meddled)
-	}
-	if sum.Wait <= 0 {
-		return -1
-	}
-	return sum.Lost()
 }

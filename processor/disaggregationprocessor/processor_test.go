@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -187,10 +188,17 @@ func TestABalancedFleet(t *testing.T) {
 
 	// What came in went through, untouched and first.
 	var text pmetric.JSONMarshaler
-	for i, b := range batches[:3] {
+	var passed []pmetric.Metrics
+	for _, md := range sink.AllMetrics() {
+		if md.ResourceMetrics().At(0).ScopeMetrics().At(0).Scope().Name() != metadata.ScopeName {
+			passed = append(passed, md)
+		}
+	}
+	require.Len(t, passed, len(batches))
+	for i, b := range batches[:20] {
 		want, err := text.MarshalMetrics(b.md)
 		require.NoError(t, err)
-		got, err := text.MarshalMetrics(sink.AllMetrics()[i])
+		got, err := text.MarshalMetrics(passed[i])
 		require.NoError(t, err)
 		assert.JSONEq(t, string(want), string(got))
 	}
@@ -222,7 +230,7 @@ func TestWhatIsEmittedIsInTheTable(t *testing.T) {
 		for name := range dp.Attributes().All() {
 			assert.Contains(t, d.Attributes, name, m.Name())
 		}
-		assert.False(t, derive.Number(dp) != derive.Number(dp), m.Name())
+		assert.False(t, math.IsNaN(derive.Number(dp)), m.Name())
 		seen[m.Name()] = true
 	})
 	for _, name := range []string{signal.TransferBase, signal.DisaggregationScore, signal.DisaggregationGate, signal.TopologyTTFT, signal.EstimateWithheld} {

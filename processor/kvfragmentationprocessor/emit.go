@@ -29,7 +29,7 @@ func (w *worker) emit(win window.Window, d *derived, out pmetric.Metrics) {
 	b := w.builder(pcommon.Timestamp(win.To), out)
 	w.emitPool(b, d)
 	w.emitTiers(b, win)
-	w.emitHits(b, d)
+	w.emitHits(b)
 	w.emitChurn(b, d)
 	w.emitCurve(b, &d.curve)
 	w.emitWaste(b)
@@ -94,7 +94,7 @@ func (w *worker) emitTiers(b *derive.Builder, win window.Window) {
 	}
 }
 
-func (w *worker) emitHits(b *derive.Builder, d *derived) {
+func (w *worker) emitHits(b *derive.Builder) {
 	t := &w.short
 	for _, s := range []struct {
 		scope       string

@@ -30,9 +30,8 @@ const (
 	inReuseGap
 	inRegret
 	inReuseTokens
-	inLifetime   // of sampled blocks, like the two below
-	inIdle       //
-	inSampledGap //
+	inLifetime // of sampled blocks
+	inIdle     // likewise
 	inStepPrefill
 	inStepTime
 	inStepSequences
@@ -123,8 +122,6 @@ func cacheCounterOf(metric string, a pcommon.Map) int {
 		return inLifetime
 	case signal.KVBlockIdle:
 		return inIdle
-	case signal.KVBlockReuseGap:
-		return inSampledGap
 	}
 	return -1
 }

@@ -33,6 +33,8 @@ const (
 const (
 	// leastKnown is the share of the pool that must be explained for a score.
 	leastKnown = 0.9
+	// leastSampled evictions of sampled blocks say how long blocks lie idle.
+	leastSampled = 30
 	// warmUpShare of the horizon must be seen before reuse says anything.
 	warmUpShare = 0.2
 )
@@ -153,7 +155,7 @@ func (w *worker) cached(p *serving.KVPool, win window.Window, l look) (method st
 // before a hit, per second.
 func (w *worker) useful(p *serving.KVPool, method *string, confidence *float64) {
 	t := &w.long
-	gap, idle, sampled := &t.totals[inReuseGap], &t.totals[inIdle], &t.totals[inSampledGap]
+	gap, idle := &t.totals[inReuseGap], &t.totals[inIdle]
 	held, survival := t.holding(), 0.0
 	if evicted := t.sum(inRemoved); evicted > 0 {
 		survival = p.Cached * t.seconds / evicted // by Little's law
@@ -166,12 +168,13 @@ func (w *worker) useful(p *serving.KVPool, method *string, confidence *float64) 
 		w.withhold(signal.KVTokens, reasonWarmingUp)
 	case t.known >= t.seconds/2 && len(gap.Counts) > 0:
 		p.Useful, p.UsefulKnown = unheld(gap)/t.known, true
-	case idle.Count > 0:
-		hit := unheld(sampled)
-		if all := hit + unheld(idle); all > 0 {
-			p.Useful, p.UsefulKnown = p.Cached*hit/all, true
-			*method, *confidence = methodResidency, min(*confidence, 0.5)
-		}
+	case idle.Count >= leastSampled:
+		// Reuse is told of blocks when they are evicted, and never of those in heavy use. But dead ones all are: by Little's law there are as
+		// many as are evicted a second, which a full pool does as often as it stores, times how long they lay idle.
+		_, computed := t.prompts()
+		stored := (computed + t.sum(inGenerated)) / w.facts.blockSize / t.seconds
+		p.Useful, p.UsefulKnown = max(0, p.Cached-stored*unheld(idle)/idle.Count), true
+		*method, *confidence = methodResidency, min(*confidence, 0.5)
 	default:
 		w.withhold(signal.KVTokens, reasonNoReuse)
 	}

@@ -41,7 +41,8 @@ func (b *builder) metric(name string) (m pmetric.Metric, made bool) {
 	}
 	m = b.metrics.AppendEmpty()
 	m.SetName(name)
-	m.SetUnit(b.w.units[name])
+	m.SetUnit(b.w.table[name].Unit)
+	m.SetDescription(b.w.table[name].Description)
 	return m, true
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -19,7 +20,7 @@ type DeploymentRule struct {
 	GPU string `mapstructure:"gpu"`
 	// TensorParallel is over how many GPUs each layer is spread.
 	TensorParallel int `mapstructure:"tensor_parallel"`
-	// Precision of the weights: bf16, fp8 or int4.
+	// Precision of the weights: bf16, fp8, fp4 or int4.
 	Precision string `mapstructure:"precision"`
 
 	_ struct{}
@@ -32,9 +33,9 @@ func validateDeployments(rules []DeploymentRule) error {
 			errs = append(errs, fmt.Errorf("deployments[%d].tensor_parallel must be between 0 and %d (got %d)", i, maxTensorParallel, r.TensorParallel))
 		}
 		switch r.Precision {
-		case "", "bf16", "fp8", "int4":
+		case "", facts.BF16, facts.FP8, facts.FP4, facts.INT4:
 		default:
-			errs = append(errs, fmt.Errorf("deployments[%d].precision must be bf16, fp8 or int4 (got %q)", i, r.Precision))
+			errs = append(errs, fmt.Errorf("deployments[%d].precision must be bf16, fp8, fp4 or int4 (got %q)", i, r.Precision))
 		}
 	}
 	return errors.Join(errs...)

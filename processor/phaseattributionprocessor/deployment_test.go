@@ -75,6 +75,6 @@ func TestFaultsOfDeploymentsAreNamed(t *testing.T) {
 	cfg.Facts = facts.Book{Models: []facts.Model{{}}}
 	err := cfg.Validate()
 	assert.ErrorContains(t, err, "deployments[0].tensor_parallel must be between 0 and 1024 (got -1)")
-	assert.ErrorContains(t, err, `deployments[0].precision must be bf16, fp8 or int4 (got "fp7")`)
+	assert.ErrorContains(t, err, `deployments[0].precision must be bf16, fp8, fp4 or int4 (got "fp7")`)
 	assert.ErrorContains(t, err, "facts: models[0].names must have at least 1 entry (got 0)")
 }

@@ -3,6 +3,7 @@ package phaseattributionprocessor
 import (
 	"context"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
@@ -68,6 +70,27 @@ func TestSpansTellGoodputExactly(t *testing.T) {
 	method, _ := confidence.Attributes().Get(signal.AttrEstimateMethod)
 	assert.Equal(t, methodSpans, method.Str())
 	assert.Greater(t, confidence.DoubleValue(), 0.7)
+}
+
+// A span of a wrong clock neither stops the collector nor takes the place of those to come.
+func TestSpansOfImpossibleTimesDoNoHarm(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	l := newSpanLedger(cfg)
+	width := int64(cfg.Window)
+	now := int64(1_700_000_000) * second
+	now -= now % width
+	for _, end := range []uint64{0, 1, math.MaxInt64, math.MaxInt64 + 1, math.MaxUint64} {
+		l.add(pcommon.Timestamp(end), nil, true, true)
+	}
+	for i := range int64(len(l.cells)) { // a year ahead, in every cell
+		l.add(pcommon.Timestamp(now+365*24*3600*second+i*width), nil, true, true)
+	}
+	judged, _ := l.between(now-width, now)
+	assert.Zero(t, judged)
+	l.add(pcommon.Timestamp(now+1), nil, true, true)
+	judged, met := l.between(now, now+width)
+	assert.InDelta(t, 1, judged, 0)
+	assert.InDelta(t, 1, met, 0)
 }
 
 func latencyCounts(sink *consumertest.MetricsSink) map[string]uint64 {

@@ -14,6 +14,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
 
 // playGPUs is play for one engine with its GPUs, which are read two seconds after the engine.
@@ -83,6 +84,62 @@ func TestGPUTimeEnergyAndCostAddUp(t *testing.T) {
 	assert.InDelta(t, 2*400*0.0235/34.5, perToken, 0.2, "two GPUs of 400 W for a step of 23.5 ms and 34.5 tokens")
 	utilization := value(t, sink, signal.PhaseGPUUtilization, signal.PhaseDecode)
 	assert.Positive(t, utilization)
+}
+
+// GPUs that are read less often than the engine are read for windows that were closed without them; what they were active for then is not
+// of the window that the reading falls into.
+func TestAGPUReadSeldomIsNotTakenForBusier(t *testing.T) {
+	s := newSpending(nil)
+	s.join(&gpu{id: "GPU-0"})
+	a := window.NewAligner(window.Config{Width: 5 * time.Second, Lateness: 5 * time.Second, MaxGap: time.Minute}, inputCounters+gpuInputs, inputGauges)
+	start, looked, joules := 1_700_000_000*second, 0, 0.0
+	for at := int64(0); at <= 120; at += 5 {
+		a.Observe(inGenerated, start+at*second, 0, window.Value{Sum: float64(at)})
+		if at%15 == 0 {
+			a.Observe(inputCounters+gpuGraphics, start+at*second, 0, window.Value{Sum: 0.4 * float64(at)})
+			a.Observe(inputCounters+gpuEnergy, start+at*second, 0, window.Value{Sum: 300 * float64(at)})
+		}
+		win, ok := a.Close()
+		if !ok {
+			continue
+		}
+		sum, own, known := s.total(win, gpuEnergy)
+		joules += sum
+		if !known {
+			assert.InDelta(t, -1, s.graphics(win), 0)
+			continue
+		}
+		looked++
+		assert.InDelta(t, 300*win.Seconds(), own, 1e-6)
+		assert.InDelta(t, 0.4*win.Seconds(), s.graphics(win), 1e-9)
+	}
+	assert.Positive(t, looked)
+	assert.InDelta(t, 300*120, joules, 1e-6, "nothing is lost")
+}
+
+// The cost of a GPU whose price nobody gave is not known; it is not nothing.
+func TestAGPUWithoutAPriceHasNoCost(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.GPUs = []GPURule{{IDs: []string{"GPU-0"}}}
+	cfg.Prices = objectives.Prices{{GPU: "*A100*", PerHour: 3.6, Currency: "USD"}}
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, cfg, sink)
+	playGPUs(t, p, c, 20, newEngine("a:8000", 1_700_000_000*second), "GPU-0")
+	_, ok := last(sink, signal.PhaseGPUTime, signal.AttrPhase, signal.PhaseDecode)
+	assert.True(t, ok)
+	_, ok = last(sink, signal.PhaseCost, signal.AttrPhase, signal.PhaseDecode)
+	assert.False(t, ok)
+}
+
+// Hardware of other types has energy, too, and a glob that means all GPUs does not mean it.
+func TestOtherHardwareIsNoGPU(t *testing.T) {
+	resource := pcommon.NewResource()
+	resource.Attributes().PutStr(signal.AttrHWID, "psu-0")
+	_, is := identify(resource)
+	assert.Equal(t, aGPU, is)
+	resource.Attributes().PutStr(signal.AttrHWType, "power_supply")
+	_, is = identify(resource)
+	assert.Equal(t, foreign, is)
 }
 
 func TestTiersChangeWithoutLoweringOrRestartingASum(t *testing.T) {

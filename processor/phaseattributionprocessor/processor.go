@@ -24,9 +24,10 @@ type phaseAttribution struct {
 	next      consumer.Metrics
 	registry  *registry
 	clock     clock
-	units     map[string]string
+	table     map[string]signal.Metric // what it emits
 	book      facts.Book
 	workers   workers
+	births    sync.Mutex // held while a worker is made; taken before any other lock
 	joins     *joins
 	board     *board // set by Start; shared with the traces pipelines of the same ID
 	snapshots *snapshots
@@ -50,12 +51,8 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	if err != nil {
 		return nil, err
 	}
-	units := map[string]string{}
-	for _, m := range signal.PhaseMetrics() {
-		units[m.Name] = m.Unit
-	}
 	return &phaseAttribution{
-		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, units: units, book: cfg.Facts.Over(builtIn),
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, table: signal.Index(signal.PhaseMetrics()), book: cfg.Facts.Over(builtIn),
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
 		board:   newBoard(),
@@ -117,20 +114,26 @@ func (p *phaseAttribution) Shutdown(ctx context.Context) error {
 // ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
 func (p *phaseAttribution) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
 	// Read before passing on: afterwards the data belongs to the next component.
-	derived := p.derive(ctx, md)
+	derived, ok := p.derive(ctx, md)
 	err := p.next.ConsumeMetrics(ctx, md)
-	// Also when md was refused and will be offered again: its windows are closed now, and the second offer is late.
-	p.send(ctx, derived)
+	if ok {
+		// Also when md was refused and will be offered again: its windows are closed now, and the second offer is late.
+		p.send(ctx, derived)
+	}
 	return err
 }
 
-func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
-	derived := pmetric.NewMetrics()
-	now := p.clock.Now()
+// derive takes a batch. ok is false when there is nothing in it for this processor, which then costs no allocation.
+func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) (derived pmetric.Metrics, ok bool) {
+	var now time.Time
 	var parents []seen
 	for _, rm := range md.ResourceMetrics().All() {
 		late := 0
-		switch id, is := identify(rm.Resource()); is {
+		id, is := identify(rm.Resource())
+		if is != foreign && !ok {
+			derived, now, ok = pmetric.NewMetrics(), p.clock.Now(), true
+		}
+		switch is {
 		case aWorker:
 			late = p.worker(ctx, id, rm, now, derived)
 		case aGPU:
@@ -147,7 +150,7 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) pmetr
 	for _, s := range parents {
 		p.late(ctx, p.gpu(&s.device, s.metrics, now, derived))
 	}
-	return derived
+	return derived, ok
 }
 
 // seen is a GPU in a batch.
@@ -181,18 +184,9 @@ func (p *phaseAttribution) gpu(d *device, rm pmetric.ResourceMetrics, now time.T
 
 // worker takes a worker's metrics and returns how many points were refused for their time.
 func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
-	w, made := p.workers.get(id, func() *worker {
-		w := newWorker(p.cfg, p.units, &p.book, p.hooks(ctx, id), rm.Resource())
-		p.snapshots.restore(ctx, id, w)
-		return w
-	})
+	w := p.find(ctx, id, rm.Resource(), now, derived)
 	if w == nil {
-		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
 		return 0
-	}
-	if made {
-		p.joins.add(w)
-		p.board.add(w.posting)
 	}
 	late, place := w.consume(rm.ScopeMetrics(), now, derived)
 	p.joins.inform(w, place)

@@ -177,6 +177,7 @@ func TestEveryDerivedMetricIsInTheVocabulary(t *testing.T) {
 					want, ok := declared[m.Name()]
 					require.True(t, ok, m.Name())
 					assert.Equal(t, want.Unit, m.Unit(), m.Name())
+					assert.Equal(t, want.Description, m.Description(), m.Name())
 					assert.Equal(t, string(want.Instrument), instrument(m), m.Name())
 					emitted[m.Name()] = true
 				}

@@ -44,6 +44,27 @@ func TestASilentWorkerIsFinishedMarkedAndForgotten(t *testing.T) {
 	assert.Zero(t, p.workers.len())
 }
 
+// How often a worker is scraped is told by its batches, however many resources one has for it.
+func TestAWorkerInSeveralResourcesIsNotSilentBetweenScrapes(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
+	e := newEngine("a:8000", 1_700_000_000*second)
+	for range 8 {
+		c.add(30 * time.Second)
+		e.advance(e.now + 30*second)
+		md := e.page()
+		e.page().ResourceMetrics().At(0).Resource().CopyTo(md.ResourceMetrics().AppendEmpty().Resource())
+		md.MarkReadOnly()
+		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+	}
+	c.add(20 * time.Second)
+	c.ticks <- c.Now()
+	c.ticks <- c.Now()
+	dp, ok := last(sink, signal.PhaseImbalance, "", "")
+	require.True(t, ok)
+	assert.False(t, dp.Flags().NoRecordedValue())
+}
+
 func TestNewWorkersAreTurnedAwayWhenFull(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	cfg := createDefaultConfig().(*Config)
@@ -161,6 +182,6 @@ func TestTheOrderOfWorkersDoesNotMatter(t *testing.T) {
 		return got
 	}
 	straight := run(false)
-	require.Len(t, straight, 2*len(phaseOrder()))
+	require.Len(t, straight, 2*4, "two workers, four phases")
 	assert.Equal(t, straight, run(true))
 }

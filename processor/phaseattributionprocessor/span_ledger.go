@@ -1,6 +1,7 @@
 package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 
 import (
+	"math"
 	"sync"
 	"time"
 
@@ -56,6 +57,9 @@ func newSpanLedger(cfg *Config) *spanLedger {
 
 // add counts a request that ended at that time. met is whether it met its objectives, judged whether that is known.
 func (l *spanLedger) add(end pcommon.Timestamp, phases []requestspan.Phase, judged, met bool) {
+	if end > math.MaxInt64 {
+		return // no clock says so: past the year 2262
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	index := int64(end) / l.width
@@ -101,12 +105,16 @@ func (l *spanLedger) observe(p *requestspan.Phase) {
 	}
 }
 
-// between adds up what ended in [from, to), two multiples of the width.
+// between adds up what ended in [from, to), two multiples of the width. A cell that a span of a wrong clock took for a time which the ring
+// does not reach yet is given back: it would turn all others away.
 func (l *spanLedger) between(from, to int64) (judged, met float64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for i := range l.cells {
-		if c := &l.cells[i]; c.index >= from/l.width && c.index < to/l.width {
+		switch c := &l.cells[i]; {
+		case c.index >= to/l.width+int64(len(l.cells)):
+			*c = spanCell{}
+		case c.index >= from/l.width && c.index < to/l.width:
 			judged += c.judged
 			met += c.met
 		}

@@ -66,6 +66,7 @@ type slot struct {
 	rule   sharingRule // the least sure one since the last window ended
 	latest sharingRule
 	price  float64 // per GPU-hour
+	priced bool
 }
 
 func newSpending(prices objectives.Prices) *spending {
@@ -73,12 +74,13 @@ func newSpending(prices objectives.Prices) *spending {
 }
 
 func (s *spending) join(g *gpu) {
-	price, _ := s.prices.For(g.names...)
+	price, priced := s.prices.For(g.names...)
+	o := slot{gpu: g, joined: true, price: price.PerHour, priced: priced}
 	if i := s.find(g.id); i >= 0 {
-		s.slots[i] = slot{gpu: g, joined: true, price: price.PerHour}
+		s.slots[i] = o
 		return
 	}
-	s.slots = append(s.slots, slot{gpu: g, joined: true, price: price.PerHour})
+	s.slots = append(s.slots, o)
 }
 
 func (s *spending) part(g *gpu) {
@@ -97,8 +99,9 @@ func (s *spending) slot(id string) (i int, ok bool) {
 	return i, i >= 0 && s.slots[i].joined
 }
 
-// total adds up a counter over the joined GPUs. ok is false when one of them was not seen for most of the window.
-func (s *spending) total(win window.Window, input int) (sum float64, ok bool) {
+// total adds up a counter over the joined GPUs. own is the part of it that is of the window: the rest is of windows that were closed
+// before the GPU was read. ok is false when one of them was not seen for most of the window.
+func (s *spending) total(win window.Window, input int) (sum, own float64, ok bool) {
 	gpus := 0
 	ok = true
 	for i := range s.slots {
@@ -108,9 +111,12 @@ func (s *spending) total(win window.Window, input int) (sum float64, ok bool) {
 		}
 		gpus++
 		sum += win.Totals[key].Sum
+		if win.Spanned[key] > 0 {
+			own += win.Totals[key].Sum * win.Covered[key] / win.Spanned[key]
+		}
 		ok = ok && win.Covered[key] >= leastCovered*win.Seconds()
 	}
-	return sum, ok && gpus > 0
+	return sum, own, ok && gpus > 0
 }
 
 // graphics is for how long the worker's GPUs ran anything in the window, their mean in seconds; -1 when that is not known, or not
@@ -119,11 +125,11 @@ func (s *spending) graphics(win window.Window) float64 { return s.active(win, gp
 
 // active is for how long a unit of the GPUs was active in the window, their mean in seconds; -1 like graphics.
 func (s *spending) active(win window.Window, amount int) float64 {
-	sum, ok := s.total(win, amount)
+	_, own, ok := s.total(win, amount)
 	if !ok || s.sharing() {
 		return -1
 	}
-	return sum / float64(s.gpus())
+	return own / float64(s.gpus())
 }
 
 // forget makes the pricers learn anew.
@@ -179,16 +185,16 @@ func (s *spending) rule() (least sharingRule) {
 
 // rest adds up what shared GPUs spent for nobody and is this worker's to account for.
 func (s *spending) rest(win window.Window, input int) float64 {
-	sum, _ := s.total(win, gpuRest+input)
+	sum, _, _ := s.total(win, gpuRest+input)
 	return sum
 }
 
 // spent is how a window's spending divides.
 type spent struct {
-	gpus    int     // joined
-	held    float64 // of them by this worker: less than gpus where some are shared
-	perHour float64 // price of an hour of what it holds
-	priced  bool
+	gpus    int              // joined
+	held    float64          // of them by this worker: less than gpus where some are shared
+	perHour float64          // price of an hour of what it holds
+	priced  bool             // each of them has a price
 	known   [gpuAmounts]bool // there was a counter
 	amounts [gpuAmounts]serving.Amounts
 	method  string
@@ -210,12 +216,16 @@ func (s *spending) divide(win window.Window, d division) spent {
 	if out.gpus == 0 {
 		return out
 	}
-	out.priced = len(s.prices) > 0
+	out.priced = true
 	for _, o := range s.slots {
 		if o.joined {
 			out.held += o.held()
 			out.perHour += o.held() * o.price
+			out.priced = out.priced && o.priced
 		}
+	}
+	if !out.priced {
+		out.perHour = 0 // the price of some of them is not that of the worker
 	}
 	set := pricedSteps
 	switch {
@@ -229,7 +239,7 @@ func (s *spending) divide(win window.Window, d division) spent {
 		set += pricerSets
 	}
 	for i := range out.amounts {
-		amount, complete := s.total(win, i)
+		amount, own, complete := s.total(win, i)
 		if !complete && amount == 0 {
 			continue // no such counter, as of a MIG device whose GPU is not in this pipeline
 		}
@@ -247,7 +257,10 @@ func (s *spending) divide(win window.Window, d division) spent {
 				p = newPricer(i)
 				s.pricers[set][i] = p
 			}
-			out.amounts[i] = p.Divide(amount, win.Seconds(), d.split.Idle, d.work, d.costs)
+			out.amounts[i] = p.Divide(own, win.Seconds(), d.split.Idle, d.work, d.costs)
+			if own > 0 {
+				out.amounts[i] = out.amounts[i].Times(amount / own)
+			}
 			out.amounts[i].Confidence = min(out.amounts[i].Confidence, rule.surest())
 		}
 		out.amounts[i].Unattributed += s.rest(win, i)

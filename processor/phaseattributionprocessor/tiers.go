@@ -35,6 +35,16 @@ func (t *tiers) deploy(d serving.Deployment) {
 	}
 }
 
+// keep notes what was found of the roofline, for when its deployment is known again.
+func (t *tiers) keep() {
+	if t.roofline == nil {
+		return
+	}
+	if text, err := json.Marshal(t.roofline); err == nil {
+		t.kept, t.keptOf = text, t.deployed.Fingerprint()
+	}
+}
+
 // resume goes on where an earlier life of the collector left the roofline, if it was that of the same deployment.
 func (t *tiers) resume() {
 	if t.roofline == nil || t.kept == nil || t.keptOf != t.deployed.Fingerprint() {

@@ -17,7 +17,7 @@ import (
 type worker struct {
 	mu       sync.Mutex
 	cfg      *Config
-	units    map[string]string // of the metrics it emits
+	table    map[string]signal.Metric // of the metrics it emits
 	book     *facts.Book
 	engine   configured
 	clocks   clockwatch
@@ -32,6 +32,7 @@ type worker struct {
 	target   objectives.InForce
 	posting  *posting // what traces pipelines see of it
 	who      identity // among the users of a GPU
+	life     incarnation
 
 	ended int64 // data time of the last window's end
 	sums  sums
@@ -80,10 +81,10 @@ func longestGap(cfg *Config) time.Duration { return max(cfg.MaxStale, bridgedWin
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
 
-func newWorker(cfg *Config, units map[string]string, book *facts.Book, told hooks, resource pcommon.Resource) *worker {
+func newWorker(cfg *Config, table map[string]signal.Metric, book *facts.Book, told hooks, resource pcommon.Resource) *worker {
 	w := &worker{
 		cfg:      cfg,
-		units:    units,
+		table:    table,
 		book:     book,
 		hooks:    told,
 		resource: pcommon.NewResource(),
@@ -102,6 +103,7 @@ func newWorker(cfg *Config, units map[string]string, book *facts.Book, told hook
 	w.deploy()
 	w.target = cfg.Objectives.For(text(a, signal.AttrModel), text(a, signal.AttrFleetName))
 	w.who.read(w.resource)
+	w.life = incarnationOf(w.resource)
 	w.posting = newPosting(cfg, w.resource, w.target)
 	return w
 }
@@ -123,8 +125,8 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 			late += read(m, now.Add(maxAhead), w.aligner)
 		}
 	}
-	if !w.seen.IsZero() {
-		w.interval = now.Sub(w.seen)
+	if gap := now.Sub(w.seen); !w.seen.IsZero() && gap > 0 { // a batch may hold a worker in several resources
+		w.interval = gap
 	}
 	w.seen, w.silent = now, false
 	w.told = w.told || len(place.gpus) > 0
@@ -214,13 +216,7 @@ func (w *worker) sweep(now time.Time, out pmetric.Metrics) (forget bool) {
 	defer w.mu.Unlock()
 	silence := now.Sub(w.seen)
 	if !w.silent && silence > 3*max(w.cfg.Window, w.interval) {
-		w.silent = true
-		if win, ok := w.aligner.Flush(); ok {
-			w.estimate(win, out)
-		}
-		if len(w.given) > 0 {
-			newBuilder(w, pcommon.NewTimestampFromTime(now), out).finish()
-		}
+		w.end(now, out)
 	}
 	return silence > w.cfg.MaxStale
 }

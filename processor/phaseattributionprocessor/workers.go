@@ -26,16 +26,17 @@ type subject int
 const (
 	foreign subject = iota
 	aWorker         // it names an engine
-	aGPU            // it is a piece of hardware with an id
+	aGPU            // it is a piece of hardware with an id, and of no other type
 )
 
-// identify reads what a resource is, and which worker.
+// identify reads what a resource is, and which worker. Most are neither worker nor GPU, and are asked for two attributes only.
 func identify(resource pcommon.Resource) (id workerID, is subject) {
-	hardware := false
-	for key, v := range resource.Attributes().All() {
+	a := resource.Attributes()
+	if id.engine = text(a, signal.AttrEngineName); id.engine == "" {
+		return id, hardware(a)
+	}
+	for key, v := range a.All() {
 		switch key {
-		case signal.AttrEngineName:
-			id.engine = v.Str()
 		case signal.AttrServiceName:
 			id.service = v.Str()
 		case "service.namespace":
@@ -46,47 +47,52 @@ func identify(resource pcommon.Resource) (id workerID, is subject) {
 			id.host = v.Str()
 		case signal.AttrModel:
 			id.model = v.Str()
-		case signal.AttrHWID:
-			hardware = true
 		}
 	}
-	switch {
-	case id.engine != "":
-		return id, aWorker
-	case hardware:
-		return id, aGPU
-	}
-	return id, foreign
+	return id, aWorker
 }
 
-// get returns the worker, made by create at first sight. It returns nil when there is no room.
-func (w *workers) get(id workerID, create func() *worker) (one *worker, made bool) {
-	w.mu.RLock()
-	found := w.byID[id]
-	w.mu.RUnlock()
-	if found != nil {
-		return found, false
+func hardware(a pcommon.Map) subject {
+	if _, ok := a.Get(signal.AttrHWID); !ok {
+		return foreign
 	}
+	if t := text(a, signal.AttrHWType); t != "" && t != signal.HWTypeGPU {
+		return foreign
+	}
+	return aGPU
+}
+
+// find returns the worker, nil when it is not known.
+func (w *workers) find(id workerID) *worker {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return w.byID[id]
+}
+
+// full reports whether there is no room for another.
+func (w *workers) full() bool { return w.len() >= w.limit }
+
+// put makes a worker known, in the place of another of the same identity.
+func (w *workers) put(id workerID, one *worker) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if found := w.byID[id]; found != nil {
-		return found, false
-	}
-	if len(w.byID) >= w.limit {
-		return nil, false
-	}
-	one = create()
 	w.byID[id] = one
-	return one, true
+}
+
+// forget drops a worker, unless another is in its place already.
+func (w *workers) forget(id workerID, one *worker) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.byID[id] == one {
+		delete(w.byID, id)
+	}
 }
 
 // each calls visit for every worker and forgets those for which it returns true.
 func (w *workers) each(visit func(*worker) (forget bool)) {
 	for id, one := range w.all() {
 		if visit(one) {
-			w.mu.Lock()
-			delete(w.byID, id)
-			w.mu.Unlock()
+			w.forget(id, one)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -83,14 +84,17 @@ var (
 // strictClient is confighttp's client without its methods.
 type strictClient confighttp.ClientConfig
 
+// strictConfig is Config with it. Errors name the type.
+type strictConfig struct {
+	Client  strictClient  `mapstructure:",squash"`
+	Scrape  ScrapeConfig  `mapstructure:",squash"`
+	Streams StreamsConfig `mapstructure:",squash"`
+}
+
 // Unmarshal refuses unknown keys. confighttp's client lets them pass, in its own blocks and beside them, because it takes them for
 // those of the component; its type without methods does not.
 func (c *Config) Unmarshal(conf *confmap.Conf) error {
-	var strict struct {
-		Client  strictClient  `mapstructure:",squash"`
-		Scrape  ScrapeConfig  `mapstructure:",squash"`
-		Streams StreamsConfig `mapstructure:",squash"`
-	}
+	var strict strictConfig
 	if err := conf.Unmarshal(&strict); err != nil {
 		return err
 	}
@@ -119,6 +123,11 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("timeout must be at most collection_interval, which is %s (got %s)",
 			c.Scrape.CollectionInterval, c.ClientConfig.Timeout))
 	}
+	if proxy := c.ClientConfig.ProxyURL; proxy != "" {
+		if u, err := url.ParseRequestURI(proxy); err != nil || u.Host == "" { // confighttp's error would show it whole
+			errs = append(errs, fmt.Errorf("proxy_url must be a URL (got %q)", redact(proxy)))
+		}
+	}
 	if c.Scrape.MaxBodyBytes < minBodyBytes || c.Scrape.MaxBodyBytes > maxBodyBytes {
 		errs = append(errs, fmt.Errorf("max_body_bytes must be between %d and %d (got %d)",
 			minBodyBytes, maxBodyBytes, c.Scrape.MaxBodyBytes))
@@ -130,9 +139,13 @@ func (c *Config) Validate() error {
 		errs = append(errs, err)
 	}
 	errs = append(errs, c.validateChoices()...)
-	streams := 0
+	streams, passes := 0, 0
 	for _, e := range c.all() {
 		streams += e.KVEvents.ranks()
+		passes += e.ForwardPasses.ranks()
+	}
+	if !c.Streams.Pages.Enabled && streams+passes == 0 {
+		errs = append(errs, errors.New("scrape: enabled must be true where neither kv_events nor forward_passes are followed (got false)"))
 	}
 	errs = append(errs, c.Streams.KVEvents.validate(streams)...)
 	return errors.Join(append(errs, c.validateEndpoints()...)...)

@@ -102,8 +102,14 @@ func TestInvalidConfigs(t *testing.T) {
 		"empty endpoint":   {map[string]any{"endpoints": []any{""}}, `endpoints[0] must be host:port or a URL (got "")`},
 		"scheme":           {map[string]any{"endpoint": "ftp://h:1"}, `endpoint must have the scheme http or https (got "ftp")`},
 		"no URL":           {map[string]any{"endpoint": "http://user:secret@a b:1/?token=secret"}, `endpoint must be host:port or a URL (got "http://a b:1/")`},
-		"twice":            {map[string]any{"endpoint": endpoint, "endpoints": []any{"http://localhost:8000/metrics"}}, "endpoints[0] must be there once (got localhost:8000, as in endpoint)"},
-		"preset":           {map[string]any{"endpoint": endpoint, "preset": "huge"}, `preset must be one of minimal, default, full (got "huge")`},
+		"proxy":            {map[string]any{"endpoint": endpoint, "proxy_url": "http://user:secret@a b:1"}, `proxy_url must be a URL (got "http://a b:1")`},
+		"proxy alone":      {map[string]any{"endpoint": endpoint, "proxy_url": "user:secret@proxy:3128"}, `proxy_url must be a URL (got "proxy:3128")`},
+		"nothing to do": {
+			map[string]any{"endpoint": endpoint, "scrape": map[string]any{"enabled": false}},
+			"scrape: enabled must be true where neither kv_events nor forward_passes are followed (got false)",
+		},
+		"twice":  {map[string]any{"endpoint": endpoint, "endpoints": []any{"http://localhost:8000/metrics"}}, "endpoints[0] must be there once (got localhost:8000, as in endpoint)"},
+		"preset": {map[string]any{"endpoint": endpoint, "preset": "huge"}, `preset must be one of minimal, default, full (got "huge")`},
 		"connected": {
 			map[string]any{"endpoint": endpoint, "connected": []any{"telepathy"}},
 			`connected[0] must be one of kv_events, forward_passes, kv_residency, effort, nixl, traces, requests, iterations, processes (got "telepathy")`,
@@ -120,7 +126,7 @@ func TestInvalidConfigs(t *testing.T) {
 
 func TestUnknownKeys(t *testing.T) {
 	_, err := load(t, map[string]any{"endpoint": "localhost:8000", "colection_interval": "5s"})
-	assert.ErrorContains(t, err, "colection_interval")
+	assert.ErrorContains(t, err, "'llmenginereceiver.strictConfig' has invalid keys: colection_interval")
 	_, err = load(t, map[string]any{"endpoints": []any{map[string]any{"endpoint": "localhost:8000", "rol": "x"}}})
 	assert.ErrorContains(t, err, "rol")
 	_, err = load(t, map[string]any{"endpoint": "localhost:8000", "tls": map[string]any{"insecur": true}})

@@ -68,11 +68,12 @@ func (h *host) close() {
 	}
 }
 
-// look returns the processes, as of tableAge before now at most.
-func (h *host) look(now time.Time) (*hostproc.Table, error) {
+// look returns the processes, as of tableAge ago at most and not before since.
+func (h *host) look(c clock, since time.Time) (*hostproc.Table, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.table != nil && now.Sub(h.at) < tableAge {
+	now := c.Now()
+	if h.table != nil && now.Sub(h.at) < tableAge && !h.at.Before(since) {
 		return h.table, nil
 	}
 	table, err := h.reader.Table()

@@ -19,43 +19,50 @@ const kinEvery = time.Minute
 // kinReader looks for the processes behind a local endpoint, beside the scrapes. The target's loop owns it; a nil one looks for nothing.
 type kinReader struct {
 	host    *host
+	clock   clock
 	address netip.Addr // not valid where the endpoint has a name
 	port    int
 	quiet   bool // somebody else tells of the processes
 	spawn   func(func())
 
 	known   kin
+	since   time.Time // the engine answers; who was there before may be gone
 	asked   time.Time
 	asking  bool
 	answers chan kin // one place; an answer never waits
 }
 
-func newKinReader(h *host, u *url.URL, connected []string, spawn func(func())) *kinReader {
+func newKinReader(h *host, c clock, u *url.URL, connected []string, spawn func(func())) *kinReader {
 	port, _ := strconv.Atoi(u.Port()) // checked by parseEndpoint
 	address, err := netip.ParseAddr(u.Hostname())
 	if err != nil {
 		address = netip.Addr{}
 	}
 	return &kinReader{
-		host: h, address: address, port: port, quiet: slices.Contains(connected, signal.SourceProcesses), spawn: spawn, answers: make(chan kin, 1),
+		host: h, clock: c, address: address, port: port, quiet: slices.Contains(connected, signal.SourceProcesses), spawn: spawn,
+		answers: make(chan kin, 1),
 	}
 }
 
 // want looks anew: the engine was started again. What was found is of processes that are no more.
 func (k *kinReader) want() {
 	if k != nil {
-		k.known, k.asked = kin{}, time.Time{}
+		k.known, k.asked, k.since = kin{}, time.Time{}, k.clock.Now()
 	}
 }
 
 // ask looks if it is time to and no look is under way.
-func (k *kinReader) ask(now time.Time) {
-	if k == nil || k.asking || !k.asked.IsZero() && now.Sub(k.asked) < kinEvery {
+func (k *kinReader) ask() {
+	if k == nil || k.asking {
+		return
+	}
+	now, since := k.clock.Now(), k.since
+	if !k.asked.IsZero() && now.Sub(k.asked) < kinEvery {
 		return
 	}
 	k.asking, k.asked = true, now
 	k.spawn(func() {
-		table, err := k.host.look(now)
+		table, err := k.host.look(k.clock, since)
 		if err != nil { // no /proc: nothing is in sight
 			k.answers <- kin{hint: hintPrivileges}
 			return

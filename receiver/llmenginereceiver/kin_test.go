@@ -3,11 +3,14 @@ package llmenginereceiver
 import (
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
+	"net/url"
 	"os"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -162,4 +165,33 @@ func TestAProcessOutOfSightIsMissing(t *testing.T) {
 	}, e.URL)
 	quiet.until(func() bool { _, n := quiet.last(instance(e)); return n > 3 }, "scrapes")
 	assert.Empty(t, processHints(quiet))
+}
+
+// TestAnEngineThatCameBackHasNewProcesses, whoever looked just before it did.
+func TestAnEngineThatCameBackHasNewProcesses(t *testing.T) {
+	sys := proc([]int{20}, "20 1 llama-server --metrics")
+	c := newHandClock()
+	h := &host{reader: hostproc.New(sys)}
+	found := func(k *kinReader) []int {
+		k.want()
+		k.ask()
+		k.known = <-k.answers
+		k.asking = false
+		processes, hint := k.known.of(0, false)
+		assert.Empty(t, hint)
+		return numbers(processes)
+	}
+	at := &url.URL{Host: "127.0.0.1:8000"}
+	first := newKinReader(h, c, at, nil, func(f func()) { f() })
+	assert.Equal(t, []int{20}, found(first))
+	clear(sys)
+	maps.Copy(sys, proc([]int{40}, "40 1 llama-server --metrics"))
+	c.tick(time.Second)
+	assert.Equal(t, []int{40}, found(first))
+
+	looked := h.at
+	c.tick(time.Second)
+	first.ask()
+	assert.Empty(t, first.answers, "what is known is looked at again after a while only")
+	assert.Equal(t, looked, h.at)
 }

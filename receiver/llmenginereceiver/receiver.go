@@ -150,7 +150,7 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 		}),
 	}
 	if r.processes != nil && r.isLocal(u.Hostname()) {
-		t.kin = newKinReader(r.processes, u, r.connected(e), r.loops.Go)
+		t.kin = newKinReader(r.processes, r.clock, u, r.connected(e), r.loops.Go)
 	}
 	return t, nil
 }

@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -65,6 +66,17 @@ func TestLogsOnChange(t *testing.T) {
 	for _, line := range r.logs.All() {
 		assert.NotContains(t, fmt.Sprint(line.Message, line.ContextMap()), "secret")
 	}
+}
+
+// TestAPageOfSomethingElseIsSaid once: the port is wrong, or the engine has not served a request yet.
+func TestAPageOfSomethingElseIsSaid(t *testing.T) {
+	const line = "The page has no metrics of an engine that this version knows"
+	e, other := newEngine(t), newEngine(t)
+	other.metrics.Store(answer("node_cpu_seconds_total 5\n"))
+	r := startRig(t, nil, nil, e.URL, other.URL)
+	r.until(func() bool { return r.scrapes(outcomeSuccess) >= 10 }, "scrapes")
+	assert.Equal(t, 1, r.logs.FilterMessage(line).Len())
+	assert.Equal(t, 1, r.logs.FilterMessage(line).FilterField(zap.String("endpoint", instance(other))).Len())
 }
 
 func TestFlappingIsNotLogged(t *testing.T) {

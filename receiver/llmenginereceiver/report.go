@@ -46,6 +46,7 @@ type standing struct {
 	broken     bool
 	overLimit  bool
 	incomplete bool // records of iterations are missing
+	strange    bool // the page has nothing of an engine
 	suppressed int
 }
 
@@ -195,6 +196,11 @@ func (r *reporter) page(ctx context.Context, t *target, p exposition.Report) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.standing(t)
+	strange := t.book.Engine() == ""
+	if strange && !s.strange { // some engines have no metrics before their first request
+		r.logger.Info("The page has no metrics of an engine that this version knows", zap.String("endpoint", t.name))
+	}
+	s.strange = strange
 	if len(p.Drift) > 0 {
 		r.logger.Warn("The engine has metrics that this version does not know", zap.String("endpoint", t.name),
 			zap.Int("count", len(p.Drift)), zap.Strings("families", shortList(p.Drift)))

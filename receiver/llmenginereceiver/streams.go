@@ -37,7 +37,7 @@ type streams struct {
 	start       pcommon.Timestamp
 
 	membersMu sync.Mutex
-	members   map[fleetKey]struct{} // of fleets, as the pages tell
+	members   map[*target][]fleetKey // of fleets, as the pages tell
 }
 
 // endpointStreams are the workers of an endpoint, and which streams it has.
@@ -50,7 +50,7 @@ type endpointStreams struct {
 func (r *engineReceiver) newStreams(endpoints []EndpointConfig, targets []*target, tell *reporter) (*streams, error) {
 	s := &streams{
 		r: r, table: signal.Index(signal.All()), byTarget: make(map[*target]endpointStreams),
-		start: pcommon.NewTimestampFromTime(r.clock.Now()), members: make(map[fleetKey]struct{}),
+		start: pcommon.NewTimestampFromTime(r.clock.Now()), members: make(map[*target][]fleetKey),
 	}
 	total := 0
 	for _, e := range endpoints {

@@ -3,6 +3,8 @@ package llmenginereceiver
 import (
 	"context"
 	"fmt"
+	"math"
+	"net/http"
 	"testing"
 	"time"
 
@@ -250,4 +252,45 @@ func TestCoverageOfEqualTotals(t *testing.T) {
 		share, ok := r.point(instance(e), signal.Coverage, signal.AttrEstimate, signal.EstimateKVReuse)
 		return ok && share > 0.96
 	}, "equal totals")
+}
+
+// TestAWorkerThatServesAnotherModelLeavesItsFleet, which is seen as a whole from then on.
+func TestAWorkerThatServesAnotherModelLeavesItsFleet(t *testing.T) {
+	a, b, other := newEngine(t), newEngine(t), newEngine(t)
+	page := func(model string) *http.HandlerFunc {
+		return answer(fmt.Sprintf("# TYPE vllm:generation_tokens_total counter\nvllm:generation_tokens_total{engine=\"0\",model_name=%q} 1\n", model))
+	}
+	for _, e := range []*engine{a, b, other} {
+		e.metrics.Store(page("m"))
+	}
+	p, q := publisher(t, stream.KVOptions{}), publisher(t, stream.KVOptions{})
+	r := startRig(t, nil, func(c *Config) {
+		c.Scrape.Endpoints = []EndpointConfig{
+			{Endpoint: a.URL, KVEvents: &KVStreamConfig{Endpoint: p.Endpoint()}}, {Endpoint: b.URL, KVEvents: &KVStreamConfig{Endpoint: q.Endpoint()}},
+			{Endpoint: other.URL},
+		}
+	})
+	followed(t, p, q)
+	p.Publish(stored(epoch, 0, 1))
+	q.Publish(stored(epoch, 0, 1))
+	covered := func(want float64) {
+		t.Helper()
+		r.until(func() bool {
+			all := r.sink.AllMetrics()
+			for i := len(all) - 1; i >= 0; i-- {
+				for _, rm := range all[i].ResourceMetrics().All() {
+					if m, ok := named(rm, signal.Coverage); ok {
+						share, ok := value(m, []string{signal.AttrEstimate, signal.EstimateKVDuplicates})
+						return ok && math.Abs(share-want) < 1e-9
+					}
+				}
+			}
+			return false
+		}, "coverage")
+	}
+	covered(2. / 3)
+	other.metrics.Store(page("n"))
+	covered(1)
+	other.metrics.Store(page("m"))
+	covered(2. / 3)
 }

@@ -1,6 +1,8 @@
 package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
 
 import (
+	"slices"
+
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -22,12 +24,15 @@ func (s *streams) observe(t *target, md pmetric.Metrics) {
 			own++
 		}
 	}
+	var members []fleetKey
 	for _, rm := range md.ResourceMetrics().All() {
 		if !isEngine(rm.Resource()) {
 			continue
 		}
 		page := readPage(rm)
-		s.member(rm.Resource())
+		if m, ok := memberOf(rm.Resource()); ok {
+			members = append(members, m)
+		}
 		for _, w := range e.workers {
 			rank, ranked := rankOf(page.instance)
 			mine := ranked && rank == w.rank || own == 1 && w.rank == 0
@@ -36,6 +41,7 @@ func (s *streams) observe(t *target, md pmetric.Metrics) {
 			}
 		}
 	}
+	s.see(t, members)
 }
 
 func isEngine(r pcommon.Resource) bool {
@@ -43,27 +49,37 @@ func isEngine(r pcommon.Resource) bool {
 	return ok
 }
 
-// member counts a worker of a fleet once.
-func (s *streams) member(r pcommon.Resource) {
+// memberOf tells which fleet a worker is in, if any.
+func memberOf(r pcommon.Resource) (m fleetKey, ok bool) {
 	fleet, _ := r.Attributes().Get(signal.AttrFleetName)
 	instance, _ := r.Attributes().Get(signal.AttrServiceInstanceID)
-	if fleet.Str() == "" {
-		return
-	}
-	key := fleetKey{fleet.Str(), fleetMember(instance.Str())}
+	return fleetKey{fleet.Str(), fleetMember(instance.Str())}, fleet.Str() != ""
+}
+
+// see counts the workers that a target has now, and no longer those that it had before. One that is down is still there.
+func (s *streams) see(t *target, now []fleetKey) {
 	s.membersMu.Lock()
 	defer s.membersMu.Unlock()
-	if _, ok := s.members[key]; !ok {
-		s.members[key] = struct{}{}
-		s.r.fleets.see(key.fleet, key.member)
+	before := s.members[t]
+	if slices.Equal(before, now) {
+		return
 	}
+	for _, m := range now {
+		s.r.fleets.see(m.fleet, m.member)
+	}
+	for _, m := range before {
+		s.r.fleets.unsee(m.fleet, m.member)
+	}
+	s.members[t] = now
 }
 
 func (s *streams) forgetMembers() {
 	s.membersMu.Lock()
 	defer s.membersMu.Unlock()
-	for key := range s.members {
-		s.r.fleets.unsee(key.fleet, key.member)
+	for _, members := range s.members {
+		for _, m := range members {
+			s.r.fleets.unsee(m.fleet, m.member)
+		}
 	}
 	clear(s.members)
 }

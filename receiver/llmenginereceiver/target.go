@@ -137,7 +137,7 @@ func (t *target) run(ctx context.Context, delay, interval time.Duration, deliver
 		deliver(ctx, t, metrics)
 		if t.up {
 			t.about.ask(ctx, t.client, t.url, t.book.About(), t.timeout)
-			t.kin.ask(t.clock.Now())
+			t.kin.ask()
 		}
 		select {
 		case <-ctx.Done():

@@ -10,6 +10,9 @@ import (
 	scenarios "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
 )
 
+// sizeBar bounds by how much the size of a predicted effect is off what is observed.
+const sizeBar = 0.25
+
 // adviceCase is a fleet with a problem, and the same fleet after the advice was followed.
 type adviceCase struct {
 	scenario string
@@ -61,7 +64,8 @@ func adviceCases() []adviceCase {
 		},
 		{
 			scenario: "advice-preemptions", rule: "preemptions", verdict: "decode_bound", others: []string{"decode-bound"}, verified: true,
-			remedy: []scenarios.Override{set("pools[0].kv_blocks", "3600")},
+			// With the prefix cache on, whose absence another rule speaks of.
+			before: []scenarios.Override{set("pools[0].prefix_caching", "true")}, remedy: []scenarios.Override{set("pools[0].kv_blocks", "3600")},
 		},
 	}
 }
@@ -71,7 +75,7 @@ func healthyFleets() map[string][]scenarios.Override {
 	return map[string][]scenarios.Override{
 		"pd-balanced":         nil,
 		"advice-topology":     {set("pools[0].workers", "3"), set("pools[1].workers", "1")},
-		"advice-preemptions":  {set("pools[0].kv_blocks", "3600")},
+		"advice-preemptions":  {set("pools[0].kv_blocks", "4800"), set("pools[0].prefix_caching", "true")},
 		"which-side-balanced": {set("workload.synthetic.load_per_worker", "0.5")},
 	}
 }
@@ -142,9 +146,6 @@ func scoreAdvice(c adviceCase, seed string, before, after time.Duration, report 
 	}
 	return nil
 }
-
-// sizeBar bounds by how much of the observed effect the predicted one is off.
-const sizeBar = 0.25
 
 // reportVerified says how the prediction of a rule came out, with the predicted interval and what was observed.
 func reportVerified(got told, rule string, name func(string) string, report func(result)) {

@@ -79,10 +79,7 @@ func hidingHitRatio(o options, report func(result)) error {
 	s.cfg.KVLedger = true
 	p := &s.cfg.Pools[0]
 	p.Workers, p.KVBlocks, p.MaxModelTokens = 2, 7_500, 32_768
-	s.cfg.Workload = fleetsim.Custom{
-		Rate: 9, CV: 1, Prompt: fleetsim.Uniform(4050, 4350), Output: fleetsim.Uniform(20, 60),
-		SharedPrefixShare: 1, SharedPrefixes: 20, SharedPrefixTokens: 4032,
-	}
+	s.cfg.Workload = hidingTraffic()
 	out, err := kvReplay(s, nil)
 	if err != nil {
 		return err
@@ -107,4 +104,12 @@ func hidingHitRatio(o options, report func(result)) error {
 		})
 	}
 	return nil
+}
+
+// hidingTraffic is short questions below a few long system prompts.
+func hidingTraffic() fleetsim.Workload {
+	return fleetsim.Custom{
+		Rate: 9, CV: 1, Prompt: fleetsim.Uniform(4050, 4350), Output: fleetsim.Uniform(20, 60),
+		SharedPrefixShare: 1, SharedPrefixes: 20, SharedPrefixTokens: 4032,
+	}
 }

@@ -97,6 +97,11 @@ func poolGrid(o options) (grid []kvScenario) {
 	if !o.quick {
 		add("conversation", false, true, func(*kvScenario) {})
 		add("residency", false, false, func(s *kvScenario) { s.cfg.Pools[0].ResidencySample = 0.05 })
+		add("95%-hits-residency", false, false, func(s *kvScenario) {
+			p := &s.cfg.Pools[0]
+			p.Workers, p.KVBlocks, p.MaxModelTokens, p.ResidencySample = 2, 7_500, 32_768, 0.05
+			s.cfg.Workload = hidingTraffic()
+		})
 		add("thrash", false, false, func(s *kvScenario) { thrashing(&s.cfg) })
 	}
 	return grid

@@ -31,6 +31,7 @@ type kvScenario struct {
 	events, passes   bool          // beside the pages
 	loss             float64       // of batches of events, up to lossUntil
 	lossUntil        time.Duration
+	also             consumer.Metrics                                 // gets what comes out of all workers
 	tick             func(now time.Duration, f *fleetsim.Fleet) error // at each scrape, before it
 }
 
@@ -193,6 +194,7 @@ func (r *kvPlaying) scrape(i int, now time.Duration, pipeline consumer.Metrics) 
 	if err != nil {
 		return err
 	}
+	md.ResourceMetrics().At(0).Resource().Attributes().PutStr(signal.AttrServiceInstanceID, fmt.Sprintf("worker%d:8000", i))
 	if r.kvScenario.passes {
 		r.passes[i].append(md, epoch, epoch.Add(now))
 	}
@@ -261,9 +263,12 @@ func (w *kvWorker) pool() float64 {
 
 // newKVPipeline chains the processors as the shipped configurations do.
 func newKVPipeline(s kvScenario, w *kvWorker) (consumer.Metrics, func(), error) {
-	sink, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error {
+	sink, err := consumer.NewMetrics(func(ctx context.Context, md pmetric.Metrics) error {
 		w.take(md)
-		return nil
+		if s.also == nil {
+			return nil
+		}
+		return s.also.ConsumeMetrics(ctx, md)
 	})
 	if err != nil {
 		return nil, nil, err

@@ -51,7 +51,7 @@ func checks() []check {
 		{"A8", scores},
 		{"A9", missRatioCurve},
 		{"A10", poolDecomposition},
-		{"A10-cases", knownCases},
+		{"A10-cases", knownCases}, {"A20-kv", kvAdvice},
 		{"A11", evictionStorms},
 		{"A12", transfers},
 		{"A13", amplification},

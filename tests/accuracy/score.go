@@ -49,7 +49,7 @@ func scores(o options, report func(result)) error {
 	if o.quick {
 		n = 1
 	}
-	close, all, named, lossy := 0, 0, 0, 0
+	near, all, named, lossy := 0, 0, 0, 0
 	for i, s := range splitScenarios(4*n, 12) {
 		if i%4 == 1 && n > 1 || i >= n && o.quick {
 			continue // enough of them
@@ -69,7 +69,7 @@ func scores(o options, report func(result)) error {
 			}
 			all++
 			if math.Abs(one.said-one.truth) <= scoreBar {
-				close++
+				near++
 			}
 			right := one.worst == d.name
 			if d.name != "" && one.truth < 1-lostLeast {
@@ -85,7 +85,7 @@ func scores(o options, report func(result)) error {
 			})
 		}
 	}
-	report(result{name: "A8/close/synthetic", value: fmt.Sprintf("%d/%d", close, all), bar: "all", pass: close == all, told: close < all})
+	report(result{name: "A8/close/synthetic", value: fmt.Sprintf("%d/%d", near, all), bar: "all", pass: near == all, told: near < all})
 	report(result{
 		name: "A8/named/synthetic", value: fmt.Sprintf("%d/%d", named, lossy), bar: fmt.Sprintf("%.0f%%", 100*worstBar),
 		pass: float64(named) >= worstBar*float64(lossy), told: o.quick,

@@ -24,7 +24,7 @@ const (
 	coverageHigh    = 0.90
 	// observed is how long a fleet is watched before it is judged: a recommendation has to last for ten minutes. judged is how long the
 	// candidates run.
-	observedFor = 13 * time.Minute
+	observedFor = 15 * time.Minute
 	judgedFor   = 10 * time.Minute
 )
 

@@ -65,3 +65,42 @@ export const quantileName = (q) => 'p' + +(q * 100).toFixed(2);
 
 /** Keeps a figure and its unit, and a percentile and its figure, on one line. */
 export const unbroken = (text) => text.replace(/(\d) (?=(?:ms|s|µs)\b)/g, '$1\u00a0').replace(/\b(p[\d.]+) /g, '$1\u00a0');
+
+const scaled = (v, step, names) => {
+  let i = 0;
+  while (Math.abs(v) >= 0.9995 * step && i < names.length - 1) { v /= step; i++; }
+  return [v, names[i]];
+};
+
+/** Bytes in binary units, as memory is sold. */
+export function bytes(v) {
+  if (v === null || v === undefined) return unknown;
+  const [n, unit] = scaled(v, 1024, ['B', 'KiB', 'MiB', 'GiB', 'TiB']);
+  return `${figure(n)} ${unit}`;
+}
+
+/** Bytes a second in decimal units, as links are sold. */
+export function bandwidth(v) {
+  if (v === null || v === undefined) return unknown;
+  const [n, unit] = scaled(v, 1000, ['B/s', 'kB/s', 'MB/s', 'GB/s', 'TB/s']);
+  return `${figure(n)} ${unit}`;
+}
+
+/** A count with k and M. */
+export function count(v) {
+  if (v === null || v === undefined) return unknown;
+  const [n, unit] = scaled(v, 1000, ['', ' k', ' M', ' G']);
+  return figure(n) + unit;
+}
+
+/** A quantity by its UCUM unit. Shares are percent. */
+export function quantity(v, unit) {
+  if (v === null || v === undefined) return unknown;
+  switch (unit) {
+    case 's': return seconds(v);
+    case '1': return v >= 0 && v <= 1.0005 ? percent(v) : figure(v);
+    case 'By': return bytes(v);
+    case 'By/s': return bandwidth(v);
+    default: return `${count(v)} ${unit.replace(/^\{(\w+)\}/, (_, word) => v === 1 ? word : word + 's').replace(/\{(\w+)\}/g, '$1')}`.trim();
+  }
+}

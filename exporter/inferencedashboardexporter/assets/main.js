@@ -1,9 +1,15 @@
 // The page: takes messages from the stream, shows them, and keeps the reader's choices in the address.
 import { advance, prepare, rebuild, showRange, showSeries } from './charts.js';
 import { $, h, setAttr, setText, shorten } from './dom.js';
+import { showAdvice } from './advice.js';
+import { showGPUs } from './gpu.js';
+import { showKV } from './kv.js';
 import { closeMetric } from './metric.js';
+import { showCost, showSources } from './sources.js';
+import { showSplit } from './split.js';
 import { state, workersOf, worstFleet } from './state.js';
 import { connect } from './stream.js';
+import { showTransfers } from './transfer.js';
 import { readChoice, writeChoice } from './url.js';
 import { showConnecting, showEmpty, showVerdict } from './verdict.js';
 import { clearWorkers, focusRow, moveFocus, showWorkers, workerIn } from './workers.js';
@@ -12,6 +18,7 @@ const choice = readChoice();
 let fleetID = '';
 let paused = false;
 let queued = false;
+const sections = ['sections', 'phases', 'workers', 'kv', 'transfer', 'split', 'gpu', 'sources'];
 
 /** The fleet that the address names, else the one shown so far, else the one that is worst off. */
 function currentFleet() {
@@ -23,10 +30,11 @@ function render() {
   queued = false;
   showLink();
   const fleet = currentFleet();
-  $('phases').hidden = $('workers').hidden = !fleet;
+  for (const id of sections) $(id).hidden = !fleet;
+  showCost();
   $('empty').hidden = Boolean(fleet) || !state.connected;
   if (!state.connected) return showConnecting();
-  if (!fleet) return showEmpty();
+  if (!fleet) { $('advice').hidden = true; return showEmpty(); }
   if (fleet.id !== fleetID) {
     fleetID = fleet.id;
     clearWorkers();
@@ -36,8 +44,20 @@ function render() {
   const selected = workerIn(choice.worker, fleetID);
   showScope(selected);
   showWorkers(fleet, workersOf(fleetID), choice.filter, selected?.id);
+  showSections(selected);
   prepare();
   showSeries(selected ? 'worker' : 'fleet', selected?.id ?? fleetID);
+}
+
+/** Shows what is below the workers: of the fleet, or of the worker chosen. */
+function showSections(worker) {
+  showAdvice(fleetID, choice.advice);
+  showKV(fleetID, worker);
+  showTransfers(fleetID, worker);
+  showSplit(fleetID);
+  showGPUs(fleetID, worker);
+  showSources(fleetID, worker);
+  for (const e of document.querySelectorAll('.scope')) setText(e, worker ? `of ${shorten(worker.identity.instance, 40)}` : '');
 }
 
 function queue() {
@@ -108,13 +128,13 @@ function onKey(e) {
   if (e.metaKey || e.ctrlKey || e.altKey || $('help').open) return;
   if (e.key === 'Escape') {
     if (closeMetric()) return;
-    if (e.target === $('filter')) { e.target.value = ''; e.target.blur(); choose({ filter: '' }); } else if (choice.worker) choose({ worker: '' });
+    if (e.target === $('filter')) { e.target.value = ''; e.target.blur(); choose({ filter: '' }); } else if (choice.advice) choose({ advice: '' }); else if (choice.worker) choose({ worker: '' });
     return;
   }
   if (typing) return;
   const row = e.target.closest?.('#rows tr');
   if (e.key === '/' && !$('workers').hidden) { $('filter').hidden = false; $('filter').focus(); } else if (e.key === '?') $('help').showModal();
-  else if (e.key === ' ' && !e.target.matches('button, a, pre')) pause();
+  else if (e.key === ' ' && !e.target.matches('button, a, pre, summary, [tabindex]')) pause();
   else if (row && e.key === 'Enter') select(row);
   else if (row && e.key === 'ArrowDown') moveFocus(1);
   else if (row && e.key === 'ArrowUp') moveFocus(-1);
@@ -129,7 +149,7 @@ $('range').addEventListener('change', (e) => { showRange(e.target.value); choose
 $('fleet').addEventListener('change', (e) => {
   const f = state.fleets.get(e.target.value);
   const unique = [...state.fleets.values()].filter((x) => x.name === f.name).length === 1 && f.name.length <= 100;
-  choose({ fleet: unique && f.name ? f.name : f.id, worker: '' });
+  choose({ fleet: unique && f.name ? f.name : f.id, worker: '', advice: '' });
 });
 $('theme').addEventListener('click', () => {
   setTheme({ auto: 'light', light: 'dark', dark: 'auto' }[choice.theme]);
@@ -144,6 +164,13 @@ $('rows').addEventListener('click', (e) => {
   if (!getSelection().isCollapsed || !row) return;
   focusRow(row);
   select(row);
+});
+document.addEventListener('click', (e) => {
+  const to = e.target.closest?.('[data-advice], [data-worker]');
+  if (!to) return;
+  if (to.dataset.advice !== undefined) choose({ advice: to.dataset.advice });
+  else choose({ worker: to.dataset.worker });
+  if (to.dataset.advice) $('advice-one').scrollIntoView({ block: 'nearest' });
 });
 document.addEventListener('keydown', onKey);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', rebuild);

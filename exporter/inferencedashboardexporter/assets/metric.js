@@ -1,22 +1,19 @@
 // The "{ }" beside a figure: the name under which the same figure is exported.
 import { $, h, setText } from './dom.js';
 
-/** Makes the button that shows a metric's name. */
+/** Makes the button that shows a metric's name. One listener serves them all, so that a button may be written anew at any time. */
 export function metricButton(label, name) {
-  return h('button', {
-    class: 'm', type: 'button', 'aria-label': `Metric behind ${label}`, 'aria-expanded': 'false',
-    onclick: (e) => { e.stopPropagation(); toggle(e.currentTarget, name); },
-  }, '{ }');
+  return h('button', { class: 'm', type: 'button', 'aria-label': `Metric behind ${label}`, 'aria-expanded': 'false', 'data-metric': name }, '{ }');
 }
 
 let open = null;
 
-function toggle(button, name) {
+function show(button) {
   const again = open === button;
   closeMetric();
   if (again) return;
   const pop = $('metric');
-  setText(pop, name);
+  setText(pop, button.dataset.metric);
   pop.hidden = false;
   const at = button.getBoundingClientRect();
   pop.style.top = `${at.bottom + scrollY + 4}px`;
@@ -36,4 +33,8 @@ export function closeMetric() {
   return true;
 }
 
-document.addEventListener('click', (e) => { if (!$('metric').contains(e.target)) closeMetric(); });
+document.addEventListener('click', (e) => {
+  const button = e.target.closest?.('button.m');
+  if (button) show(button);
+  else if (!$('metric').contains(e.target)) closeMetric();
+});

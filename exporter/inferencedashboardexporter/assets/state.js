@@ -9,6 +9,9 @@ export const state = {
   meta: { started: 0, step: 5000, history: 3600000, window: 60000, heartbeat: 5000, charts: false },
   fleets: new Map(),
   workers: new Map(),
+  subjects: new Map(), // what sections show as it arrives, by id
+  advice: [],
+  cost: { cpu: null, memory: null },
 };
 
 /** Takes the first message: everything, and what the page has to know of the exporter. */
@@ -17,6 +20,9 @@ export function begin(m) {
   state.workers = new Map((m.workers ?? []).map((w) => [w.id, w]));
   const { started, step, history, window, heartbeat, charts } = m;
   state.meta = { started, step, history, window, heartbeat, charts };
+  state.subjects = new Map((m.subjects ?? []).map((x) => [x.id, x]));
+  state.advice = m.advice ?? [];
+  state.cost = m.cost ?? state.cost;
   state.connected = true;
   state.at = m.at;
 }
@@ -26,6 +32,13 @@ export function apply(m) {
   state.at = m.at;
   for (const f of m.fleets ?? []) merge(state.fleets, f);
   for (const w of m.workers ?? []) merge(state.workers, w);
+  for (const x of m.subjects ?? []) {
+    const before = state.subjects.get(x.id);
+    state.subjects.set(x.id, { ...before, ...x, sections: { ...before?.sections, ...x.sections } });
+  }
+  for (const id of m.gone_subjects ?? []) state.subjects.delete(id);
+  state.advice = m.advice ?? state.advice;
+  state.cost = m.cost ?? state.cost;
   for (const id of m.gone ?? []) {
     state.fleets.delete(id);
     state.workers.delete(id);

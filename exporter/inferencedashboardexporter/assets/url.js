@@ -1,6 +1,6 @@
 // The address of the page holds what the reader chose, so that it can be sent to somebody else.
 
-const defaults = { fleet: '', worker: '', filter: '', range: '15', theme: 'auto' };
+const defaults = { fleet: '', worker: '', advice: '', filter: '', range: '15', theme: 'auto' };
 
 /** Reads the choices from the address. */
 export function readChoice() {

@@ -22,6 +22,7 @@ export function showVerdict(fleet) {
     also.replaceChildren(...v.also.map((text) => h('li', null, text)));
   }
   showEvidence(v.evidence);
+  setText($('verdict-source'), v.source === 'advice' ? (v.since ? `since ${new Date(v.since).toLocaleTimeString()}` : '') : '');
   // Numbers change all the time; a screen reader is told only when the verdict itself does.
   setText($('announce'), `${v.title} ${v.confidence_word ? `Confidence ${v.confidence_word}.` : ''} ${v.standing === 'final' ? '' : v.standing}`.trim());
   document.title = `${v.title.replace(/\.$/, '')} · ${fleet.name || 'inference'}`.slice(0, 120);

@@ -106,7 +106,7 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 	var err, errs error
 	builder.InferenceDashboardPointsRejected, err = builder.meter.Int64Counter(
 		"otelcol_inference_dashboard_points_rejected",
-		metric.WithDescription("Data points of metrics that the page shows and that were not taken, by reason. [Development]"),
+		metric.WithDescription("Data points of metrics that the page shows, and events of the advice connector, that were not taken, by reason. [Development]"),
 		metric.WithUnit("{datapoint}"),
 	)
 	errs = errors.Join(errs, err)

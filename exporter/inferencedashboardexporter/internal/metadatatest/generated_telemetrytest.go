@@ -24,7 +24,7 @@ func NewSettings(tt *componenttest.Telemetry) exporter.Settings {
 func AssertEqualInferenceDashboardPointsRejected(t *testing.T, tt *componenttest.Telemetry, dps []metricdata.DataPoint[int64], opts ...metricdatatest.Option) {
 	want := metricdata.Metrics{
 		Name:        "otelcol_inference_dashboard_points_rejected",
-		Description: "Data points of metrics that the page shows and that were not taken, by reason. [Development]",
+		Description: "Data points of metrics that the page shows, and events of the advice connector, that were not taken, by reason. [Development]",
 		Unit:        "{datapoint}",
 		Data: metricdata.Sum[int64]{
 			Temporality: metricdata.CumulativeTemporality,

@@ -1,0 +1,134 @@
+package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// adviceView is one advice as the page and the API show it.
+type adviceView struct {
+	ID             string          `json:"id"`
+	Rule           string          `json:"rule"`
+	Severity       string          `json:"severity"`
+	State          adviceState     `json:"state"`
+	Subject        subjectKind     `json:"subject"`
+	SubjectID      string          `json:"subject_id"` // of the worker, fleet or agent
+	SubjectName    string          `json:"subject_name"`
+	FleetID        string          `json:"fleet_id"`
+	Since          int64           `json:"since"`
+	Title          string          `json:"title"` // "" where the words were told before this exporter listened
+	Confidence     number          `json:"confidence"`
+	ConfidenceWord string          `json:"confidence_word"`
+	Evidence       []quantityView  `json:"evidence"`
+	Action         string          `json:"action"`
+	Change         string          `json:"change"` // exactly what to copy
+	Where          string          `json:"where"`
+	Predicted      *predictionView `json:"predicted"`
+	Observed       *observedView   `json:"observed"`
+	Reason         string          `json:"reason"` // why it was cleared
+	Record         number          `json:"record"` // share of the rule's predictions for the fleet that held
+}
+
+// adviceState is whether an advice stands.
+type adviceState string
+
+const (
+	adviceStands   adviceState = "standing"
+	adviceCleared  adviceState = "cleared"
+	adviceVerified adviceState = "verified" // it was followed, and its effect was measured
+)
+
+// views returns the advice, standing ones first, the most severe and then the surest first.
+func (a *advisory) views(now time.Time) []adviceView {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	views := make([]adviceView, 0, len(a.advice))
+	for key, said := range a.advice {
+		e, fleet := said.event, shortID(said.fleet)
+		v := adviceView{
+			ID: shortID(key.subject.id() + "\x00" + key.rule), Rule: key.rule, Severity: said.severity, State: said.state(),
+			Subject: key.subject.kind, SubjectID: key.subject.id(), SubjectName: said.name, FleetID: fleet, Since: e.Since, Title: e.Title,
+			Confidence: e.Confidence, Evidence: e.Evidence, Action: e.Action, Change: e.Change, Where: e.Where, Predicted: e.Predicted,
+			Observed: e.Observed, Reason: e.Reason,
+		}
+		if v.Confidence.ok {
+			v.ConfidenceWord = confidenceWord(v.Confidence.value)
+		}
+		if v.Evidence == nil {
+			v.Evidence = []quantityView{}
+		}
+		if f, ok := a.records[recordKey{fleet, key.rule}]; ok && !f.heard.stale(now) {
+			v.Record = f.last.rounded()
+		}
+		views = append(views, v)
+	}
+	slices.SortFunc(views, adviceBefore)
+	return views
+}
+
+func (s *adviceSaid) state() adviceState {
+	switch {
+	case s.stands:
+		return adviceStands
+	case s.verified:
+		return adviceVerified
+	}
+	return adviceCleared
+}
+
+func adviceBefore(a, b adviceView) int {
+	rank := func(v adviceView) int {
+		if v.State != adviceStands {
+			return 4
+		}
+		return slices.Index([]string{"critical", "warning", "info", v.Severity}, v.Severity)
+	}
+	return cmp.Or(
+		cmp.Compare(rank(a), rank(b)),
+		cmp.Compare(b.Confidence.orZero(), a.Confidence.orZero()),
+		cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.SubjectName, b.SubjectName), cmp.Compare(a.ID, b.ID),
+	)
+}
+
+// render puts the connector's verdict in the place of the page's own where there is one in force. The figures beside it stay those that
+// are measured now: an event tells them as they were when it was told.
+func (a *advisory) render(fleet string, own verdictView, now time.Time) verdictView {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	own.Source = verdictOfPage
+	said, ok := a.verdicts[fleet]
+	if !ok || said.heard.stale(now) || said.code == "" {
+		return own
+	}
+	own.Source = verdictOfAdvice
+	if e := said.event; e != nil && (e.Code == said.code || e.at >= said.at) {
+		own.Code, own.Standing, own.Basis = code(e.Code), standing(e.Standing), basis(e.Basis)
+		own.Title, own.Detail, own.Direction, own.WaitsFor, own.Also = e.Title, e.Detail, e.Direction, e.WaitsFor, e.Also
+		own.Confidence, own.ConfidenceWord, own.Loss, own.Since = e.Confidence, "", e.Loss, e.Since
+		if own.Code != codeUnknown && e.Confidence.ok {
+			own.ConfidenceWord = confidenceWord(e.Confidence.value)
+		}
+		return own
+	}
+	if code(said.code) == own.Code {
+		return own // only the gauge arrives, and the page's own words say the same
+	}
+	own.Code, own.Standing, own.Basis, own.Title = code(said.code), standingFinal, basisNone, bareTitle(said.code)
+	own.Detail, own.Direction, own.WaitsFor, own.Also = "", "", "", []string{}
+	own.Confidence, own.ConfidenceWord, own.Loss = number{}, "", number{}
+	return own
+}
+
+// bareTitle is a verdict whose words did not arrive.
+func bareTitle(code string) string {
+	words := strings.ReplaceAll(code, "_", " ")
+	if strings.HasSuffix(code, "_bound") {
+		words = strings.ReplaceAll(code, "_", "-")
+	}
+	if words == "" {
+		return ""
+	}
+	return strings.ToUpper(words[:1]) + words[1:] + "."
+}

@@ -1,0 +1,100 @@
+// Is the split worth it: the score as a waterfall of its factors, and the topology that would be better.
+import { $, h, morph, styled } from './dom.js';
+import { byFirst, confidenceOf, has, points, subjectsOf, valueOf, withheld } from './figures.js';
+import { count, figure, percent, seconds, unknown } from './format.js';
+import { metricButton } from './metric.js';
+import { fact, facts, nothing, reason, tag, withheldNote } from './parts.js';
+
+const factors = [['purity', 'decode workers compute prompts'], ['balance', 'prefill against decode workers'], ['transfer', 'transfers in the way'], ['locality', 'the path that they take'], ['slo', 'what these do not explain']];
+const gates = {
+  recommend: ['Splitting prefill from decode is worth it.', 'good'],
+  neutral: ['Splitting makes no difference worth the change.', ''],
+  against: ['Do not disaggregate this fleet.', 'warning'],
+};
+const why = {
+  benefit: 'Goodput decides.', few_groups: 'There are fewer than three worker groups.', slow_transfer: 'The transfer alone would take a third of the TTFT objective.',
+  short_prompts: 'Prompts are short, and tokens may be late.', cached: 'Most prompt tokens come from a cache.', no_interference: 'Prefill hardly delays decode: nothing is to be gained.',
+  whole_groups: 'The best split of whole groups loses more than splitting gains.', light_load: 'Either way nearly every request is served in time.', not_rehearsed: 'It could not be rehearsed.',
+};
+
+/** Shows what is known of the split of a fleet. */
+export function showSplit(fleetID) {
+  const fleet = subjectsOf('fleet', fleetID).find((x) => x.id === fleetID);
+  const box = $('split-body');
+  if (!fleet || !has(fleet, 'disaggregation')) return morph(box, nothing('Nothing is known of a split yet. The ', h('code', null, 'disaggregation'), ' processor judges fleets of several workers.'));
+  morph(box, verdict(fleet),
+    h('div', { class: 'pair' }, h('div', null, waterfall(fleet)), h('div', null, topology(fleet))),
+    withheldNote([...withheld(fleet, 'llm.disaggregation'), ...withheld(fleet, 'llm.topology')]));
+}
+
+const at = (fleet, metric, ...of) => valueOf(fleet, 'disaggregation', metric, ...of);
+
+function verdict(fleet) {
+  const [gate, because] = points(fleet, 'disaggregation', 'llm.disaggregation.gate').find((p) => p.value === 1)?.of ?? [];
+  const [text, tone] = gates[gate] ?? [null, ''];
+  const benefit = byFirst(fleet, 'disaggregation', 'llm.disaggregation.benefit');
+  const side = points(fleet, 'disaggregation', 'llm.disaggregation.bottleneck').find((p) => p.value === 1)?.of[0];
+  const seen = at(fleet, 'llm.fleet.observed_workers'), expected = at(fleet, 'llm.fleet.expected_workers');
+  const record = at(fleet, 'llm.topology.forecast.coverage');
+  return h('div', null,
+    text ? h('p', { class: `say ${tone}` }, h('b', null, text), ' ', why[because] ?? (because ? `Reason: ${reason(because)}.` : ''), ' ', metricButton('the verdict on splitting', 'llm.disaggregation.gate')) : null,
+    facts(
+      fact('Benefit of splitting', 'llm.disaggregation.benefit', benefit.mid === undefined ? unknown : `${figure(benefit.mid, 2)}×`, benefit.low === undefined ? 'goodput, split over aggregated' : `80 %: ${figure(benefit.low, 2)} to ${figure(benefit.high, 2)}, goodput`),
+      fact('Goodput', 'llm.disaggregation.goodput', at(fleet, 'llm.disaggregation.goodput') === null ? unknown : `${count(at(fleet, 'llm.disaggregation.goodput'))}/s`, 'requests within both objectives'),
+      fact('Held back by', 'llm.disaggregation.bottleneck', side ?? unknown, side === 'balanced' ? 'neither phase' : 'the phase that limits', side === 'prefill' || side === 'decode' ? `ink-${side}` : ''),
+      fact('Prompts on decode', 'llm.disaggregation.leak.ratio', percent(at(fleet, 'llm.disaggregation.leak.ratio')), 'of computed prompt tokens'),
+      fact('Workers seen', 'llm.fleet.observed_workers', seen === null ? unknown : `${figure(seen)} of ${figure(expected)}`, 'expected', seen < 0.9 * expected ? 'miss' : ''),
+      fact('Forecasts that held', 'llm.topology.forecast.coverage', percent(record), record === null ? 'none could be verified yet' : 'of the last 20, within 80 %')));
+}
+
+/** From 100 % down by each factor to the score. Steps are in points of the product, so that they add up. */
+function waterfall(fleet) {
+  const score = at(fleet, 'llm.disaggregation.score');
+  const head = h('p', { class: 'sub-head' }, h('b', null, 'Score'), score === null ? ' ' : ` ${percent(score)} of the goodput that these GPUs could have `, metricButton('the score', 'llm.disaggregation.score'));
+  const values = byFirst(fleet, 'disaggregation', 'llm.disaggregation.factor');
+  if (score === null || !Object.keys(values).length) return h('div', null, head, nothing('No score.'));
+  const step = (name, from, to, note, kind) => h('li', { 'data-key': name },
+    h('span', { class: 'step-name', title: note }, name), h('span', { class: 'track' }, styled(h('i', { class: kind }), { left: `${100 * Math.min(from, to)}%`, width: `${Math.max(0.4, 100 * Math.abs(from - to))}%` })),
+    h('span', { class: 'step-value' }, kind === 'lost' ? (from - to < 0.005 ? '0' : `−${Math.round(100 * (from - to))}`) : percent(to)));
+  let left = 1;
+  const steps = factors.filter(([name]) => values[name] !== undefined).map(([name, note]) => {
+    const from = left;
+    left *= values[name];
+    return step(name, from, left, `${note}: leaves ${percent(values[name])}`, 'lost');
+  });
+  return h('div', null, head, h('ol', { class: 'waterfall', 'aria-label': `Score ${percent(score)}: ${factors.map(([n]) => `${n} leaves ${percent(values[n] ?? null)}`).join(', ')}` },
+    step('possible', 0, 1, 'the same GPUs if nothing were wrong', 'whole'), ...steps, step('score', 0, score, 'what is left', 'whole')));
+}
+
+function topology(fleet) {
+  const rows = ['current', 'recommended'].filter((t) => points(fleet, 'disaggregation', 'llm.topology.workers').some((p) => p.of[0] === t && p.value > 0));
+  const goodput = (t, bound) => at(fleet, 'llm.topology.goodput', t, bound);
+  const most = Math.max(1e-9, ...rows.map((t) => goodput(t, 'high') ?? goodput(t, 'mid') ?? 0));
+  const sure = confidenceOf(fleet, 'llm.topology.goodput');
+  const gains = byFirst(fleet, 'disaggregation', 'llm.topology.gain');
+  const head = h('p', { class: 'sub-head' }, h('b', null, 'Topology'), ' with the goodput that is forecast at this load ', metricButton('the forecast', 'llm.topology.goodput'));
+  if (!rows.length) return h('div', null, head, nothing('No topology is known.'));
+  return h('div', null, head,
+    h('ul', { class: 'topologies' }, ...rows.map((t) => {
+      const low = goodput(t, 'low'), mid = goodput(t, 'mid'), high = goodput(t, 'high');
+      const ttft = at(fleet, 'llm.topology.ttft', t, '0.9', 'mid'), itl = at(fleet, 'llm.topology.itl', t, '0.99', 'mid');
+      return h('li', { 'data-key': t, class: t },
+        h('span', { class: 'who' }, shape(fleet, t), ' ', tag(t, t === 'recommended' ? 'good' : '')),
+        h('span', { class: 'interval', role: 'img', 'aria-label': `goodput ${figure(mid)} requests a second, 80 %: ${figure(low)} to ${figure(high)}` },
+          low === null ? null : styled(h('i', { class: 'range' }), { left: `${100 * low / most}%`, width: `${Math.max(0.6, 100 * (high - low) / most)}%` }),
+          mid === null ? null : styled(h('i', { class: 'mid' }), { left: `${100 * mid / most}%` })),
+        h('span', { class: 'figures' }, mid === null ? 'no forecast' : h('span', null, h('b', null, `${figure(mid)}/s`), ` ${figure(low)} to ${figure(high)}`),
+          ttft === null ? null : h('span', { class: 'hint' }, ` TTFT p90 ${seconds(ttft)}`), itl === null ? null : h('span', { class: 'hint' }, ` · ITL p99 ${seconds(itl)}`)));
+    })),
+    h('p', { class: 'hint' }, [
+      rows.includes('recommended') ? '' : 'Nothing is recommended: no other split is better enough, for long enough.',
+      Object.entries(gains).map(([role, g]) => `one more ${role} worker: ${g >= 0 ? '+' : '−'}${percent(Math.abs(g))}`).join(', '),
+      sure === null ? '' : `confidence ${figure(sure, 2)} of 1`].filter(Boolean).join(' · ')));
+}
+
+/** How many workers of each role: 6P 2D. */
+function shape(fleet, topologyName) {
+  const roles = points(fleet, 'disaggregation', 'llm.topology.workers').filter((p) => p.of[0] === topologyName && p.value > 0).sort((a, b) => b.of[1] < a.of[1] ? -1 : 1);
+  const letter = { prefill: 'P', decode: 'D', aggregated: ' aggregated' };
+  return h('span', { class: 'shape' }, ...roles.map((p) => h('b', { class: `ink-${p.of[1]}` }, `${figure(p.value)}${letter[p.of[1]] ?? ' ' + p.of[1]} `)));
+}

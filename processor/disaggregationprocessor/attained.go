@@ -1,0 +1,88 @@
+package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
+
+import (
+	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
+)
+
+// score decomposes the loss against the same GPUs without defects.
+func (f *fleet) score(s *serving.Situation, best serving.Topology) serving.Score {
+	attained := -1.0
+	if share, ok := f.attained(); ok {
+		attained = share * s.Rate
+	}
+	// Most defects are not there, and most sets of them are therefore one situation.
+	known := map[rehearsedAs]float64{}
+	return serving.ScoreOf(func(remaining uint) float64 {
+		d, t := *s, s.Current
+		if remaining>>serving.DefectPurity&1 == 0 {
+			d.Leak = 0
+		}
+		if remaining>>serving.DefectBalance&1 == 0 && best.Groups() > 0 {
+			t = best
+		}
+		if remaining>>serving.DefectLocality&1 == 0 {
+			d.Moves.SlowShare, d.Moves.Slow = 0, 0
+		}
+		if remaining>>serving.DefectTransfer&1 == 0 {
+			d.Moves.Base, d.Moves.PerToken = 0, 0
+		}
+		as := rehearsedAs{t, d.Leak, d.Moves}
+		if _, ok := known[as]; !ok {
+			r, _ := d.Rehearse(t)
+			known[as] = r.Goodput
+		}
+		return known[as]
+	}, attained)
+}
+
+// rehearsedAs is what defects change.
+type rehearsedAs struct {
+	topology serving.Topology
+	leak     float64
+	moves    serving.Moves
+}
+
+// attained is the share of the fleet's arriving requests that met both objectives, as measured.
+func (f *fleet) attained() (float64, bool) {
+	p := &f.past
+	tpot, ok := serving.ShareWithin(f.target.ITL.Max.Seconds(), bucketsOf(p.decode.tpot), p.decode.tpot.Sum, serving.SpreadApart)
+	if !ok {
+		return 0, false
+	}
+	ttft, ok := serving.SumBelow(f.target.TTFT.Max.Seconds(), bucketsOf(p.prefill.ttft), bucketsOf(p.decode.ttft))
+	if !ok {
+		return 0, false
+	}
+	arrived := max(p.prefill.ttft.Count+p.backlog, p.decode.ttft.Count)
+	return ttft * tpot * min(1, p.decode.ttft.Count/arrived), true
+}
+
+// together is the share of an aggregated fleet's requests that met both objectives, as if the two were independent.
+func (f *fleet) together() (float64, bool) {
+	a := &f.past.aggregated
+	ttft, _, okT := estimate.ShareBelow(f.target.TTFT.Max.Seconds(), a.ttft.Bounds, a.ttft.Counts)
+	tpot, okI := serving.ShareWithin(f.target.ITL.Max.Seconds(), bucketsOf(a.tpot), a.tpot.Sum, serving.SpreadTogether)
+	return ttft * tpot, okT && okI
+}
+
+// late is the phase whose workers keep requests waiting for longer.
+func (f *fleet) late() string {
+	p, d := f.past.prefill.ttft, f.past.decode.ttft
+	if p.Count > 0 && d.Count > 0 && p.Sum/p.Count > d.Sum/d.Count && p.Sum/p.Count > f.target.TTFT.Max.Seconds()/2 {
+		return serving.SidePrefill
+	}
+	return serving.SideDecode
+}
+
+// interference is the share of decode's waiting that prefill causes, by the costs that step counts tell; negative when not known.
+func (f *fleet) interference() float64 {
+	var sum serving.Interference
+	for _, m := range f.ordered {
+		sum.Add(m.meddled)
+	}
+	if sum.Wait <= 0 {
+		return -1
+	}
+	return sum.Lost()
+}
