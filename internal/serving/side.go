@@ -32,15 +32,19 @@ type Leverage struct {
 	Spread          float64 // standard deviation of its error
 	Slower          float64 // the factor on costs at which rehearsals meet what was measured
 	Confidence      float64 // probability that the difference is on the side of sideGap that it seems to be on
+	// Lean is the side that it leans to where hardly any request is in time: 1 prefill, -1 decode, 0 neither or not asked.
+	Lean float64
 }
 
 const (
 	// leverageScale is the difference of the gains that is an imbalance of 1: that of sideGap is at the edge of the balanced band.
 	leverageScale = sideGap / BalancedBand
 	// leverageSeconds is how long a rehearsal of a worker lasts, in arrivals between leverageFewest and leverageMost.
-	leverageSeconds = 600
-	leverageFewest  = 300
-	leverageMost    = 2000
+	leverageSeconds = 300
+	leverageFewest  = 400
+	leverageMost    = 4000
+	// leverageWarmUp is the share of the arrivals that come before those that count: a queue that grows without end begins short.
+	leverageWarmUp = 0.4
 	// slowest is by how much the fitted costs may be off in either direction, in calibrationGrid steps.
 	slowest         = 0.18
 	calibrationGrid = 4
@@ -48,11 +52,20 @@ const (
 	variants = 5
 	// leverageFloor is the standard deviation of the difference of gains that is left when all rehearsals agree, leverageShare what comes
 	// to it per difference.
-	leverageFloor, leverageShare = 0.008, 0.25
+	leverageFloor, leverageShare = 0.008, 0.2
+	// hopeless is the share of requests in time below which a tenth of anything brings next to nothing. There hopelessStep more capacity
+	// tells which side it leans to, at an imbalance of leaning; no confidence of that is more than hopelessSurety.
+	hopeless       = 0.05
+	hopelessStep   = 2
+	leaning        = 0.1
+	hopelessSurety = 0.79
 )
 
 // Imbalance is the difference of the gains on the scale of llm.phase.imbalance: positive, prefill holds the worker back.
 func (l Leverage) Imbalance() float64 {
+	if l.Lean != 0 && math.Abs(l.Difference) < sideGap {
+		return l.Lean * leaning
+	}
 	return max(-maxImbalance, min(maxImbalance, l.Difference/leverageScale))
 }
 
@@ -76,11 +89,12 @@ func (s *SharedWorker) Leverage() (l Leverage, ok bool) {
 		apart := s.CostError * random.NormFloat64() / math.Sqrt2
 		one.Cost = s.Cost.Faster(math.Exp(apart)/factor, math.Exp(-apart)/factor)
 		one.Rate = s.Rate * math.Exp(math.Sqrt(s.Dispersion/max(1, s.Measured.Requests))*random.NormFloat64())
-		base, with := one.gains(uint64(i + 1))
+		base, with := one.gains(uint64(i+1), capacityStep)
+		difference := min(1, max(-1, with[0]-with[1]))
 		w := math.Exp(-s.misfit(base) / 2)
 		weights += w
-		sum += w * (with[0] - with[1])
-		squares += w * square(with[0]-with[1])
+		sum += w * difference
+		squares += w * square(difference)
 		prefill += w * with[0]
 		decode += w * with[1]
 		scales += w * factor
@@ -90,23 +104,30 @@ func (s *SharedWorker) Leverage() (l Leverage, ok bool) {
 	}
 	l = Leverage{Prefill: prefill / weights, Decode: decode / weights, Difference: sum / weights, Slower: scales / weights}
 	scatter := math.Sqrt(max(0, squares/weights-square(l.Difference)))
-	l.Spread = math.Hypot(scatter, leverageFloor+leverageShare*math.Abs(l.Difference))
+	l.Spread = math.Hypot(scatter, leverageFloor+leverageShare*min(1, max(l.Prefill, l.Decode, 0)))
 	l.Confidence = sideConfidence(l.Difference, l.Spread)
+	if s.Measured.TTFT+s.Measured.ITL-1 < hopeless && min(s.Measured.TTFT, s.Measured.ITL) < hopeless {
+		l.Confidence = min(l.Confidence, hopelessSurety)
+		one := *s
+		one.Cost = s.Cost.Faster(math.Exp(-slower), math.Exp(-slower))
+		_, with := one.gains(rehearsalSeed, hopelessStep)
+		l.Lean = float64(sign(with[0] - with[1]))
+	}
 	return l, true
 }
 
 // open is how much goodput could rise at most, as a share of it, by what was measured.
 func (s *SharedWorker) open() float64 {
 	both := s.Measured.TTFT + s.Measured.ITL - 1 // at least
-	return (1 - both) / max(both, 0.01)
+	return (1 - both) / max(both, hopeless)
 }
 
-// gains are the relative gains of goodput by a tenth more capacity for prefill and for decode, over the same requests.
-func (s *SharedWorker) gains(seed uint64) (base Met, with [2]float64) {
+// gains are the gains of goodput by step times the capacity for prefill and for decode, over the same requests, as a share of what it is.
+func (s *SharedWorker) gains(seed uint64, step float64) (base Met, with [2]float64) {
 	base, both := s.play(s.Cost, seed)
-	for i, cost := range []StepCost{s.Cost.Paced(capacityStep, 1), s.Cost.Paced(1, capacityStep)} {
+	for i, cost := range []StepCost{s.Cost.Paced(step, 1), s.Cost.Paced(1, step)} {
 		_, more := s.play(cost, seed)
-		with[i] = min(1, max(-1, (more-both)/max(both, 0.01)))
+		with[i] = (more - both) / max(both, hopeless)
 	}
 	return base, with
 }
@@ -145,7 +166,7 @@ func (s *SharedWorker) play(cost StepCost, seed uint64) (met Met, both float64) 
 	p := newPlay(d, s.Workload, n, seed)
 	p.pool(1, false, p.requests, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
 	var seconds, tokens float64
-	counted := p.requests[n/10:]
+	counted := p.requests[int(leverageWarmUp*float64(n)):]
 	for _, r := range counted {
 		inTime := s.TTFT <= 0 || r.first-r.arrival <= s.TTFT
 		fast := s.Limits.ITL <= 0 || r.last-r.first <= s.Limits.ITL*(r.output-1)
