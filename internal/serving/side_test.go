@@ -30,7 +30,7 @@ func TestLeverageNamesThePhaseWhoseTenthBringsMost(t *testing.T) {
 		sign   float64
 	}{
 		"long prompts near capacity":  {shared(5.6, 2500, 30), 1},
-		"long answers near the limit": {shared(14, 50, 800), -1},
+		"long answers near the limit": {shared(11.8, 50, 800), -1},
 		"hardly busy":                 {shared(0.5, 500, 100), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -43,6 +43,49 @@ func TestLeverageNamesThePhaseWhoseTenthBringsMost(t *testing.T) {
 				assert.Greater(t, c.sign*l.Imbalance(), BalancedBand, "%+v", l)
 			}
 		})
+	}
+}
+
+func TestLeverageLeansOnlyWhereHardlyARequestIsInTime(t *testing.T) {
+	w := shared(15, 50, 800)
+	l, ok := w.Leverage()
+	require.True(t, ok)
+	assert.Equal(t, -1.0, l.Lean, "twice the decode capacity would carry it: %+v", l)
+	assert.Less(t, l.Imbalance(), 0.0)
+	assert.Greater(t, l.Imbalance(), -BalancedBand)
+	assert.Less(t, l.Confidence, 0.8)
+}
+
+func TestLeverageMeetsWhatWasMeasured(t *testing.T) {
+	w := shared(5.2, 2500, 30)
+	w.Cost = w.Cost.Faster(1.1, 1.1) // a fit that is a tenth too fast
+	l, ok := w.Leverage()
+	require.True(t, ok)
+	assert.InDelta(t, 1.1, l.Slower, 0.08)
+}
+
+func TestLeverageNeedsSomethingToPlay(t *testing.T) {
+	for name, change := range map[string]func(*SharedWorker){
+		"no costs": func(w *SharedWorker) { w.Cost = StepCost{} }, "no arrivals": func(w *SharedWorker) { w.Rate = 0 },
+		"no lengths": func(w *SharedWorker) { w.Output = Lengths{} }, "nothing measured": func(w *SharedWorker) { w.Measured = Met{} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := shared(5, 500, 100)
+			change(&w)
+			_, ok := w.Leverage()
+			assert.False(t, ok)
+		})
+	}
+}
+
+// The phases' shares of a paced step add up to the step, and each is as much faster as was asked.
+func TestPacedStepsKeepTheShares(t *testing.T) {
+	c := shared(5, 500, 100).Cost
+	for _, step := range [][3]float64{{0, 40, 30_000}, {1500, 0, 0}, {700, 40, 30_000}} {
+		at := func(p, d float64) float64 { return c.Paced(p, d).Seconds(step[0], step[1], step[2]) }
+		whole := c.Seconds(step[0], step[1], step[2])
+		assert.InEpsilon(t, whole/2, at(2, 2), 1e-9)
+		assert.InEpsilon(t, whole/2, (whole-at(2, 1))+(whole-at(1, 2)), 1e-9, "what both save is half the step")
 	}
 }
 

@@ -30,35 +30,40 @@ func sideScenarios(o options, seed uint64) (together []judgedSide, apart []judge
 	var found [classes]int
 	for i := 0; i < sideDraws && len(together) < each*int(classes); i++ {
 		s := drawWorker(i, random)
-		gain, err := sideGain(s.fleetConfig(s.setting.workload), 0, 0, sideWarmUp, sideFor)
+		truth, err := sideTruthOf(s.fleetConfig(s.setting.workload), 0, 0, sideWarmUp, sideFor)
 		if err != nil {
 			return nil, nil, err
 		}
-		if c := classOf(gain); found[c] < each {
+		if c := truth.class(); found[c] < each {
 			s.with = []sources{{}, {facts: true}, {passes: true}}[found[c]%3]
 			found[c]++
-			together = append(together, judgedSide{s, gain})
+			together = append(together, judgedSide{s, truth})
 		}
 	}
 	found = [classes]int{}
 	for i := 0; i < sideDraws && len(apart) < eachSplit*int(classes); i++ {
 		s := drawSplit(i, random)
-		gain, err := sideGain(s.config(s.prefill, splitBudget), 0, 1, sideSplitBegin, sideSplitFor)
+		truth, err := sideTruthOf(s.config(s.prefill, splitBudget), 0, 1, sideSplitBegin, sideSplitFor)
 		if err != nil {
 			return nil, nil, err
 		}
-		if c := classOf(gain); found[c] < eachSplit {
+		if c := truth.class(); found[c] < eachSplit {
 			found[c]++
-			s.truth = gain
+			s.truth = truth
 			apart = append(apart, s)
 		}
 	}
 	return together, apart, nil
 }
 
-// sideGain is by how much more goodput rises, as a share of it, when prefill is faster by capacityRise in its pool than when decode is in
-// its own.
-func sideGain(cfg fleetsim.Config, prefill, decode int, from, to time.Duration) (float64, error) {
+// sideTruth is what a tenth more capacity of either phase brings.
+type sideTruth struct {
+	gain   float64 // by how much more goodput rises with prefill's than with decode's, as a share of it
+	served float64 // share of the finished requests that met both objectives as it is
+}
+
+// sideTruthOf runs a fleet as it is, with prefill faster by capacityRise in its pool, and with decode in its own.
+func sideTruthOf(cfg fleetsim.Config, prefill, decode int, from, to time.Duration) (truth sideTruth, err error) {
 	var met [3]float64
 	for i := range met {
 		one := cfg
@@ -71,25 +76,29 @@ func sideGain(cfg fleetsim.Config, prefill, decode int, from, to time.Duration) 
 		}
 		fleet, err := fleetsim.New(one)
 		if err != nil {
-			return 0, err
+			return truth, err
 		}
 		if err := fleet.Advance(from); err != nil {
-			return 0, err
+			return truth, err
 		}
-		before := fleet.Truth().Goodput.Both
+		before := fleet.Truth().Goodput
 		if err := fleet.Advance(to); err != nil {
-			return 0, err
+			return truth, err
 		}
 		after := fleet.Truth().Goodput
-		met[i] = float64(after.Both - before)
+		met[i] = float64(after.Both - before.Both)
 		if err := fleet.Close(); err != nil {
-			return 0, err
+			return truth, err
 		}
-		if i == 0 && float64(after.Both) > allMet*float64(after.Requests) && after.Requests > 0 {
-			return 0, nil // nothing is left to gain
+		if i == 0 {
+			truth.served = met[0] / math.Max(1, float64(after.Requests-before.Requests))
+		}
+		if truth.served > allMet {
+			return truth, nil // nothing is left to gain
 		}
 	}
-	return (met[1] - met[2]) / math.Max(1, met[0]), nil
+	truth.gain = (met[1] - met[2]) / math.Max(1, met[0])
+	return truth, nil
 }
 
 // sideRate is about how many requests/s so many workers of a deployment take, prefill and decode together or each on their own.
