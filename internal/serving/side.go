@@ -11,8 +11,10 @@ const MethodRehearsedGain = "rehearsed_gain"
 // Met is what requests met over a stretch of time.
 type Met struct {
 	TTFT, ITL float64 // shares of the requests that met the objective
-	MeanITL   float64 // s, over tokens
-	Requests  float64 // that the shares rest on
+	// TTFTError and ITLError are the standard deviations of their errors that a histogram leaves, of which an objective halves a bucket.
+	TTFTError, ITLError float64
+	MeanITL             float64 // s, over tokens
+	Requests            float64 // that the shares rest on
 }
 
 // SharedWorker is a worker whose phases share its steps, as the estimators know it.
@@ -48,6 +50,10 @@ const (
 	// slowest is by how much the fitted costs may be off in either direction, in calibrationGrid steps.
 	slowest         = 0.18
 	calibrationGrid = 4
+	// shareError and itlError are what the queue model is off by: of a share, and relative of the mean inter-token latency. fitError is
+	// how far all costs together are expected to be off, calibrationError what the calibration leaves of that.
+	shareError, itlError       = 0.04, 0.05
+	fitError, calibrationError = 0.1, 0.02
 	// variants is how many rehearsals, each of its own arrivals and costs, are compared.
 	variants = 5
 	// leverageFloor is the standard deviation of the difference of gains that is left when all rehearsals agree, leverageShare what comes
@@ -74,7 +80,7 @@ func (l Leverage) Imbalance() float64 {
 // the error of the costs, the same in all three, and weigh as much as what they meet is likely given what was measured. ok is false
 // where the worker cannot be played.
 func (s *SharedWorker) Leverage() (l Leverage, ok bool) {
-	if !s.Cost.valid() || !s.Workload.valid() || !(s.Budget >= 1) || !(s.Sequences >= 1) || !(s.Measured.Requests >= 1) {
+	if !s.Cost.valid() || !s.valid() || !(s.Budget >= 1) || !(s.Sequences >= 1) || !(s.Measured.Requests >= 1) {
 		return Leverage{}, false
 	}
 	if open := s.open(); open < sideGap/2 {
@@ -85,7 +91,7 @@ func (s *SharedWorker) Leverage() (l Leverage, ok bool) {
 	var weights, sum, squares, prefill, decode, scales float64
 	for i := range variants {
 		one := *s
-		factor := math.Exp(slower + 0.02*random.NormFloat64())
+		factor := math.Exp(slower + calibrationError*random.NormFloat64())
 		apart := s.CostError * random.NormFloat64() / math.Sqrt2
 		one.Cost = s.Cost.Faster(math.Exp(apart)/factor, math.Exp(-apart)/factor)
 		one.Rate = s.Rate * math.Exp(math.Sqrt(s.Dispersion/max(1, s.Measured.Requests))*random.NormFloat64())
@@ -138,7 +144,7 @@ func (s *SharedWorker) calibrate() (best float64) {
 	for i := -calibrationGrid; i <= calibrationGrid; i++ {
 		x := slowest * float64(i) / calibrationGrid
 		met, _ := s.play(s.Cost.Faster(math.Exp(-x), math.Exp(-x)), rehearsalSeed)
-		if m := s.misfit(met) + square(x/0.1); m < least {
+		if m := s.misfit(met) + square(x/fitError); m < least {
 			least, best = m, x
 		}
 	}
@@ -147,13 +153,14 @@ func (s *SharedWorker) calibrate() (best float64) {
 
 // misfit is the squared distance of what a rehearsal meets from what was measured, in standard deviations.
 func (s *SharedWorker) misfit(met Met) float64 {
-	share := func(got, want float64) float64 {
+	share := func(got, want, unread float64) float64 {
 		// Requests of a burst are late together: what a share scatters by is that of far fewer of them.
-		return square((got - want) / math.Hypot(0.04, math.Sqrt(want*(1-want)/max(1, s.Measured.Requests/10))))
+		scatter := math.Sqrt(want * (1 - want) / max(1, s.Measured.Requests/10))
+		return square(got-want) / (square(shareError) + square(scatter) + square(unread))
 	}
-	sum := share(met.TTFT, s.Measured.TTFT) + share(met.ITL, s.Measured.ITL)
+	sum := share(met.TTFT, s.Measured.TTFT, s.Measured.TTFTError) + share(met.ITL, s.Measured.ITL, s.Measured.ITLError)
 	if met.MeanITL > 0 && s.Measured.MeanITL > 0 {
-		sum += square(math.Log(met.MeanITL/s.Measured.MeanITL) / 0.05)
+		sum += square(math.Log(met.MeanITL/s.Measured.MeanITL) / itlError)
 	}
 	return min(sum, 100) // so that some rehearsal has a weight
 }
@@ -169,7 +176,7 @@ func (s *SharedWorker) play(cost StepCost, seed uint64) (met Met, both float64) 
 	counted := p.requests[int(leverageWarmUp*float64(n)):]
 	for _, r := range counted {
 		inTime := s.TTFT <= 0 || r.first-r.arrival <= s.TTFT
-		fast := s.Limits.ITL <= 0 || r.last-r.first <= s.Limits.ITL*(r.output-1)
+		fast := s.ITL <= 0 || r.last-r.first <= s.ITL*(r.output-1)
 		if inTime {
 			met.TTFT++
 		}

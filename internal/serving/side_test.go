@@ -36,10 +36,9 @@ func TestLeverageNamesThePhaseWhoseTenthBringsMost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			l, ok := c.worker.Leverage()
 			require.True(t, ok)
-			switch {
-			case c.sign == 0:
+			if c.sign == 0 {
 				assert.Less(t, l.Difference*l.Difference, sideGap*sideGap)
-			default:
+			} else {
 				assert.Greater(t, c.sign*l.Imbalance(), BalancedBand, "%+v", l)
 			}
 		})

@@ -2,6 +2,7 @@ package phaseattributionprocessor // import "github.com/otelcol-inference/otelco
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
@@ -139,19 +140,31 @@ func (s *sides) worker(target objectives.InForce) (w serving.SharedWorker, why s
 	if sum := s.computed + s.reused; s.reused > 0 && sum > 0 {
 		w.Hit = min(0.99, s.reused/sum)
 	}
-	w.Measured = serving.Met{TTFT: below(w.Limits.TTFT, s.ttft), ITL: below(w.Limits.ITL, s.tpot), Requests: s.ttft.Count}
+	w.Measured.Requests = s.ttft.Count
+	w.Measured.TTFT, w.Measured.TTFTError = below(w.TTFT, s.ttft)
+	w.Measured.ITL, w.Measured.ITLError = below(w.ITL, s.tpot)
 	if s.itl.Count > 0 {
 		w.Measured.MeanITL = s.itl.Sum / s.itl.Count
 	}
 	return w, ""
 }
 
-func below(limit float64, v window.Value) float64 {
-	share, _, ok := estimate.ShareBelow(limit, v.Bounds, v.Counts)
-	if !ok {
-		return 1
+// below is the share of values up to a limit. Where the limit is inside a bucket the share may be anything between those at its bounds:
+// deviation is that of a uniform error.
+func below(limit float64, v window.Value) (share, deviation float64) {
+	share, width, ok := estimate.ShareBelow(limit, v.Bounds, v.Counts)
+	switch {
+	case !ok:
+		return 1, 0
+	case width == 0:
+		return share, 0
 	}
-	return share
+	i, _ := slices.BinarySearch(v.Bounds, limit)
+	var total float64
+	for _, c := range v.Counts {
+		total += c
+	}
+	return share, v.Counts[i] / total / math.Sqrt(12)
 }
 
 func lengthsOf(v window.Value) serving.Lengths {

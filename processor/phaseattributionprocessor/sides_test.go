@@ -107,6 +107,17 @@ func TestSidesSayWhyNot(t *testing.T) {
 	}
 }
 
+func TestAnObjectiveInsideABucketIsReadNoBetterThanTheBucket(t *testing.T) {
+	v := window.Value{Bounds: []float64{0.025, 0.05}, Counts: []float64{0, 10, 0}}
+	share, deviation := below(0.04, v)
+	assert.InDelta(t, 0.6, share, 1e-9)
+	assert.InDelta(t, 0.2887, deviation, 1e-3)
+	share, deviation = below(0.05, v)
+	assert.Equal(t, [2]float64{1, 0}, [2]float64{share, deviation})
+	_, deviation = below(1, v)
+	assert.Zero(t, deviation, "nothing is above the last bound")
+}
+
 func TestSidesForgetCosts(t *testing.T) {
 	s := newSides(createDefaultConfig().(*Config))
 	for i := range 20 {

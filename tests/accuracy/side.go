@@ -18,8 +18,8 @@ const (
 	// leastServed is the share of requests in time below which goodput is next to nothing whatever a tenth brings. Such scenarios are
 	// scored, and left out of a second set of lines.
 	leastServed = 0.05
-	// sideSeed draws the scenarios that are scored. Nothing was set on them: 7 and 8 were for that.
-	sideSeed = 2027
+	// sideSeed draws the scenarios that are scored. Nothing was set on them: 7, 8 and, in the end, 2027 were for that.
+	sideSeed = 2028
 )
 
 // class is which phase limits by truth.
