@@ -60,7 +60,7 @@ type curve struct {
 	price      price
 }
 
-func (w *worker) curve() (c curve) {
+func (w *worker) curve(win window.Window) (c curve) {
 	t := &w.long
 	if w.facts.uncached {
 		return c
@@ -76,8 +76,14 @@ func (w *worker) curve() (c curve) {
 		c.Hits = t.sum(inHit)
 	}
 	switch {
-	case t.known <= 0 || c.Pool <= 0:
+	case c.Pool <= 0:
+		w.withhold(signal.KVHitRatioPredicted, reasonNoPool)
+		return c
+	case !w.heard(win): // what was heard before fades while the lookups go on
 		w.withhold(signal.KVHitRatioPredicted, reasonNoEvents)
+		return c
+	case t.known < warmUpShare*t.seconds:
+		w.withhold(signal.KVHitRatioPredicted, reasonEventsLost)
 		return c
 	case t.seconds < warmUpShare*w.cfg.Horizon.Seconds() || c.Reuse.References() < leastReferences || c.Lookups <= 0:
 		w.withhold(signal.KVHitRatioPredicted, reasonWarmingUp)
