@@ -54,7 +54,7 @@ func prefillBound(f figures) (candidate, bool) {
 		return candidate{}, false
 	}
 	return candidate{
-		code: PrefillBound, loss: f.ttft.Above, confidence: b.confidence, title: "Prefill-bound.",
+		code: PrefillBound, loss: f.ttft.Above * (1 - f.churn().again), confidence: b.confidence, title: "Prefill-bound.",
 		detail:    f.boundDetail("TTFT", f.ttft, func(w workerFigures) Latency { return w.ttft }),
 		direction: pressure("prefill", "decode", b) + "Relief has to come from the prefill side.",
 	}, true

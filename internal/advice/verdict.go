@@ -17,8 +17,12 @@ import (
 //	workers_down   a worker's last scrape failed                           workers down over all          1, a scrape is no estimate
 //	tcp_fallback   KV transfers have fallen back to TCP                    requests above the TTFT        0.8, as of the transport
 //	                                                                       objective at decode workers
+//	kv_storm       cached blocks are evicted and computed again, over and  requests above the TTFT        of the thrash ratio
+//	               over, where prompts are computed                        objective x share of what is
+//	                                                                       stored that is stored again
 //	prefill_bound  fleet imbalance above +0.2                              requests above the TTFT        of the imbalance
-//	                                                                       objective
+//	                                                                       objective, less what a storm
+//	                                                                       explains
 //	decode_bound   fleet imbalance below -0.2                              tokens above the ITL           of the imbalance
 //	                                                                       objective, less what mixing
 //	                                                                       explains; or requests that wait
@@ -48,6 +52,7 @@ type Code string
 const (
 	WorkersDown  Code = "workers_down"
 	TCPFallback  Code = "tcp_fallback"
+	KVStorm      Code = "kv_storm"
 	PrefillBound Code = "prefill_bound"
 	DecodeBound  Code = "decode_bound"
 	Interference Code = "interference"
@@ -97,7 +102,7 @@ type suspect func(figures) (candidate, bool)
 
 // suspects are those of the table, in its order.
 func suspects() []suspect {
-	return []suspect{workersDown, tcpFallback, prefillBound, decodeBound, mixing, evenly, idling}
+	return []suspect{workersDown, tcpFallback, stormy, prefillBound, decodeBound, mixing, evenly, idling}
 }
 
 // verdictInputs are the metrics that the verdict reads.
@@ -106,7 +111,7 @@ func verdictInputs() []string {
 		signal.Up, signal.EngineInfo, signal.Running, signal.Waiting, signal.KVUtilization, signal.TTFT, signal.ITL, signal.TokensGenerated,
 		signal.PhaseImbalance, signal.PhasePressure, signal.EstimateConfidence, signal.EstimateWithheld, signal.Objective,
 		signal.PhaseWorkerTime, signal.PhaseGPUTime, signal.InterferenceLost, signal.InterferenceCounterfactual,
-		signal.TransferFallback,
+		signal.TransferFallback, signal.KVStorm, signal.KVThrash,
 	}
 }
 
