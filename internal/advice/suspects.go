@@ -88,7 +88,7 @@ func mixing(f figures) (candidate, bool) {
 	}
 	lost, without := f.lost()
 	return candidate{
-		code: Interference, loss: f.itl.Above * explained, confidence: confidence, title: "Prefill gets in the way of decode.",
+		code: Interference, loss: f.itl.Above * explained * (1 - f.churn().again), confidence: confidence, title: "Prefill gets in the way of decode.",
 		detail: fmt.Sprintf("%.0f %% of decode's waiting is for prefill in the same steps: %s, without prefill %s on average.",
 			100*lost, against("ITL", f.itl), seconds(without)),
 		direction: "Relief is a smaller token budget per step, or prefill on other workers.",

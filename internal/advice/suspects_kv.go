@@ -37,17 +37,19 @@ func (f figures) churn() (c churn) {
 	return c
 }
 
-// stormy is the candidate of an eviction storm: of what misses the TTFT objective, as much as is computed again.
+// stormy is the candidate of an eviction storm. What is computed again is prefill, for which first tokens wait and which rides in decode's
+// steps: of what either misses, the part that is computed again. A fleet that is comfortable all the same is held back by nothing.
 func stormy(f figures) (candidate, bool) {
 	k := f.churn()
-	if k.storming == 0 || k.again <= 0 || f.idle() {
+	if k.storming == 0 || k.again <= 0 || f.idle() || f.comfortable() {
 		return candidate{}, false
 	}
+	explained, _ := f.mixed()
 	if f.observed < fullWindow {
 		k.confidence = min(k.confidence, earlyWorth)
 	}
 	c := candidate{
-		code: KVStorm, loss: f.ttft.Above * k.again, confidence: k.confidence, title: "Cached blocks are evicted and computed again.",
+		code: KVStorm, loss: k.again * max(f.ttft.Above, f.itl.Above*explained), confidence: k.confidence, title: "Cached blocks are evicted and computed again.",
 		detail: fmt.Sprintf("%.0f %% of what prefill stores had been evicted shortly before, on %d of %d workers.",
 			100*k.again, k.storming, len(f.workers)),
 		direction: "More prefill capacity would compute the same again: relief is a larger KV cache, a tier below it, or routing by prefix.",

@@ -18,7 +18,8 @@ import (
 //	tcp_fallback   KV transfers have fallen back to TCP                    requests above the TTFT        0.8, as of the transport
 //	                                                                       objective at decode workers
 //	kv_storm       cached blocks are evicted and computed again, over and  requests above the TTFT        of the thrash ratio
-//	               over, where prompts are computed                        objective x share of what is
+//	               over, where prompts are computed, and not all that      objective, or what mixing
+//	               presses is well below its limit                         explains, x share of what is
 //	                                                                       stored that is stored again
 //	prefill_bound  fleet imbalance above +0.2                              requests above the TTFT        of the imbalance
 //	                                                                       objective, less what a storm
@@ -27,8 +28,8 @@ import (
 //	                                                                       objective, less what mixing
 //	                                                                       explains; or requests that wait
 //	                                                                       there, unless for TCP
-//	interference   the ITL objective is missed and would be met were       what mixing explains           of the interference estimate
-//	               decode not to share its steps with prefill
+//	interference   the ITL objective is missed and would be met were       what mixing explains, less     of the interference estimate
+//	               decode not to share its steps with prefill              what a storm explains
 //	balanced       fleet imbalance within +-0.2, or all that presses       0                              of the imbalance
 //	               is well below its limit: then nothing is held back
 //	idle           no request ran, waited or got a token for a minute      0                              1

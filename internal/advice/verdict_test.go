@@ -99,6 +99,13 @@ func TestVerdicts(t *testing.T) {
 			[]seen{{ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10, waiting: 5, thrash: 0.7}}, KVStorm,
 			"Cached blocks are evicted and computed again.",
 		},
+		"a storm in the steps of decode": {
+			[]seen{{ttft: 0.15, itl: 0.15, imbalance: -1, confidence: 0.9, running: 10, lost: 0.8, without: 0.02, thrash: 0.7}}, KVStorm,
+			"Cached blocks are evicted and computed again.",
+		},
+		"a storm that nobody suffers from": {
+			[]seen{{ttft: 0.15, itl: 0.015, imbalance: 0.1, confidence: 0.9, running: 10, thrash: 0.7}}, Balanced, "On target.",
+		},
 		"a storm that explains little": {
 			[]seen{{ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10, waiting: 5, thrash: 0.3}}, PrefillBound, "Prefill-bound.",
 		},
