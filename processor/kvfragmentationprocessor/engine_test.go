@@ -26,6 +26,7 @@ type engine struct {
 	gpus                 []string
 	model, cacheType     string
 	tensorParallel       int64
+	unphased             float64 // seconds before phases are told apart
 }
 
 func newEngine(instance string) *engine {
@@ -122,8 +123,10 @@ func (e *engine) page() pmetric.Metrics {
 	w.histogram(signal.TTFT, t, 0.2)
 	w.histogram(signal.RequestTokens, t, 300, signal.AttrTokenType, signal.TokenTypeInput)
 	w.histogram(signal.RequestTokens, t, 50, signal.AttrTokenType, signal.TokenTypeOutput)
-	w.sum(signal.PhaseGPUTime, 0.05*t, signal.AttrPhase, signal.PhasePrefill)
-	w.sum(signal.PhaseEnergy, 20*t, signal.AttrPhase, signal.PhasePrefill)
+	if told := t - e.unphased; told >= 0 {
+		w.sum(signal.PhaseGPUTime, 0.05*told, signal.AttrPhase, signal.PhasePrefill)
+		w.sum(signal.PhaseEnergy, 20*told, signal.AttrPhase, signal.PhasePrefill)
+	}
 	if e.passes {
 		w.sum(signal.StepDecodeSequences, 100*t)
 		w.sum(signal.StepDecodeKVTokens, 31_300*t)

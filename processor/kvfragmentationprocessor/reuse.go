@@ -92,7 +92,7 @@ func (w *worker) curve(win window.Window) (c curve) {
 	c.Cache = t.resident / t.known
 	c.given = true
 	c.lookups, c.requests = c.Lookups/t.seconds, t.count(inFirstToken)/t.seconds
-	c.price = w.costs.of(computed)
+	c.price = w.costs.of(computed, t.seconds)
 	c.confidence = 0.9 * coverage(t.sum(inReuseTokens), c.Hits)
 	return c
 }
@@ -149,7 +149,7 @@ func (w *worker) wasted(win window.Window) {
 	prompt := w.short.perRequest(prompts)
 	length, _ := w.length(prompt)
 	_, computed := w.long.prompts()
-	cost := w.costs.of(computed)
+	cost := w.costs.of(computed, w.long.seconds)
 	for i, tokens := range [wastes]float64{
 		wasteThrash:     win.Totals[inRegret].Sum,
 		wastePreemption: win.Totals[inPreemptions].Sum * length,

@@ -139,3 +139,15 @@ func TestAWorkerIsMarkedBeforeItIsForgotten(t *testing.T) {
 	_, ok := last(sink, signal.KVTokens, signal.AttrKVUse, signal.KVUseLive)
 	assert.False(t, ok)
 }
+
+// Phases are told apart only once a fit has seen enough.
+func TestAPriceIsOfTheTimeThatItIsKnownFor(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	e := newEngine("a:8000")
+	e.unphased = 300
+	play(t, p, c, 80, e)
+	tokens := value(t, sink, signal.KVSavedTokens, signal.AttrCacheScale, "2")
+	assert.InEpsilon(t, tokens*0.05/140, value(t, sink, signal.KVSavedTime, signal.AttrCacheScale, "2"), 0.03)
+	assert.InEpsilon(t, tokens*20/140, value(t, sink, signal.KVSavedPower, signal.AttrCacheScale, "2"), 0.03)
+}
