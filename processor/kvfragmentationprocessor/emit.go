@@ -205,6 +205,8 @@ func (w *worker) emitTrust(b *derive.Builder, d *derived) {
 	trust(d.pool.scored, signal.KVFragmentation, d.pool.method, d.pool.confidence)
 	trust(d.churn.given && d.churn.Known, signal.KVThrash, methodRegret, 0.9)
 	trust(d.curve.given, signal.KVHitRatioPredicted, methodDistance, d.curve.confidence)
+	waste, sure := w.sums.wasteTrust()
+	trust(sure > 0, signal.KVWasteTokens, waste, sure)
 	m := &w.sums.missed
 	trust(m.Total() > 0, signal.KVMissTokens, methodCauses, 0.9*(1-m.Unknown/max(m.Total(), 1)))
 	for why, n := range w.sums.withheld {

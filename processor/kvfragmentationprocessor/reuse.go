@@ -11,6 +11,7 @@ const (
 	methodDistance = "reuse_distance"
 	methodRegret   = "regret"
 	methodCauses   = "store_causes"
+	methodLengths  = "mean_lengths" // requests times their mean length
 
 	// leastReferences are needed for a curve.
 	leastReferences = 1000
@@ -141,6 +142,22 @@ const (
 
 // wasted is what was computed in vain.
 type wasted struct{ tokens, seconds, joules float64 }
+
+// byLength is the confidence of waste that is reckoned as a number of requests times their mean length.
+const byLength = 0.6
+
+// wasteTrust is the confidence of the waste so far: what events told counts in full, the rest as reckoned; 0 without any.
+func (s *sums) wasteTrust() (method string, confidence float64) {
+	told, reckoned := s.waste[wasteThrash].tokens, s.waste[wastePreemption].tokens+s.waste[wasteLease].tokens
+	if told+reckoned <= 0 {
+		return "", 0
+	}
+	method = methodRegret
+	if reckoned > 0 {
+		method = methodLengths
+	}
+	return method, (measured*told + byLength*reckoned) / (told + reckoned)
+}
 
 // wasted adds what the window shows to have been computed again: blocks evicted too early; preempted requests, from their mean length;
 // prompts whose lease ended, from their mean length.

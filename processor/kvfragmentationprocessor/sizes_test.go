@@ -151,3 +151,17 @@ func TestAPriceIsOfTheTimeThatItIsKnownFor(t *testing.T) {
 	assert.InEpsilon(t, tokens*0.05/140, value(t, sink, signal.KVSavedTime, signal.AttrCacheScale, "2"), 0.03)
 	assert.InEpsilon(t, tokens*20/140, value(t, sink, signal.KVSavedPower, signal.AttrCacheScale, "2"), 0.03)
 }
+
+func TestConfidenceOfWaste(t *testing.T) {
+	var s sums
+	_, sure := s.wasteTrust()
+	assert.Zero(t, sure)
+	s.waste[wasteThrash].tokens = 100
+	method, sure := s.wasteTrust()
+	assert.Equal(t, methodRegret, method)
+	assert.InDelta(t, measured, sure, 1e-9)
+	s.waste[wasteLease].tokens = 300
+	method, sure = s.wasteTrust()
+	assert.Equal(t, methodLengths, method)
+	assert.InDelta(t, (measured+3*byLength)/4, sure, 1e-9)
+}
