@@ -105,7 +105,8 @@ func (d Capability) play(w Workload, t Topology) (*play, bool) {
 	if !d.Cost.valid() || !w.valid() || t.Groups() < 1 || t.Split() == (t.Aggregated > 0) || !(d.Budget >= 1) || !(d.Sequences >= 1) {
 		return nil, false
 	}
-	p := newPlay(d, w)
+	n := int(max(minRehearsed, min(maxRehearsed, rehearsedSeconds*w.Rate)))
+	p := newPlay(d, w, n, rehearsalSeed)
 	if t.Split() {
 		p.split(t)
 	} else {
@@ -164,9 +165,8 @@ type play struct {
 	busyPrefill, busyDecode float64
 }
 
-func newPlay(d Capability, w Workload) *play {
-	n := int(max(minRehearsed, min(maxRehearsed, rehearsedSeconds*w.Rate)))
-	random := rand.New(rand.NewPCG(rehearsalSeed, rehearsalSeed))
+func newPlay(d Capability, w Workload, n int, seed uint64) *play {
+	random := rand.New(rand.NewPCG(seed, seed))
 	p := &play{Capability: d, rate: w.Rate, random: random}
 	arrivals := w.arrivals(n, random)
 	prompts, outputs := w.Prompt.sample(n, random), w.Output.sample(n, random)

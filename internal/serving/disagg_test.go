@@ -273,6 +273,22 @@ func TestShareWithinBelievesTheMean(t *testing.T) {
 	assert.False(t, ok)
 }
 
+func TestCalibrateBelievesThatAPhaseKeepsUp(t *testing.T) {
+	s := ordinary()
+	s.Current = Topology{Prefill: 1, Decode: 3}
+	truth, _ := s.Rehearse(s.Current)
+	for truth.Attained < 0.9 { // a load that it carries
+		s.Rate *= 0.95
+		truth, _ = s.Rehearse(s.Current)
+	}
+	s.Cost = s.Cost.Faster(1/1.25, 1) // a fit that has prefill a quarter too slow
+	wrong, _ := s.Rehearse(s.Current)
+	require.Less(t, wrong.Attained, 0.7)
+	assert.Less(t, s.Calibrate(truth.Attained, SidePrefill), 0.9)
+	after, _ := s.Rehearse(s.Current)
+	assert.InDelta(t, truth.Attained, after.Attained, 0.2)
+}
+
 // Requests beside prefill: two in five are paced below 25 ms, all but a few of them near it, as requests of one mean and unlike luck are.
 func TestShareLikeKnowsHowValuesLieInABucket(t *testing.T) {
 	const x = 0.022
