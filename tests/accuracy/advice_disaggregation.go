@@ -51,6 +51,9 @@ func fleetAdvices() []fleetAdvice {
 // the predicted sign, and its size.
 func fleetRules(o options, report func(result)) error {
 	for _, c := range fleetAdvices() {
+		if o.match != nil && !o.match.MatchString(c.scenario) {
+			continue
+		}
 		if o.quick && c.rule == "topology" {
 			continue // it takes a quarter of an hour to be sure
 		}
