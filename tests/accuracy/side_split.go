@@ -20,7 +20,7 @@ func splitSide(o options, report func(result)) error {
 		{"pd-balanced", "balanced", ""},
 	} {
 		for seed := range seeds(o) {
-			if err := splitSideOf(c.scenario, c.side, c.other, uint64(seed+1), report); err != nil {
+			if err := splitSideOf(c.scenario, c.side, c.other, seed+1, report); err != nil {
 				return fmt.Errorf("%s: %w", c.scenario, err)
 			}
 		}
