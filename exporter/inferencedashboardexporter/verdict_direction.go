@@ -35,6 +35,8 @@ func pressure(phase, other string, b balance) string {
 	switch {
 	case !b.imbalance.ok:
 		return ""
+	case b.basis == basisWorkers:
+		return fmt.Sprintf("More capacity for %s would bring more than for %s. ", phase, other)
 	case math.Abs(b.imbalance.value) >= maxImbalance:
 		return fmt.Sprintf("The pressure on %s is more than 20 times that on %s. ", phase, other)
 	}

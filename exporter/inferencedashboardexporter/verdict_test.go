@@ -241,6 +241,9 @@ func TestDirectionDoesNotSendTheReaderToTheWrongSide(t *testing.T) {
 	f.workers[0].seconds = [4]float64{5, 55, 0, 0}
 	assert.Equal(t, "The pressure on decode is 2 times that on prefill. Relief has to come from the decode side.",
 		direction(codeDecodeBound, b, f))
+	b.basis = basisWorkers
+	assert.Equal(t, "More capacity for decode would bring more than for prefill. Relief has to come from the decode side.",
+		direction(codeDecodeBound, b, f), "the imbalance of workers is no ratio of pressures")
 	f.workers[0].seconds = [4]float64{28, 32, 0, 0}
 	assert.Contains(t, direction(codeDecodeBound, b, f), "Prefill takes 47 % of the busy time")
 	f.itl = latencyLimit(0.04, 0.05)

@@ -25,6 +25,10 @@ const (
 	capacityStep = 1.1
 	// futileGain is the gain below which another group does not help.
 	futileGain = 0.01
+	// overloadedBelow is the share of requests in time below which whole groups decide where a tenth does not, and overloadSurety the
+	// most confidence there is in that.
+	overloadedBelow = 0.9
+	overloadSurety  = 0.79
 	// maxGain bounds the gain of a fleet whose goodput is nothing.
 	maxGain = 10
 )
@@ -53,8 +57,9 @@ func (s *Situation) Bottleneck() (b Bottleneck, ok bool) {
 	b.DecodeGain = gain(more, 1, 1)
 	b.PrefillFaster, b.DecodeFaster = gain(s.Current, capacityStep, 1), gain(s.Current, 1, capacityStep)
 	difference := b.PrefillFaster - b.DecodeFaster
-	if difference < sideGap && difference > -sideGap {
-		difference = s.overload(base, b)
+	most := 1.0
+	if difference < sideGap && difference > -sideGap && base.Attained <= overloadedBelow {
+		difference, most = b.PrefillGain-b.DecodeGain, overloadSurety
 	}
 	switch {
 	case difference >= sideGap:
@@ -71,16 +76,8 @@ func (s *Situation) Bottleneck() (b Bottleneck, ok bool) {
 		b.Futile = SidePrefill
 	}
 	spread := max(0.02, s.Spreads.Prefill+s.Spreads.Decode) * 0.5
-	b.Confidence = sideConfidence(difference, spread)
+	b.Confidence = min(most, sideConfidence(difference, spread))
 	return b, true
-}
-
-// overload compares by whole groups where a tenth is too little to tell: what one more group of each adds.
-func (s *Situation) overload(base Rehearsal, b Bottleneck) float64 {
-	if base.Attained > 0.9 {
-		return b.PrefillFaster - b.DecodeFaster
-	}
-	return b.PrefillGain - b.DecodeGain
 }
 
 // sideConfidence is the probability that the difference is on the side of the gap that it seems to be on.

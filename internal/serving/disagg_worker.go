@@ -1,9 +1,6 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
-import (
-	"container/heap"
-	"math"
-)
+import "math"
 
 // rehearsed is a request in a rehearsal; times in s.
 type rehearsed struct {
@@ -14,6 +11,7 @@ type rehearsed struct {
 	leaked  bool    // its prompt is computed by the decode worker
 
 	first, last float64 // first and last token
+	ready       float64 // its KV is at the decode worker
 }
 
 // seat is a request that waits, is prefilled or decodes on a worker.
@@ -151,30 +149,54 @@ func (d *desk) firstToken(s seat) {
 		return
 	}
 	s.end = d.clock + s.r.output - 1
-	heap.Push(&d.decodes, s)
+	d.decodes.push(s)
 }
 
 // retire lets go of the requests whose last token has come.
 func (d *desk) retire() {
 	for len(d.decodes) > 0 && d.decodes[0].end <= d.clock {
-		s := heap.Pop(&d.decodes).(seat)
+		s := d.decodes.pop()
 		s.r.last = d.now
 		d.context = max(0, d.context-s.r.context-s.r.output)
 		d.finished(s.r)
 	}
 }
 
-// seatHeap is ordered by the clock at which requests end.
+// seatHeap is a binary heap by the clock at which requests end. container/heap would allocate for every request.
 type seatHeap []seat
 
-func (h seatHeap) Len() int           { return len(h) }
-func (h seatHeap) Less(i, j int) bool { return h[i].end < h[j].end }
-func (h seatHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
-func (h *seatHeap) Push(x any)        { *h = append(*h, x.(seat)) }
-func (h *seatHeap) Pop() any {
-	old := *h
-	n := len(old) - 1
-	x := old[n]
-	*h = old[:n]
-	return x
+func (h *seatHeap) push(s seat) {
+	all := append(*h, s)
+	for i := len(all) - 1; i > 0; {
+		up := (i - 1) / 2
+		if all[up].end <= all[i].end {
+			break
+		}
+		all[up], all[i] = all[i], all[up]
+		i = up
+	}
+	*h = all
+}
+
+// pop takes out the first to end.
+func (h *seatHeap) pop() seat {
+	all := *h
+	first, n := all[0], len(all)-1
+	all[0] = all[n]
+	all = all[:n]
+	for i := 0; ; {
+		least := i
+		for _, down := range [2]int{2*i + 1, 2*i + 2} {
+			if down < n && all[down].end < all[least].end {
+				least = down
+			}
+		}
+		if least == i {
+			break
+		}
+		all[i], all[least] = all[least], all[i]
+		i = least
+	}
+	*h = all
+	return first
 }

@@ -7,33 +7,78 @@ import (
 
 // StepCost is what an engine step costs, in seconds. It is a hard maximum of what memory and what computing takes:
 //
-//	t(p, n, c) = Decode + Sequence n + Context c                       no prefill
-//	           = max(that, Prefill + Token p + Sequence n)             p prefill tokens
+//	t(p, n, c) = Decode + Sequence n + Context c                                           no prefill
+//	           = max(that, Prefill + Token p + MixedSequence n + MixedContext c)           p prefill tokens
 type StepCost struct {
 	Decode   float64 // a step without prefill
 	Sequence float64 // each decoding sequence
 	Context  float64 // each token of context that they read; 0 where it is part of Sequence
 	Prefill  float64 // a step with prefill
 	Token    float64 // each prefill token
+	// MixedSequence and MixedContext are what sequences and their context cost in a step with prefill; a MixedSequence of 0 is Sequence.
+	MixedSequence, MixedContext float64
+
+	pace pace
 }
+
+// pace is by how much the Shapley share of either phase in every step is faster; 0 is 1.
+type pace struct{ prefill, decode float64 }
 
 // Seconds is the duration of a step.
 func (c StepCost) Seconds(prefill, sequences, context float64) float64 {
+	whole := c.whole(prefill, sequences, context)
+	if c.pace == (pace{}) {
+		return whole
+	}
+	share := 0.0
+	switch {
+	case prefill > 0 && sequences > 0:
+		g := game{together: whole, prefillAlone: c.whole(prefill, 0, 0), decodeAlone: c.whole(0, sequences, context)}
+		share = g.prefill()
+	case prefill > 0:
+		share = whole
+	}
+	return share/orOne(c.pace.prefill) + (whole-share)/orOne(c.pace.decode)
+}
+
+// whole is the duration of a step at the pace that was fitted.
+func (c StepCost) whole(prefill, sequences, context float64) float64 {
 	memory := c.Decode + c.Sequence*sequences + c.Context*context
 	if prefill <= 0 {
 		return memory
 	}
-	return max(memory, c.Prefill+c.Token*prefill+c.Sequence*sequences)
+	mixed := c.MixedSequence
+	if mixed == 0 {
+		mixed = c.Sequence
+	}
+	return max(memory, c.Prefill+c.Token*prefill+mixed*sequences+c.MixedContext*context)
 }
 
-// Faster is the cost on workers whose phases are that many times as fast.
+func orOne(v float64) float64 {
+	if v == 0 {
+		return 1
+	}
+	return v
+}
+
+// Faster is the cost on workers whose phases are that many times as fast, where each phase has workers of its own.
 func (c StepCost) Faster(prefill, decode float64) StepCost {
-	return StepCost{c.Decode / decode, c.Sequence / decode, c.Context / decode, c.Prefill / prefill, c.Token / prefill}
+	c.Decode, c.Sequence, c.Context = c.Decode/decode, c.Sequence/decode, c.Context/decode
+	c.MixedSequence, c.MixedContext = c.MixedSequence/decode, c.MixedContext/decode
+	c.Prefill, c.Token = c.Prefill/prefill, c.Token/prefill
+	return c
+}
+
+// Paced is the cost where the Shapley share of the phases in every step takes that much less time: what more capacity for one phase
+// alone means where phases share steps.
+func (c StepCost) Paced(prefill, decode float64) StepCost {
+	c.pace = pace{prefill, decode}
+	return c
 }
 
 // valid reports whether a step costs something, and nothing is negative or not finite.
 func (c StepCost) valid() bool {
-	for _, v := range []float64{c.Decode, c.Sequence, c.Context, c.Prefill, c.Token} {
+	for _, v := range []float64{c.Decode, c.Sequence, c.Context, c.Prefill, c.Token, c.MixedSequence, c.MixedContext} {
 		if !(v >= 0 && v < 1e6) {
 			return false
 		}

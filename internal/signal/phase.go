@@ -52,8 +52,10 @@ const (
 
 // Values of AttrEstimate: the estimate that a confidence or a withholding speaks of. It is named by its metric.
 const (
-	EstimatePhaseTime    = PhaseWorkerTime // also of PhaseGPUTime, which is the same estimate in other units
-	EstimateImbalance    = PhaseImbalance
+	EstimatePhaseTime = PhaseWorkerTime // also of PhaseGPUTime, which is the same estimate in other units
+	EstimateImbalance = PhaseImbalance
+	// EstimateSide is the rehearsal behind an imbalance, which rests on pressures where that is withheld.
+	EstimateSide         = "llm.phase.side"
 	EstimateEnergy       = PhaseEnergy
 	EstimateActivity     = PhaseGPUActivity
 	EstimateInterference = InterferenceLost
@@ -69,7 +71,7 @@ func PhaseMetrics() []Metric {
 		{PhasePressure, Gauge, "1", []string{AttrPhase}, c,
 			"Demand over objective of a phase: TTFT p90 over its objective (prefill); the largest of ITL p90 over its objective and KV usage over 0.9 (decode)."},
 		{PhaseImbalance, Gauge, "1", nil, c,
-			"ln(prefill pressure / decode pressure), bounded to [-3, 3]: positive, prefill holds the worker back; negative, decode; within +-0.2, balanced."},
+			"Which phase holds the worker back: positive, prefill; negative, decode; within +-0.2, balanced; bounded to [-3, 3]. The goodput that a tenth more capacity for prefill would bring less that for decode, in 15 % of goodput; while a rehearsal is withheld, ln(prefill pressure / decode pressure)."},
 		{Objective, Gauge, "s", []string{AttrObjective, AttrQuantile, AttrImplied}, c, "The latency objective in force."},
 		{Goodput, Gauge, "{request}/s", []string{AttrBound}, c,
 			"Finished requests that met both latency objectives, over the trailing time: bounds that always hold (low, high), and their value if the two latencies are independent (mid)."},

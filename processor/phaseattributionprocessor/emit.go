@@ -136,7 +136,8 @@ func emitTrust(b *builder, s *sums, d *derived) {
 		confidence       float64
 	}{
 		{d.split.Withheld == "", signal.EstimatePhaseTime, d.split.Method, d.split.Confidence},
-		{d.balance.withheld == "", signal.EstimateImbalance, methodObjective, d.balance.Confidence},
+		{d.balance.withheld == "", signal.EstimateImbalance, d.balance.method, d.balance.Confidence},
+		{d.balance.withheld == "" && d.balance.untold == "", signal.EstimateSide, d.balance.method, d.balance.Confidence},
 		{d.meddled.withheld == "", signal.EstimateInterference, d.split.Method, d.split.Confidence},
 		{d.goodput.withheld == "", signal.EstimateGoodput, d.goodput.method, d.goodput.confidence},
 		{d.spent.known[gpuEnergy] && energy.Withheld == "", signal.EstimateEnergy, d.spent.method, energy.Confidence},

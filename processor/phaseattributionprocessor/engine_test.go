@@ -28,6 +28,7 @@ type engine struct {
 
 	pod         string
 	passes      bool // the page has sums over steps
+	lengths     bool // the page has the lengths of finished requests
 	silentQueue bool // it does not tell how long requests waited
 	steps       [stepCompositions][stepFields]float64
 	joules      float64 // of one GPU: 600 W in steps with prefill, 400 W in others
@@ -58,7 +59,7 @@ func newEngine(instance string, start int64) *engine {
 	for name, bounds := range map[string][]float64{
 		signal.TTFT: seconds, signal.ITL: seconds, signal.QueueTime: seconds, signal.PhasePrefill: seconds,
 		signal.PhaseDecode: seconds, signal.IterationTokens: tokens, signal.ComputedTokens: tokens, signal.TPOT: seconds,
-		signal.StepDuration: seconds,
+		signal.StepDuration: seconds, signal.TokenTypeInput: tokens, signal.TokenTypeOutput: tokens,
 	} {
 		e.histograms[name] = &pageHistogram{bounds: bounds, counts: make([]uint64, len(bounds)+1)}
 	}
@@ -83,6 +84,8 @@ func (e *engine) advance(to int64) {
 			e.histograms[signal.PhaseDecode].add(3, 1)
 			e.histograms[signal.ComputedTokens].add(p, 1)
 			e.histograms[signal.TPOT].add(0.03, 1)
+			e.histograms[signal.TokenTypeInput].add(p, 1)
+			e.histograms[signal.TokenTypeOutput].add(150, 1)
 			e.sums[signal.TokensGenerated]++
 			e.sums[signal.TokensPrompt] += p
 		}
@@ -171,6 +174,10 @@ func (e *engine) page() pmetric.Metrics {
 		if name == signal.StepDuration && !e.passes || name == signal.QueueTime && e.silentQueue {
 			continue
 		}
+		length := name == signal.TokenTypeInput || name == signal.TokenTypeOutput
+		if length && !e.lengths {
+			continue
+		}
 		m := ms.AppendEmpty()
 		m.SetName(name)
 		dp := m.SetEmptyHistogram().DataPoints().AppendEmpty()
@@ -178,6 +185,10 @@ func (e *engine) page() pmetric.Metrics {
 		if name == signal.PhasePrefill || name == signal.PhaseDecode {
 			m.SetName(signal.PhaseTime)
 			dp.Attributes().PutStr(signal.AttrPhase, name)
+		}
+		if length {
+			m.SetName(signal.RequestTokens)
+			dp.Attributes().PutStr(signal.AttrTokenType, name)
 		}
 		if name == signal.StepDuration {
 			dp.Attributes().PutStr(signal.AttrComposition, compositionMixed)

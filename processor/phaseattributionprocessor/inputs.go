@@ -21,6 +21,8 @@ const (
 	inPrompt     // all prompt tokens, where the engine does not tell their source
 	inPromptSize // computed prompt tokens per finished request
 	inTPOT
+	inPromptLength // of finished requests, cached tokens included
+	inOutputLength
 	inReused        // prompt tokens that were not computed here
 	inMixedDuration // of engine steps with both phases
 	inBusyPrefill   // s that the engine itself counted by phase
@@ -54,6 +56,7 @@ const (
 	inRunning = iota
 	inKVUsage
 	inKVCapacity // tokens
+	inWaiting
 	inputGauges
 )
 
@@ -96,6 +99,13 @@ func counterOf(metric string, attributes pcommon.Map) int {
 		}
 	case signal.TPOT:
 		return inTPOT
+	case signal.RequestTokens:
+		switch text(attributes, signal.AttrTokenType) {
+		case signal.TokenTypeInput:
+			return inPromptLength
+		case signal.TokenTypeOutput:
+			return inOutputLength
+		}
 	case signal.PhaseBusyTime:
 		switch text(attributes, signal.AttrPhase) {
 		case signal.PhasePrefill:
@@ -164,7 +174,7 @@ func stepsOf(win window.Window) serving.Passes {
 func known(metric string) bool {
 	switch metric {
 	case signal.IterationTokens, signal.TTFT, signal.ITL, signal.QueueTime, signal.TokensGenerated, signal.ComputedTokens, signal.PhaseTime,
-		signal.TokensPrompt, signal.TPOT, signal.StepDuration, signal.PhaseBusyTime:
+		signal.TokensPrompt, signal.TPOT, signal.RequestTokens, signal.StepDuration, signal.PhaseBusyTime:
 		return true
 	}
 	return stepFieldOf(metric) >= 0
@@ -179,6 +189,8 @@ func gaugeOf(metric string) int {
 		return inKVUsage
 	case signal.KVCapacityTokens:
 		return inKVCapacity
+	case signal.Waiting:
+		return inWaiting
 	}
 	return -1
 }

@@ -57,7 +57,9 @@ func (l *latencies) sum(of func(latencyWindow) window.Value) (total window.Value
 // balance is the state of a worker against its objectives.
 type balance struct {
 	serving.Balance
+	method   string
 	withheld string
+	untold   string // why it rests on pressures and not on rehearsals
 }
 
 const (
@@ -93,14 +95,10 @@ func (l *latencies) balance(target objectives.InForce, maxSeqs int) balance {
 	if !ok {
 		return balance{withheld: withheldNoRequests}
 	}
-	// Never HIGH: which latency misses its objective by more is known well, but where prefill and decode share steps the phase to
-	// strengthen is often the other one (docs/estimators.md, "Which side").
-	limit := justBelowHigh
-	if l.count < windowsForMed {
-		limit = justBelowMed
-	}
-	b.Confidence = math.Min(b.Confidence, limit)
-	return balance{Balance: b}
+	// LOW: which latency misses its objective by more is known well, but where prefill and decode share steps the phase to strengthen is
+	// more often the other one (docs/estimators.md, "Which side").
+	b.Confidence = math.Min(b.Confidence, justBelowMed)
+	return balance{Balance: b, method: methodObjective}
 }
 
 // quantile reads a latency quantile in units of its objective, with the interval that the sample size and the buckets leave.

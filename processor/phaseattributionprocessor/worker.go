@@ -28,6 +28,7 @@ type worker struct {
 	spending *spending
 	meddling *meddling
 	latency  *latencies
+	sides    *sides
 	target   objectives.InForce
 	posting  *posting // what traces pipelines see of it
 	who      identity // among the users of a GPU
@@ -94,6 +95,7 @@ func newWorker(cfg *Config, table map[string]signal.Metric, book *facts.Book, to
 		spending: newSpending(cfg.Prices),
 		meddling: newMeddling(cfg.LatencyWindow),
 		latency:  newLatencies(cfg.LatencyWindow),
+		sides:    newSides(cfg),
 		given:    map[gaugeKey]bool{},
 	}
 	resource.CopyTo(w.resource)
@@ -200,6 +202,7 @@ func (w *worker) configure(m pmetric.Metric) {
 func (w *worker) forget(why string, slower float64) {
 	w.tiers.forget(slower)
 	w.spending.forget()
+	w.sides.forget()
 	w.hooks.forgot(why)
 }
 
@@ -234,7 +237,9 @@ func (w *worker) estimate(win window.Window, out pmetric.Metrics) {
 	d.spent = w.spending.divide(win, d.division)
 	d.meddled = w.meddling.add(win, d.division)
 	w.latency.add(win)
+	w.sides.add(win, &d.division)
 	d.balance = w.latency.balance(w.target, w.cfg.MaxNumSeqs)
+	w.sides.weigh(&d.balance, w.latency.count, win.To, w.target)
 	d.goodput = w.latency.goodput(w.target, w.posting.spans)
 	w.who.learn(&d.split)
 	if slower := w.clocks.window(2*(d.split.Idle) < win.Seconds()); slower > 0 {
@@ -274,7 +279,7 @@ func (s *sums) add(win window.Window, d *derived, fade float64) {
 	s.gpu.add(win, d, fade)
 	s.prompts.add(win, d, fade)
 	for _, why := range []withholding{
-		{signal.EstimatePhaseTime, d.split.Withheld}, {signal.EstimateImbalance, d.balance.withheld},
+		{signal.EstimatePhaseTime, d.split.Withheld}, {signal.EstimateImbalance, d.balance.withheld}, {signal.EstimateSide, d.balance.untold},
 		{signal.EstimateInterference, d.meddled.withheld}, {signal.EstimateGoodput, d.goodput.withheld},
 		{signal.EstimateEnergy, d.spent.amounts[gpuEnergy].Withheld}, {signal.EstimateActivity, d.spent.activityWithheld()},
 	} {

@@ -17,6 +17,8 @@ const (
 	// highBar is the least share of identifiable time that must have HIGH confidence where forward passes or facts allow it, withheldBar
 	// the most of it that may be withheld.
 	highBar, withheldBar = 0.80, 0.05
+	// honestySeed draws the random scenarios. Terms of the confidences were set on 2026, 2028 and 2029, nothing on this one.
+	honestySeed = 2030
 	// calibrationBar is how far P(error <= 10 %) may be from the confidence, in classes of at least enoughScenarios.
 	calibrationBar, enoughScenarios = 0.10, 30
 )
@@ -149,7 +151,7 @@ func randomScenarios(o options) []scenario {
 	if o.quick {
 		n, duration = 20, 10*time.Minute
 	}
-	rng := rand.New(rand.NewPCG(2026, 3))
+	rng := rand.New(rand.NewPCG(honestySeed, 3))
 	deployments := append(others(), reference())
 	between := func(low, high float64) float64 { return low * math.Pow(high/low, rng.Float64()) }
 	var all []scenario

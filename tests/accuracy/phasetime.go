@@ -40,6 +40,7 @@ type setting struct {
 	workload fleetsim.Workload                  // in place of traffic
 	fleet    func(*fleetsim.Config)             // nil for none
 	happen   func(*fleetsim.Fleet) error        // faults to come
+	goal     fleetsim.Objectives                // in place of the usual ones
 	missing  float64                            // share of the scrapes that fail
 	skew     time.Duration                      // by which clocks of what is fed beside the page run ahead
 	during   func(at time.Duration, r readings) // sees every reading

@@ -42,15 +42,7 @@ const (
 // replay runs a scenario on one worker, in simulated time: its pages are decoded as the receiver does and fed to the processor.
 // Scrapes have a random phase and a jitter of 2 %, as real ones have.
 func replay(s scenario, workload fleetsim.Workload) (outcome, error) {
-	cfg := fleetsim.DefaultConfig()
-	cfg.Seed, cfg.Workload = s.seed, workload
-	cfg.Objectives = fleetsim.Objectives{TTFT: ttftObjective, ITL: itlObjective}
-	pool := &cfg.Pools[0]
-	pool.MaxBatchedTokens = s.budget
-	pool.Model, pool.GPU, pool.Precision, pool.TensorParallel = s.model, s.gpu, s.precision, s.tensorParallel
-	if s.setting.fleet != nil {
-		s.setting.fleet(&cfg)
-	}
+	cfg := s.fleetConfig(workload)
 	passes := newPassFeed()
 	if s.with.passes {
 		cfg.OnPass = passes.take
@@ -67,6 +59,27 @@ func replay(s scenario, workload fleetsim.Workload) (outcome, error) {
 	}
 	r := playing{scenario: s, fleet: fleet, epoch: cfg.StartTime, passes: passes, said: readings{}, seen: map[int64]mark{}}
 	return r.play()
+}
+
+// fleetConfig is the simulated worker of a scenario.
+func (s scenario) fleetConfig(workload fleetsim.Workload) fleetsim.Config {
+	cfg := fleetsim.DefaultConfig()
+	cfg.Seed, cfg.Workload, cfg.Objectives = s.seed, workload, s.goal()
+	pool := &cfg.Pools[0]
+	pool.MaxBatchedTokens = s.budget
+	pool.Model, pool.GPU, pool.Precision, pool.TensorParallel = s.model, s.gpu, s.precision, s.tensorParallel
+	if s.setting.fleet != nil {
+		s.setting.fleet(&cfg)
+	}
+	return cfg
+}
+
+// goal are the objectives in force.
+func (s scenario) goal() fleetsim.Objectives {
+	if s.setting.goal != (fleetsim.Objectives{}) {
+		return s.setting.goal
+	}
+	return fleetsim.Objectives{TTFT: ttftObjective, ITL: itlObjective}
 }
 
 // playing is a scenario under way.
@@ -196,7 +209,7 @@ func newPipeline(s scenario, said readings) (consumer.Metrics, func(), error) {
 	cfg := factory.CreateDefaultConfig().(*phaseattributionprocessor.Config)
 	cfg.Window, cfg.AllowedLateness, cfg.MaxNumBatchedTokens = s.interval, s.interval, s.budget
 	cfg.Objectives = objectives.Config{{
-		TTFT: objectives.Bound{Max: ttftObjective}, ITL: objectives.Bound{Max: itlObjective},
+		TTFT: objectives.Bound{Max: s.goal().TTFT}, ITL: objectives.Bound{Max: s.goal().ITL},
 	}}
 	if s.with.facts {
 		cfg.Deployments = []phaseattributionprocessor.DeploymentRule{{GPU: s.gpu, TensorParallel: s.tensorParallel, Precision: s.precision}}
