@@ -19,7 +19,7 @@ const (
 	// balancedBar is over all, servedBalancedBar without those.
 	sideBar                        = 0.95
 	balancedBar, servedBalancedBar = 0.55, 0.75
-	sideWithheldBar         = 0.15
+	sideWithheldBar                = 0.15
 	// leastServed is the share of requests in time below which goodput is next to nothing whatever a tenth brings. Such scenarios are
 	// scored, and left out of a second set of lines.
 	leastServed = 0.05
