@@ -92,8 +92,8 @@ func adviceBefore(a, b adviceView) int {
 	)
 }
 
-// render puts the connector's verdict in the place of the page's own where there is one in force. The figures beside it stay those that
-// are measured now: an event tells them as they were when it was told.
+// render puts the connector's verdict in the place of the page's own where there is one in force. The figures beside it, but for the
+// imbalance, stay those that are measured now: an event tells them as they were when it was told.
 func (a *advisory) render(fleet string, own verdictView, now time.Time) verdictView {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -106,7 +106,8 @@ func (a *advisory) render(fleet string, own verdictView, now time.Time) verdictV
 	if e := said.event; e != nil && (e.Code == said.code || e.at >= said.at) {
 		own.Code, own.Standing, own.Basis = code(e.Code), standing(e.Standing), basis(e.Basis)
 		own.Title, own.Detail, own.Direction, own.WaitsFor, own.Also = e.Title, e.Detail, e.Direction, e.WaitsFor, e.Also
-		own.Confidence, own.ConfidenceWord, own.Loss, own.Since = e.Confidence, "", e.Loss, e.Since
+		own.Confidence, own.ConfidenceWord, own.Loss, own.Since, own.Told = e.Confidence, "", e.Loss, e.Since, e.at.AsTime().UnixMilli()
+		own.Evidence = withImbalance(own.Evidence, e.Evidence)
 		if own.Code != codeUnknown && e.Confidence.ok {
 			own.ConfidenceWord = confidenceWord(e.Confidence.value)
 		}
@@ -119,6 +120,19 @@ func (a *advisory) render(fleet string, own verdictView, now time.Time) verdictV
 	own.Detail, own.Direction, own.WaitsFor, own.Also = "", "", "", []string{}
 	own.Confidence, own.ConfidenceWord, own.Loss = number{}, "", number{}
 	return own
+}
+
+// withImbalance takes the imbalance from the event: it is what the connector judged by, and the page's own may rest on another basis.
+func withImbalance(own []evidenceView, told []quantityView) []evidenceView {
+	all := slices.Clone(own)
+	for _, q := range told {
+		for i := range all {
+			if q.Name == imbalanceLabel && all[i].Label == imbalanceLabel {
+				all[i].Value, all[i].Metric = quantileView{Value: q.Value}, q.Metric
+			}
+		}
+	}
+	return all
 }
 
 // bareTitle is a verdict whose words did not arrive.

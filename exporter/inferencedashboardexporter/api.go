@@ -18,6 +18,8 @@ type api struct {
 	hub    *hub
 	assets map[string]asset
 	step   time.Duration
+
+	description []byte // of the API
 }
 
 func (a *api) handler() http.Handler {
@@ -29,6 +31,7 @@ func (a *api) handler() http.Handler {
 	mux.HandleFunc("/api/v1/advice", a.advice)
 	mux.HandleFunc("/api/v1/subjects", a.subjects)
 	mux.HandleFunc("/api/v1/stream", a.stream)
+	mux.HandleFunc("/openapi.json", a.openAPI)
 	mux.HandleFunc("/", a.page)
 	return mux
 }

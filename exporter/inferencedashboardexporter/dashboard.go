@@ -54,6 +54,10 @@ func newDashboard(cfg *Config, set exporter.Settings, now func() time.Time) (*da
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the embedded page: %w", err)
 	}
+	description, err := describe(set.BuildInfo.Version)
+	if err != nil {
+		return nil, fmt.Errorf("cannot describe the API: %w", err)
+	}
 	empty := func() *history { return newHistory(cfg.Resolution, cfg.slots()) }
 	started := now().UnixMilli()
 	d := &dashboard{config: cfg, settings: set, now: now, telemetry: telemetry, rejected: newRejectionCounter(telemetry)}
@@ -76,7 +80,7 @@ func newDashboard(cfg *Config, set exporter.Settings, now func() time.Time) (*da
 			Version:    set.BuildInfo.Version,
 		}
 	})
-	d.api = &api{board: d.board, hub: d.hub, assets: assets, step: cfg.Resolution}
+	d.api = &api{board: d.board, hub: d.hub, assets: assets, step: cfg.Resolution, description: description}
 	return d, nil
 }
 

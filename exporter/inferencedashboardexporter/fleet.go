@@ -112,6 +112,9 @@ func (f *fleet) verdictView(cs []candidate, b balance) verdictView {
 	return v
 }
 
+// imbalanceLabel is the name of the imbalance among the evidence, here and in the connector's events.
+const imbalanceLabel = "Imbalance"
+
 // evidence lists the numbers behind the verdict, in the order in which they are shown.
 func (f *fleet) evidence(b balance) []evidenceView {
 	metric := signal.PhaseImbalance
@@ -119,7 +122,7 @@ func (f *fleet) evidence(b balance) []evidenceView {
 		metric = signal.PhasePressure
 	}
 	return []evidenceView{
-		{Label: "Imbalance", Metric: metric, Unit: "1", Value: plain(b.imbalance)},
+		{Label: imbalanceLabel, Metric: metric, Unit: "1", Value: plain(b.imbalance)},
 		limitEvidence("TTFT", signal.TTFT, f.facts.ttft),
 		limitEvidence("ITL", signal.ITL, f.facts.itl),
 		{Label: "Running", Metric: signal.Running, Unit: "{request}", Value: plain(f.running)},

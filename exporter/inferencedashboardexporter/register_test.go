@@ -195,3 +195,24 @@ func BenchmarkRegister(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/point")
 }
+
+func BenchmarkViews(b *testing.B) {
+	r := newRegister(200)
+	var rejected tally
+	for w := range 200 {
+		md := pmetric.NewMetrics()
+		attrs := workerAttrs()
+		attrs[signal.AttrServiceInstanceID] = fmt.Sprint("worker-", w)
+		ms := resourceOf(md, attrs)
+		for i := range 25 {
+			addGauge(ms, signal.KVTokens, at(0), 1, map[string]any{signal.AttrKVUse: fmt.Sprint(i)})
+			addSum(ms, signal.KVMissTokens, at(0), at(0), 1, map[string]any{signal.AttrMissCause: fmt.Sprint(i)})
+		}
+		r.observe(md, at(0), &rejected)
+	}
+	before := r.views(at(0))
+	b.ReportAllocs()
+	for b.Loop() {
+		subjectChanges(before, r.views(at(0)))
+	}
+}

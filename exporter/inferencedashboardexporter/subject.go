@@ -3,7 +3,6 @@ package inferencedashboardexporter // import "github.com/otelcol-inference/otelc
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -237,6 +236,6 @@ func (s *subject) forget(now time.Time) {
 // sortFigures puts figures into a fixed order.
 func sortFigures(figures []figureView) {
 	slices.SortFunc(figures, func(a, b figureView) int {
-		return strings.Compare(strings.Join(a.Of, "\x00"), strings.Join(b.Of, "\x00"))
+		return slices.Compare(a.Of, b.Of)
 	})
 }

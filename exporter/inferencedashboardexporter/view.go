@@ -109,6 +109,7 @@ type verdictView struct {
 	Evidence       []evidenceView `json:"evidence"`
 	Source         verdictSource  `json:"source"`
 	Since          int64          `json:"since"` // 0 where the page judges by itself
+	Told           int64          `json:"told"`  // when the words were told: their figures are of then
 }
 
 // verdictSource says whose verdict it is.

@@ -33,6 +33,9 @@ type workerFigures struct {
 	lost                          number  // share of decode's waiting that prefill causes
 	counterfactual                number  // mean ITL without prefill, s
 	mixConfidence                 float64
+	storm                         bool   // of evictions
+	thrash                        number // share of what is stored that was evicted shortly before, trailing mean
+	thrashConfidence              float64
 }
 
 // figures is what the verdict knows of one fleet.
@@ -125,7 +128,10 @@ func figureWorker(r *Reading) workerFigures {
 		lost:           optional(r.Level(signal.InterferenceLost)),
 		counterfactual: optional(r.Level(signal.InterferenceCounterfactual)),
 		mixConfidence:  r.Confidence(signal.EstimateInterference),
+		thrash:         optional(r.Mean(signal.KVThrash)), thrashConfidence: r.Confidence(signal.KVThrash),
 	}
+	storm, told := r.Level(signal.KVStorm)
+	w.storm = told && storm > 0
 	w.samples = w.ttft.Count
 	w.tokens, _, _ = r.Increase(signal.TokensGenerated)
 	for _, metric := range []string{signal.PhaseWorkerTime, signal.PhaseGPUTime} { // a worker has one of them

@@ -54,7 +54,7 @@ func prefillBound(f figures) (candidate, bool) {
 		return candidate{}, false
 	}
 	return candidate{
-		code: PrefillBound, loss: f.ttft.Above, confidence: b.confidence, title: "Prefill-bound.",
+		code: PrefillBound, loss: f.ttft.Above * (1 - f.churn().again), confidence: b.confidence, title: "Prefill-bound.",
 		detail:    f.boundDetail("TTFT", f.ttft, func(w workerFigures) Latency { return w.ttft }),
 		direction: pressure("prefill", "decode", b) + "Relief has to come from the prefill side.",
 	}, true
@@ -88,7 +88,7 @@ func mixing(f figures) (candidate, bool) {
 	}
 	lost, without := f.lost()
 	return candidate{
-		code: Interference, loss: f.itl.Above * explained, confidence: confidence, title: "Prefill gets in the way of decode.",
+		code: Interference, loss: f.itl.Above * explained * (1 - f.churn().again), confidence: confidence, title: "Prefill gets in the way of decode.",
 		detail: fmt.Sprintf("%.0f %% of decode's waiting is for prefill in the same steps: %s, without prefill %s on average.",
 			100*lost, against("ITL", f.itl), seconds(without)),
 		direction: "Relief is a smaller token budget per step, or prefill on other workers.",

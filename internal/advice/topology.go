@@ -14,7 +14,7 @@ func topologyRules() []Rule {
 	inputs := []string{
 		signal.TopologyWorkers, signal.TopologyGoodput, signal.TopologyTTFT, signal.TopologyITL, signal.TopologyGain, signal.TopologyRecord,
 		signal.DisaggregationScore, signal.DisaggregationFactor, signal.DisaggregationSide, signal.DisaggregationBenefit,
-		signal.DisaggregationGate, signal.DisaggregationGoodput, signal.EstimateConfidence, signal.TTFT, signal.Waiting,
+		signal.DisaggregationGate, signal.DisaggregationGoodput, signal.EstimateConfidence, signal.TTFT, signal.Waiting, signal.TransferFallback,
 	}
 	return []Rule{
 		{ID: "topology", Subject: Fleet, Check: checkTopology, Measure: fleetGoodput, Inputs: inputs},
@@ -23,7 +23,10 @@ func topologyRules() []Rule {
 	}
 }
 
-const withheldNoForecast = "no_forecast"
+const (
+	withheldNoForecast = "no_forecast"
+	withheldFallback   = "tcp_fallback"
+)
 
 // fleetGoodput is the goodput of a split fleet as it was measured, requests/s.
 func fleetGoodput(r *Reading) (float64, bool) { return r.Level(signal.DisaggregationGoodput) }
@@ -143,6 +146,10 @@ func checkTogether(r *Reading) Outcome {
 	split, is := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyCurrent, signal.AttrRole, signal.RoleDecode)
 	if verdict != signal.GateAgainst || !is || split < 1 {
 		return Nothing()
+	}
+	// While transfers take TCP, it is that path which was judged; what to do first is another rule's.
+	if share, ok := r.Level(signal.TransferFallback); ok && share > 0 {
+		return Withhold(withheldFallback)
 	}
 	return Found(Finding{
 		Severity: Info, Title: "This workload gains nothing by serving prefill and decode on different workers (" + strings.ReplaceAll(reason, "_", " ") + ").",

@@ -71,6 +71,23 @@ func TestASplitFleetThatShouldNotBe(t *testing.T) {
 	assert.Equal(t, []EventName{Raised}, b.told("do-not-disaggregate"))
 }
 
+func TestAFallbackToTCPComesBeforeServingTogether(t *testing.T) {
+	b := newBench(t, testConfig(), append(topologyRules(), transferRules()...)...)
+	b.windows(20, func() {
+		alive(b)
+		forecast(b, false)
+		b.level(FleetRef("chat"), signal.TransferFallback, 1)
+		b.level(FleetRef("chat"), signal.DisaggregationGate, 1, signal.AttrGate, signal.GateAgainst, signal.AttrGateWhy, "slow_transfer")
+	})
+	var raised []string
+	for _, e := range b.events {
+		if e.Name == Raised {
+			raised = append(raised, e.Rule)
+		}
+	}
+	assert.Equal(t, []string{"tcp-fallback"}, raised)
+}
+
 func TestTransferRules(t *testing.T) {
 	for rule, say := range map[string]func(*bench, func(string, float64, ...string)){
 		"tcp-fallback":     func(_ *bench, at func(string, float64, ...string)) { at(signal.TransferFallback, 1) },

@@ -17,14 +17,19 @@ import (
 //	workers_down   a worker's last scrape failed                           workers down over all          1, a scrape is no estimate
 //	tcp_fallback   KV transfers have fallen back to TCP                    requests above the TTFT        0.8, as of the transport
 //	                                                                       objective at decode workers
+//	kv_storm       cached blocks are evicted and computed again, over and  requests above the TTFT        of the thrash ratio
+//	               over, where prompts are computed, and not all that      objective, or what mixing
+//	               presses is well below its limit                         explains, x share of what is
+//	                                                                       stored that is stored again
 //	prefill_bound  fleet imbalance above +0.2                              requests above the TTFT        of the imbalance
-//	                                                                       objective
+//	                                                                       objective, less what a storm
+//	                                                                       explains
 //	decode_bound   fleet imbalance below -0.2                              tokens above the ITL           of the imbalance
 //	                                                                       objective, less what mixing
 //	                                                                       explains; or requests that wait
 //	                                                                       there, unless for TCP
-//	interference   the ITL objective is missed and would be met were       what mixing explains           of the interference estimate
-//	               decode not to share its steps with prefill
+//	interference   the ITL objective is missed and would be met were       what mixing explains, less     of the interference estimate
+//	               decode not to share its steps with prefill              what a storm explains
 //	balanced       fleet imbalance within +-0.2, or all that presses       0                              of the imbalance
 //	               is well below its limit: then nothing is held back
 //	idle           no request ran, waited or got a token for a minute      0                              1
@@ -48,6 +53,7 @@ type Code string
 const (
 	WorkersDown  Code = "workers_down"
 	TCPFallback  Code = "tcp_fallback"
+	KVStorm      Code = "kv_storm"
 	PrefillBound Code = "prefill_bound"
 	DecodeBound  Code = "decode_bound"
 	Interference Code = "interference"
@@ -97,7 +103,7 @@ type suspect func(figures) (candidate, bool)
 
 // suspects are those of the table, in its order.
 func suspects() []suspect {
-	return []suspect{workersDown, tcpFallback, prefillBound, decodeBound, mixing, evenly, idling}
+	return []suspect{workersDown, tcpFallback, stormy, prefillBound, decodeBound, mixing, evenly, idling}
 }
 
 // verdictInputs are the metrics that the verdict reads.
@@ -106,7 +112,7 @@ func verdictInputs() []string {
 		signal.Up, signal.EngineInfo, signal.Running, signal.Waiting, signal.KVUtilization, signal.TTFT, signal.ITL, signal.TokensGenerated,
 		signal.PhaseImbalance, signal.PhasePressure, signal.EstimateConfidence, signal.EstimateWithheld, signal.Objective,
 		signal.PhaseWorkerTime, signal.PhaseGPUTime, signal.InterferenceLost, signal.InterferenceCounterfactual,
-		signal.TransferFallback,
+		signal.TransferFallback, signal.KVStorm, signal.KVThrash,
 	}
 }
 

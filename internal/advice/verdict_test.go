@@ -19,6 +19,7 @@ type seen struct {
 	withheld             string // instead of the imbalance
 	running, waiting, kv float64
 	lost, without        float64 // of interference
+	thrash               float64 // of an eviction storm
 	down, unheard        bool
 }
 
@@ -52,6 +53,11 @@ func (b *bench) show(ref Ref, s seen) {
 	} else if s.confidence > 0 {
 		b.level(ref, signal.PhaseImbalance, s.imbalance)
 		b.level(ref, signal.EstimateConfidence, s.confidence, signal.AttrEstimate, signal.EstimateImbalance, signal.AttrEstimateMethod, "m")
+	}
+	if s.thrash > 0 {
+		b.level(ref, signal.KVStorm, 1)
+		b.level(ref, signal.KVThrash, s.thrash)
+		b.level(ref, signal.EstimateConfidence, 0.9, signal.AttrEstimate, signal.KVThrash, signal.AttrEstimateMethod, "m")
 	}
 	if s.without > 0 {
 		b.level(ref, signal.InterferenceLost, s.lost)
@@ -89,6 +95,24 @@ func TestVerdicts(t *testing.T) {
 		"the only one down":      {[]seen{{down: true}}, WorkersDown, "The worker is down."},
 		"idle":                   {[]seen{{running: 0}}, Idle, "Idle."},
 		"withheld":               {[]seen{{ttft: 0.15, itl: 0.015, running: 3, withheld: "one_phase_only"}}, Unknown, "Withheld."},
+		"a storm": {
+			[]seen{{ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10, waiting: 5, thrash: 0.7}}, KVStorm,
+			"Cached blocks are evicted and computed again.",
+		},
+		"a storm in the steps of decode": {
+			[]seen{{ttft: 0.15, itl: 0.15, imbalance: -1, confidence: 0.9, running: 10, lost: 0.8, without: 0.02, thrash: 0.7}}, KVStorm,
+			"Cached blocks are evicted and computed again.",
+		},
+		"a storm that nobody suffers from": {
+			[]seen{{ttft: 0.15, itl: 0.015, imbalance: 0.1, confidence: 0.9, running: 10, thrash: 0.7}}, Balanced, "On target.",
+		},
+		"a storm that explains little": {
+			[]seen{{ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10, waiting: 5, thrash: 0.3}}, PrefillBound, "Prefill-bound.",
+		},
+		"a storm on one of three": {[]seen{
+			{ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10, thrash: 0.9},
+			{ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10}, {ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10},
+		}, PrefillBound, "Prefill-bound."},
 		"a pool for prefill too small": {[]seen{
 			{role: "prefill", ttft: 3, running: 5, waiting: 9}, {role: "decode", ttft: 0.03, itl: 0.015, running: 5},
 		}, PrefillBound, "Prefill-bound."},
@@ -111,6 +135,26 @@ func TestVerdicts(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A cache of a decode worker that is written over holds nobody's first token back.
+func TestAStormIsSoughtWherePromptsAreComputed(t *testing.T) {
+	b := newBench(t, testConfig())
+	show := func(prefill, decode float64) {
+		b.windows(20, func() {
+			b.show(worker("p"), seen{role: "prefill", ttft: 3, running: 5, waiting: 9, thrash: prefill})
+			b.show(worker("d"), seen{role: "decode", ttft: 0.03, itl: 0.015, running: 5, thrash: decode})
+		})
+	}
+	show(0, 0.9)
+	assert.Equal(t, PrefillBound, b.inForce().Code)
+	assert.Empty(t, b.inForce().Also)
+	show(0.9, 0.9)
+	v := b.inForce()
+	assert.Equal(t, KVStorm, v.Code)
+	assert.Contains(t, v.Detail, "90 % of what prefill stores had been evicted shortly before, on 1 of 2 workers.")
+	assert.Contains(t, v.Direction, "routing by prefix")
+	assert.InDelta(t, 0.9, v.Loss, 1e-9)
 }
 
 func TestWhatWaitsForTCPIsNotShortOfDecode(t *testing.T) {

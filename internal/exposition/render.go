@@ -13,14 +13,22 @@ import (
 
 // Down returns the points of a scrape that failed: up is 0 for each worker that the target has shown, or for the target itself.
 func (b *Book) Down(at time.Time) pmetric.Metrics {
+	return b.ups(at, func(p pmetric.NumberDataPoint) { p.SetDoubleValue(0) })
+}
+
+// Gone returns the points that end up for each of them: nobody asks the target any more, so it is neither up nor down.
+func (b *Book) Gone(at time.Time) pmetric.Metrics {
+	return b.ups(at, func(p pmetric.NumberDataPoint) { p.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true)) })
+}
+
+func (b *Book) ups(at time.Time, set func(pmetric.NumberDataPoint)) pmetric.Metrics {
 	b.now.at = pcommon.NewTimestampFromTime(at)
 	if b.changed {
 		b.arrange()
 	}
 	md := pmetric.NewMetrics()
 	for _, w := range b.upHolders() {
-		out := b.open(md, w)
-		out.number(b.metrics.up).SetDoubleValue(0)
+		set(b.open(md, w).number(b.metrics.up))
 	}
 	return md
 }

@@ -15,10 +15,10 @@ import (
 func TestEveryWireFormSaysTheSame(t *testing.T) {
 	want := []string{
 		"at 1.76406720025e+09",
-		"store [1 8000000000000000 fedcba9876543210] parent ffffffffffffffff true, 16 tokens, gpu group 0 secondary false",
-		"store [2] parent 0 false, 16 tokens, gpu group 0 secondary false",
-		"remove [1 8000000000000000] gpu group 0",
-		"remove [] gpu group 0",
+		"store [1 8000000000000000 fedcba9876543210] parent ffffffffffffffff true, 16 tokens, device group 0 secondary false",
+		"store [2] parent 0 false, 16 tokens, device group 0 secondary false",
+		"remove [1 8000000000000000] device group 0",
+		"remove [] device group 0",
 		"clear",
 		"end",
 	}
@@ -76,7 +76,7 @@ func TestWithoutABlockSizeTokensAreShared(t *testing.T) {
 		{Kind: stream.BlockStored, Hashes: []uint64{1, 2}, Tokens: tokens(64), Medium: "CPU"},
 	}}, stream.Wire{}), &got)
 	require.NoError(t, err)
-	assert.Contains(t, got.calls[1], "32 tokens, cpu")
+	assert.Contains(t, got.calls[1], "32 tokens, host")
 }
 
 // TestABadEventCostsItself: the events around it are taken.

@@ -147,7 +147,10 @@ func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
 
 // near is the best of a split and its neighbours: a trial that is off by a group is set right.
 func (s *Situation) near(t Topology) (best Rehearsal, ok bool) {
-	for d := -1; d <= 1; d++ {
+	for _, d := range []int{0, -1, 1} {
+		if ok && best.Attained > 1-balanceTolerance {
+			break // there is nothing better
+		}
 		r, played := s.Rehearse(Topology{Prefill: t.Prefill + d, Decode: t.Decode - d})
 		if played && (!ok || r.Goodput > best.Goodput) {
 			best, ok = r, true

@@ -1,6 +1,7 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"slices"
 )
@@ -72,8 +73,37 @@ const (
 // travels in order of prompts computed, and an answer's tokens come with the steps of its worker. Nothing of it is measured on the fleet
 // but the parameters; nothing of it knows how long a step of a real or a simulated GPU takes but by these.
 func Rehearse(d Capability, w Workload, t Topology, limits Limits) (out Rehearsal, ok bool) {
-	if !d.Cost.valid() || !w.valid() || t.Groups() < 1 || t.Split() == (t.Aggregated > 0) || !(d.Budget >= 1) || !(d.Sequences >= 1) {
+	p, ok := d.play(w, t)
+	if !ok {
 		return Rehearsal{}, false
+	}
+	out = p.outcome(limits)
+	if over := d.overload(w, t); over > 1 {
+		out.overloaded(over, limits)
+	}
+	return out, true
+}
+
+// Paces rehearses the situation's workload on the current topology and returns the mean time between tokens of each request with more than one,
+// s, in ascending order: how they are distributed, which buckets of a histogram do not tell.
+func (s *Situation) Paces() []float64 {
+	p, ok := s.play(s.Workload, s.Current)
+	if !ok {
+		return nil
+	}
+	var out []float64
+	for _, r := range p.counted() {
+		if r.output > 1 {
+			out = append(out, (r.last-r.first)/(r.output-1))
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (d Capability) play(w Workload, t Topology) (*play, bool) {
+	if !d.Cost.valid() || !w.valid() || t.Groups() < 1 || t.Split() == (t.Aggregated > 0) || !(d.Budget >= 1) || !(d.Sequences >= 1) {
+		return nil, false
 	}
 	n := int(max(minRehearsed, min(maxRehearsed, rehearsedSeconds*w.Rate)))
 	p := newPlay(d, w, n, rehearsalSeed)
@@ -83,11 +113,7 @@ func Rehearse(d Capability, w Workload, t Topology, limits Limits) (out Rehearsa
 		p.busyPrefill = p.pool(t.Aggregated, false, p.requests, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
 		p.busyDecode = p.busyPrefill
 	}
-	out = p.outcome(limits)
-	if over := d.overload(w, t); over > 1 {
-		out.overloaded(over, limits)
-	}
-	return out, true
+	return p, true
 }
 
 // overloadLasts is how long an overload is taken to have lasted, s. A rehearsal is too short for a small one to show.
@@ -160,27 +186,30 @@ func (p *play) split(t Topology) {
 		}
 	}
 	p.busyPrefill = p.pool(t.Prefill, true, front, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
-	ready := make(map[*rehearsed]float64, len(p.requests))
-	p.transfers(t, front, ready)
+	p.transfers(t, front)
 	for _, r := range p.requests {
 		if r.leaked {
-			ready[r] = r.arrival
+			r.ready = r.arrival
 		}
 	}
 	order := slices.Clone(p.requests)
-	slices.SortStableFunc(order, func(a, b *rehearsed) int { return sign(ready[a] - ready[b]) })
+	slices.SortFunc(order, func(a, b *rehearsed) int {
+		return cmp.Or(cmp.Compare(a.ready, b.ready), cmp.Compare(a.arrival, b.arrival))
+	})
 	p.busyDecode = p.pool(t.Decode, false, order, func(r *rehearsed) (float64, float64) {
 		if r.leaked {
-			return ready[r], r.prompt
+			return r.ready, r.prompt
 		}
-		return ready[r], 1
+		return r.ready, 1
 	})
 }
 
 // transfers finds when each prompt's KV is at its decode worker. The links of the smaller side carry one transfer at a time each.
-func (p *play) transfers(t Topology, front []*rehearsed, ready map[*rehearsed]float64) {
+func (p *play) transfers(t Topology, front []*rehearsed) {
 	order := slices.Clone(front)
-	slices.SortStableFunc(order, func(a, b *rehearsed) int { return sign(a.first - b.first) })
+	slices.SortFunc(order, func(a, b *rehearsed) int {
+		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.arrival, b.arrival))
+	})
 	links := make([]float64, min(t.Prefill, t.Decode))
 	for _, r := range order {
 		free := 0
@@ -191,7 +220,7 @@ func (p *play) transfers(t Topology, front []*rehearsed, ready map[*rehearsed]fl
 		}
 		slow := p.random.Float64() < p.Moves.SlowShare
 		links[free] = max(links[free], r.first) + p.Moves.seconds(r.context, slow)
-		ready[r] = links[free]
+		r.ready = links[free]
 	}
 }
 
@@ -214,7 +243,9 @@ func (p *play) pool(workers int, prefill bool, requests []*rehearsed, of func(*r
 		end = at
 		least := 0
 		for j := range desks {
-			desks[j].advance(at)
+			if desks[j].now < at && desks[j].load() > 0 {
+				desks[j].advance(at)
+			}
 			if desks[j].load() < desks[least].load() || desks[j].load() == desks[least].load() && desks[j].busy < desks[least].busy {
 				least = j
 			}
@@ -235,9 +266,12 @@ func (p *play) pool(workers int, prefill bool, requests []*rehearsed, of func(*r
 	return busy / (end - begin) / float64(workers)
 }
 
-// outcome judges the requests after the warm-up.
+// counted are the requests after the warm-up.
+func (p *play) counted() []*rehearsed { return p.requests[int(warmUpShare*float64(len(p.requests))):] }
+
+// outcome judges them.
 func (p *play) outcome(limits Limits) Rehearsal {
-	counted := p.requests[int(warmUpShare*float64(len(p.requests))):]
+	counted := p.counted()
 	ttft := make([]float64, len(counted))
 	met := 0.0
 	for i, r := range counted {
@@ -256,14 +290,4 @@ func (p *play) outcome(limits Limits) Rehearsal {
 		ITL50: p.tokens.quantile(0.5), ITL99: p.tokens.quantile(0.99),
 		PrefillBusy: p.busyPrefill, DecodeBusy: p.busyDecode,
 	}
-}
-
-func sign(x float64) int {
-	switch {
-	case x < 0:
-		return -1
-	case x > 0:
-		return 1
-	}
-	return 0
 }

@@ -132,29 +132,45 @@ func (s *Situation) Rates() (prefill, decode float64) {
 // draws is how many disturbed situations an interval rests on.
 const draws = 16
 
-// WithInterval adds the 80 % interval to a forecast, and compares with the current topology: the probability that goodput is more than
-// gain times the current one's. The fitted costs, the lengths and the rate are disturbed by their spreads, the same way for both
-// topologies.
-func (s *Situation) WithInterval(f Forecast, gain float64) (Forecast, float64) {
+// Draws are situations that might be the true one: the fitted costs, the lengths and the rate disturbed by their spreads. They are drawn
+// once an evaluation, so that all that is compared meets the same ones, and what the current topology does in each is known from then on.
+type Draws struct {
+	situations []*Situation
+	current    []Rehearsal // of each
+}
+
+// Draw disturbs the situation.
+func (s *Situation) Draw() Draws {
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
+	var d Draws
+	for range draws {
+		one := s.disturbed(random)
+		if r, ok := one.Rehearse(s.Current); ok {
+			d.situations, d.current = append(d.situations, one), append(d.current, r)
+		}
+	}
+	return d
+}
+
+// WithInterval adds the 80 % interval to a forecast, and compares with the current topology: the probability that goodput is more than
+// gain times the current one's.
+func (d Draws) WithInterval(f Forecast, gain float64) (Forecast, float64) {
 	var goodput, ttft []float64
 	wins := 0.0
-	for range draws {
-		d := s.disturbed(random)
-		r, ok := d.Rehearse(f.Topology)
+	for i, s := range d.situations {
+		r, ok := d.current[i], true
+		if f.Topology != s.Current {
+			r, ok = s.Rehearse(f.Topology)
+		}
 		if !ok {
 			continue
 		}
 		goodput, ttft = append(goodput, r.Goodput), append(ttft, r.TTFT90)
-		if f.Topology == s.Current {
-			continue
-		}
-		current, ok := d.Rehearse(s.Current)
-		now := current.Goodput
+		now := d.current[i].Goodput
 		if s.Measured > 0 { // what was measured is not in doubt
 			now = min(now, s.Measured)
 		}
-		if ok && r.Goodput > gain*now {
+		if f.Topology != s.Current && r.Goodput > gain*now {
 			wins++
 		}
 	}

@@ -3,6 +3,7 @@ package serving
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 
@@ -286,6 +287,51 @@ func TestCalibrateBelievesThatAPhaseKeepsUp(t *testing.T) {
 	assert.Less(t, s.Calibrate(truth.Attained, SidePrefill), 0.9)
 	after, _ := s.Rehearse(s.Current)
 	assert.InDelta(t, truth.Attained, after.Attained, 0.2)
+}
+
+// Requests beside prefill: two in five are paced below 25 ms, all but a few of them near it, as requests of one mean and unlike luck are.
+func TestShareLikeKnowsHowValuesLieInABucket(t *testing.T) {
+	const x = 0.022
+	shape, values := make([]float64, 4000), make([]float64, 4000)
+	var sum, want float64
+	b := Buckets{Bounds: []float64{0.01, 0.025, 0.05}, Counts: make([]float64, 4)}
+	for i := range values {
+		shape[i] = 0.020 * math.Exp(0.15*math.Sqrt2*math.Erfinv(2*(float64(i)+0.5)/4000-1))
+		values[i] = 1.3 * shape[i] // steps are slower than rehearsed
+		sum += values[i]
+		for j := range b.Counts {
+			if j == len(b.Bounds) || values[i] <= b.Bounds[j] {
+				b.Counts[j]++
+				break
+			}
+		}
+		if values[i] <= x {
+			want += 1.0 / 4000
+		}
+	}
+	share, ok := ShareLike(x, b, sum, shape)
+	require.True(t, ok)
+	assert.InDelta(t, want, share, 0.01)
+	guess, _ := ShareWithin(x, b, sum, SpreadTogether)
+	assert.Greater(t, guess, want+0.1, "the bucket's mean alone is not enough")
+	share, ok = ShareLike(x, b, sum, nil)
+	require.True(t, ok)
+	assert.InDelta(t, guess, share, 1e-9, "without a shape")
+	_, ok = ShareLike(x, Buckets{}, 0, shape)
+	assert.False(t, ok)
+}
+
+func TestPacesAreThoseOfTheRehearsal(t *testing.T) {
+	s := ordinary()
+	s.Current = Topology{Aggregated: 4}
+	r, ok := s.Rehearse(s.Current)
+	require.True(t, ok)
+	paces := s.Paces()
+	require.NotEmpty(t, paces)
+	n, _ := slices.BinarySearch(paces, s.ITL)
+	assert.InDelta(t, r.Attained, float64(n)/float64(len(paces)), 0.02, "none is late for its first token here")
+	s.Rate = 0
+	assert.Empty(t, s.Paces())
 }
 
 func BenchmarkRehearse(b *testing.B) {

@@ -11,6 +11,7 @@ type rehearsed struct {
 	leaked  bool    // its prompt is computed by the decode worker
 
 	first, last float64 // first and last token
+	ready       float64 // its KV is at the decode worker
 }
 
 // seat is a request that waits, is prefilled or decodes on a worker.

@@ -36,19 +36,21 @@ func (m *KVMisses) add(o KVMisses, times float64) {
 // so it holds open what one of the two has not told yet. Every prompt has from 1 to a block of tokens that no cache can have: the
 // end of it that fills no block, or the last token, which is always computed.
 type MissLedger struct {
-	missed float64  // told, and not yet divided; below 0 when blocks came first
-	quota  float64  // tokens that may be partial
+	missed float64  // told, and not yet divided
+	quota  float64  // tokens that may be partial, of the last windows
 	open   KVMisses // blocks not yet told by the requests
 }
 
-// openShare is how much of what one side has told may wait for the other, as a share of a window's; what is more is unknown.
+// openShare is how much of what one side has told may wait for the other, as a share of a window's; what is more is unknown. It is also
+// the time constant, in windows, with which room for partial blocks that nothing has filled fades: prompts leave half a block of it on
+// average, which would otherwise add up and swallow what lost events leave without a cause.
 const openShare = 4
 
 // Add takes what was missed in a window, the requests that missed it, and the blocks that were stored for them, and returns what is
 // divided now.
 func (l *MissLedger) Add(missed, requests, blockSize float64, stored KVMisses) (divided KVMisses) {
 	l.missed += max(0, missed)
-	l.quota += max(0, requests) * blockSize
+	l.quota = l.quota*(1-1.0/openShare) + max(0, requests)*blockSize
 	l.open.add(stored, 1)
 	if told := l.open.blocks(); told > 0 {
 		part := min(1, l.missed/told)

@@ -29,7 +29,8 @@ const (
 // KVStorm finds eviction storms: blocks are evicted and computed again, over and over.
 //
 // It begins when thrash, the share of the tokens stored that had been evicted shortly before, is above 0.2 over the last three windows or
-// 15 s, whichever is longer, blocks are being evicted, and hardly any room is free. It ends when thrash has been below 0.1 for 60 s.
+// 15 s, whichever is longer, blocks are being evicted, and hardly any room is free. It ends when thrash has been below 0.1 for 60 s, or
+// too little was stored to tell: a prompt or two that are computed again are no storm.
 // How the rate of evictions compares with the calm before is told beside it and decides nothing: a collector that starts in a storm
 // has seen no calm, and a cache that was full before evicts no faster when what it evicts begins to be missed.
 type KVStorm struct {
@@ -59,10 +60,9 @@ func (s *KVStorm) Add(c KVChurn) KVStormState {
 	}
 	full := !c.FreeKnown || c.Free < stormFree
 	switch {
-	case !out.Known:
-	case !s.active && out.Thrash > stormThrash && recent.Evicted > 0 && full:
+	case !s.active && out.Known && out.Thrash > stormThrash && recent.Evicted > 0 && full:
 		s.active, s.since = true, 0
-	case s.active && out.Thrash >= calmThrash:
+	case s.active && out.Known && out.Thrash >= calmThrash:
 		s.since = 0
 	case s.active && s.since == 0:
 		s.since = c.End

@@ -50,6 +50,17 @@ func TestNoStormWhileThereIsRoomOrNothingIsStored(t *testing.T) {
 	assert.True(t, v.Known && v.Thrash == 0, "nothing is stored, so nothing is stored again")
 }
 
+func TestAStormEndsWithTheTraffic(t *testing.T) {
+	var s KVStorm
+	require.True(t, storm(&s, 0, 10, 0.6, 0)[9].Active)
+	var last KVStormState
+	for i := range 24 {
+		last = s.Add(KVChurn{End: 50 + 5*float64(i+1), Seconds: 5, Stored: 100, Regret: 60, Evicted: 6, FreeKnown: true})
+	}
+	assert.False(t, last.Known)
+	assert.False(t, last.Active, "two minutes in which next to nothing was computed again")
+}
+
 func TestAStormIsBounded(t *testing.T) {
 	var s KVStorm
 	for i := range 10_000 {

@@ -187,3 +187,17 @@ func TestMissesThatNoEventExplainsAreUnknown(t *testing.T) {
 	assert.Greater(t, got.Unknown, 90_000.0)
 	assert.LessOrEqual(t, got.Total(), 100_000.0+1e-6)
 }
+
+// Prompts fill half of the room for partial blocks on average. The other half is no store of causes for a time without events.
+func TestLostEventsAreNotPartialBlocks(t *testing.T) {
+	var l MissLedger
+	for range 5000 {
+		l.Add(1000+10*8, 10, 16, KVMisses{Compulsory: 1000})
+	}
+	var got KVMisses
+	for range 20 {
+		got.Add(l.Add(1000+10*8, 10, 16, KVMisses{}))
+	}
+	assert.LessOrEqual(t, got.Partial, (20+openShare)*10*16.0)
+	assert.Greater(t, got.Unknown, 0.6*20*1000)
+}

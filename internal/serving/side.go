@@ -1,6 +1,7 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
 import (
+	"cmp"
 	"math"
 	"math/rand/v2"
 )
@@ -117,7 +118,7 @@ func (s *SharedWorker) Leverage() (l Leverage, ok bool) {
 		one := *s
 		one.Cost = s.Cost.Faster(math.Exp(-slower), math.Exp(-slower))
 		_, with := one.gains(rehearsalSeed, hopelessStep)
-		l.Lean = float64(sign(with[0] - with[1]))
+		l.Lean = float64(cmp.Compare(with[0], with[1]))
 	}
 	return l, true
 }

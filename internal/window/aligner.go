@@ -45,6 +45,9 @@ func (a *Aligner) Grow(counters int) {
 	}
 }
 
+// Forget takes it that n counters from key on were never observed: their next values are baselines.
+func (a *Aligner) Forget(key, n int) { clear(a.series[key : key+n]) }
+
 // Observe takes a cumulative value of a counter at time at; start is the counter's start time or 0.
 func (a *Aligner) Observe(key int, at, start int64, v Value) Outcome {
 	if at <= 0 {

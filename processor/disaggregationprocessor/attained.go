@@ -58,11 +58,12 @@ func (f *fleet) attained() (float64, bool) {
 	return ttft * tpot * min(1, p.decode.ttft.Count/arrived), true
 }
 
-// together is the share of an aggregated fleet's requests that met both objectives, as if the two were independent.
-func (f *fleet) together() (float64, bool) {
+// together is the share of an aggregated fleet's requests that met both objectives, as if the two were independent. paces are the requests'
+// mean times between tokens as they are rehearsed.
+func (f *fleet) together(paces []float64) (float64, bool) {
 	a := &f.past.aggregated
 	ttft, _, okT := estimate.ShareBelow(f.target.TTFT.Max.Seconds(), a.ttft.Bounds, a.ttft.Counts)
-	tpot, okI := serving.ShareWithin(f.target.ITL.Max.Seconds(), bucketsOf(a.tpot), a.tpot.Sum, serving.SpreadTogether)
+	tpot, okI := serving.ShareLike(f.target.ITL.Max.Seconds(), bucketsOf(a.tpot), a.tpot.Sum, paces)
 	return ttft * tpot, okT && okI
 }
 

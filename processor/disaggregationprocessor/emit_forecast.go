@@ -1,6 +1,8 @@
 package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
 
 import (
+	"cmp"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
@@ -10,8 +12,8 @@ import (
 // emitForecast appends the last evaluation, until the next one takes its place.
 func (f *fleet) emitForecast(b *derive.Builder) {
 	n := &f.forecast
-	if n.withheld != "" {
-		f.withheld[withholding{signal.TopologyGoodput, n.withheld}]++
+	if why := cmp.Or(f.unknown, n.withheld); why != "" {
+		f.withheld[withholding{signal.TopologyGoodput, why}]++
 		return
 	}
 	if n.current.Groups() == 0 {

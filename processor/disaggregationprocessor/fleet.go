@@ -41,7 +41,8 @@ type fleet struct {
 	ranks       float64   // of a request's transfer
 	adviser     serving.Adviser
 	record      serving.ForecastRecord
-	evaluated   int64 // data time of the last evaluation
+	evaluated   int64  // number of the last period in which it was evaluated
+	unknown     string // why no forecast can be made of the last window
 	forecast    forecast
 	evaluations int
 	withheld    map[withholding]int64
@@ -260,10 +261,12 @@ func (f *fleet) expectedRate(host string) float64 {
 	return 0
 }
 
-// coverage is how many workers were seen through the last window, and how many there should be.
+// coverage is how many workers are seen, and how many there should be. One whose data comes late misses windows that are closed without it
+// and has the next ones for them; it is missing when it was seen through none of the last few.
 func (f *fleet) coverage() (observed, expected int) {
+	since := f.closed - int64(max(2*f.cfg.Window, f.cfg.AllowedLateness))
 	for _, m := range f.members {
-		if m.covered {
+		if m.covered > 0 && m.covered >= since {
 			observed++
 		}
 	}

@@ -1,6 +1,7 @@
 package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
 
 import (
+	"hash/fnv"
 	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
@@ -36,7 +37,7 @@ type forecast struct {
 
 const (
 	// groupsPerEvaluation worker groups lengthen the time between evaluations by once itself: a rehearsal takes longer with each.
-	groupsPerEvaluation = 32
+	groupsPerEvaluation = 16
 	// gateEvery is every how many evaluations of a split fleet it is asked whether to split.
 	gateEvery = 5
 )
@@ -44,17 +45,29 @@ const (
 // evaluate scores the fleet and rehearses its topologies, when it is time.
 func (f *fleet) evaluate(now int64) {
 	t := f.topology()
-	if now-f.evaluated < int64(f.cfg.EvaluateEvery)*int64(1+t.Groups()/groupsPerEvaluation) {
-		return
-	}
-	var next forecast
+	due := f.turn(now, t)
 	s, why := f.situation(t)
-	if why == "" {
-		f.evaluated = now
-		next = f.consider(now, s)
+	f.unknown = why
+	switch {
+	case !due:
+	case why != "":
+		f.forecast = forecast{}
+	default:
+		f.forecast = f.consider(now, s)
 	}
-	next.withheld = why
-	f.forecast = next
+}
+
+// turn reports whether a further period between evaluations began. A fleet's periods begin at a moment of data time that its name
+// decides: a gateway that starts knows all its fleets from the same window on, and would evaluate them all in one; and whichever gateway
+// looks after a fleet, it is evaluated at the same times.
+func (f *fleet) turn(now int64, t serving.Topology) bool {
+	period := int64(f.cfg.EvaluateEvery) * int64(1+t.Groups()/groupsPerEvaluation)
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(f.name)) // cannot fail
+	n := (now + int64(hash.Sum64()%uint64(period))) / period
+	due := f.evaluated != 0 && n != f.evaluated
+	f.evaluated = n
+	return due
 }
 
 // situation is what is known of the fleet, or why that is not enough.
@@ -209,12 +222,12 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.leak = s.Leak
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
 	if s.Current.Aggregated > 0 {
-		if share, ok := f.together(); ok {
+		if share, ok := f.together(s.Paces()); ok {
 			s.Measured = share * s.Rate
 		}
 		next.gate, next.gated = s.Judge(f.interference()), true
 		if r, ok := s.Rehearse(s.Current); ok {
-			next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
+			next.current, _ = s.Draw().WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
 		}
 		return next
 	}
@@ -228,7 +241,8 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		next.withheld = serving.WithheldBadInput
 		return next
 	}
-	next.current, _ = s.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
+	draws := s.Draw()
+	next.current, _ = draws.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
 	f.record.Claim(now, next.current, s.Rate)
 	if best, ok := s.Best(s.Current.Groups()); ok {
 		if t, ok := f.adviser.Candidate(); ok {
@@ -236,7 +250,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		}
 		next.best = next.current
 		if best.Topology != s.Current {
-			next.best, next.surety = s.WithInterval(best, serving.AdviceGain())
+			next.best, next.surety = draws.WithInterval(best, serving.AdviceGain())
 		}
 		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput) && !f.record.Poor()
 	}

@@ -46,7 +46,7 @@ type member struct {
 	aligner  *window.Aligner
 	mark     int64 // watermark
 	seen     time.Time
-	covered  bool // through the last window
+	covered  int64 // end of the last window that it was seen through
 
 	transfers *observer
 	gauges    derive.Gauges
@@ -128,9 +128,11 @@ func (m *member) role() role {
 // close takes the worker's part of the fleet's window.
 func (m *member) close(boundary int64) (win window.Window, ok bool) {
 	win, ok = m.aligner.CloseTo(boundary)
-	m.covered = ok && win.Covered[inGenerated] >= 0.5*win.Seconds()
 	if !ok {
 		return win, false
+	}
+	if win.Spanned[inGenerated] >= 0.5*win.Seconds() { // late data tells of the time before, too
+		m.covered = boundary
 	}
 	if m.started == 0 {
 		m.started = win.From

@@ -25,6 +25,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor/internal/metadata"
 )
@@ -290,6 +291,28 @@ func TestAnAgentThatIsLate(t *testing.T) {
 	for _, key := range []string{"llm.transfer.bandwidthmap[]", "llm.disaggregation.scoremap[]", "llm.fleet.observed_workersmap[]"} {
 		require.Contains(t, b, key)
 		assert.InEpsilon(t, a[key], b[key], 0.1, key)
+	}
+	const withheld = "llm.estimate.withheldmap[llm.estimate:llm.topology.goodput reason:coverage]"
+	assert.LessOrEqual(t, b[withheld], a[withheld]+2, "a late worker is no missing one")
+}
+
+func TestEvaluationsOfFleetsAreSpread(t *testing.T) {
+	const width, period = int64(10 * time.Second), int64(time.Minute)
+	cfg := testConfig()
+	perWindow := map[int64]int{}
+	for i := range 60 {
+		f := newFleet(fmt.Sprintf("fleet-%d", i), cfg, nil, "", nil)
+		turns := 0
+		for now := int64(1e18); now < int64(1e18)+10*period; now += width {
+			if f.turn(now, serving.Topology{Prefill: 2, Decode: 2}) {
+				perWindow[(now-int64(1e18))/width]++
+				turns++
+			}
+		}
+		assert.InDelta(t, 10, turns, 1, "every minute")
+	}
+	for w, n := range perWindow {
+		assert.LessOrEqual(t, n, 20, "of 60 fleets in window %d", w)
 	}
 }
 

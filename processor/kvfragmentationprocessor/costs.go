@@ -19,6 +19,7 @@ type rising struct {
 	at    pcommon.Timestamp
 	seen  bool
 	sum   float64
+	over  float64 // s in which it rose
 }
 
 func (r *rising) take(dp pmetric.NumberDataPoint) {
@@ -28,6 +29,7 @@ func (r *rising) take(dp pmetric.NumberDataPoint) {
 	}
 	if r.seen && dp.StartTimestamp() == r.start && v >= r.last {
 		r.sum += v - r.last
+		r.over += float64(dp.Timestamp()-r.at) / 1e9
 	}
 	r.last, r.start, r.at, r.seen = v, dp.StartTimestamp(), dp.Timestamp(), true
 }
@@ -53,24 +55,35 @@ func (c *costs) learn(m pmetric.Metric) {
 }
 
 func (c *costs) fade(f float64) {
-	c.seconds.sum *= f
-	c.workerSeconds.sum *= f
-	c.joules.sum *= f
+	for _, r := range []*rising{&c.seconds, &c.workerSeconds, &c.joules} {
+		r.sum *= f
+		r.over *= f
+	}
 }
 
 // price is what a computed prompt token costs; 0 where that is not known.
 type price struct{ seconds, joules float64 }
 
-// of returns the price when so many tokens were computed over the same time. Seconds are of GPUs where GPUs are joined.
-func (c *costs) of(computed float64) price {
-	if computed < leastPriced {
+// rate is by how much it rose a second, 0 when it was not followed.
+func (r *rising) rate() float64 {
+	if r.over <= 0 {
+		return 0
+	}
+	return r.sum / r.over
+}
+
+// of returns the price when so many tokens were computed in so many seconds. Rates are compared, since phases are told apart only some
+// time after tokens are counted. Seconds are of GPUs where GPUs are joined.
+func (c *costs) of(computed, seconds float64) price {
+	if computed < leastPriced || seconds <= 0 {
 		return price{}
 	}
-	s := c.seconds.sum
+	s := c.seconds.rate()
 	if s <= 0 {
-		s = c.workerSeconds.sum
+		s = c.workerSeconds.rate()
 	}
-	return price{s / computed, c.joules.sum / computed}
+	tokens := computed / seconds
+	return price{s / tokens, c.joules.rate() / tokens}
 }
 
 // leastPriced is how many tokens are needed for a price.

@@ -2,6 +2,7 @@ package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol
 
 import (
 	"sync"
+	"time"
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
@@ -18,12 +19,15 @@ type devices struct {
 }
 
 // device is the memory of a GPU in bytes. The process that has most of it is taken for the engine's.
-type device struct{ limit, engine, others float64 }
+type device struct {
+	limit, engine, others float64
+	seen                  time.Time // wall clock
+}
 
 func newDevices(limit int) *devices { return &devices{limit: limit, byID: map[string]device{}} }
 
 // learn takes what a GPU's metrics say.
-func (d *devices) learn(id string, sms pmetric.ScopeMetricsSlice) {
+func (d *devices) learn(id string, sms pmetric.ScopeMetricsSlice, now time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	one, known := d.byID[id]
@@ -34,10 +38,13 @@ func (d *devices) learn(id string, sms pmetric.ScopeMetricsSlice) {
 		for _, m := range sm.Metrics().All() {
 			switch m.Name() {
 			case signal.HWGPUMemoryLimit:
-				one.limit = newest(m, one.limit, nil)
+				one.limit, one.seen = newest(m, one.limit, nil), now
 			case signal.GPUProcessMemory:
-				one.engine, one.others = 0, 0
+				one.engine, one.others, one.seen = 0, 0, now
 				for _, dp := range points(m).All() {
+					if dp.Flags().NoRecordedValue() {
+						continue
+					}
 					v := finite(derive.Number(dp))
 					one.others += min(v, one.engine)
 					one.engine = max(v, one.engine)
@@ -45,7 +52,20 @@ func (d *devices) learn(id string, sms pmetric.ScopeMetricsSlice) {
 			}
 		}
 	}
-	d.byID[id] = one
+	if !one.seen.IsZero() {
+		d.byID[id] = one
+	}
+}
+
+// forget drops GPUs that were last heard of before a time.
+func (d *devices) forget(before time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for id, one := range d.byID {
+		if one.seen.Before(before) {
+			delete(d.byID, id)
+		}
+	}
 }
 
 // memory adds up what is known of several GPUs; false unless all are.

@@ -57,7 +57,7 @@ func (w *worker) emitPool(b *derive.Builder, d *derived) {
 		for _, u := range p.uses() {
 			b.Gauge(signal.KVTokens, u.value, signal.AttrKVUse, u.name)
 		}
-		if size := w.facts.bytesPerToken(w.sizes.KVBytesPerToken); size > 0 {
+		if size := w.tokenSize().bytes; size > 0 {
 			for _, u := range p.uses() {
 				b.Gauge(signal.KVMemory, u.value*size, signal.AttrKVUse, u.name)
 			}
@@ -188,6 +188,9 @@ func (w *worker) emitWaste(b *derive.Builder) {
 	}
 }
 
+// measured is the confidence of what is read, and not estimated.
+const measured = 0.9
+
 // emitTrust appends confidences of what was given and counts of what was withheld.
 func (w *worker) emitTrust(b *derive.Builder, d *derived) {
 	trust := func(given bool, estimate, method string, confidence float64) {
@@ -196,9 +199,14 @@ func (w *worker) emitTrust(b *derive.Builder, d *derived) {
 		}
 	}
 	trust(d.pool.known, signal.KVTokens, d.pool.method, d.pool.confidence)
+	token, weights := w.tokenSize(), w.weightSize()
+	trust(d.pool.known && token.bytes > 0, signal.KVMemory, token.method, token.trust(d.pool.confidence))
+	trust(d.hbmKnown && token.bytes > 0 && weights.bytes > 0, signal.HBMMemory, weights.method, token.trust(weights.trust(measured)))
 	trust(d.pool.scored, signal.KVFragmentation, d.pool.method, d.pool.confidence)
 	trust(d.churn.given && d.churn.Known, signal.KVThrash, methodRegret, 0.9)
 	trust(d.curve.given, signal.KVHitRatioPredicted, methodDistance, d.curve.confidence)
+	waste, sure := w.sums.wasteTrust()
+	trust(sure > 0, signal.KVWasteTokens, waste, sure)
 	m := &w.sums.missed
 	trust(m.Total() > 0, signal.KVMissTokens, methodCauses, 0.9*(1-m.Unknown/max(m.Total(), 1)))
 	for why, n := range w.sums.withheld {

@@ -24,11 +24,14 @@ type engine struct {
 	thrash               float64 // share of the tokens stored then that were
 	preemptions          float64 // a second
 	gpus                 []string
+	model, cacheType     string
+	tensorParallel       int64
+	unphased             float64 // seconds before phases are told apart
 }
 
 func newEngine(instance string) *engine {
 	start := time.Unix(1_700_000_000, 0)
-	return &engine{instance: instance, engineName: vllm, start: start, now: start, events: true, passes: true, known: true, resident: 900}
+	return &engine{instance: instance, engineName: vllm, model: "llama", start: start, now: start, events: true, passes: true, known: true, resident: 900}
 }
 
 func (e *engine) advance(d time.Duration) {
@@ -93,7 +96,7 @@ func (e *engine) page() pmetric.Metrics {
 	a.PutStr(signal.AttrServiceName, "test")
 	a.PutStr(signal.AttrServiceInstanceID, e.instance)
 	a.PutStr(signal.AttrEngineName, e.engineName)
-	a.PutStr(signal.AttrModel, "llama")
+	a.PutStr(signal.AttrModel, e.model)
 	a.PutStr(signal.AttrFleetName, "chat")
 	w := writer{rm.ScopeMetrics().AppendEmpty().Metrics(), pcommon.NewTimestampFromTime(e.start), pcommon.NewTimestampFromTime(e.now)}
 	t := e.seconds
@@ -102,8 +105,13 @@ func (e *engine) page() pmetric.Metrics {
 	w.gauge(signal.KVBlockSize, 16)
 	w.gauge(signal.Running, 10)
 	w.gauge(signal.EngineInfo, 1)
+	info := w.ms.At(w.ms.Len() - 1).Gauge().DataPoints().At(0).Attributes()
 	if e.uncached {
-		w.ms.At(w.ms.Len()-1).Gauge().DataPoints().At(0).Attributes().PutBool(signal.AttrPrefixCaching, false)
+		info.PutBool(signal.AttrPrefixCaching, false)
+	}
+	if e.cacheType != "" {
+		info.PutStr(signal.AttrCacheDataType, e.cacheType)
+		info.PutInt(signal.AttrTensorParallel, e.tensorParallel)
 	}
 	w.sum(signal.TokensPrompt, 140*t, signal.AttrTokenSource, signal.TokenSourceLocalCompute)
 	w.sum(signal.TokensPrompt, 160*t, signal.AttrTokenSource, signal.TokenSourceLocalHit)
@@ -115,8 +123,10 @@ func (e *engine) page() pmetric.Metrics {
 	w.histogram(signal.TTFT, t, 0.2)
 	w.histogram(signal.RequestTokens, t, 300, signal.AttrTokenType, signal.TokenTypeInput)
 	w.histogram(signal.RequestTokens, t, 50, signal.AttrTokenType, signal.TokenTypeOutput)
-	w.sum(signal.PhaseGPUTime, 0.05*t, signal.AttrPhase, signal.PhasePrefill)
-	w.sum(signal.PhaseEnergy, 20*t, signal.AttrPhase, signal.PhasePrefill)
+	if told := t - e.unphased; told >= 0 {
+		w.sum(signal.PhaseGPUTime, 0.05*told, signal.AttrPhase, signal.PhasePrefill)
+		w.sum(signal.PhaseEnergy, 20*told, signal.AttrPhase, signal.PhasePrefill)
+	}
 	if e.passes {
 		w.sum(signal.StepDecodeSequences, 100*t)
 		w.sum(signal.StepDecodeKVTokens, 31_300*t)

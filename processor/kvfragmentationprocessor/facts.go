@@ -21,7 +21,8 @@ type facts struct {
 	capacity, blockSize float64 // tokens
 	poolBytes           float64 // of the KV pool, as the engine says
 	weightBytes         float64 // as the engine says
-	uncached            bool    // prefix caching is off
+	told                told
+	uncached            bool // prefix caching is off
 	role                string
 	gpus                []string // hw.id
 
@@ -64,7 +65,10 @@ func (f *facts) info(m pmetric.Metric) {
 		if v, ok := dp.Attributes().Get(signal.AttrPrefixCaching); ok && v.Type() == pcommon.ValueTypeBool {
 			f.uncached = !v.Bool()
 		}
-		f.role = derive.Text(dp.Attributes(), signal.AttrRole)
+		if role := derive.Text(dp.Attributes(), signal.AttrRole); role != "" {
+			f.role = role
+		}
+		f.told.learn(dp.Attributes())
 	}
 }
 
@@ -78,17 +82,6 @@ func (f *facts) pool(engine string) float64 {
 		blocks--
 	}
 	return blocks
-}
-
-// bytesPerToken is what a token's KV takes, 0 when unknown: as configured, or as the engine says of the whole pool.
-func (f *facts) bytesPerToken(configured float64) float64 {
-	if configured > 0 {
-		return configured
-	}
-	if f.capacity > 0 {
-		return f.poolBytes / f.capacity
-	}
-	return 0
 }
 
 func has(key, value string) func(pcommon.Map) bool {

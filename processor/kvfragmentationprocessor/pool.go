@@ -84,6 +84,7 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	use, ok := facts.Divide()
 	if !ok {
 		w.withhold(signal.KVTokens, reasonNoPool)
+		w.withhold(signal.KVFragmentation, reasonNoPool)
 		return p
 	}
 	p.known, p.use = true, use
@@ -196,10 +197,10 @@ func (w *worker) memory(gpus *devices) (serving.HBMUse, bool) {
 		return serving.HBMUse{}, false
 	}
 	h.KVPool, h.Weights = -1, -1
-	if b := w.facts.bytesPerToken(w.sizes.KVBytesPerToken); b > 0 && w.facts.capacity > 0 {
+	if b := w.tokenSize().bytes; b > 0 && w.facts.capacity > 0 {
 		h.KVPool = b * w.facts.capacity
 	}
-	if weights := max(w.sizes.WeightBytes, w.facts.weightBytes); weights > 0 {
+	if weights := w.weightSize().bytes; weights > 0 {
 		h.Weights = weights
 	}
 	return h.Divide()

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	book "github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
 )
@@ -27,6 +28,7 @@ type kvFragmentation struct {
 	table     map[string]signal.Metric
 	workers   workers
 	gpus      *devices
+	models    book.Book
 
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -38,6 +40,10 @@ type kvFragmentation struct {
 const gpusPerWorker = 16
 
 func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, running *derive.Registry, c clock) (*kvFragmentation, error) {
+	models, err := book.Load()
+	if err != nil {
+		return nil, err
+	}
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -47,6 +53,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, ru
 		table:   signal.Index(signal.KVFragmentationMetrics()),
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		gpus:    newDevices(gpusPerWorker * cfg.MaxWorkers),
+		models:  models,
 	}, nil
 }
 
@@ -106,7 +113,7 @@ func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetri
 		case aWorker:
 			p.worker(ctx, id, rm, now, derived)
 		case aGPU:
-			p.gpus.learn(derive.Text(rm.Resource().Attributes(), signal.AttrHWID), rm.ScopeMetrics())
+			p.gpus.learn(derive.Text(rm.Resource().Attributes(), signal.AttrHWID), rm.ScopeMetrics(), now)
 		case aFleet:
 			p.duplicates(rm, derived)
 		}
@@ -115,7 +122,7 @@ func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetri
 }
 
 func (p *kvFragmentation) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) {
-	w := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.table, rm.Resource()) })
+	w := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.table, &p.models, rm.Resource()) })
 	if w == nil {
 		p.telemetry.ProcessorKvFragmentationRejected.Add(ctx, 1)
 		return
@@ -128,18 +135,39 @@ func (p *kvFragmentation) worker(ctx context.Context, id workerID, rm pmetric.Re
 // duplicates gives the tokens that workers of a fleet hold twice in bytes.
 func (p *kvFragmentation) duplicates(rm pmetric.ResourceMetrics, derived pmetric.Metrics) {
 	a := rm.Resource().Attributes()
-	size := p.cfg.model(derive.Text(a, signal.AttrModel), derive.Text(a, signal.AttrFleetName)).KVBytesPerToken
+	model, fleet := derive.Text(a, signal.AttrModel), derive.Text(a, signal.AttrFleetName)
+	var size float64
 	for _, sm := range rm.ScopeMetrics().All() {
 		for _, m := range sm.Metrics().All() {
-			if m.Name() != signal.KVDuplicates || size <= 0 {
+			if m.Name() != signal.KVDuplicates {
 				continue
 			}
+			if size == 0 {
+				size = p.tokenSize(fleet, model)
+			}
 			for _, dp := range points(m).All() {
+				if size <= 0 || dp.Flags().NoRecordedValue() {
+					continue
+				}
 				b := derive.NewBuilder(p.table, metadata.ScopeName, rm.Resource(), 0, dp.Timestamp(), nil, derived)
 				b.Gauge(signal.KVDuplicateMemory, size*derive.Number(dp))
 			}
 		}
 	}
+}
+
+// tokenSize is what a token of a fleet takes: as configured, else as one of its workers knows it. 0 when that is not known.
+func (p *kvFragmentation) tokenSize(fleet, model string) (bytes float64) {
+	if bytes = p.cfg.model(model, fleet).KVBytesPerToken; bytes > 0 {
+		return bytes
+	}
+	p.workers.each(func(w *worker) (forget bool) {
+		if bytes <= 0 {
+			bytes = w.fleetSize(fleet, model)
+		}
+		return false
+	})
+	return bytes
 }
 
 // send passes derived metrics on. Their failure is counted and never fails the input.
@@ -165,6 +193,7 @@ func (p *kvFragmentation) sweep(ctx context.Context) {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
 	p.workers.each(func(w *worker) bool { return w.sweep(now, p.gpus, derived) })
+	p.gpus.forget(now.Add(-p.cfg.MaxStale))
 	n := int64(p.workers.len())
 	p.telemetry.ProcessorKvFragmentationWorkers.Add(ctx, n-p.counted)
 	p.counted = n

@@ -103,6 +103,16 @@ func eachDerived(sink *consumertest.MetricsSink, visit func(pcommon.Resource, pm
 	}
 }
 
+// derivedPoints counts the points of a metric that the processor made.
+func derivedPoints(sink *consumertest.MetricsSink, metric string) (n int) {
+	eachDerived(sink, func(_ pcommon.Resource, m pmetric.Metric) {
+		if m.Name() == metric {
+			n += points(m).Len()
+		}
+	})
+	return n
+}
+
 func value(t *testing.T, sink *consumertest.MetricsSink, metric string, attributes ...string) float64 {
 	t.Helper()
 	dp, ok := last(sink, metric, attributes...)

@@ -11,6 +11,7 @@ const (
 	methodDistance = "reuse_distance"
 	methodRegret   = "regret"
 	methodCauses   = "store_causes"
+	methodLengths  = "mean_lengths" // requests times their mean length
 
 	// leastReferences are needed for a curve.
 	leastReferences = 1000
@@ -60,7 +61,7 @@ type curve struct {
 	price      price
 }
 
-func (w *worker) curve() (c curve) {
+func (w *worker) curve(win window.Window) (c curve) {
 	t := &w.long
 	if w.facts.uncached {
 		return c
@@ -76,8 +77,14 @@ func (w *worker) curve() (c curve) {
 		c.Hits = t.sum(inHit)
 	}
 	switch {
-	case t.known <= 0 || c.Pool <= 0:
+	case c.Pool <= 0:
+		w.withhold(signal.KVHitRatioPredicted, reasonNoPool)
+		return c
+	case !w.heard(win): // what was heard before fades while the lookups go on
 		w.withhold(signal.KVHitRatioPredicted, reasonNoEvents)
+		return c
+	case t.known < warmUpShare*t.seconds:
+		w.withhold(signal.KVHitRatioPredicted, reasonEventsLost)
 		return c
 	case t.seconds < warmUpShare*w.cfg.Horizon.Seconds() || c.Reuse.References() < leastReferences || c.Lookups <= 0:
 		w.withhold(signal.KVHitRatioPredicted, reasonWarmingUp)
@@ -86,7 +93,7 @@ func (w *worker) curve() (c curve) {
 	c.Cache = t.resident / t.known
 	c.given = true
 	c.lookups, c.requests = c.Lookups/t.seconds, t.count(inFirstToken)/t.seconds
-	c.price = w.costs.of(computed)
+	c.price = w.costs.of(computed, t.seconds)
 	c.confidence = 0.9 * coverage(t.sum(inReuseTokens), c.Hits)
 	return c
 }
@@ -136,6 +143,22 @@ const (
 // wasted is what was computed in vain.
 type wasted struct{ tokens, seconds, joules float64 }
 
+// byLength is the confidence of waste that is reckoned as a number of requests times their mean length.
+const byLength = 0.6
+
+// wasteTrust is the confidence of the waste so far: what events told counts in full, the rest as reckoned; 0 without any.
+func (s *sums) wasteTrust() (method string, confidence float64) {
+	told, reckoned := s.waste[wasteThrash].tokens, s.waste[wastePreemption].tokens+s.waste[wasteLease].tokens
+	if told+reckoned <= 0 {
+		return "", 0
+	}
+	method = methodRegret
+	if reckoned > 0 {
+		method = methodLengths
+	}
+	return method, (measured*told + byLength*reckoned) / (told + reckoned)
+}
+
 // wasted adds what the window shows to have been computed again: blocks evicted too early; preempted requests, from their mean length;
 // prompts whose lease ended, from their mean length.
 func (w *worker) wasted(win window.Window) {
@@ -143,7 +166,7 @@ func (w *worker) wasted(win window.Window) {
 	prompt := w.short.perRequest(prompts)
 	length, _ := w.length(prompt)
 	_, computed := w.long.prompts()
-	cost := w.costs.of(computed)
+	cost := w.costs.of(computed, w.long.seconds)
 	for i, tokens := range [wastes]float64{
 		wasteThrash:     win.Totals[inRegret].Sum,
 		wastePreemption: win.Totals[inPreemptions].Sum * length,

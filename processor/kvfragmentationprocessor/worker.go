@@ -9,6 +9,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	book "github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
@@ -22,16 +23,20 @@ type worker struct {
 	resource pcommon.Resource // a copy: what it derives is about the same resource; never written
 	engine   string
 	sizes    ModelRule
-	aligner  *window.Aligner
-	intake   derive.Intake
-	facts    facts
-	costs    costs
-	short    trail // a minute
-	long     trail // the horizon
-	misses   serving.MissLedger
-	storm    serving.KVStorm
-	lowest   serving.KVLowest
-	sums     sums
+
+	modelName string
+	model     book.Model // as published; without layers when it is not in the table
+
+	aligner *window.Aligner
+	intake  derive.Intake
+	facts   facts
+	costs   costs
+	short   trail // a minute
+	long    trail // the horizon
+	misses  serving.MissLedger
+	storm   serving.KVStorm
+	lowest  serving.KVLowest
+	sums    sums
 
 	ended    int64 // data time of the last window's end
 	gauges   derive.Gauges
@@ -58,7 +63,7 @@ const (
 	shortTrail     = time.Minute
 )
 
-func newWorker(cfg *Config, table map[string]signal.Metric, resource pcommon.Resource) *worker {
+func newWorker(cfg *Config, table map[string]signal.Metric, models *book.Book, resource pcommon.Resource) *worker {
 	a := resource.Attributes()
 	w := &worker{
 		cfg: cfg, table: table, resource: pcommon.NewResource(), engine: derive.Text(a, signal.AttrEngineName),
@@ -69,6 +74,8 @@ func newWorker(cfg *Config, table map[string]signal.Metric, resource pcommon.Res
 		short: trail{constant: shortTrail}, long: trail{constant: cfg.Horizon},
 	}
 	w.facts.role = derive.Text(a, signal.AttrRole)
+	w.modelName = derive.Text(a, signal.AttrModel)
+	w.model, _ = models.Model(w.modelName)
 	w.intake = derive.Intake{Inputs: inputs(), Into: w.aligner}
 	resource.CopyTo(w.resource)
 	return w
@@ -101,7 +108,8 @@ func (w *worker) sweep(now time.Time, gpus *devices, out pmetric.Metrics) (forge
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	silence := now.Sub(w.seen)
-	if !w.silent && silence > 3*max(w.cfg.Window, w.interval) {
+	forget = silence > w.cfg.MaxStale
+	if !w.silent && (forget || silence > 3*max(w.cfg.Window, w.interval)) {
 		w.silent = true
 		if win, ok := w.aligner.Flush(); ok {
 			w.estimate(win, gpus, out)
@@ -110,7 +118,7 @@ func (w *worker) sweep(now time.Time, gpus *devices, out pmetric.Metrics) (forge
 			w.builder(pcommon.NewTimestampFromTime(now), out).Finish()
 		}
 	}
-	return silence > w.cfg.MaxStale
+	return forget
 }
 
 // estimate derives everything from one window and appends it to out.
@@ -128,7 +136,7 @@ func (w *worker) estimate(win window.Window, gpus *devices, out pmetric.Metrics)
 	var d derived
 	d.pool = w.pool(win, l)
 	d.churn = w.churn(win, &d.pool)
-	d.curve = w.curve()
+	d.curve = w.curve(win)
 	w.missed(win)
 	w.wasted(win)
 	d.hbm, d.hbmKnown = w.memory(gpus)
@@ -197,6 +205,17 @@ func (w *worker) eventsKnown(win window.Window) bool {
 func (w *worker) heard(win window.Window) bool {
 	patience := 3 * max(win.To-win.From, int64(w.cfg.Window), int64(w.interval))
 	return w.facts.eventsAt > 0 && win.To-w.facts.eventsAt <= patience
+}
+
+// fleetSize is what a token of a fleet's model takes, as its workers know it.
+func (w *worker) fleetSize(fleet, model string) float64 {
+	a := w.resource.Attributes()
+	if derive.Text(a, signal.AttrFleetName) != fleet || model != "" && w.modelName != model {
+		return 0
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.tokenSize().bytes
 }
 
 // finite is v, or 0 when it is none.

@@ -117,6 +117,29 @@ func TestAGPUReadSeldomIsNotTakenForBusier(t *testing.T) {
 	assert.InDelta(t, 300*120, joules, 1e-6, "nothing is lost")
 }
 
+// A GPU that comes back to a worker brings nothing of what it spent for another meanwhile.
+func TestAGPUThatWasAnothersMeanwhile(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, cfg, sink)
+	e := newEngine("a:8000", 1_700_000_000*second)
+	playGPUs(t, p, c, 1, e, "GPU-0")
+	var w *worker
+	for _, w = range p.workers.all() {
+		p.joins.inform(w, told{gpus: []string{"GPU-0"}})
+	}
+	playGPUs(t, p, c, 20, e, "GPU-0")
+	p.joins.inform(w, told{gpus: []string{"GPU-1"}})
+	before := e.joules
+	playGPUs(t, p, c, 8, e, "GPU-0") // of somebody else
+	others := e.joules - before
+	p.joins.inform(w, told{gpus: []string{"GPU-0"}})
+	playGPUs(t, p, c, 20, e, "GPU-0")
+	got := phaseSum(t, sink, signal.PhaseEnergy)
+	assert.LessOrEqual(t, got, e.joules-others)
+	assert.Greater(t, got, 0.85*(e.joules-others), "less the readings before it was joined and at its return")
+}
+
 // The cost of a GPU whose price nobody gave is not known; it is not nothing.
 func TestAGPUWithoutAPriceHasNoCost(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)

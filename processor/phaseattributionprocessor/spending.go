@@ -73,14 +73,16 @@ func newSpending(prices objectives.Prices) *spending {
 	return &spending{prices: prices}
 }
 
-func (s *spending) join(g *gpu) {
+// join takes a GPU and returns its slot: the one that it had, if it was joined before.
+func (s *spending) join(g *gpu) int {
 	price, priced := s.prices.For(g.names...)
 	o := slot{gpu: g, joined: true, price: price.PerHour, priced: priced}
 	if i := s.find(g.id); i >= 0 {
 		s.slots[i] = o
-		return
+		return i
 	}
 	s.slots = append(s.slots, o)
+	return len(s.slots) - 1
 }
 
 func (s *spending) part(g *gpu) {

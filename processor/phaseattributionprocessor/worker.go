@@ -169,8 +169,10 @@ func (w *worker) close(out pmetric.Metrics) {
 func (w *worker) join(g *gpu) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.spending.join(g)
+	slot := w.spending.join(g)
 	w.aligner.Grow(inputCounters + len(w.spending.slots)*gpuInputs)
+	// What it spent since it was parted was for others.
+	w.aligner.Forget(inputCounters+slot*gpuInputs, gpuInputs)
 	w.deploy()
 }
 

@@ -16,6 +16,7 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/receiver"
 	"go.opentelemetry.io/collector/receiver/receivertest"
 	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
@@ -122,6 +123,7 @@ type rig struct {
 	logs      *observer.ObservedLogs
 	telemetry *componenttest.Telemetry
 	host      *statusHost
+	receiver  receiver.Metrics
 }
 
 // startRig runs a receiver of these endpoints until the test ends.
@@ -152,6 +154,7 @@ func startRig(t *testing.T, next consumer.Metrics, change func(*Config), endpoin
 	}
 	made, err := newReceiver(set, cfg, next, r.clock, newShared())
 	require.NoError(t, err)
+	r.receiver = made
 	require.NoError(t, made.Start(context.Background(), r.host))
 	t.Cleanup(func() {
 		require.NoError(t, made.Shutdown(context.Background()))

@@ -200,3 +200,19 @@ func TestStartFails(t *testing.T) {
 	assert.NoError(t, r.Shutdown(context.Background()))
 	assert.NoError(t, r.Shutdown(context.Background()), "twice")
 }
+
+// TestUpEndsWithTheReceiver: whoever keeps the last point of an engine that is asked no more, must not take it for up.
+func TestUpEndsWithTheReceiver(t *testing.T) {
+	e := newEngine(t)
+	r := startRig(t, nil, nil, e.URL)
+	r.waitUp(e, 1)
+	require.NoError(t, r.receiver.Shutdown(context.Background()))
+	batches := r.sink.AllMetrics()
+	last := batches[len(batches)-1]
+	require.Equal(t, 1, last.DataPointCount())
+	rm := last.ResourceMetrics().At(0)
+	up := rm.ScopeMetrics().At(0).Metrics().At(0)
+	assert.Equal(t, signal.Up, up.Name())
+	assert.True(t, up.Gauge().DataPoints().At(0).Flags().NoRecordedValue())
+	assert.Equal(t, batches[0].ResourceMetrics().At(0).Resource().Attributes().AsRaw(), rm.Resource().Attributes().AsRaw())
+}

@@ -129,6 +129,9 @@ func (t *target) run(ctx context.Context, delay, interval time.Duration, deliver
 	}
 	ticks, stop := t.clock.Ticks(interval)
 	defer stop()
+	// An engine that was found and then vanished has its receiver stopped, often before a scrape could fail: without this it would
+	// stay up wherever its last point is kept.
+	defer func() { deliver(context.WithoutCancel(ctx), t, t.book.Gone(t.clock.Now())) }()
 	for {
 		metrics := t.scrape(ctx)
 		if errors.Is(ctx.Err(), context.Canceled) {

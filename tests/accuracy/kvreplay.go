@@ -17,6 +17,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
 	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
+	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
@@ -279,6 +280,9 @@ func newKVPipeline(s kvScenario, w *kvWorker) (consumer.Metrics, func(), error) 
 	kvCfg.Window, kvCfg.AllowedLateness = s.interval, s.interval
 	phaseCfg := phaseFactory.CreateDefaultConfig().(*phaseattributionprocessor.Config)
 	phaseCfg.Window, phaseCfg.AllowedLateness = s.interval, s.interval
+	if o := s.cfg.Objectives; o.TTFT > 0 && o.ITL > 0 {
+		phaseCfg.Objectives = objectives.Config{{TTFT: objectives.Bound{Max: o.TTFT}, ITL: objectives.Bound{Max: o.ITL}}}
+	}
 	kv, err := kvFactory.CreateMetrics(ctx, processortest.NewNopSettings(kvFactory.Type()), kvCfg, sink)
 	if err != nil {
 		return nil, nil, err

@@ -29,6 +29,9 @@ func evictionStorms(o options, report func(result)) error {
 			return err
 		}
 	}
+	if err := stormVerdict(report); err != nil {
+		return err
+	}
 	return calmLines(o, report)
 }
 

@@ -21,6 +21,8 @@ type options struct {
 	match *regexp.Regexp // of scenarios, nil for all
 	quick bool           // ten simulated minutes, one seed, looser bars
 	data  string         // folder of public traces; empty for synthetic traffic
+	// truths is a file to keep the simulator's runs of fleets in, empty for none.
+	truths string
 }
 
 // result is one line of the report.
@@ -71,6 +73,7 @@ func main() {
 	var o options
 	flag.BoolVar(&o.quick, "quick", false, "ten simulated minutes, one seed")
 	flag.StringVar(&o.data, "data", "", "folder with the public traces; synthetic traffic when empty")
+	flag.StringVar(&o.truths, "truths", "", "file to keep the simulator's runs of fleets in")
 	flag.Func("match", "run scenarios whose name matches this regular expression only", func(text string) (err error) {
 		o.match, err = regexp.Compile(text)
 		return err

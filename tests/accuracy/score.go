@@ -50,8 +50,12 @@ func scores(o options, report func(result)) error {
 		n = 1
 	}
 	near, all, named, lossy := 0, 0, 0, 0
-	for i, s := range splitScenarios(4*n, 12) {
-		if i%4 == 1 && n > 1 || i >= n && o.quick {
+	fleets, err := splitScenarios(o, 4*n, 12)
+	if err != nil {
+		return err
+	}
+	for _, s := range fleets {
+		if i := s.number; i%4 == 1 && n > 1 || i >= n && o.quick {
 			continue // enough of them
 		}
 		prefill, ideal, err := s.best(max(1, s.groups/2), false)
@@ -144,7 +148,11 @@ func gates(o options, report func(result)) error {
 	}
 	right, all := map[bool]int{}, map[bool]int{}
 	wrong := 0
-	for i, s := range gateScenarios(n) {
+	fleets, err := gateScenarios(o, n)
+	if err != nil {
+		return err
+	}
+	for _, s := range fleets {
 		verdict, err := s.gate()
 		if err != nil {
 			return err
@@ -163,7 +171,7 @@ func gates(o options, report func(result)) error {
 			}
 		}
 		report(result{
-			name: fmt.Sprintf("A7/gate/%d/%s", i, s), value: fmt.Sprintf("%s(true:%.2f)", orWhole(verdict), benefit), bar: "told", told: true,
+			name: fmt.Sprintf("A7/gate/%s", s), value: fmt.Sprintf("%s(true:%.2f)", orWhole(verdict), benefit), bar: "told", told: true,
 		})
 	}
 	for gain, name := range map[bool]string{true: "gain", false: "loss"} {
@@ -177,11 +185,14 @@ func gates(o options, report func(result)) error {
 }
 
 // gateScenarios are aggregated fleets under strict and relaxed objectives.
-func gateScenarios(n int) []splitScenario {
-	all := splitScenarios(n, 12)
+func gateScenarios(o options, n int) ([]splitScenario, error) {
+	all, err := splitScenarios(o, n, 12)
+	if err != nil {
+		return nil, err
+	}
 	for i := range all {
 		s := &all[i]
-		if i%2 == 0 { // tight between tokens
+		if s.number%2 == 0 { // tight between tokens
 			s.goal = fleetsim.Objectives{TTFT: time.Second, ITL: 22 * time.Millisecond}
 			s.load *= 0.85
 		} else {
@@ -189,7 +200,7 @@ func gateScenarios(n int) []splitScenario {
 			s.load *= 1.25
 		}
 	}
-	return all
+	return all, nil
 }
 
 func (s splitScenario) gate() (string, error) {

@@ -74,12 +74,15 @@ func (s splitScenario) String() string {
 	return fmt.Sprintf("synthetic/%d/%s-%s/%s/%dgroups/x%.2f", s.number, s.model.model, s.model.precision, s.traffic.name, s.groups, s.load)
 }
 
-// splitScenarios generates n of them from a published seed.
-func splitScenarios(n int, mostGroups int) []splitScenario {
+// splitScenarios generates n of them from a published seed; those that o does not ask for are left out.
+func splitScenarios(o options, n int, mostGroups int) ([]splitScenario, error) {
 	random := rand.New(rand.NewPCG(2026, 6))
 	sizes := []int{4, 6, 8, 12, 16, 24, 32}
 	goals := []fleetsim.Objectives{{TTFT: time.Second, ITL: 30 * time.Millisecond}, {TTFT: 2 * time.Second, ITL: 50 * time.Millisecond}}
-	truths := newCachedTruths()
+	truths, err := newCachedTruths(o.truths)
+	if err != nil {
+		return nil, err
+	}
 	var out []splitScenario
 	for i := range n {
 		s := splitScenario{
@@ -89,9 +92,11 @@ func splitScenarios(n int, mostGroups int) []splitScenario {
 		for s.groups = mostGroups + 1; s.groups > mostGroups; {
 			s.groups = sizes[random.IntN(len(sizes))]
 		}
-		out = append(out, s)
+		if o.match == nil || o.match.MatchString(s.String()) {
+			out = append(out, s)
+		}
 	}
-	return out
+	return out, nil
 }
 
 // config is the fleet with so many prefill groups; 0 is an aggregated one with that budget.
@@ -170,8 +175,13 @@ func recommendation(o options, report func(result)) error {
 	if o.quick {
 		n, most = 4, 8
 	}
+	all, err := splitScenarios(o, n, most)
+	if err != nil {
+		return err
+	}
+	n = len(all)
 	good, covered, judged, least := 0, 0, 0, 1.0
-	for _, s := range splitScenarios(n, most) {
+	for _, s := range all {
 		one, err := s.recommend(o)
 		if err != nil {
 			return err

@@ -121,8 +121,10 @@ func TestAWorkerThatDiesAndComesBack(t *testing.T) {
 	require.Eventually(t, ok(4, 0), patience, 200*time.Millisecond, "all four are up")
 	mortal.stop(t)
 	require.Eventually(t, ok(3, 1), patience, 200*time.Millisecond, "one is down and the others are not")
-	said, _ := fetch(url+"/api/v1/verdict", "text/plain")
-	assert.Contains(t, said, "1 of 4 workers is down")
+	require.Eventually(t, func() bool {
+		said, _ := fetch(url+"/api/v1/verdict", "text/plain")
+		return strings.Contains(said, "1 of 4 workers is down")
+	}, patience, 200*time.Millisecond, "the adviser changes a verdict only after it held for some windows")
 	single()
 	require.Eventually(t, ok(4, 0), patience, 200*time.Millisecond, "it is back")
 	assert.Zero(t, demo.stop(t))

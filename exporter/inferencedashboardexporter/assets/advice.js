@@ -1,6 +1,6 @@
 // What to do: the three recommendations that matter most, the others, and one of them with everything that is known of it.
 import { $, h, morph, shorten } from './dom.js';
-import { age, percent, quantity } from './format.js';
+import { age, count, percent, quantity } from './format.js';
 import { metricButton } from './metric.js';
 import { code, limited, tag } from './parts.js';
 import { state } from './state.js';
@@ -17,7 +17,7 @@ export function showAdvice(fleetID, chosen) {
   const past = all.filter((a) => a.state !== 'standing' && (a.observed || a.state === 'verified')).slice(0, 5);
   $('advice').hidden = !all.length && !chosen;
   if ($('advice').hidden) return;
-  morph($('advice-cards'), ...(standing.length ? limited(standing.map(card), 3, 'recommendations') : [h('li', { class: 'nothing' }, 'No advice stands.')]));
+  morph($('advice-cards'), ...(standing.length ? limited(standing, card, 3, 'recommendation', 'advice') : [h('li', { class: 'nothing' }, 'No advice stands.')]));
   morph($('advice-past'), past.length ? h('h3', null, 'What became of earlier advice') : null, past.length ? h('ul', null, ...past.map(outcome)) : null);
   showOne(all.find((a) => a.id === chosen), chosen);
 }
@@ -39,8 +39,11 @@ function prediction({ predicted: p }) {
   if (!p) return null;
   return h('p', { class: 'predicted' }, h('span', { class: 'hint' }, `predicted ${shorten(p.name, 80)}`), h('br'),
     h('span', null, quantity(p.from, p.unit)), h('span', { class: 'to', 'aria-label': 'to' }, ' → '), h('b', null, quantity(p.to, p.unit)),
-    h('span', { class: 'hint' }, `  80 %: ${quantity(p.low, p.unit)} to ${quantity(p.high, p.unit)}`));
+    h('span', { class: 'hint' }, `  80 %: ${interval(p)}`));
 }
+
+/** The interval of a prediction. A unit in words is not said again. */
+const interval = ({ low, high, unit }) => unit.startsWith('{') ? `${count(low)} to ${count(high)}` : `${quantity(low, unit)} to ${quantity(high, unit)}`;
 
 function record(a) {
   if (a.record === null) return h('span', { class: 'hint' }, 'no track record yet');

@@ -27,11 +27,12 @@ export function total(objects) {
   return sum;
 }
 
-/** What was withheld in the last minute of the estimates whose names begin so: [{estimate, reason}], the most frequent reason of each. */
+/** What was withheld in the last minute of the estimates whose names begin so, and is not there by now: [{estimate, reason}], the most
+ *  frequent reason of each. */
 export function withheld(subject, prefix) {
   const most = new Map();
   for (const { of: [estimate, reason], value } of points(subject, 'estimates', 'llm.estimate.withheld')) {
-    if (!estimate.startsWith(prefix) || !(value > 0) || value < (most.get(estimate)?.value ?? 0)) continue;
+    if (!estimate.startsWith(prefix) || Object.values(subject.sections).some((section) => section[estimate]?.length) || !(value > 0) || value < (most.get(estimate)?.value ?? 0)) continue;
     most.set(estimate, { estimate, reason, value });
   }
   return [...most.values()].sort((a, b) => a.estimate < b.estimate ? -1 : 1);

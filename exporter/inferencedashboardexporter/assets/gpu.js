@@ -4,6 +4,7 @@ import { byFirst, has, points, subjectsOf, total, valueOf, withheld } from './fi
 import { bytes, count, figure, percent, unknown } from './format.js';
 import { metricButton } from './metric.js';
 import { legend, limited, meter, nothing, stack, tag, withheldNote } from './parts.js';
+import { state } from './state.js';
 
 const units = [['sm', 'SM'], ['graphics', 'busy'], ['tensor', 'tensor'], ['dram', 'DRAM'], ['nvlink_rx', 'NVLink in'], ['nvlink_tx', 'NVLink out']];
 const phases = ['prefill', 'decode', 'idle', 'unattributed'];
@@ -13,14 +14,14 @@ const watts = (v) => v === null || v === undefined ? unknown : v >= 999.5 ? `${f
 export function showGPUs(fleetID, worker) {
   const workers = subjectsOf('worker', fleetID).filter((x) => !worker || x.id === worker.id);
   const ours = new Set(workers.flatMap((x) => points(x, 'gpu', 'llm.engine.gpu.info').map((p) => p.of[0])));
-  const taken = new Set([...subjectsOf('worker', fleetID), ...subjectsOf('worker', undefined)].flatMap((x) => points(x, 'gpu', 'llm.engine.gpu.info').map((p) => p.of[0])));
+  const taken = new Set([...state.subjects.values()].filter((x) => x.kind === 'worker').flatMap((x) => points(x, 'gpu', 'llm.engine.gpu.info').map((p) => p.of[0])));
   const gpus = subjectsOf('gpu', fleetID).filter((g) => has(g, 'gpu') && (ours.has(g.instance) || (!worker && !taken.has(g.instance))));
   const box = $('gpu-body');
   const withhold = withheldNote(workers.flatMap((x) => withheld(x, 'llm.phase.energy')));
   if (!gpus.length && !workers.some((x) => points(x, 'gpu', 'llm.phase.energy').length)) {
     return morph(box, nothing('No GPU reports. The ', h('code', null, 'nvml'), ' receiver on the GPUs’ own host tells what they do; shares of worker time are shown without.'), withhold);
   }
-  morph(box, energy(workers), gpus.length ? h('ul', { class: 'gpus' }, ...limited(gpus.map((g) => row(g, ours.has(g.instance))), 8, 'GPUs')) : null, withhold);
+  morph(box, energy(workers), gpus.length ? h('ul', { class: 'gpus' }, ...limited(gpus, (g) => row(g, ours.has(g.instance)), 8, 'GPU', 'gpu')) : null, withhold);
 }
 
 function energy(workers) {

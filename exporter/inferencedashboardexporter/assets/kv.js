@@ -22,7 +22,7 @@ export function showKV(fleetID, worker) {
   morph(box,
     pool(all, size),
     h('div', { class: 'pair' }, h('div', null, misses(all)), h('div', null, whatIf(focus, all.length > 1))),
-    all.length > 1 ? h('ul', { class: 'subjects' }, ...limited(all.map((x) => row(x, size)), 8, 'workers')) : null,
+    all.length > 1 ? h('ul', { class: 'subjects' }, ...limited(all, (x) => row(x, size), 8, 'worker', 'kv')) : null,
     withheldNote(all.flatMap((x) => withheld(x, 'llm.kv_cache'))));
 }
 
@@ -45,10 +45,12 @@ function pool(all, [metric, say]) {
       fact('Hit ratio', 'llm.kv_cache.hit.ratio', percent(hit), all.length > 1 ? 'of prompt tokens, lowest worker' : 'of prompt tokens'),
       fact('Thrash', 'llm.kv_cache.thrash.ratio', percent(thrash), 'of stored tokens had just been evicted', thrash > 0.2 ? 'miss' : ''),
       fact('Eviction storm', 'llm.kv_cache.storm', storm.length ? '▲ now' : all.some((x) => valueOf(x, 'kv', 'llm.kv_cache.storm') === 0) ? 'none' : unknown,
-        storm.length ? (all.length > 1 ? `${storm.length} of ${all.length} workers` : `${figure(valueOf(storm[0], 'kv', 'llm.kv_cache.eviction.surge'))} times the calm rate`) : 'evictions against calm times', storm.length ? 'miss' : ''),
-      fact('Computed again', 'llm.kv_cache.waste.tokens', `${count(sumOf(all, 'llm.kv_cache.waste.tokens'))}/s`, 'tokens that had been computed before'),
+        storm.length ? (all.length > 1 ? `${storm.length} of ${all.length} workers` : surge(storm[0])) : 'evictions against calm times', storm.length ? 'miss' : ''),
+      fact('Computed again', 'llm.kv_cache.waste.tokens', sumOf(all, 'llm.kv_cache.waste.tokens') === null ? unknown : `${count(sumOf(all, 'llm.kv_cache.waste.tokens'))}/s`, 'tokens that had been computed before'),
       fact('Least free', 'llm.kv_cache.free.lowest', lowest.length ? percent(Math.min(...lowest)) : unknown, 'in the last hour')));
 }
+
+const surge = (x) => { const v = valueOf(x, 'kv', 'llm.kv_cache.eviction.surge'); return v === null ? 'evictions far above calm times' : `${figure(v)} times the calm rate`; };
 
 function most(all, metric, pick = Math.max) {
   const values = all.map((x) => metric.endsWith('hit.ratio') ? valueOf(x, 'kv', metric, 'local') : valueOf(x, 'kv', metric)).filter((v) => v !== null);
@@ -98,6 +100,6 @@ function row(x, [metric, say]) {
   return h('li', { 'data-key': x.id },
     h('button', { class: 'plain link name', type: 'button', 'data-worker': x.id, title: x.name }, shorten(x.name, 34)),
     sum > 0 ? stack(list, sum, say, `KV pool of ${shorten(x.name, 40)}`) : h('span', { class: 'hint' }, 'pool not known'),
-    h('span', { class: 'figures' }, `hit ${percent(valueOf(x, 'kv', 'llm.kv_cache.hit.ratio', 'local'))}`, ` · no use ${percent(valueOf(x, 'kv', 'llm.kv_cache.fragmentation'))}`),
+    h('span', { class: 'figures' }, `hit ${percent(valueOf(x, 'kv', 'llm.kv_cache.hit.ratio', 'local'))}`, valueOf(x, 'kv', 'llm.kv_cache.fragmentation') === null ? '' : ` · serves nothing ${percent(valueOf(x, 'kv', 'llm.kv_cache.fragmentation'))}`),
     valueOf(x, 'kv', 'llm.kv_cache.storm') === 1 ? tag('▲ storm', 'critical') : h('span'));
 }

@@ -5,6 +5,7 @@ import { showAdvice } from './advice.js';
 import { showGPUs } from './gpu.js';
 import { showKV } from './kv.js';
 import { closeMetric } from './metric.js';
+import { onOpened } from './parts.js';
 import { showCost, showSources } from './sources.js';
 import { showSplit } from './split.js';
 import { state, workersOf, worstFleet } from './state.js';
@@ -134,7 +135,7 @@ function onKey(e) {
   if (typing) return;
   const row = e.target.closest?.('#rows tr');
   if (e.key === '/' && !$('workers').hidden) { $('filter').hidden = false; $('filter').focus(); } else if (e.key === '?') $('help').showModal();
-  else if (e.key === ' ' && !e.target.matches('button, a, pre, summary, [tabindex]')) pause();
+  else if (e.key === ' ' && !e.target.matches('button, a, pre, summary, [role="region"]')) pause();
   else if (row && e.key === 'Enter') select(row);
   else if (row && e.key === 'ArrowDown') moveFocus(1);
   else if (row && e.key === 'ArrowUp') moveFocus(-1);
@@ -175,6 +176,7 @@ document.addEventListener('click', (e) => {
 document.addEventListener('keydown', onKey);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', rebuild);
 
+onOpened(render);
 setTheme(choice.theme);
 showRange(choice.range);
 setInterval(queue, 1000); // ages move on without messages

@@ -11,11 +11,21 @@ export function fact(label, metric, value, note = '', tone = '') {
     h('dd', { class: 'note' }, note));
 }
 
-export const facts = (...all) => h('dl', { class: 'facts' }, ...all.filter(Boolean));
+/** Figures in a row. Those that nobody tells are left out: what is withheld says so by name. */
+export function facts(...all) {
+  const known = all.filter((f) => f && f.querySelector('.value').textContent !== unknown);
+  return known.length ? h('dl', { class: 'facts' }, ...known) : null;
+}
+
+/** The parts that are more than a rounding error of their sum. */
+function visible(parts) {
+  const sum = parts.reduce((a, p) => a + Math.max(0, p.value), 0);
+  return parts.filter((p) => p.value > 1e-6 * sum);
+}
 
 /** A bar whose parts add up to a whole. Parts are {name, value, kind}; `kind` is a class that gives the colour. */
 export function stack(parts, whole, say, label) {
-  const shown = parts.filter((p) => p.value > 0);
+  const shown = visible(parts);
   const sum = whole ?? shown.reduce((a, p) => a + p.value, 0);
   const words = shown.map((p) => `${p.name} ${say(p.value)}`);
   return h('div', { class: 'stack', role: 'img', 'aria-label': `${label}: ${words.join(', ') || 'nothing'}`, title: words.join('\n') },
@@ -24,7 +34,7 @@ export function stack(parts, whole, say, label) {
 
 /** The legend of a stacked bar with the value of each part. */
 export function legend(parts, say, sum) {
-  return h('ul', { class: 'legend values' }, ...parts.filter((p) => p.value > 0).map((p) =>
+  return h('ul', { class: 'legend values' }, ...visible(parts).map((p) =>
     h('li', { class: p.kind, 'data-key': p.kind }, h('span', null, p.name), ' ', h('b', null, say(p.value)), sum > 0 ? ` ${percent(p.value / sum)}` : null)));
 }
 
@@ -44,18 +54,34 @@ const reasons = {
 /** A reason of the vocabulary in words. */
 export const reason = (name) => reasons[name] ?? shorten(name.replaceAll('_', ' '), 60);
 
-/** Says which estimates are withheld, and why. Those of several subjects with the same reason are one line. */
+/** Says which estimates are withheld, and why: one line for each estimate of however many subjects. */
 export function withheldNote(list) {
-  const unique = [...new Map(list.map((w) => [w.estimate + w.reason, w])).values()];
-  if (!unique.length) return null;
-  return h('ul', { class: 'withheld' }, ...unique.slice(0, 6).map((w) =>
-    h('li', null, h('b', null, 'withheld'), ' ', h('code', null, shorten(w.estimate)), ` – ${reason(w.reason)}`)));
+  const by = new Map();
+  for (const w of list) by.set(w.estimate, (by.get(w.estimate) ?? new Set()).add(reason(w.reason)));
+  if (!by.size) return null;
+  return h('ul', { class: 'withheld' }, ...[...by].slice(0, 8).map(([estimate, why]) =>
+    h('li', { 'data-key': estimate }, h('b', null, 'withheld'), ' ', h('code', null, shorten(estimate)), ` – ${[...why].sort().join('; ')}`)));
 }
 
-/** The first few of a list, and the others behind a summary. */
-export function limited(nodes, most, noun) {
-  if (nodes.length <= most) return nodes;
-  return [...nodes.slice(0, most), h('details', { class: 'rest' }, h('summary', null, `${nodes.length - most} more ${noun}`), ...nodes.slice(most))];
+const opened = new Set();
+
+/** The first few items of a list as `make` makes them, and the others behind a summary: they are made only while it is open. */
+export function limited(items, make, most, noun, key) {
+  const others = items.length - most;
+  if (others <= 0) return items.map(make);
+  return [...items.slice(0, most).map(make), h('li', { class: 'rest', 'data-key': 'rest' },
+    h('details', { 'data-list': key, open: opened.has(key) }, h('summary', null, `${others} more ${noun}${others === 1 ? '' : 's'}`),
+      opened.has(key) ? h('ul', null, ...items.slice(most).map(make)) : h('ul')))];
+}
+
+/** Calls `again` when a list is opened or closed, so that it is written anew. */
+export function onOpened(again) {
+  document.addEventListener('toggle', (e) => {
+    const { list } = e.target.dataset;
+    if (!list || e.target.open === opened.has(list)) return;
+    if (e.target.open) opened.add(list); else opened.delete(list);
+    again();
+  }, true);
 }
 
 /** What a section says while it has nothing to show. */

@@ -26,7 +26,7 @@ export function showSources(fleetID, worker) {
   morph($('sources-body'), list.length ? h('ul', { class: 'sources' }, ...list.slice(0, 24).map((m) => h('li', { 'data-key': m.source + m.hint },
     h('div', null, h('b', null, shorten(m.source.replaceAll('_', ' '), 40)), ' ', metricButton(m.source, `llm.source.missing{llm.source="${shorten(m.source, 40)}"}`),
       h('p', { class: 'hint' }, sharpens[m.source] ? `would tell ${sharpens[m.source]}` : 'would sharpen an estimate'),
-      h('p', { class: 'hint', title: m.names.slice(0, 50).join('\n') }, `off on ${m.names.length} of ${Math.max(m.names.length, all.length)}`)),
+      h('p', { class: 'hint', title: m.names.slice(0, 50).join('\n') }, `off on ${m.names.length} of ${Math.max(m.names.length, all.filter((x) => x.kind === 'worker').length)}`)),
     m.hint ? code(m.hint, `what turns ${shorten(m.source, 40)} on`) : h('span'))))
     : nothing(all.some((x) => has(x, 'sources')) || all.length ? 'Nothing is missing: every input that the engines can give is on.' : 'No worker has reported yet.'));
 }

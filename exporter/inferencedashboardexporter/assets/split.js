@@ -39,7 +39,7 @@ function verdict(fleet) {
   return h('div', null,
     text ? h('p', { class: `say ${tone}` }, h('b', null, text), ' ', why[because] ?? (because ? `Reason: ${reason(because)}.` : ''), ' ', metricButton('the verdict on splitting', 'llm.disaggregation.gate')) : null,
     facts(
-      fact('Benefit of splitting', 'llm.disaggregation.benefit', benefit.mid === undefined ? unknown : `${figure(benefit.mid, 2)}×`, benefit.low === undefined ? 'goodput, split over aggregated' : `80 %: ${figure(benefit.low, 2)} to ${figure(benefit.high, 2)}, goodput`),
+      fact('Benefit of splitting', 'llm.disaggregation.benefit', benefit.mid === undefined ? unknown : `${benefit.mid.toFixed(2)}×`, benefit.low === undefined ? 'goodput, split over aggregated' : `80 %: ${benefit.low.toFixed(2)} to ${benefit.high.toFixed(2)}, goodput`),
       fact('Goodput', 'llm.disaggregation.goodput', at(fleet, 'llm.disaggregation.goodput') === null ? unknown : `${count(at(fleet, 'llm.disaggregation.goodput'))}/s`, 'requests within both objectives'),
       fact('Held back by', 'llm.disaggregation.bottleneck', side ?? unknown, side === 'balanced' ? 'neither phase' : 'the phase that limits', side === 'prefill' || side === 'decode' ? `ink-${side}` : ''),
       fact('Prompts on decode', 'llm.disaggregation.leak.ratio', percent(at(fleet, 'llm.disaggregation.leak.ratio')), 'of computed prompt tokens'),
@@ -52,9 +52,9 @@ function waterfall(fleet) {
   const score = at(fleet, 'llm.disaggregation.score');
   const head = h('p', { class: 'sub-head' }, h('b', null, 'Score'), score === null ? ' ' : ` ${percent(score)} of the goodput that these GPUs could have `, metricButton('the score', 'llm.disaggregation.score'));
   const values = byFirst(fleet, 'disaggregation', 'llm.disaggregation.factor');
-  if (score === null || !Object.keys(values).length) return h('div', null, head, nothing('No score.'));
+  if (score === null || !Object.keys(values).length) return h('div', null, head, nothing(points(fleet, 'disaggregation', 'llm.topology.workers').some((p) => p.of[1] === 'aggregated' && p.value > 0) ? 'A score is for fleets that are split; this one is not.' : 'No score yet.'));
   const step = (name, from, to, note, kind) => h('li', { 'data-key': name },
-    h('span', { class: 'step-name', title: note }, name), h('span', { class: 'track' }, styled(h('i', { class: kind }), { left: `${100 * Math.min(from, to)}%`, width: `${Math.max(0.4, 100 * Math.abs(from - to))}%` })),
+    h('span', { class: 'step-name', title: note }, name), h('span', { class: 'track' }, styled(h('i', { class: kind }), { left: `${100 * Math.min(from, to)}%`, width: `${100 * Math.abs(from - to)}%` })),
     h('span', { class: 'step-value' }, kind === 'lost' ? (from - to < 0.005 ? '0' : `−${Math.round(100 * (from - to))}`) : percent(to)));
   let left = 1;
   const steps = factors.filter(([name]) => values[name] !== undefined).map(([name, note]) => {

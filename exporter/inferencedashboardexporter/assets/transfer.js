@@ -16,16 +16,17 @@ export function showTransfers(fleetID, worker) {
   const workers = subjectsOf('worker', fleetID).filter((x) => has(x, 'transfer') && (!worker || x.id === worker.id));
   const agents = subjectsOf('agent', fleetID).filter((x) => has(x, 'transfer'));
   const subject = worker ? workers[0] : fleet;
-  if (!(subject && has(subject, 'transfer')) && !agents.length) return morph(box, nothing(worker ? 'This worker has no KV transfers.' : 'No KV transfers were seen. They belong to fleets that split prefill from decode.'));
-  morph(box, subject && transport(subject), subject && figures(subject, [...workers, ...agents]), subject && hiccups(subject), links(fleetID),
-    worker ? null : h('ul', { class: 'subjects' }, ...limited([...workers, ...agents].map(row), 8, 'more')),
+  if (!(subject && has(subject, 'transfer')) && !agents.length) return morph(box, nothing(worker ? 'This worker has no KV transfers.' : 'No KV transfers were seen. They belong to fleets that split prefill from decode.'), withheldNote(withheld(fleet, 'llm.transfer')));
+  morph(box, transport(subject, [...workers, ...agents]), subject && figures(subject, [...workers, ...agents]), subject && hiccups(subject), links(fleetID),
+    worker ? null : h('ul', { class: 'subjects' }, ...limited([...workers, ...agents.filter(busy)], row, 8, agents.length ? 'agent' : 'worker', 'transfer')),
     withheldNote(withheld(subject, 'llm.transfer')));
 }
 
 const at = (x, metric, ...of) => valueOf(x, 'transfer', metric, ...of);
 
-function transport(x) {
-  const found = points(x, 'transfer', 'llm.transfer.transport').filter((p) => p.value === 1).map((p) => p.of);
+function transport(x, others) {
+  const told = (y) => points(y, 'transfer', 'llm.transfer.transport').filter((p) => p.value === 1).map((p) => p.of);
+  const found = told(x).length ? told(x) : others.flatMap(told);
   const back = at(x, 'llm.transfer.fallback.ratio');
   const names = [...new Set(found.map(([name]) => name))];
   const conflict = found.some(([, evidence]) => evidence === 'conflict');
@@ -72,20 +73,23 @@ function links(fleetID) {
   const all = subjectsOf('host', fleetID).filter((x) => hosts.has(x.name)).flatMap((x) => points(x, 'transfer', 'nixl.link.limit').map((p) => ({ x, p })));
   if (!all.length) return null;
   return h('div', null, h('p', { class: 'sub-head' }, h('b', null, 'Links'), ' used against their rate ', metricButton('link utilization', 'nixl.link.utilization')),
-    h('ul', { class: 'subjects links' }, ...limited(all.map(({ x, p }) => {
+    h('ul', { class: 'subjects links' }, ...limited(all, ({ x, p }) => {
       const use = Math.max(...points(x, 'transfer', 'nixl.link.utilization').filter((u) => p.of.every((o, i) => u.of[i] === o)).map((u) => u.value), 0);
       const name = p.of[0] || p.of[1];
       const down = valueOf(x, 'transfer', 'nixl.link.up', ...p.of) === 0;
       return h('li', { 'data-key': x.id + p.of.join() }, h('span', { class: 'name', title: x.name }, `${shorten(x.name, 20)} ${shorten(name, 24)}`), meter(use, `use of ${name}`, 'k-transfer'),
         h('span', { class: 'figures' }, `${percent(use)} of ${bandwidth(p.value)} ${shorten(p.of[2], 20)}`), down ? tag('✕ down', 'critical') : h('span'));
-    }), 6, 'links')));
+    }, 6, 'link', 'links')));
 }
+
+/** Whether an agent moved anything in the last minute. */
+const busy = (x) => tail([x]) !== null || points(x, 'transfer', 'nixl.transfer.io').some((p) => p.value > 0) || at(x, 'llm.transfer.hiccup') === 1;
 
 function row(x) {
   const back = at(x, 'llm.transfer.fallback.ratio'), rate = at(x, 'llm.transfer.bandwidth');
   const moved = points(x, 'transfer', 'nixl.transfer.io').reduce((a, p) => a + p.value, 0);
   return h('li', { 'data-key': x.id },
     x.kind === 'worker' ? h('button', { class: 'plain link name', type: 'button', 'data-worker': x.id, title: x.name }, shorten(x.name, 34)) : h('span', { class: 'name', title: x.name }, `agent ${shorten(x.name, 28)}`),
-    h('span', { class: 'figures wide' }, [`base ${seconds(at(x, 'llm.transfer.latency.base'))}`, `p99 ${seconds(tail([x]))}`, rate === null ? '' : bandwidth(rate), moved > 0 ? `moves ${bandwidth(moved)}` : ''].filter(Boolean).join(' · ')),
+    h('span', { class: 'figures wide' }, [at(x, 'llm.transfer.latency.base') === null ? '' : `base ${seconds(at(x, 'llm.transfer.latency.base'))}`, tail([x]) === null ? '' : `p99 ${seconds(tail([x]))}`, rate === null ? '' : bandwidth(rate), moved > 0 ? `moves ${bandwidth(moved)}` : ''].filter(Boolean).join(' · ')),
     back > 0.1 ? tag('▲ TCP', 'critical') : at(x, 'llm.transfer.hiccup') === 1 ? tag('▲ hiccup', 'warning') : h('span'));
 }

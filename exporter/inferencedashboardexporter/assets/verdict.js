@@ -5,6 +5,7 @@ import { metricButton } from './metric.js';
 import { state } from './state.js';
 
 const patience = 15000; // ms after the start before a missing engine is worth a word
+const clock = (ms) => new Date(ms).toLocaleTimeString();
 const levels = { LOW: 1, MED: 2, HIGH: 3 };
 
 /** Shows the verdict of a fleet. */
@@ -22,7 +23,7 @@ export function showVerdict(fleet) {
     also.replaceChildren(...v.also.map((text) => h('li', null, text)));
   }
   showEvidence(v.evidence);
-  setText($('verdict-source'), v.source === 'advice' ? (v.since ? `since ${new Date(v.since).toLocaleTimeString()}` : '') : '');
+  setText($('verdict-source'), v.source === 'advice' && v.since ? `since ${clock(v.since)}, in words of ${clock(v.told)}` : '');
   // Numbers change all the time; a screen reader is told only when the verdict itself does.
   setText($('announce'), `${v.title} ${v.confidence_word ? `Confidence ${v.confidence_word}.` : ''} ${v.standing === 'final' ? '' : v.standing}`.trim());
   document.title = `${v.title.replace(/\.$/, '')} · ${fleet.name || 'inference'}`.slice(0, 120);

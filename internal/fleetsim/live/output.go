@@ -68,9 +68,21 @@ func (r *Rig) writeEndpoints() error {
 	if r.options.Endpoints == "" {
 		return nil
 	}
+	type stream struct {
+		Endpoint string `json:"endpoint"`
+		Replay   string `json:"replay_endpoint,omitempty"`
+	}
 	type endpoint struct {
-		Endpoint string        `json:"endpoint"`
-		Role     fleetsim.Role `json:"role"`
+		Endpoint      string        `json:"endpoint"`
+		Role          fleetsim.Role `json:"role"`
+		KVEvents      *stream       `json:"kv_events,omitempty"`
+		ForwardPasses string        `json:"forward_passes,omitempty"`
+	}
+	at := func(list []string, i int) string {
+		if i < len(list) {
+			return list[i]
+		}
+		return ""
 	}
 	var list []endpoint
 	for i, address := range r.addresses.Workers {
@@ -78,7 +90,11 @@ func (r *Rig) writeEndpoints() error {
 		if r.driver.fleet.Pool(i).Engine == fleetsim.TensorRTLLM {
 			path = "/prometheus/metrics"
 		}
-		list = append(list, endpoint{"http://" + address + path, r.driver.fleet.Pool(i).Role})
+		one := endpoint{Endpoint: "http://" + address + path, Role: r.driver.fleet.Pool(i).Role, ForwardPasses: at(r.addresses.ForwardPasses, i)}
+		if events := at(r.addresses.KVEvents, i); events != "" {
+			one.KVEvents = &stream{events, at(r.addresses.KVReplay, i)}
+		}
+		list = append(list, one)
 	}
 	b, err := json.Marshal(list)
 	if err != nil {

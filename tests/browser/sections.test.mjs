@@ -1,0 +1,153 @@
+// Tests what the page makes of a message with everything in it: each section, drill-downs, hostile labels, accessibility, bundle size.
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import { openDashboard, withBrowser } from './browser.mjs';
+import { corpus, many, snapshot } from './fixture.mjs';
+
+const url = process.env.DASHBOARD_URL;
+if (!url) throw new Error('set DASHBOARD_URL to the address of a running dashboard');
+const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+
+/** Opens the page with `message` as the first of a stream that stays open. */
+async function shown(options, message, use, query = '') {
+  await withBrowser({ viewport: { width: 1360, height: 900 }, ...options }, async (context) => {
+    await context.addInitScript((first) => {
+      window.EventSource = class extends EventTarget {
+        constructor() { super(); window.stream = this; setTimeout(() => this.dispatchEvent(new MessageEvent('snapshot', { data: first }))); }
+        close() {}
+      };
+    }, JSON.stringify(message));
+    await context.pages()[0].route('**/api/v1/history**', (route) => route.fulfill({ json: { error: 'no such fleet' }, status: 404 }));
+    const { page, seen } = await openDashboard(context, new URL(query, url).href);
+    await page.waitForSelector('#kv-body > *');
+    await use(page, seen);
+  });
+}
+
+const text = (page, selector) => page.locator(selector).innerText();
+
+test('renders the verdict of the adviser and its three first recommendations', () => shown({}, snapshot(), async (page) => {
+  assert.equal(await page.textContent('#title'), 'Prefill-bound.');
+  assert.match(await page.textContent('#verdict-source'), /since/);
+  assert.equal(await page.locator('#advice-cards > .card').count(), 3);
+  assert.match(await text(page, '#advice-cards > .rest'), /1 more recommendation/);
+  const first = page.locator('#advice-cards > .card').first();
+  const words = await first.innerText();
+  for (const part of ['critical', 'confidence HIGH', 'fallen back to TCP', 'RDMA adapters', '229 ms', '3.6 ms', '80 %: 2.7 ms to 4.6 ms', 'UCX_TLS=rc', '67 %']) assert.ok(words.includes(part), `${part} in ${words}`);
+  assert.equal(await first.locator('[data-copy]').getAttribute('data-copy'), 'UCX_TLS=rc,cuda_copy,cuda_ipc,tcp');
+  assert.match(await text(page, '#advice-past'), /within the prediction/);
+}));
+
+test('an advice and a worker have an address of their own', () => shown({}, snapshot(), async (page) => {
+  assert.match(await text(page, '#advice-one'), /33 preemptions\/min/, 'its address opens it');
+  await page.keyboard.press('Escape');
+  await page.waitForSelector('#advice-one', { state: 'hidden' });
+  assert.equal(new URL(page.url()).searchParams.has('advice'), false);
+  await page.locator('#advice-cards [data-advice]').first().click();
+  assert.equal(new URL(page.url()).searchParams.get('advice'), 'd000000000000001');
+  await page.keyboard.press('Escape');
+  await page.locator('#kv-body [data-worker]').first().click();
+  await page.waitForFunction(() => new URL(location).searchParams.get('worker') === 'a000000000000001');
+  assert.equal(await page.locator('#gpu-body .gpus > li').count(), 1, 'only its own GPU');
+  assert.match(await text(page, '#kv .scope'), /10\.0\.0\.1:8000/);
+}, '?advice=d000000000000002'));
+
+test('the KV pool adds up, misses have causes, and other sizes a forecast', () => shown({}, snapshot(), async (page) => {
+  const widths = await page.locator('#kv-body .stack').first().evaluate((bar) => [...bar.children].map((i) => parseFloat(i.style.width)));
+  assert.ok(Math.abs(widths.reduce((a, w) => a + w, 0) - 100) < 0.01, `the parts add up to ${widths}`);
+  const words = await text(page, '#kv-body');
+  for (const part of ['Pool of 112 GiB', '▲ now', '1 of 2 workers', 'evicted', 'on another worker', '66 %', '80 ms off', 'llm.kv_cache.duplicate.memory', 'the bytes of a token are not known']) assert.ok(words.includes(part), part);
+  assert.equal(words.includes('silent'), false, 'what is there by now is not called withheld');
+}));
+
+test('transfers name transport, evidence and what amplifies a hiccup', () => shown({}, snapshot(), async (page) => {
+  const words = await text(page, '#transfer-body');
+  for (const part of ['100 % of transfers fell back to TCP', 'bytes that links counted', '4.2 ms', '300 ms', '390 MB/s', '14×', 'fan-out over ranks', '2 % of 50 GB/s']) assert.ok(words.includes(part), `${part} in ${words}`);
+}));
+
+test('a split that is not worth it is told plainly, and the waterfall ends at the score', () => shown({}, snapshot(), async (page) => {
+  const words = await text(page, '#split-body');
+  for (const part of ['Do not disaggregate this fleet.', 'Prompts are short', '0.82×', '80 %: 0.71 to 0.93', '1P', '3D', '2P', '2D', '15/s', '13.5 to 16']) assert.ok(words.includes(part), `${part} in ${words}`);
+  const lost = await page.locator('.waterfall .lost').evaluateAll((all) => all.reduce((a, i) => a + parseFloat(i.style.width), 0));
+  const score = await page.locator('.waterfall li').last().locator('i').evaluate((i) => parseFloat(i.style.width));
+  assert.ok(Math.abs(100 - lost - score) < 0.5, `${lost} lost, ${score} left`);
+}));
+
+test('GPUs show activity, power by phase, throttling and health; sources the flag', () => shown({}, snapshot(), async (page) => {
+  const words = await text(page, '#gpu-body');
+  for (const part of ['Power 1.16 kW', '640 W of 700 W', 'sw power 23 %', 'degraded', 'XID 48', '0.04 J']) assert.ok(words.includes(part), `${part} in ${words}`);
+  assert.equal(words.includes('XID 13'), false, 'a code that never came is not shown');
+  const prefill = await page.locator('#gpu-body .stack .k-prefill').evaluate((i) => getComputedStyle(i).backgroundColor);
+  assert.equal(prefill, 'rgb(110, 64, 170)');
+  assert.match(await text(page, '#sources-body'), /--kv-events-config '\{\}'/);
+  assert.match(await text(page, '#cost'), /4\.1 % of a core, 96 MiB/);
+}));
+
+test('what did not arrive is said, not drawn', () => {
+  const bare = { ...snapshot(), subjects: [], advice: [], cost: { cpu: null, memory: null } };
+  return shown({}, bare, async (page) => {
+    for (const [id, words] of [['kv', /Nothing is known of the KV cache/], ['transfer', /No KV transfers/], ['split', /Nothing is known of a split/], ['gpu', /No GPU reports/]]) assert.match(await text(page, `#${id}-body`), words);
+    assert.equal(await page.locator('#advice').isHidden(), true);
+    assert.equal(await page.locator('#cost').isHidden(), true);
+  });
+});
+
+for (const [i, hostile] of corpus.entries()) {
+  test(`hostile label ${i} is text in every section`, () => shown({}, snapshot({ hostile }), async (page, seen) => {
+    for (const summary of await page.locator('summary').all()) await summary.click();
+    assert.equal(await page.evaluate(() => window.pwned), undefined);
+    assert.equal(await page.evaluate(() => document.querySelectorAll('main img, main iframe, main script, main svg:not(.drawn), main a').length), 0);
+    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+    assert.ok(content <= screen, `${content} px wide on ${screen} px`);
+    assert.deepEqual(seen.errors.filter((e) => !e.includes('404')), []);
+    assert.deepEqual(seen.foreign, []);
+  }, '?advice=d000000000000005'));
+}
+
+for (const [theme, width] of [['light', 1360], ['dark', 1360], ['light', 360]]) {
+  test(`has no serious accessibility violation, ${theme}, ${width} px`, () => shown({ viewport: { width, height: 900 }, colorScheme: theme, bypassCSP: true }, snapshot(), async (page) => {
+    await page.evaluate(axe);
+    const { violations } = await page.evaluate(() => window.axe.run(document));
+    const serious = violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => `${v.id}: ${v.nodes.map((n) => n.target.join(' ')).slice(0, 5).join(', ')}`);
+    assert.deepEqual(serious, []);
+    const [content, screen] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
+    assert.ok(content <= screen, `${content} px wide on ${screen} px`);
+  }, '?advice=d000000000000002'));
+}
+
+test('the whole page is under 150 kB compressed', () => withBrowser({}, async (context) => {
+  const page = context.pages()[0];
+  const files = [];
+  page.on('response', (r) => { if (!r.url().includes('/api/')) files.push(r); });
+  await page.goto(url);
+  const charts = (await page.request.get(new URL('vendor/uPlot.iife.min.js', url).href)).ok();
+  if (charts) await page.waitForSelector('#charts canvas'); // the library comes after the first message
+  const sum = (await Promise.all(files.map((r) => r.body()))).reduce((all, body) => all + gzipSync(body).length, 0);
+  assert.ok(sum > 10000 && sum < 150000, `${sum} bytes`);
+  console.log(`bundle: ${sum} bytes compressed`);
+}));
+
+test('200 workers with their figures are shown, and what an update costs is reported', () => shown({}, many(200), async (page, seen) => {
+  assert.equal(await page.locator('#rows tr').count(), 200);
+  const cdp = await page.context().newCDPSession(page);
+  await cdp.send('Performance.enable');
+  const spent = async () => {
+    const { metrics } = await cdp.send('Performance.getMetrics');
+    return Object.fromEntries(metrics.map((m) => [m.name, m.value * 1000]));
+  };
+  const updates = 10;
+  const before = await spent();
+  for (let i = 0; i < updates; i++) {
+    const m = many(200);
+    for (const x of m.subjects) for (const section of Object.values(x.sections)) for (const points of Object.values(section)) for (const p of points) p.value *= 1 + i / 100;
+    for (const w of m.workers) w.load.running = 12 + i;
+    await page.evaluate((text) => { window.stream.dispatchEvent(new MessageEvent('update', { data: text })); return new Promise((done) => requestAnimationFrame(() => setTimeout(done))); }, JSON.stringify(m));
+  }
+  const after = await spent();
+  console.log(`an update of 200 workers: ${((after.ScriptDuration - before.ScriptDuration) / updates).toFixed(1)} ms of scripting, ${((after.LayoutDuration + after.RecalcStyleDuration - before.LayoutDuration - before.RecalcStyleDuration) / updates).toFixed(1)} ms of layout and style`);
+  assert.match(await page.locator('#rows tr td.count').first().innerText(), /21/);
+  assert.deepEqual(seen.errors.filter((e) => !e.includes('404')), []);
+}));
