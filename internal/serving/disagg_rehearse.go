@@ -132,7 +132,8 @@ func (r *Rehearsal) overloaded(over float64, limits Limits) {
 	r.TTFT90 = max(r.TTFT90, 0.9*growth*overloadLasts)
 }
 
-// overload is the load of the busier phase over what it can take with all seats and blocks in use, whatever the latency.
+// overload is the load of the busier phase, or of the links between them, over what it can take with all seats and blocks in use, whatever the
+// latency.
 func (d *Capability) overload(w Workload, t Topology) float64 {
 	prompt, output := max(1, w.Prompt.Mean*(1-w.Hit)), max(1, w.Output.Mean)
 	batch := d.Sequences
@@ -146,7 +147,11 @@ func (d *Capability) overload(w Workload, t Topology) float64 {
 		return w.Rate * (prefill + decode) / float64(t.Aggregated)
 	}
 	leaked := w.Rate * d.Leak * prefill
-	return max(w.Rate*(1-d.Leak)*prefill/float64(t.Prefill), (w.Rate*decode+leaked)/float64(t.Decode))
+	moving := (1-d.Moves.SlowShare)*d.Moves.seconds(w.Prompt.Mean, false) + d.Moves.SlowShare*d.Moves.seconds(w.Prompt.Mean, true)
+	return max(
+		w.Rate*(1-d.Leak)*prefill/float64(t.Prefill), (w.Rate*decode+leaked)/float64(t.Decode),
+		w.Rate*(1-d.Leak)*moving/float64(min(t.Prefill, t.Decode)),
+	)
 }
 
 // play is a rehearsal under way.

@@ -13,13 +13,18 @@ func (f *fleet) score(s *serving.Situation, best serving.Topology) serving.Score
 	}
 	// Most defects are not there, and most sets of them are therefore one situation.
 	known := map[rehearsedAs]float64{}
+	rehearse := func(d *serving.Situation, t serving.Topology) float64 {
+		as := rehearsedAs{t, d.Leak, d.Moves}
+		if _, ok := known[as]; !ok {
+			r, _ := d.Rehearse(t)
+			known[as] = r.Goodput
+		}
+		return known[as]
+	}
 	return serving.ScoreOf(func(remaining uint) float64 {
-		d, t := *s, s.Current
+		d := *s
 		if remaining>>serving.DefectPurity&1 == 0 {
 			d.Leak = 0
-		}
-		if remaining>>serving.DefectBalance&1 == 0 && best.Groups() > 0 {
-			t = best
 		}
 		if remaining>>serving.DefectLocality&1 == 0 {
 			d.Moves.SlowShare, d.Moves.Slow = 0, 0
@@ -27,12 +32,12 @@ func (f *fleet) score(s *serving.Situation, best serving.Topology) serving.Score
 		if remaining>>serving.DefectTransfer&1 == 0 {
 			d.Moves.Base, d.Moves.PerToken = 0, 0
 		}
-		as := rehearsedAs{t, d.Leak, d.Moves}
-		if _, ok := known[as]; !ok {
-			r, _ := d.Rehearse(t)
-			known[as] = r.Goodput
+		goodput := rehearse(&d, s.Current)
+		if remaining>>serving.DefectBalance&1 == 0 && best.Groups() > 0 {
+			// What is best beside other defects need not be better without them: where all is late, any split is the best.
+			goodput = max(goodput, rehearse(&d, best))
 		}
-		return known[as]
+		return goodput
 	}, attained)
 }
 

@@ -196,6 +196,8 @@ func (f *fleet) hops(s *serving.Situation) {
 	}
 	if tcp := f.pooled.tcp; tcp.Found && tcp.Bandwidth > 0 {
 		s.Moves.SlowShare, s.Moves.Slow = tcp.Share, tokenBytes/tcp.Bandwidth
+	} else if paths, ok := serving.PathsOf(f.pooled.requests.usual.durations, bucketsOf(d.input)); ok {
+		s.Moves = serving.Moves{PerToken: paths.Ordinary / s.Prompt.Mean * slowest, SlowShare: paths.SlowShare, Slow: paths.Slow / s.Prompt.Mean}
 	}
 }
 

@@ -395,3 +395,24 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 	}
 }
+
+// Beside a slow path all splits are late, and the one that is called the best is any.
+func TestASlowPathIsNamedWhateverSplitIsBestBesideIt(t *testing.T) {
+	lengths := func(mean float64) serving.Lengths {
+		return serving.Lengths{Bounds: []float64{mean / 2, mean, 2 * mean}, Counts: []float64{2, 4, 2, 0}, Mean: mean}
+	}
+	s := &serving.Situation{
+		Capability: serving.Capability{
+			Cost:   serving.StepCost{Decode: 0.012, Sequence: 0.00007, Prefill: 0.006, Token: 0.00007},
+			Budget: 8192, Sequences: 256, KVTokens: 1.2e6,
+			Moves: serving.Moves{PerToken: 3e-6, SlowShare: 0.3, Slow: 4.4e-4},
+		},
+		Workload: serving.Workload{Rate: 20, Dispersion: 1, Prompt: lengths(1100), Output: lengths(210)},
+		Limits:   serving.Limits{TTFT: 1, ITL: 0.03}, Current: serving.Topology{Prefill: 3, Decode: 1},
+	}
+	f := newFleet("chat", testConfig(), nil, "", nil)
+	score := f.score(s, serving.Topology{Prefill: 1, Decode: 3})
+	require.GreaterOrEqual(t, score.Worst(), 0)
+	assert.Equal(t, "locality", serving.FactorNames()[score.Worst()])
+	assert.InDelta(t, 1, score.Factors[serving.DefectBalance], 0.01)
+}
