@@ -26,7 +26,7 @@ for ((i = 0; i < 120; i++)); do
 done
 sleep "${SETTLE_SECONDS:-15}"
 
-(cd tests/browser && DASHBOARD_URL="$page_url/" WORKERS=4 npm test --silent)
+(cd tests/browser && DASHBOARD_URL="$page_url/" WORKERS=4 npm test --silent) || { tail -n 40 "$logs"/* >&2; exit 1; }
 
 if [ "${1:-}" = --shots ]; then
   mkdir -p "$2"
