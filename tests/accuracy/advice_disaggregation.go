@@ -51,6 +51,9 @@ func fleetAdvices() []fleetAdvice {
 // the predicted sign, and its size.
 func fleetRules(o options, report func(result)) error {
 	for _, c := range fleetAdvices() {
+		if o.match != nil && !o.match.MatchString(c.scenario) {
+			continue
+		}
 		if o.quick && c.rule == "topology" {
 			continue // it takes a quarter of an hour to be sure
 		}
@@ -97,15 +100,21 @@ func (c fleetAdvice) score(seed string, report func(result)) error {
 		})
 		if c.size {
 			off := (to/from)/(after/before) - 1
+			if from < nextToNothing*to && before < nextToNothing*after {
+				off = to/after - 1 // a ratio to next to nothing says nothing
+			}
 			report(result{
 				name: name("size"), value: fmt.Sprintf("%+.0f%%", 100*off), bar: fmt.Sprintf("%.0f%%", 100*sizeBar), pass: off >= -sizeBar && off <= sizeBar,
-				told: true,
+				told: c.rule != "topology",
 			})
 		}
 		return nil
 	}
 	return nil
 }
+
+// nextToNothing is the share of what is left after a remedy below which there was nothing before it.
+const nextToNothing = 0.05
 
 // truths are the effect in the fleet as it is and after the remedy, in the simulator.
 func (c fleetAdvice) truths(seed string) (before, after float64, err error) {

@@ -60,7 +60,7 @@ func checks() []check {
 		{"A14", fidelity},
 		{"A15", robustness},
 		{"A16", cost},
-		{"A18", side},
+		{"A18", side}, {"A18-split", splitSide},
 		{"A19", utilizationByPhase},
 		{"A20", adviceRules},
 		{"A20-disagg", fleetRules},
