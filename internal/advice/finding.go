@@ -52,8 +52,10 @@ type Action struct {
 type Lever struct {
 	Fact string `json:"fact"`
 	// Rise is 1 when the fact is a number that grows, -1 when it is one that shrinks, 0 for any change.
-	Rise int    `json:"rise"`
-	From string `json:"from"` // as it was when the advice was given; the Advisor fills it in
+	Rise int `json:"rise"`
+	// Least is the change, as a share of what it was, below which a fact that is measured only scatters; 0 for what is configured.
+	Least float64 `json:"least,omitempty"`
+	From  string  `json:"from"` // as it was when the advice was given; the Advisor fills it in
 }
 
 // Effect is a prediction: a quantity before, after, and the interval that holds it afterwards in four cases of five.

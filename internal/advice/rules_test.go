@@ -99,6 +99,9 @@ func TestLevers(t *testing.T) {
 	} {
 		assert.Equal(t, c.want, Lever{Rise: c.rise, From: c.from}.moved(c.to), "%+v", c)
 	}
+	fallback := Lever{Rise: -1, From: "1", Least: scatters}
+	assert.False(t, fallback.moved("0.99966"), "what is measured scatters")
+	assert.True(t, fallback.moved("0"))
 }
 
 func TestBurstsLeaveNothingToPredict(t *testing.T) {

@@ -30,7 +30,9 @@ const (
 	busyLink          = 0.6
 	baseShare         = 0.5
 	exposedShareLimit = 0.1
-	withheldNoMoves   = "no_transfers"
+	// scatters is by how much of itself a measured figure moves without anybody having changed anything.
+	scatters        = 0.25
+	withheldNoMoves = "no_transfers"
 )
 
 func exposedShare(r *Reading) (float64, bool) { return r.Level(signal.TransferExposed) }
@@ -56,7 +58,7 @@ func checkFallback(r *Reading) Outcome {
 		Action: Action{
 			Text:   "Let UCX use the RDMA adapters again: look at UCX_TLS and UCX_NET_DEVICES of the engines, the adapters' state and the containers' access to /dev/infiniband.",
 			Change: "UCX_TLS=rc,cuda_copy,cuda_ipc,tcp UCX_NET_DEVICES=all",
-			Levers: []Lever{{Fact: signal.TransferFallback, Rise: -1}},
+			Levers: []Lever{{Fact: signal.TransferFallback, Rise: -1, Least: scatters}},
 		},
 	}
 	now, seen := meanTransfer(r)
@@ -128,7 +130,7 @@ func checkRails(r *Reading) Outcome {
 		},
 		Action: Action{
 			Text:   "Use twice the rails, a higher tensor-parallel degree for the transfer, or overlap it with the prefill.",
-			Change: "UCX_MAX_RMA_RAILS=2", Levers: []Lever{{Fact: signal.TransferBandwidth, Rise: 1}},
+			Change: "UCX_MAX_RMA_RAILS=2", Levers: []Lever{{Fact: signal.TransferBandwidth, Rise: 1, Least: scatters}},
 		},
 		Predicted: &Effect{Name: "share of TTFT that waits for transfers", Unit: "1", From: exposed, To: to, Low: 0.6 * to, High: 1.4 * to},
 	})
@@ -183,7 +185,7 @@ func checkOverlap(r *Reading) Outcome {
 	return Found(Finding{
 		Severity: Info, Title: "Requests wait for KV that could travel while the prompt is computed.", Confidence: confidentMed,
 		Evidence:  []Quantity{Quantity{Name: "Share of TTFT that waits for transfers", Value: exposed, Unit: "1", Metric: signal.TransferExposed}.Against(exposedShareLimit)},
-		Action:    Action{Text: "Transfer layer by layer, overlapped with the prefill, where the connector can.", Levers: []Lever{{Fact: signal.TransferExposed, Rise: -1}}},
+		Action:    Action{Text: "Transfer layer by layer, overlapped with the prefill, where the connector can.", Levers: []Lever{{Fact: signal.TransferExposed, Rise: -1, Least: scatters}}},
 		Predicted: &Effect{Name: "share of TTFT that waits for transfers", Unit: "1", From: exposed, To: 0.05 * exposed, Low: 0, High: 0.4 * exposed},
 	})
 }

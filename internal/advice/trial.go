@@ -64,7 +64,7 @@ func (l Lever) moved(to string) bool {
 		return false
 	}
 	after, err := strconv.ParseFloat(to, 64)
-	return err == nil && (after-before)*float64(l.Rise) > 0
+	return err == nil && (after-before)*float64(l.Rise) > l.Least*math.Abs(before)
 }
 
 // step looks after a trial at the end of a window. done is whether it is over; the observation is nil when it came to nothing.

@@ -47,7 +47,7 @@ func execute(t *testing.T, command string) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 	switch command {
-	case "make demo", "make demo SCENARIO=interference-burst":
+	case "make demo", "make demo SCENARIO=kv-thrash":
 		assert.Contains(t, string(out), "http://localhost:8899")
 		assert.Regexp(t, `\d\d:\d\d:\d\d  \S+`, string(out), "a verdict line")
 	case "make run":
