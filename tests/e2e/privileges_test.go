@@ -72,10 +72,7 @@ protocols:
 // A collector of one user beside engines of another: pages, events and rings are read, rings are observed though it was asked to consume
 // them, and each thing that takes privileges is said to be missing, once, with its cure. As root nothing of it is missing.
 func TestACollectorWithoutPrivileges(t *testing.T) {
-	if os.Getuid() != 0 {
-		require.Empty(t, os.Getenv("CI"), "CI runs as root, so that this is shown there")
-		t.Skip("only root can start processes of two other users; `sudo -E go test` shows it")
-	}
+	onlyRoot(t)
 	top := visible(t)
 	ringDir, storeDir := owned(t, top, "rings", engineUser), owned(t, top, "stores", engineUser)
 	fleet, endpoints := fleetOf(t, top, ringDir, "buffer")
@@ -223,6 +220,15 @@ func (s *privilegeSeen) take(m pmetric.Metric, resource string, newest map[strin
 		newest[m.Name()] = map[string]float64{}
 	}
 	newest[m.Name()][resource] = sum
+}
+
+// onlyRoot skips a test that becomes other users, but not in CI.
+func onlyRoot(t *testing.T) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		require.Empty(t, os.Getenv("CI"), "CI runs as root, so that this is shown there")
+		t.Skip("only root can start processes of other users: run the tests with sudo -E")
+	}
 }
 
 // visible is a directory of the test that every user may enter.
