@@ -52,7 +52,7 @@ func assess(w *worker, said conditions, now time.Time) assessment {
 	}
 	a.view = workerView{
 		ID: w.id, Identity: &identity, State: &state, Load: &load, Phase: &phase,
-		TTFT: &ttftView, ITL: &itlView, Estimate: &rounded,
+		TTFT: &ttftView, ITL: &itlView, Estimate: &rounded, Conditions: said.view(),
 	}
 	return a
 }

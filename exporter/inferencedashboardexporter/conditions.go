@@ -59,6 +59,18 @@ func larger(a, b number) number {
 	return a
 }
 
+// conditionsView is the same as the page and the API show it.
+type conditionsView struct {
+	Thrash       number `json:"thrash"`       // share of what was stored that had just been evicted, of a fleet that of the worst worker
+	Storm        number `json:"storm"`        // 1 during an eviction storm
+	Hiccup       number `json:"hiccup"`       // 1 while KV transfers take longer than they should
+	Interference number `json:"interference"` // share of decode's waiting that is for prefill in the same steps
+}
+
+func (c conditions) view() *conditionsView {
+	return &conditionsView{c.thrash.rounded(), c.storm, c.hiccup, c.interference().rounded()}
+}
+
 func (c conditions) fill(r *row) {
 	r[historyThrash], r[historyStorm], r[historyHiccup], r[historyInterference] = c.thrash, c.storm, c.hiccup, c.interference()
 }

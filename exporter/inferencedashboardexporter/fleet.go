@@ -92,7 +92,7 @@ func (f *fleet) view(now time.Time, h *history) fleetView {
 	objectives := objectivesView{TTFT: viewObjective(f.facts.ttft), ITL: viewObjective(f.facts.itl)}
 	return fleetView{
 		ID: f.id, Name: f.name, Verdict: &verdict, Workers: &counts, Phase: &phase,
-		TTFT: &ttftView, ITL: &itlView, Objectives: &objectives,
+		TTFT: &ttftView, ITL: &itlView, Objectives: &objectives, Conditions: f.conditions.view(),
 	}
 }
 

@@ -113,7 +113,7 @@ func checkDecodeBound(r *Reading) Outcome {
 		return Nothing()
 	case !decided && !full:
 		return Withhold(withheldNoLatency)
-	case full && f.shortage().code == DecodeBound: // a queue is seen
+	case f.shortage().code == DecodeBound && (full || missed && f.sureOf(DecodeBound) >= confidentMed && explained <= 0.5):
 	case f.unsure() != "":
 		return Withhold(f.unsure())
 	case !r.Over(-f.balance.imbalance.value, band):

@@ -11,11 +11,13 @@ import (
 // nothing on either side, and the imbalance is 0 however late first tokens are. What is missed and what requests wait for then say which
 // side is short. The same holds where few samples leave the imbalance uncertain and the queue is plain to see.
 //
-//	TTFT missed, requests wait, at workers whose KV pool fills up     decode: there is no room
-//	TTFT missed, requests wait, prefill takes less than half of the   decode: the batch has no place
-//	busy time
-//	TTFT missed, requests wait otherwise                              prefill
-//	ITL missed and not TTFT                                           decode
+//	TTFT missed, a queue at workers whose KV pool fills up                  decode: there is no room
+//	TTFT missed, a queue, and the imbalance above +0.2 or prefill takes     prefill
+//	half of the busy time or more
+//	TTFT missed, a queue, and prefill takes less than that                  decode: the batch has no place
+//	ITL missed and not TTFT                                                 decode
+//
+// A queue is one that did not drain in the trailing time: what a burst leaves waiting for a moment is none.
 
 // shortage is the side that is short by what is missed and what requests wait for; none for a fleet that shows neither.
 type shortage struct {
@@ -31,23 +33,24 @@ func (f figures) shortage() shortage {
 	if f.disaggregated {
 		return shortage{}
 	}
-	waiting, roomless := 0.0, 0.0
+	waiting, least, roomless := 0.0, 0.0, 0.0
 	for _, w := range f.workers {
 		waiting += w.waiting.orZero()
+		least += w.waitingLeast.orZero()
 		if w.kvPeak.orZero() >= kvLimit {
 			roomless += w.waiting.orZero()
 		}
 	}
 	share := f.prefillShare()
-	switch queued := waiting >= float64(len(f.workers)); {
+	switch queued := waiting >= float64(len(f.workers)) && least >= 1; {
 	case ttft && queued && roomless > waiting/2:
 		return shortage{DecodeBound, "room in the KV cache",
 			"Relief is room: more memory for KV, less of it for each request, or more workers."}
-	case ttft && queued && share.ok && share.value < 0.5:
+	case ttft && queued && (f.balance.imbalance.value > band || share.ok && share.value >= 0.5):
+		return shortage{PrefillBound, "their prefill", "Relief has to come from the prefill side."}
+	case ttft && queued && share.ok:
 		return shortage{DecodeBound, "a place in the batch",
 			"Prefill takes less than half of the busy time: relief is a larger batch where memory allows, or more workers."}
-	case ttft && queued && share.ok:
-		return shortage{PrefillBound, "their prefill", "Relief has to come from the prefill side."}
 	case itl && !ttft:
 		return shortage{code: DecodeBound}
 	}

@@ -26,7 +26,7 @@ const name = (a) => a.title || a.rule.replaceAll('-', ' ');
 const subject = (a) => a.subject === 'fleet' ? '' : `${kinds[a.subject] ?? ''} ${shorten(a.subject_name, 40)}`;
 
 function card(a) {
-  return h('li', { class: `card ${tones[a.severity] ?? ''}`, 'data-key': a.id },
+  return h('li', { class: `card ${tones[a.severity] ?? ''}`, 'data-key': a.id, 'data-rule': a.rule },
     h('p', { class: 'card-head' }, tag(shorten(a.severity || 'info', 20), tones[a.severity]), a.confidence_word && h('span', { class: 'hint' }, `confidence ${a.confidence_word}`), h('span', { class: 'hint', title: a.subject_name }, subject(a))),
     h('h3', null, shorten(name(a), 300)),
     h('p', { class: 'action' }, a.action ? shorten(a.action, 600) : 'Its words were told before this page listened; the collector’s log has them.'),
