@@ -27,7 +27,7 @@ import (
 
 // liveRecording is a real vLLM on a CPU under load, from preemptions to prompts that leave most of their blocks empty: its pages, its KV
 // events, the ledger of its scheduler, and what the client knew of the tokens of the requests that ran.
-const liveRecording = "../engines/recordings/vllm-0.32.0-cpu-live"
+const liveRecording = "../engines/recordings/live-vllm-0.32.0-cpu"
 
 // livePage is a page of the recording.
 type livePage struct {
