@@ -69,6 +69,7 @@ type advice struct {
 		Name, Unit          string
 		From, To, Low, High *float64
 	}
+	others int // workers beside SubjectName of which the same is said
 }
 
 type worker struct {
@@ -131,7 +132,7 @@ func (c *client) look(ctx context.Context, name string) (s snapshot, err error) 
 	if err := c.get(ctx, "api/v1/advice", s.fleet.ID, &advices); err != nil {
 		return s, err
 	}
-	s.advice = slices.DeleteFunc(advices.Advice, func(a advice) bool { return a.State != "standing" })
+	s.advice = together(slices.DeleteFunc(advices.Advice, func(a advice) bool { return a.State != "standing" }))
 	var workers struct{ Workers []worker }
 	if err := c.get(ctx, "api/v1/workers", s.fleet.ID, &workers); err != nil {
 		return s, err
@@ -139,6 +140,22 @@ func (c *client) look(ctx context.Context, name string) (s snapshot, err error) 
 	s.workers = workers.Workers
 	slices.SortStableFunc(s.workers, func(a, b worker) int { return cmp.Compare(order(a), order(b)) })
 	return s, nil
+}
+
+// together makes one of what is said alike of several workers, in the order of the first.
+func together(all []advice) (kinds []advice) {
+	type kind struct{ rule, change string }
+	places := map[kind]int{}
+	for _, a := range all {
+		k := kind{a.Rule, a.Change}
+		if i, ok := places[k]; ok && a.Subject == "worker" {
+			kinds[i].others++
+			continue
+		}
+		places[k] = len(kinds)
+		kinds = append(kinds, a)
+	}
+	return kinds
 }
 
 // order puts prefill before decode before the others.

@@ -161,7 +161,11 @@ func recommendations(list []advice, width int, paint style) []string {
 			title = strings.ReplaceAll(a.Rule, "-", " ")
 		}
 		if a.Subject == "worker" {
-			title += " (" + a.SubjectName + ")"
+			title += " (" + a.SubjectName
+			if a.others > 0 {
+				title += fmt.Sprintf(" and %d more", a.others)
+			}
+			title += ")"
 		}
 		mark := fmt.Sprintf("%d ", i+1)
 		for k, line := range wrap(strings.ToUpper(a.Severity)+" "+title, width-len(mark)) {

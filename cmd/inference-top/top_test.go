@@ -32,6 +32,7 @@ const (
 	advices = `{"at": 1764000000000, "advice": [
 		{"rule": "kv-block-size", "severity": "warning", "state": "standing", "subject": "worker", "subject_name": "10.0.0.2:8000", "title": "Most of every last block is empty.", "action": "Smaller blocks.",
 		 "change": "--block-size 16\n--second line", "predicted": {"name": "share of room that is empty", "unit": "1", "from": 0.6, "to": 0.05, "low": 0, "high": 0.1}},
+		{"rule": "kv-block-size", "severity": "warning", "state": "standing", "subject": "worker", "subject_name": "10.0.0.1:8000", "title": "The same.", "change": "--block-size 16\n--second line"},
 		{"rule": "decode-bound", "severity": "critical", "state": "cleared", "subject": "fleet", "title": "It is over."}]}`
 	workers = `{"at": 1764000000000, "workers": [
 		{"id": "1", "identity": {"instance": "10.0.0.2:8000", "role": "decode"}, "state": {"state": "ok"}, "load": {"running": 78, "waiting": 2590, "kv": 0.97},
@@ -97,12 +98,13 @@ func TestOncePrintsTheFleetThatIsWorstOff(t *testing.T) {
 	for _, part := range []string{
 		"busy (fleet 2 of 2)  4 workers, 1 down, 1 silent", "Decode-bound.", "Requests wait for room", "Also: 1 of 4 workers is silent",
 		"confidence LOW, preliminary, waits for a full minute of data", "Imbalance -1.50   TTFT p90 > 10 s of 1 s   Waiting 2590   KV usage, highest 97 %",
-		"1 WARNING Most of every last block is empty. (10.0.0.2:8000)", "    --block-size 16\n    --second line", "predicted share of room that is empty: 60 % to 5 %",
+		"1 WARNING Most of every last block is empty. (10.0.0.2:8000 and 1 more)", "    --block-size 16\n    --second line", "predicted share of room that is empty: 60 % to 5 %",
 		"██▒▒▒▒▒▒▒▒▒▒▒▒▒·····", "no estimate yet", "down: its last scrape failed", "silent for 45s", "\uFFFD[2Jevil\uFFFD",
 	} {
 		assert.Contains(t, out, part)
 	}
 	assert.NotContains(t, out, "It is over.", "cleared advice")
+	assert.NotContains(t, out, "The same.", "said alike of another worker")
 	assert.Less(t, strings.Index(out, "10.0.0.1"), strings.Index(out, "10.0.0.2:8000  "), "prefill before decode")
 	assert.Equal(t, []string{"fleet=b2"}, asked("/api/v1/workers"))
 

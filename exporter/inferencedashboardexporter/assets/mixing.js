@@ -29,5 +29,5 @@ export function showMixing(fleetID, worker, conditions) {
         fact('ITL without prefill', without, range(without, seconds), 'mean, were no prompt in the step'),
         fact('1,000 prompt tokens add', each, range(each, (v) => seconds(1000 * v)), 'to a token in the same step'),
         fact('Stalls', 'llm.interference.stall.count', stalls.length ? `${figure(60 * stalls.reduce((a, v) => a + v, 0))}/min` : unknown, 'steps three times as long as decode alone'))),
-    withheldNote(chosen.flatMap((x) => withheld(x, 'llm.interference'))));
+    withheldNote(chosen.flatMap((x) => withheld(x, 'llm.interference')).filter((w) => share === null || w.estimate !== lost)));
 }
