@@ -29,6 +29,7 @@ type Feeder struct {
 	next     int64
 	accepted []int64
 	refused  int64
+	skew     time.Duration
 }
 
 // NewFeeder feeds the collector at a loopback port.
@@ -67,8 +68,9 @@ func (f *Feeder) Send() bool {
 	f.mu.Lock()
 	first := f.next
 	f.next += int64(f.Batch)
+	skew := f.skew
 	f.mu.Unlock()
-	body, err := pmetricotlp.NewExportRequestFromMetrics(f.points(first)).MarshalProto()
+	body, err := pmetricotlp.NewExportRequestFromMetrics(f.points(first, skew)).MarshalProto()
 	if err != nil {
 		panic(err) // of points that are made here
 	}
@@ -99,7 +101,7 @@ func (f *Feeder) post(body []byte) bool {
 	return said.UnmarshalProto(answer) == nil && said.PartialSuccess().RejectedDataPoints() == 0
 }
 
-func (f *Feeder) points(first int64) pmetric.Metrics {
+func (f *Feeder) points(first int64, skew time.Duration) pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
 	rm.Resource().Attributes().PutStr("llm.fleet.name", f.Fleet)
@@ -107,7 +109,7 @@ func (f *Feeder) points(first int64) pmetric.Metrics {
 	metric := rm.ScopeMetrics().AppendEmpty().Metrics().AppendEmpty()
 	metric.SetName(Sequence)
 	points := metric.SetEmptyGauge().DataPoints()
-	now := pcommon.NewTimestampFromTime(time.Now())
+	now := pcommon.NewTimestampFromTime(time.Now().Add(skew))
 	for i := range int64(f.Batch) {
 		point := points.AppendEmpty()
 		point.SetIntValue(first + i)
@@ -115,6 +117,13 @@ func (f *Feeder) points(first int64) pmetric.Metrics {
 		point.Attributes().PutInt("n", i)
 	}
 	return md
+}
+
+// Jump moves the clock that the points tell, from now on.
+func (f *Feeder) Jump(by time.Duration) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.skew += by
 }
 
 // Counts tells how many points were accepted and refused so far.

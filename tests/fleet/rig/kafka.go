@@ -66,7 +66,6 @@ func (k *Kafka) tool(tb testing.TB, class string, args ...string) {
 	require.NoError(tb, err, "%s: %s", class, out)
 }
 
-
 // topics makes the sixteen topics of one partition that agents write to.
 func (k *Kafka) topics(tb testing.TB) {
 	tb.Helper()
