@@ -21,7 +21,8 @@ class Collected:
 
     def __init__(self, path: Path) -> None:
         self.points: dict[tuple[str, ...], list[tuple[float, float]]] = {}
-        for line in path.read_text().splitlines():
+        *lines, _ = path.read_text().split("\n")  # the last one is empty, or being written
+        for line in lines:
             for resource in json.loads(line)["resourceMetrics"]:
                 for scope in resource["scopeMetrics"]:
                     for metric in scope["metrics"]:

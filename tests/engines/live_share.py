@@ -14,10 +14,14 @@ import time
 from pathlib import Path
 
 from live_compare import Collected, EngineLedger, Report, Span, compare_counters, compare_share, page
-from live_load import Fleet, Phase
+from live_load import FOREVER, Fleet, Phase
 from live_record import PageRecorder, write_recording
 
+PATIENCE = 60  # s
 IDLE = 6  # s after each phase, in which a window is closed and the last messages come
+
+# A request that leaves a block.
+WAKE = Phase("wake", 1, 0.01, (40, 40), (2, 2))
 
 CONFIG = """
 receivers:
@@ -56,6 +60,19 @@ class Collector:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([binary.resolve(), "--config", config], stdout=log, stderr=log)
 
+    def wait_until_known(self, fleet: Fleet) -> None:
+        """Until all events since the engine's start were had by replay, for which it takes a message. On a busy machine the receiver may
+        give up waiting for it."""
+        for _ in range(PATIENCE):
+            fleet.run(WAKE)
+            time.sleep(1)
+            said = Collected(self.out) if self.out.exists() else None
+            if said and said.at(FOREVER, "llm.source.messages", "replay_failed"):
+                raise RuntimeError("the replay of KV events failed")
+            if said and said.at(FOREVER, "llm.engine.kv_cache.events.known") and said.windows():
+                return
+        raise RuntimeError(f"the resident blocks were not known within {PATIENCE} s")
+
     def stop(self) -> Collected:
         if self.process.poll() is not None:
             raise RuntimeError(f"the collector ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
@@ -86,7 +103,7 @@ def measure(args: argparse.Namespace, fleet: Fleet) -> list[tuple[Span, Collecte
         with tempfile.TemporaryDirectory() as directory:
             collector = Collector(args.collector, Path(directory), args.url, args.events, args.replay)
             try:
-                time.sleep(IDLE)
+                collector.wait_until_known(fleet)
                 spans = [run(fleet, phase) for phase in group]
                 collected = collector.stop()
             finally:
