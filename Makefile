@@ -9,6 +9,7 @@ NAME     := otelcol-inference
 BUILDDIR := distributions/$(NAME)/build
 BIN      := bin/$(NAME)
 FLEETSIM := bin/fleetsim
+TOP      := bin/inference-top
 TOOLS    := bin/tools
 SOURCES  := $(shell find receiver processor connector exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
@@ -32,8 +33,12 @@ demo: build ## Simulated fleet + collector + page (SCENARIO=name, DEMO_SECONDS=n
 run: build ## Observe the engines on this host, without configuration
 	@scripts/run.sh
 
+.PHONY: top
+top: $(TOP) ## The verdict, what to do and the workers in a terminal (TOP_FLAGS="-url http://host:8899 -fleet name -once")
+	@$(TOP) $(TOP_FLAGS)
+
 .PHONY: build
-build: $(BIN) $(FLEETSIM) ## Build bin/otelcol-inference and bin/fleetsim
+build: $(BIN) $(FLEETSIM) $(TOP) ## Build bin/otelcol-inference, bin/fleetsim and bin/inference-top
 
 $(BIN): builder-config.yaml $(BUILDDIR)/go.mod go.mod $(SOURCES) $(PAGE) $(VENDOR) | $(TOOLS)/builder
 	$(TOOLS)/builder --config builder-config.yaml --skip-get-modules
@@ -41,6 +46,9 @@ $(BIN): builder-config.yaml $(BUILDDIR)/go.mod go.mod $(SOURCES) $(PAGE) $(VENDO
 
 $(FLEETSIM): go.mod $(SOURCES) $(shell find internal/fleetsim -name '*.yaml')
 	$(GO) build -trimpath -o $@ ./cmd/fleetsim
+
+$(TOP): go.mod $(wildcard cmd/inference-top/*.go)
+	$(GO) build -trimpath -o $@ ./cmd/inference-top
 
 # The page works without its chart library and says how to get it, so a host without npm still builds.
 $(VENDOR): exporter/inferencedashboardexporter/vendor.sh

@@ -40,13 +40,8 @@ type page struct {
 	openMetrics bool
 }
 
-// fetch gets a page of at most limit bytes, after decompression, into buf.
-func fetch(ctx context.Context, client *http.Client, from *url.URL, limit int64, buf *bytes.Buffer) (page, *failure) {
-	resp, failed := get(ctx, client, from)
-	if failed != nil {
-		return page{}, failed
-	}
-	defer resp.Body.Close()
+// receivePage reads the page that an answer has, of at most limit bytes after decompression, into buf.
+func receivePage(ctx context.Context, resp *http.Response, limit int64, buf *bytes.Buffer) (page, *failure) {
 	openMetrics, err := isOpenMetrics(resp.Header.Get("Content-Type"))
 	if err != nil {
 		return page{}, fail(outcomeContentType, "%w", err)

@@ -97,13 +97,14 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
 	pool := newBuffers(pooledBuffers)
+	wires := new(wires)
 	r.processes = r.hosts.open(r.cfg.Scrape.ProcPath)
 	targets := make([]*target, len(endpoints)) // nil for those that are not scraped
 	for i, e := range endpoints {
 		if !r.scrapes(e) {
 			continue
 		}
-		if targets[i], err = r.newTarget(e, client, tell, pool); err != nil {
+		if targets[i], err = r.newTarget(e, client, tell, pool, wires); err != nil {
 			return err
 		}
 	}
@@ -134,7 +135,7 @@ func phase(i, n int, interval time.Duration) time.Duration {
 	return time.Duration(int64(interval) / int64(n) * int64(i))
 }
 
-func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *reporter, pool *buffers) (*target, error) {
+func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *reporter, pool *buffers, wires *wires) (*target, error) {
 	u, err := parseEndpoint(e.Endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %w", err)
@@ -148,6 +149,10 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Preset: signal.Preset(r.cfg.Scrape.Preset),
 			Connected: r.connected(e), Raw: r.cfg.Scrape.Raw,
 		}),
+	}
+	t.pages = client
+	if isPlain(r.cfg, u) {
+		t.pages = &http.Client{Transport: &direct{wires: wires}, CheckRedirect: sameHost}
 	}
 	if r.processes != nil && r.isLocal(u.Hostname()) {
 		t.kin = newKinReader(r.processes, r.clock, u, r.connected(e), r.loops.Go)

@@ -31,7 +31,7 @@ func TestReplayIsDeterministic(t *testing.T) {
 		require.Equal(t, first.lines[i], second.lines[i], "line %d", i)
 	}
 	all := strings.Join(first.lines, "\n")
-	for _, name := range []string{"llm.phase.time", "llm.kv.", "llm.verdict"} {
+	for _, name := range []string{"llm.phase.time", "llm.kv_cache.tokens", "llm.verdict"} {
 		assert.Contains(t, all, name)
 	}
 	assert.Positive(t, first.records, "the adviser spoke")
