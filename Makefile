@@ -164,3 +164,8 @@ reproducible: build ## Build twice from two directories and compare (COLD=1 with
 .PHONY: helm-check
 helm-check: ## Render the Helm values with the community's chart and check what comes out (CHART=dir HELM=program)
 	CHART="$(abspath $(CHART))" HELM="$(or $(HELM),helm)" $(GO) -C tests test -tags helm -count=1 -run HelmChart -v ./e2e
+
+.PHONY: replay
+replay: ## Run recorded OTLP JSON through the processors and the adviser, the same each time (FILE=points.jsonl OUT=replay.jsonl)
+	@test -f "$(FILE)" || { echo "replay: FILE=file is required, lines of OTLP JSON as the file exporter writes them" >&2; exit 2; }
+	@REPLAY_FILE="$(abspath $(FILE))" REPLAY_OUT="$(abspath $(or $(OUT),replay.jsonl))" $(GO) -C tests test -count=1 -run TestReplayFile -v ./replay
