@@ -133,3 +133,31 @@ bench-scrape: build ## CPU and memory of scrapes against the community's Prometh
 bench: bench-scrape ## Benchmarks of the hot paths, with allocations, and bench-scrape
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) -C tests test -run '^$$' -bench . ./nixl
+
+# Fleets of agents and gateways, durability, chaos, security.
+
+.PHONY: test-fleet
+test-fleet: build bin/kafka ## Agents and gateways on both roads, crashes, a full disk, listeners (root; OUTAGE=10m for the long outage)
+	$(GO) -C tests test -count=1 -timeout 30m ./fleet
+
+.PHONY: chaos
+chaos: build ## Every fault of the simulator before 1,000 targets with churn (CHAOS=30m)
+	CHAOS=$(or $(CHAOS),30m) $(GO) -C tests test -count=1 -timeout 3h -v ./chaos
+
+.PHONY: sizing
+sizing: build ## What an agent takes, for docs/sizing.md (SIZING=60s)
+	SIZING=$(or $(SIZING),60s) $(GO) -C tests test -count=1 -timeout 30m -v -run TestSizing ./fleet
+
+bin/kafka: tests/fleet/kafka/pom.xml
+	mvn -q -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $@)
+	@touch $@
+
+# Without VULNDB govulncheck asks its service. VULNDB is a checkout of golang/vulndb, for machines that do not reach it.
+.PHONY: security
+security: build $(TOOLS)/golangci-lint $(TOOLS)/govulncheck ## gosec on the sources, govulncheck on all that is linked (VULNDB=dir without network)
+	$(TOOLS)/golangci-lint run --config .golangci-security.yml ./...
+	@$(if $(VULNDB),scripts/vulndb.py "$(VULNDB)" bin/vulndb)
+	$(TOOLS)/govulncheck $(if $(VULNDB),-db file://$(abspath bin/vulndb)) -scan=package \
+		-C $(BUILDDIR) -tags remove_all_sd,enable_dns_sd,enable_http_sd,enable_kubernetes_sd .
+
+$(TOOLS)/govulncheck: PKG := golang.org/x/vuln/cmd/govulncheck
