@@ -15,6 +15,10 @@ type Totals struct {
 	HitTokens    uint64         // in blocks whose use the events show
 	RoutedTokens [Causes]uint64 // of those, stored while another worker of the fleet held them
 
+	// Groups and Adapters are those heard of on the GPU, in that order.
+	Groups   [MaxGroups]Group
+	Adapters [MaxAdapters]Adapter
+
 	Refused         uint64 // blocks that found no memory
 	UnknownRemovals uint64 // removals of blocks that nobody had stored
 	Gaps, Resyncs   uint64

@@ -52,7 +52,7 @@ const (
 func KVEventMetrics() []Metric {
 	const c = "llm_engine"
 	tier, source := []string{AttrCacheTier}, []string{AttrSource}
-	return []Metric{
+	return append([]Metric{
 		{KVBlockStored, Sum, "{block}", tier, c, "Blocks that the engine told it stored: device (the GPU), host, disk, remote. Some tell blocks again that a request found."},
 		{KVBlockRemoved, Sum, "{block}", tier, c, "Blocks that were evicted. A cache that is cleared evicts none."},
 		{KVBlockResident, UpDownCounter, "{block}", tier, c,
@@ -83,5 +83,5 @@ func KVEventMetrics() []Metric {
 			"Messages of a stream: taken, replayed, duplicate, malformed (all or a part), foreign (events of a kind that is not known), refused (taken, but blocks of it found no memory), misframed, version, invalid; and replay_failed, requests for lost messages that brought less than was missing or were not made any more."},
 		{SourceLost, Sum, "{message}", source, c, "Messages that are lost for good, as the gaps in their numbers show."},
 		{SourceConnected, Gauge, "1", source, c, "1 while a stream's publisher is connected."},
-	}
+	}, kvGroupEventMetrics()...)
 }

@@ -26,6 +26,8 @@ func (s *kvSnapshot) points(w *pointWriter, connected bool) {
 	w.count(signal.KVEventResyncs, "", "", s.totals.Resyncs)
 	w.count(signal.KVUnknownRemovals, "", "", s.totals.UnknownRemovals)
 	s.blocks(w)
+	s.groups(w)
+	s.adapters(w)
 	s.reuse(w)
 }
 

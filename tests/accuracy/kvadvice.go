@@ -97,7 +97,7 @@ const kvSizeBar = 0.25
 // not raised.
 func kvAdvice(o options, report func(result)) error {
 	for _, c := range kvAdviceCases() {
-		if o.quick && !c.quick {
+		if o.quick && !c.quick || o.match != nil && !o.match.MatchString(c.scenario) {
 			continue
 		}
 		if err := scoreKVAdvice(c, report); err != nil {

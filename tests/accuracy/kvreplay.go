@@ -259,7 +259,7 @@ func (w *kvWorker) integrate(ms pmetric.MetricSlice, gauges map[string]bool) {
 
 // pool is the size of the pool in tokens, as the engine says, without vLLM's null block.
 func (w *kvWorker) pool() float64 {
-	return w.said[key(signal.KVCapacityTokens)] - w.said[key(signal.KVBlockSize)]
+	return (w.said[key(signal.KVCapacityBlocks)] - 1) * w.said[key(signal.KVBlockSize)]
 }
 
 // newKVPipeline chains the processors as the shipped configurations do.
