@@ -20,7 +20,7 @@ import (
 const (
 	many     = 950 // workers that stay; as many as churn come on top
 	churning = 50
-	settle   = 45 * time.Second // longest that a fault lasts here, unless it shows before
+	settle   = 90 * time.Second // longest that is waited for: above the longest pause of the NVML receiver between tries, a minute
 )
 
 // stage is the collector, its fleets, and where they are seen.

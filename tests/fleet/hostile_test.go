@@ -74,7 +74,9 @@ service:
 	c.Start(t)
 	sum := func(series string) float64 { return rig.Sum(c.Page(), regexp.MustCompile(series)) }
 	rig.Eventually(t, "series beyond the limit are counted", func() bool { return sum(`^otelcol_receiver_llm_engine_series_rejected`) > 10000 })
-	rig.Eventually(t, "the endless page is refused", func() bool { return sum(`^otelcol_receiver_llm_engine_scrapes_total\{.*outcome="(too_large|timeout)"`) > 3 })
+	rig.Eventually(t, "the endless page is refused", func() bool {
+		return sum(`^otelcol_receiver_llm_engine_scrapes_total\{.*outcome="(too_large|timeout)"`) > 3
+	})
 	rig.Eventually(t, "the healthy one is seen", func() bool {
 		text, _ := rig.Get("http://" + offered + "/metrics")
 		return strings.Contains(text, `model="good"`) || strings.Contains(text, `"good"`)
