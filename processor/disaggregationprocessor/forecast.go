@@ -111,7 +111,7 @@ const (
 	// costError is the standard deviation of the relative error of a phase's cost that data does not remove: step costs are not linear.
 	costError = 0.03
 	// aggregatedError is the same where the costs of both phases are told apart by step counts.
-	aggregatedError = 0.08
+	aggregatedError = 0.04
 )
 
 // aggregatedCosts is the mean of the costs that step counts tell of aggregated workers.
@@ -119,19 +119,22 @@ func (f *fleet) aggregatedCosts(s *serving.Situation) bool {
 	var sum serving.StepCost
 	n := 0.0
 	for _, m := range f.ordered {
-		if m.costs.Row <= 0 {
+		if m.costs.Token <= 0 {
 			continue
 		}
 		n++
-		sum.Decode += m.costs.Step
+		sum.Decode += m.costs.Decode
 		sum.Sequence += m.costs.Sequence
-		sum.Prefill += m.costs.PrefillStep
-		sum.Token += m.costs.Row
+		sum.Prefill += m.costs.Prefill
+		sum.Token += m.costs.Token
+		sum.MixedSequence += m.costs.MixedSequence
 	}
 	if n == 0 {
 		return false
 	}
-	s.Cost = serving.StepCost{Decode: sum.Decode / n, Sequence: sum.Sequence / n, Prefill: sum.Prefill / n, Token: sum.Token / n}
+	s.Cost = serving.StepCost{
+		Decode: sum.Decode / n, Sequence: sum.Sequence / n, Prefill: sum.Prefill / n, Token: sum.Token / n, MixedSequence: sum.MixedSequence / n,
+	}
 	s.Spreads.Prefill, s.Spreads.Decode = aggregatedError, aggregatedError
 	return true
 }

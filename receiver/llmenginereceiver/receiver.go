@@ -30,18 +30,19 @@ const pooledBuffers = 8
 
 // engineReceiver runs one loop per target.
 type engineReceiver struct {
-	cfg       *Config
-	set       receiver.Settings
-	next      consumer.Metrics
-	clock     clock
-	dialects  *dialect.Set
-	telemetry *metadata.TelemetryBuilder
-	obsreport *receiverhelper.ObsReport
-	hostname  string
-	addresses []netip.Addr // of this host
-	fleets    *fleets
-	hosts     *hosts
-	processes *host // of this host; nil when they are not looked for
+	cfg        *Config
+	set        receiver.Settings
+	next       consumer.Metrics
+	clock      clock
+	dialects   *dialect.Set
+	vocabulary *exposition.Vocabulary
+	telemetry  *metadata.TelemetryBuilder
+	obsreport  *receiverhelper.ObsReport
+	hostname   string
+	addresses  []netip.Addr // of this host
+	fleets     *fleets
+	hosts      *hosts
+	processes  *host // of this host; nil when they are not looked for
 
 	streams *streams // nil before Start
 
@@ -71,6 +72,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 	}
 	return &engineReceiver{
 		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
+		vocabulary: exposition.NewVocabulary(signal.Preset(cfg.Scrape.Preset)),
 		addresses: ownAddresses(), fleets: common.fleets, hosts: common.hosts,
 	}, nil
 }
@@ -146,7 +148,7 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 		buffers: pool, tell: tell, drains: r.cfg.Scrape.IterationStats, about: newAboutReader(r.loops.Go),
 		book: exposition.NewBook(exposition.Settings{
 			Dialects: r.dialects, Identity: id, MaxSeries: r.cfg.Scrape.MaxSeries,
-			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Preset: signal.Preset(r.cfg.Scrape.Preset),
+			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Vocabulary: r.vocabulary,
 			Connected: r.connected(e), Raw: r.cfg.Scrape.Raw,
 		}),
 	}

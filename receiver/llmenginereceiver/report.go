@@ -177,21 +177,24 @@ func shortList(names []string) []string {
 
 // page takes what became of a page.
 func (r *reporter) page(ctx context.Context, t *target, p exposition.Report) {
-	reason := func(s string) metric.AddOption { return metric.WithAttributes(attribute.String("reason", s)) }
-	add := func(c metric.Int64Counter, n int, opts ...metric.AddOption) {
+	add := func(c metric.Int64Counter, n int, reason string) {
 		if n > 0 {
-			c.Add(ctx, int64(n), opts...)
+			c.Add(ctx, int64(n), metric.WithAttributes(attribute.String("reason", reason)))
 		}
 	}
-	add(r.telemetry.ReceiverLlmEngineBrokenLines, p.BrokenLines)
-	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLimit, reason("limit"))
-	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLong, reason("too_long"))
-	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedBad, reason("malformed"))
-	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.NotNumbers, reason("not_a_number"))
-	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.BadHistograms, reason("histogram"))
-	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.ShortPoints, reason("damaged_page"))
-	r.telemetry.ReceiverLlmEngineSeries.Add(ctx, int64(p.SeriesRemembered-t.series))
-	t.series = p.SeriesRemembered
+	if p.BrokenLines > 0 {
+		r.telemetry.ReceiverLlmEngineBrokenLines.Add(ctx, int64(p.BrokenLines))
+	}
+	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLimit, "limit")
+	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLong, "too_long")
+	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedBad, "malformed")
+	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.NotNumbers, "not_a_number")
+	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.BadHistograms, "histogram")
+	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.ShortPoints, "damaged_page")
+	if more := p.SeriesRemembered - t.series; more != 0 {
+		r.telemetry.ReceiverLlmEngineSeries.Add(ctx, int64(more))
+		t.series = p.SeriesRemembered
+	}
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -78,7 +78,7 @@ class Fleet:
         return began, until
 
     def client(self, phase: Phase, number: int, until: float) -> None:
-        rng = random.Random(f"{phase.name} {number}")
+        rng = random.Random(f"{phase.name} {number} {len(self.flights)}")
         while time.time() < until:
             self.fly(phase, rng)
 

@@ -14,10 +14,14 @@ import time
 from pathlib import Path
 
 from live_compare import Collected, EngineLedger, Report, Span, compare_counters, compare_share, page
-from live_load import Fleet, Phase
+from live_load import FOREVER, Fleet, Phase
 from live_record import PageRecorder, write_recording
 
+PATIENCE = 60  # s
 IDLE = 6  # s after each phase, in which a window is closed and the last messages come
+
+# A request that leaves a block.
+WAKE = Phase("wake", 1, 0.01, (40, 40), (2, 2))
 
 CONFIG = """
 receivers:
@@ -56,6 +60,19 @@ class Collector:
         with self.log.open("wb") as log:
             self.process = subprocess.Popen([binary.resolve(), "--config", config], stdout=log, stderr=log)
 
+    def wait_until_known(self, fleet: Fleet) -> None:
+        """Until all events since the engine's start were had by replay, for which it takes a message. On a busy machine the receiver may
+        give up waiting for it."""
+        for _ in range(PATIENCE):
+            fleet.run(WAKE)
+            time.sleep(1)
+            said = Collected(self.out) if self.out.exists() else None
+            if said and said.at(FOREVER, "llm.source.messages", "replay_failed"):
+                raise RuntimeError("the replay of KV events failed")
+            if said and said.at(FOREVER, "llm.engine.kv_cache.events.known") and said.windows():
+                return
+        raise RuntimeError(f"the resident blocks were not known within {PATIENCE} s")
+
     def stop(self) -> Collected:
         if self.process.poll() is not None:
             raise RuntimeError(f"the collector ended with {self.process.returncode}: {self.log.read_text()[-2000:]}")
@@ -69,16 +86,30 @@ class Collector:
         self.process.wait(timeout=60)
 
 
-def run(fleet: Fleet, seconds: float) -> list[Span]:
-    spans = []
-    for phase in phases(seconds):
-        if phase.prefix:  # whoever comes first computes the prefix; requests at once would each do so
-            fleet.run(Phase(phase.name, 1, 0.1, (phase.prefix + 1, phase.prefix + 1), (1, 1), phase.prefix))
-        begin, until = fleet.run(phase)
-        time.sleep(IDLE)
-        spans.append(Span(phase, begin, until, time.time(), page(fleet.url), len(fleet.flights)))
-        print(f"{phase.name}: {len(fleet.flights)} requests so far", flush=True)
-    return spans
+def run(fleet: Fleet, phase: Phase) -> Span:
+    if phase.prefix:  # whoever comes first computes the prefix; requests at once would each do so
+        fleet.run(Phase(phase.name, 1, 0.1, (phase.prefix + 1, phase.prefix + 1), (1, 1), phase.prefix))
+    begin, until = fleet.run(phase)
+    time.sleep(IDLE)
+    print(f"{phase.name}: {len(fleet.flights)} requests so far", flush=True)
+    return Span(phase, begin, until, time.time(), page(fleet.url), len(fleet.flights))
+
+
+def measure(args: argparse.Namespace, fleet: Fleet) -> list[tuple[Span, Collected]]:
+    """Each phase with a collector of its own, which gets the events of before by replay; or all with one."""
+    measured: list[tuple[Span, Collected]] = []
+    todo = phases(args.seconds)
+    for group in [todo] if args.changes else [[phase] for phase in todo]:
+        with tempfile.TemporaryDirectory() as directory:
+            collector = Collector(args.collector, Path(directory), args.url, args.events, args.replay)
+            try:
+                collector.wait_until_known(fleet)
+                spans = [run(fleet, phase) for phase in group]
+                collected = collector.stop()
+            finally:
+                collector.kill()
+        measured += [(span, collected) for span in spans]
+    return measured
 
 
 def main() -> None:
@@ -89,29 +120,25 @@ def main() -> None:
     parser.add_argument("--ledger", type=Path, required=True, help="what scheduler/live_ledger.py writes")
     parser.add_argument("--collector", type=Path, required=True, help="the binary")
     parser.add_argument("--seconds", type=float, default=60, help="of each phase")
+    parser.add_argument("--changes", action="store_true", help="one collector for all phases, which remembers the load of before")
     parser.add_argument("--record", type=Path, help="directory of a recording")
     parser.add_argument("--command", nargs=argparse.REMAINDER, default=[], help="goes to meta.json; last")
     args = parser.parse_args()
     start = page(args.url)
     fleet = Fleet(args.url, int(start["block_size"]))
-    with tempfile.TemporaryDirectory() as directory:
-        recorder = PageRecorder(args.url, args.events) if args.record else None
-        collector = Collector(args.collector, Path(directory), args.url, args.events, args.replay)
-        try:
-            time.sleep(IDLE)
-            spans = run(fleet, args.seconds)
-            collected = collector.stop()
-        finally:
-            collector.kill()
-            if recorder:
-                recorder.stop()
+    recorder = PageRecorder(args.url, args.events) if args.record else None
+    try:
+        measured = measure(args, fleet)
+    finally:
+        if recorder:
+            recorder.stop()
     report, ledger, pool = Report(), EngineLedger(args.ledger), (start["num_gpu_blocks"] - 1) * start["block_size"]
-    for span in spans:
+    for span, collected in measured:
         print(span.phase.name)
         compare_share(report, span, fleet, ledger, collected, pool)
         compare_counters(report, span, fleet, ledger, collected)
     if recorder:
-        write_recording(args.record, recorder, fleet, ledger, spans, args.command)
+        write_recording(args.record, recorder, fleet, ledger, [span for span, _ in measured], args.command)
     print(f"{report.wrong} differences")
     sys.exit(report.wrong > 0)
 

@@ -58,7 +58,9 @@ concurrency=4 interval=5
 # A publisher binds to ipc:// and to wildcards, and connects to any other address: of what listens on this host only, that
 # leaves ipc. The path is relative to the server's directory.
 events=ipc://kv-events.ipc replay=tcp://127.0.0.1:$((port + 1))
-arguments=()
+arguments=() kept=
+# Each collector of a phase wants all messages since the start.
+[ "$variant" != live ] || kept=',"buffer_steps":100000'
 case $variant in
   base) ;;
   smallcache)
@@ -79,7 +81,7 @@ case $variant in
     # answers tell.
     arguments=(--block-size 32 --num-gpu-blocks-override 200 --enable-prefix-caching --enable-prompt-tokens-details
       --kv-cache-metrics --kv-cache-metrics-sample 1.0 --kv-events-config
-      "{\"enable_kv_cache_events\":true,\"publisher\":\"zmq\",\"endpoint\":\"$events\",\"replay_endpoint\":\"$replay\"}")
+      "{\"enable_kv_cache_events\":true,\"publisher\":\"zmq\",\"endpoint\":\"$events\",\"replay_endpoint\":\"$replay\"$kept}")
     # A scheduler that keeps a ledger of the pool.
     [ "$variant" != live ] || arguments+=(--scheduler-cls live_ledger.Ledger)
     ;;
