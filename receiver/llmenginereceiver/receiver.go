@@ -30,20 +30,22 @@ const pooledBuffers = 8
 
 // engineReceiver runs one loop per target.
 type engineReceiver struct {
-	cfg       *Config
-	set       receiver.Settings
-	next      consumer.Metrics
-	clock     clock
-	dialects  *dialect.Set
-	telemetry *metadata.TelemetryBuilder
-	obsreport *receiverhelper.ObsReport
-	hostname  string
-	addresses []netip.Addr // of this host
-	fleets    *fleets
-	hosts     *hosts
-	processes *host // of this host; nil when they are not looked for
+	cfg        *Config
+	set        receiver.Settings
+	next       consumer.Metrics
+	clock      clock
+	dialects   *dialect.Set
+	vocabulary *exposition.Vocabulary
+	telemetry  *metadata.TelemetryBuilder
+	obsreport  *receiverhelper.ObsReport
+	hostname   string
+	addresses  []netip.Addr // of this host
+	fleets     *fleets
+	hosts      *hosts
+	processes  *host // of this host; nil when they are not looked for
 
-	streams *streams // nil before Start
+	streams *streams  // nil before Start
+	tell    *reporter // nil before Start
 
 	cancel context.CancelFunc // nil before Start
 	client *http.Client
@@ -71,7 +73,8 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 	}
 	return &engineReceiver{
 		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
-		addresses: ownAddresses(), fleets: common.fleets, hosts: common.hosts,
+		vocabulary: exposition.NewVocabulary(signal.Preset(cfg.Scrape.Preset)),
+		addresses:  ownAddresses(), fleets: common.fleets, hosts: common.hosts,
 	}, nil
 }
 
@@ -96,6 +99,7 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 		}
 	}
 	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
+	r.tell = tell
 	pool := newBuffers(pooledBuffers)
 	wires := new(wires)
 	r.processes = r.hosts.open(r.cfg.Scrape.ProcPath)
@@ -146,7 +150,7 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 		buffers: pool, tell: tell, drains: r.cfg.Scrape.IterationStats, about: newAboutReader(r.loops.Go),
 		book: exposition.NewBook(exposition.Settings{
 			Dialects: r.dialects, Identity: id, MaxSeries: r.cfg.Scrape.MaxSeries,
-			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Preset: signal.Preset(r.cfg.Scrape.Preset),
+			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Vocabulary: r.vocabulary,
 			Connected: r.connected(e), Raw: r.cfg.Scrape.Raw,
 		}),
 	}
@@ -204,6 +208,7 @@ func (r *engineReceiver) Shutdown(context.Context) error {
 		r.loops.Wait()
 		r.streams.stop()
 		r.client.CloseIdleConnections()
+		r.tell.leave()
 	}
 	r.processes.close()
 	r.processes = nil

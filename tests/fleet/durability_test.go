@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"strconv"
 	"testing"
 	"time"
 
@@ -121,8 +120,9 @@ func TestDiskFull(t *testing.T) {
 	s.sink.Down()
 	stop := s.feeder.Start(t, 2*time.Millisecond)
 	rig.Eventually(t, "points are refused", func() bool { _, refused := s.feeder.Counts(); return refused > 1000 })
+	enqueueFailed := regexp.MustCompile("^otelcol_exporter_enqueue_failed_metric_points")
 	rig.Eventually(t, "and counted", func() bool {
-		return sum(s.gateway.Page(), "otelcol_exporter_enqueue_failed_metric_points") > 0
+		return rig.Sum(s.gateway.Page(), enqueueFailed) > 0
 	})
 	assert.True(t, s.gateway.Running())
 	s.sink.Up(t)
@@ -160,15 +160,4 @@ func TestClockJumps(t *testing.T) {
 	stop()
 	rig.Arrived(t, s.sink, s.feeder)
 	assert.True(t, s.gateway.Running())
-}
-
-// sum adds up the samples of a family on a page.
-func sum(page, family string) (total float64) {
-	for _, found := range regexp.MustCompile(`(?m)^`+family+`(?:_total)?(?:\{[^}]*\})? ([0-9.e+-]+)$`).FindAllStringSubmatch(page, -1) {
-		value, err := strconv.ParseFloat(found[1], 64)
-		if err == nil {
-			total += value
-		}
-	}
-	return total
 }

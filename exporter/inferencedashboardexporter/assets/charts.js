@@ -39,7 +39,9 @@ export async function showSeries(kind, id) {
 async function reload() {
   const mine = series;
   try { await mine.load(); } catch { /* the stream says when the collector is gone */ }
-  if (mine === series) draw();
+  if (mine !== series) return;
+  inView.expire();
+  draw();
 }
 
 /** Chooses how far back the charts reach, in minutes. */
@@ -79,12 +81,12 @@ function build(def) {
   const size = () => ({ width: Math.max(200, c.box.clientWidth), height: c.box.clientHeight });
   c.plot = new library({
     ...size(),
-    padding: c.spec.strip ? [0, 20, 0, 0] : [8, 20, 0, 0],
+    padding: c.spec.strip ? [0, 0, 0, 0] : [8, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'time' }, points: { size: 7 } },
     scales: { x: { range: () => span() }, y: c.spec.scale },
     axes: [
-      { ...axis, show: !c.spec.strip, size: 26, space: 72, values: (u, ticks) => ticks.map((t) => clock(t, ticks[1] - ticks[0] < 60)), grid: { show: false } },
+      { ...axis, size: c.spec.strip ? 20 : 26, space: 72, values: (u, ticks) => ticks.map((t) => clock(t, ticks[1] - ticks[0] < 60)), grid: { show: false } },
       { ...axis, show: !c.spec.strip, size: 58, space: 34, values: c.spec.values },
     ],
     series: [{}, ...c.spec.series.map((s) => ({ spanGaps: false, points: { show: false }, ...s }))],

@@ -16,7 +16,8 @@ export function showMixing(fleetID, worker, conditions) {
     const values = all.map((x) => valueOf(x, section, metric)).filter((v) => v !== null);
     if (!values.length) return unknown;
     const [low, high] = [say(Math.min(...values)), say(Math.max(...values))];
-    return low === high ? low : `${low} to ${high}`;
+    const unit = low.slice(low.indexOf(' '));
+    return low === high ? low : `${high.endsWith(unit) ? low.slice(0, -unit.length) : low}–${high}`;
   };
   const stalls = all.map((x) => valueOf(x, section, 'llm.interference.stall.count')).filter((v) => v !== null);
   const sure = all.map((x) => confidenceOf(x, lost)).filter((v) => v !== null);

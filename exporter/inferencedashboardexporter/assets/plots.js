@@ -152,16 +152,16 @@ function strip(key, mark, hue, say) {
       u.ctx.save();
       for (let i = 0; i < times.length; i++) {
         if (!(values[i] > 0) && !(marks[i] > 0)) continue;
-        const x0 = Math.max(u.bbox.left, u.valToPos(times[i], 'x', true));
-        const x1 = Math.min(u.bbox.left + u.bbox.width, u.valToPos(times[i + 1] ?? 2 * times[i] - (times[i - 1] ?? times[i]), 'x', true));
+        const x0 = Math.round(Math.max(u.bbox.left, u.valToPos(times[i], 'x', true)));
+        const x1 = Math.round(Math.min(u.bbox.left + u.bbox.width, u.valToPos(times[i + 1] ?? 2 * times[i] - (times[i - 1] ?? times[i]), 'x', true)));
         if (x1 <= x0) continue;
         u.ctx.fillStyle = ink;
         u.ctx.globalAlpha = values[i] > 0 ? 0.15 + 0.85 * Math.min(1, values[i]) : 0;
-        u.ctx.fillRect(x0, u.bbox.top, Math.ceil(x1 - x0), u.bbox.height);
+        u.ctx.fillRect(x0, u.bbox.top, x1 - x0, u.bbox.height);
         if (mark !== key && marks[i] > 0) {
           u.ctx.globalAlpha = 1;
           u.ctx.fillStyle = foot;
-          u.ctx.fillRect(x0, u.bbox.top + u.bbox.height - 3 * devicePixelRatio, Math.ceil(x1 - x0), 3 * devicePixelRatio);
+          u.ctx.fillRect(x0, u.bbox.top + u.bbox.height - 3 * devicePixelRatio, x1 - x0, 3 * devicePixelRatio);
         }
       }
       u.ctx.restore();

@@ -56,10 +56,10 @@ func (c *Collector) Start(tb testing.TB) {
 	cmd.Env = append(os.Environ(), c.Env...)
 	c.Process = Run(tb, c.Name, cmd)
 	Eventually(tb, c.Name+" is healthy", func() bool {
-		require.True(tb, c.Running(), "%s ended: %s", c.Name, c.Output())
 		_, err := Get("http://" + Local(c.Health))
-		return err == nil
+		return err == nil || !c.Running()
 	})
+	require.True(tb, c.Running(), "%s ended: %s", c.Name, c.Output())
 }
 
 // common is what every collector of a test needs: ports that nobody else has.

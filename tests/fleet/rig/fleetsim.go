@@ -2,11 +2,17 @@ package rig
 
 import (
 	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Fleet is a simulated fleet whose workers answer like real engines.
@@ -14,6 +20,7 @@ type Fleet struct {
 	*Process
 	Workers []string // host:port
 	Roles   []string
+	Entries string // the workers as endpoints of an llm_engine receiver, JSON
 	Control string // host:port of its control server
 }
 
@@ -25,13 +32,17 @@ func NewFleet(tb testing.TB, scenario string, args ...string) *Fleet {
 	command := append([]string{"run", scenario, "--listen", "127.0.0.1:0", "--control", "127.0.0.1:0", "--endpoints", file}, args...)
 	f.Process = Run(tb, "fleetsim "+scenario, exec.Command(Built(tb, "fleetsim"), command...))
 	Eventually(tb, "fleetsim listens", func() bool {
-		var said struct{ Control string }
-		if !f.Running() || json.Unmarshal([]byte(firstLine(f.Output())), &said) != nil {
+		if !f.Running() {
+			return true
+		}
+		control := regexp.MustCompile(`"control":"([^"]+)"`).FindStringSubmatch(f.Output())
+		if control == nil {
 			return false
 		}
-		f.Control = said.Control
+		f.Control = control[1]
 		return f.endpoints(file)
 	})
+	require.True(tb, f.Running(), "fleetsim ended: %s", f.Output())
 	return f
 }
 
@@ -44,7 +55,7 @@ func (f *Fleet) endpoints(file string) bool {
 	if json.Unmarshal(text, &list) != nil || len(list) == 0 {
 		return false
 	}
-	f.Workers, f.Roles = nil, nil
+	f.Workers, f.Roles, f.Entries = nil, nil, string(text)
 	for _, e := range list {
 		address := strings.TrimPrefix(e.Endpoint, "http://")
 		f.Workers = append(f.Workers, address[:strings.IndexByte(address, '/')])
@@ -53,7 +64,29 @@ func (f *Fleet) endpoints(file string) bool {
 	return true
 }
 
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
+// Fault gives a fault, in the form of docs/fleetsim.md, until Heal.
+func (f *Fleet) Fault(body string) error {
+	response, err := http.Post("http://"+f.Control+"/faults", "application/json", strings.NewReader(body))
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode >= http.StatusBadRequest {
+		said, _ := io.ReadAll(response.Body)
+		return fmt.Errorf("fault %s: %s %s", body, response.Status, said)
+	}
+	return nil
+}
+
+// Heal ends all faults.
+func (f *Fleet) Heal() error {
+	request, err := http.NewRequest(http.MethodDelete, "http://"+f.Control+"/faults", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
