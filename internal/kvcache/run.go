@@ -13,6 +13,8 @@ type Stored struct {
 	Window    int  // tokens of its sliding window; 0 for none
 	// Adapter is the LoRA adapter that the blocks are of; "" for none.
 	Adapter string
+	// OutputAtEnd says that the engine is known to store the output of a request when it ends.
+	OutputAtEnd bool
 }
 
 // run is a sequence of blocks that were stored together. Engines split it into events of one block (SGLang) or of many.
@@ -99,7 +101,10 @@ func (x *Index) storeRun() {
 	r.place, r.lacks = x.place(&r.first), x.lacks()
 	group := &x.totals.Groups[r.place.group()]
 	group.Stored += uint64(len(r.hashes))
-	if len(r.hashes) > outputBlocks {
+	switch {
+	case r.first.OutputAtEnd:
+		x.outputAtEnd = true
+	case len(r.hashes) > outputBlocks:
 		x.outputAtEnd = r.events == len(r.hashes)
 	}
 	defer x.fleet.lock().unlock()

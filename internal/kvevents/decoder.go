@@ -49,6 +49,7 @@ type event struct {
 	tier      kvcache.Tier
 	group     int64
 	full      bool // full attention
+	sglang    bool // it is SGLang's
 	spec      kvcache.Kind
 	window    int // tokens
 }
@@ -181,6 +182,7 @@ func (d *Decoder) pass(sink Sink, r *Report) {
 		sink.Store(kvcache.Stored{
 			Hashes: e.hashes, Parent: e.parent, HasParent: e.hasParent, Tokens: e.blockTokens(), Tier: e.tier, Group: int(e.group),
 			Secondary: d.groups.secondary(int(e.group), e.full), Kind: e.spec, Window: e.window, Adapter: d.adapter(),
+			OutputAtEnd: e.sglang,
 		})
 	case blockRemoved:
 		sink.Remove(e.hashes, e.tier, int(e.group))

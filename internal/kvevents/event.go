@@ -105,7 +105,7 @@ func (d *Decoder) read(b []byte) ([]byte, error) {
 	if err != nil {
 		return b, err
 	}
-	has := false // block_hashes
+	has, loraID, loraName := false, false, false // block_hashes, lora_id, lora_name
 	for i := range n {
 		f := fieldType
 		if named {
@@ -121,7 +121,11 @@ func (d *Decoder) read(b []byte) ([]byte, error) {
 			return b, fmt.Errorf("field %d: %w", i, err)
 		}
 		has = has || f == fieldHashes
+		loraID, loraName = loraID || f == fieldLoRAID, loraName || f == fieldLoRAName
 	}
+	// Maps of vLLM always have both; SGLang leaves fields out that are at their defaults (0.5.23, sglang/srt/disaggregation/kv_events.py),
+	// and Dynamo's mocker has neither.
+	e.sglang = named && loraID && !loraName
 	if n == 0 || (e.kind == blockStored || e.kind == blockRemoved) && !has {
 		return b, fmt.Errorf("event must have a type and its block_hashes, got %d fields", n)
 	}
