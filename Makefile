@@ -169,3 +169,31 @@ helm-check: ## Render the Helm values with the community's chart and check what 
 replay: ## Run recorded OTLP JSON through the processors and the adviser, the same each time (FILE=points.jsonl OUT=replay.jsonl)
 	@test -f "$(FILE)" || { echo "replay: FILE=file is required, lines of OTLP JSON as the file exporter writes them" >&2; exit 2; }
 	@REPLAY_FILE="$(abspath $(FILE))" REPLAY_OUT="$(abspath $(or $(OUT),replay.jsonl))" $(GO) -C tests test -count=1 -run TestReplayFile -v ./replay
+
+# Fleets of agents and gateways, durability, chaos, security.
+
+.PHONY: test-fleet
+test-fleet: build bin/kafka ## Agents and gateways on both roads, crashes, a full disk, listeners (root; OUTAGE=10m for the long outage)
+	$(GO) -C tests test -count=1 -timeout 30m ./fleet
+
+.PHONY: chaos
+chaos: build ## Every fault of the simulator before 1,000 targets with churn (CHAOS=30m)
+	CHAOS=$(or $(CHAOS),30m) $(GO) -C tests test -count=1 -timeout 3h -v ./chaos
+
+.PHONY: sizing
+sizing: build ## What an agent takes, for docs/sizing.md (SIZING=60s)
+	SIZING=$(or $(SIZING),60s) $(GO) -C tests test -count=1 -timeout 30m -v -run TestSizing ./fleet
+
+bin/kafka: tests/fleet/kafka/pom.xml
+	mvn -q -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $@)
+	@touch $@
+
+# Without VULNDB govulncheck asks its service. VULNDB is a checkout of golang/vulndb, for machines that do not reach it.
+.PHONY: security
+security: build $(TOOLS)/golangci-lint $(TOOLS)/govulncheck ## gosec on the sources, govulncheck on all that is linked (VULNDB=dir without network)
+	$(TOOLS)/golangci-lint run --config .golangci-security.yml ./...
+	@$(if $(VULNDB),scripts/vulndb.py "$(VULNDB)" bin/vulndb)
+	$(TOOLS)/govulncheck $(if $(VULNDB),-db file://$(abspath bin/vulndb)) -scan=package \
+		-C $(BUILDDIR) -tags remove_all_sd,enable_dns_sd,enable_http_sd,enable_kubernetes_sd .
+
+$(TOOLS)/govulncheck: PKG := golang.org/x/vuln/cmd/govulncheck

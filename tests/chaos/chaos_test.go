@@ -20,7 +20,7 @@ import (
 const (
 	many     = 950 // workers that stay; as many as churn come on top
 	churning = 50
-	settle   = 45 * time.Second // longest that a fault lasts here, unless it shows before
+	settle   = 90 * time.Second // longest that is waited for: above the longest pause of the NVML receiver between tries, a minute
 )
 
 // stage is the collector, its fleets, and where they are seen.
@@ -29,6 +29,7 @@ type stage struct {
 	many, few   *rig.Fleet
 	page        string // URL: what the small fleet gives
 	status      string // URL
+	profile     string // URL
 	churned     *rig.Fleet
 	generations int
 }
@@ -78,20 +79,22 @@ func newStage(t *testing.T) *stage {
 		few:  rig.NewFleet(t, "pd-balanced", "--set", fmt.Sprintf("protocols={kv_events: {replay_port: 0}, nixl: {dir: %s}, nvml: {state: %s}}", nixl, state)),
 	}
 	c := rig.NewCollector(t, "collector", "config.yaml")
-	page, status := rig.Local(rig.FreePort(t)), rig.Local(rig.FreePort(t))
+	page, status, profile := rig.Local(rig.FreePort(t)), rig.Local(rig.FreePort(t)), rig.Local(rig.FreePort(t))
 	s.collector, s.page, s.status = c, "http://"+page+"/metrics", "http://"+status+"/status?verbose"
+	s.profile = "http://" + profile + "/debug/pprof/goroutine?debug=1"
 	c.Env = append(c.Env, "FLEETSIM_NVML_STATE="+state)
-	c.Overlay = s.overlay(t, filepath.Join(dir, "libnvidia-ml.so.1"), nixl, page, status)
+	c.Overlay = s.overlay(t, filepath.Join(dir, "libnvidia-ml.so.1"), nixl, page, status, profile)
 	c.Start(t)
 	return s
 }
 
 // overlay makes of the zero configuration one of two fleets: a large one of static and discovered workers, whose points go to the page only,
 // and a small one with everything, whose points can be looked at.
-func (s *stage) overlay(t *testing.T, library, nixl, page, status string) string {
+func (s *stage) overlay(t *testing.T, library, nixl, page, status, profile string) string {
 	t.Helper()
 	return fmt.Sprintf(`
 extensions:
+  pprof: {endpoint: "%[8]s"}
   healthcheckv2:
     use_v2: true
     http: {endpoint: "%[1]s", status: {enabled: true, path: /status}, config: {enabled: false}}
@@ -114,12 +117,12 @@ exporters:
   prometheus: {endpoint: "%[7]s"}
   nop:
 service:
-  extensions: [health_check, host_observer, healthcheckv2]
+  extensions: [health_check, host_observer, healthcheckv2, pprof]
   pipelines:
     metrics: {receivers: [receiver_creator, llm_engine/many], exporters: [inference_dashboard, advice, nop]}
     metrics/few: {receivers: [llm_engine/few, nvml, nixl], processors: [memory_limiter, phase_attribution/few, kv_fragmentation/few], exporters: [prometheus]}
     metrics/advice: {exporters: [inference_dashboard]}
-`, status, s.many.Entries, s.few.Entries, library, nixl, rig.Local(rig.FreePort(t)), page)
+`, status, s.many.Entries, s.few.Entries, library, nixl, rig.Local(rig.FreePort(t)), page, profile)
 }
 
 // churn replaces the workers that come and go, which the collector finds and loses by itself.
@@ -173,7 +176,7 @@ func (s *stage) try(t *testing.T, f fault, round int, results map[string]*result
 		return
 	}
 	told := !f.status
-	if s.wait(t, f.name+" shows in a metric", func() bool { return s.sum(f.sign) != before }) {
+	if s.wait(t, f.name+" shows in a metric", func() bool { return f.shows(before, s.sum(f.sign)) }) {
 		r.seen++
 	}
 	if f.status {
@@ -210,7 +213,12 @@ type use struct {
 
 func (s *stage) use(t *testing.T) use {
 	t.Helper()
-	return use{s.collector.Usage(t).Resident, s.sum(`^go_goroutines|^otelcol_process_runtime_goroutines`)}
+	profile, err := rig.Get(s.profile)
+	require.NoError(t, err)
+	var goroutines float64
+	_, err = fmt.Sscanf(profile, "goroutine profile: total %g", &goroutines)
+	require.NoError(t, err)
+	return use{s.collector.Usage(t).Resident, goroutines}
 }
 
 // flat compares the second quarter of the run with the last: the first fills caches.
