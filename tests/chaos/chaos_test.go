@@ -25,13 +25,13 @@ const (
 
 // stage is the collector, its fleets, and where they are seen.
 type stage struct {
-	collector   *rig.Collector
-	many, few   *rig.Fleet
-	page        string // URL: what the small fleet gives
-	status      string // URL
-	profile     string // URL
-	churned     *rig.Fleet
-	generations int
+	collector *rig.Collector
+	many, few *rig.Fleet
+	page      string // URL: what the small fleet gives
+	status    string // URL
+	profile   string // URL
+	churned   *rig.Fleet
+	began     time.Time
 }
 
 func TestChaos(t *testing.T) {
@@ -85,6 +85,7 @@ func newStage(t *testing.T) *stage {
 	c.Env = append(c.Env, "FLEETSIM_NVML_STATE="+state)
 	c.Overlay = s.overlay(t, filepath.Join(dir, "libnvidia-ml.so.1"), nixl, page, status, profile)
 	c.Start(t)
+	s.began = time.Now()
 	return s
 }
 
@@ -132,7 +133,6 @@ func (s *stage) churn(t *testing.T) {
 		s.churned.Stop(t)
 	}
 	s.churned = rig.NewFleet(t, "aggregated-mixed", "--set", fmt.Sprintf("pools[0].workers=%d", churning), "--set", "workload.synthetic.load_per_worker=0.03")
-	s.generations++
 }
 
 // sum looks at both pages.
@@ -207,6 +207,7 @@ func (s *stage) healthy(t *testing.T, f fault) bool {
 
 // use is what the collector takes after a fault.
 type use struct {
+	after      time.Duration // since the start
 	resident   int64
 	goroutines float64
 }
@@ -218,7 +219,7 @@ func (s *stage) use(t *testing.T) use {
 	var goroutines float64
 	_, err = fmt.Sscanf(profile, "goroutine profile: total %g", &goroutines)
 	require.NoError(t, err)
-	return use{s.collector.Usage(t).Resident, goroutines}
+	return use{time.Since(s.began), s.collector.Usage(t).Resident, goroutines}
 }
 
 // flat compares the second quarter of the run with the last: the first fills caches.
@@ -238,7 +239,7 @@ func flat(t *testing.T, took []use) {
 	goroutines := func(u use) float64 { return u.goroutines }
 	t.Logf("resident memory: %.0f MiB in the second quarter, %.0f MiB in the last; goroutines: %.0f, %.0f",
 		middle(early, resident)/(1<<20), middle(late, resident)/(1<<20), middle(early, goroutines), middle(late, goroutines))
-	assert.Less(t, middle(late, resident), 1.25*middle(early, resident)+32<<20, "resident memory grows")
+	assert.Less(t, middle(late, resident), 1.25*middle(early, resident)+(32<<20), "resident memory grows")
 	assert.Less(t, middle(late, goroutines), 1.25*middle(early, goroutines)+100, "goroutines grow")
 }
 
@@ -254,6 +255,7 @@ func report(t *testing.T, results map[string]*result, took []use) {
 		}
 		t.Logf("%-32s %6d %10d %10s %8d", f.name, r.tried, r.seen, told, r.healed)
 	}
-	last := took[len(took)-1]
-	t.Logf("at the end: %d MiB resident, %.0f goroutines", last.resident>>20, last.goroutines)
+	for _, u := range took {
+		t.Logf("after %4.0f s: %5d MiB resident, %5.0f goroutines", u.after.Seconds(), u.resident>>20, u.goroutines)
+	}
 }
