@@ -177,11 +177,11 @@ func choose(all []fleet, name string) int {
 	return worst
 }
 
-func cost(f fleet) float64 { return or(f.Verdict.Loss, 0) * or(f.Verdict.Confidence, 0) }
+func cost(f fleet) float64 { return orZero(f.Verdict.Loss) * orZero(f.Verdict.Confidence) }
 
-func or(v *float64, otherwise float64) float64 {
+func orZero(v *float64) float64 {
 	if v == nil {
-		return otherwise
+		return 0
 	}
 	return *v
 }

@@ -100,11 +100,11 @@ func (v *viewer) look(ctx context.Context) error {
 		v.options.fleet = "" // it is gone: the one that is worst off
 		s, err = v.client.look(ctx, "")
 	}
-	if ctx.Err() != nil {
-		return nil
-	}
-	if v.err = err; err == nil {
-		v.shown, v.heard = s, time.Now()
+	switch {
+	case err == nil:
+		v.shown, v.heard, v.err = s, time.Now(), nil
+	case ctx.Err() == nil: // else the program ends
+		v.err = err
 	}
 	width, height, ok := v.console.size()
 	if !ok {

@@ -84,7 +84,7 @@ func (t table) row(w worker) string {
 		switch {
 		case c.title == "TTFT" && late(w.TTFT, t.fleet.Objectives.TTFT), c.title == "ITL" && late(w.ITL, t.fleet.Objectives.ITL):
 			text = t.paint.critical(text)
-		case c.title == "KV" && or(w.Load.KV, 0) >= 0.9:
+		case c.title == "KV" && orZero(w.Load.KV) >= 0.9:
 			text = t.paint.warning(text)
 		}
 		line.WriteString(text)
@@ -111,7 +111,7 @@ func (t table) bar(w worker) string {
 	}
 	left := barWidth
 	part := func(share *float64, sign string) string {
-		n := min(left, int(or(share, 0)*barWidth+0.5))
+		n := min(left, int(orZero(share)*barWidth+0.5))
 		left -= n
 		return strings.Repeat(sign, n)
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -209,7 +208,7 @@ func TestUsage(t *testing.T) {
 	assert.Equal(t, exitError, code)
 	assert.Contains(t, errs, `no such fleet: "nobody"`)
 	_, err := newClient(parsed(t, at)).look(context.Background(), "nobody")
-	assert.True(t, errors.Is(err, errNoSuchFleet))
+	assert.ErrorIs(t, err, errNoSuchFleet)
 }
 
 func parsed(t *testing.T, address string) *url.URL {

@@ -1,8 +1,6 @@
 package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
 
 import (
-	"slices"
-
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -23,17 +21,12 @@ func conditionsOf(v *subjectView) conditions {
 	}
 }
 
-// figure returns a figure of a subject by the values of its attributes; absent where it did not arrive.
-func (v *subjectView) figure(section, metric string, of ...string) number {
-	if v == nil {
+// figure returns a figure without attributes; absent where it did not arrive.
+func (v *subjectView) figure(section, metric string) number {
+	if v == nil || len(v.Sections[section][metric]) != 1 {
 		return number{}
 	}
-	for _, f := range v.Sections[section][metric] {
-		if slices.Equal(f.Of, of) {
-			return f.Value
-		}
-	}
-	return number{}
+	return v.Sections[section][metric][0].Value
 }
 
 // interference is the share of decode's waiting that prefill in the same steps causes.

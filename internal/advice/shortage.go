@@ -17,12 +17,16 @@ import (
 //	TTFT missed, a queue, and prefill takes less than that                  decode: the batch has no place
 //	ITL missed and not TTFT                                                 decode
 //
+// A full pool with a queue before it decides whatever the imbalance says: no faster prefill makes room, and what preempted requests compute again
+// looks like prefill.
+//
 // A queue is one that did not drain in the trailing time: what a burst leaves waiting for a moment is none.
 
 // shortage is the side that is short by what is missed and what requests wait for; none for a fleet that shows neither.
 type shortage struct {
 	code   Code
 	waits  string // what requests wait for, "" where they do not
+	room   bool   // that is room in the KV cache
 	relief string
 }
 
@@ -44,12 +48,12 @@ func (f figures) shortage() shortage {
 	share := f.prefillShare()
 	switch queued := waiting >= float64(len(f.workers)) && least >= 1; {
 	case ttft && queued && roomless > waiting/2:
-		return shortage{DecodeBound, "room in the KV cache",
+		return shortage{DecodeBound, "room in the KV cache", true,
 			"Relief is room: more memory for KV, less of it for each request, or more workers."}
 	case ttft && queued && (f.balance.imbalance.value > band || share.ok && share.value >= 0.5):
-		return shortage{PrefillBound, "their prefill", "Relief has to come from the prefill side."}
+		return shortage{PrefillBound, "their prefill", false, "Relief has to come from the prefill side."}
 	case ttft && queued && share.ok:
-		return shortage{DecodeBound, "a place in the batch",
+		return shortage{DecodeBound, "a place in the batch", false,
 			"Prefill takes less than half of the busy time: relief is a larger batch where memory allows, or more workers."}
 	case itl && !ttft:
 		return shortage{code: DecodeBound}

@@ -52,6 +52,8 @@ func (f figures) side() Code {
 	switch {
 	case f.idle() || b.imbalance.ok && f.met():
 		return ""
+	case b.imbalance.ok && f.shortage().room:
+		return DecodeBound
 	case b.imbalance.ok && b.imbalance.value > band:
 		return PrefillBound
 	case b.imbalance.ok && b.imbalance.value < -band:

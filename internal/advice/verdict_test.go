@@ -265,6 +265,9 @@ func TestAnOverloadedFleetIsNotBalanced(t *testing.T) {
 		"the KV pool is full": {
 			seen{ttft: 9, itl: 0.03, confidence: 0.6, running: 20, waiting: 90, kv: 0.97}, 1, 4, DecodeBound, "Requests wait for room in the KV cache: ",
 		},
+		"the KV pool is full, whatever the imbalance says": {
+			seen{ttft: 9, itl: 0.03, imbalance: 1.2, confidence: 0.6, running: 20, waiting: 90, kv: 0.97}, 4, 1, DecodeBound, "Requests wait for room in the KV cache: ",
+		},
 		"tokens are late, and prefill is not why": {
 			seen{ttft: 0.1, itl: 0.15, confidence: 0.6, running: 300}, 1, 4, DecodeBound, "The worker misses the ITL objective: ",
 		},

@@ -11,6 +11,7 @@ func (x *Index) explain(hash uint64, s *slot, found bool, kind growth) {
 	}
 	if x.fleet != nil && cause != Concurrent && cause != Generated {
 		x.totals.RoutedTokens[cause] += tokens * x.fleet.others(s.key)
+		x.held(s.key, tokens, 1)
 	}
 }
 

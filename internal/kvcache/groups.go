@@ -132,8 +132,12 @@ func (x *Index) found(sequence []uint32) {
 		s := x.slots.at(i)
 		s.flags &^= flagPassed
 		x.totals.Groups[s.place.group()].Found++
-		if s.flags&flagPrimary != 0 {
-			x.totals.Adapters[s.place.adapter()].Found += uint64(s.tokens)
+		if s.flags&flagPrimary == 0 {
+			continue
+		}
+		x.totals.Adapters[s.place.adapter()].Found += uint64(s.tokens)
+		if x.fleet != nil && mix(s.key)%heldSample == 0 {
+			x.held(s.key, uint64(s.tokens), heldSample)
 		}
 	}
 }

@@ -12,8 +12,8 @@ import (
 func TestALargeFleetIsRehearsedAsFullAsASmallOne(t *testing.T) {
 	pace := func(groups int) float64 {
 		s := ordinary()
-		s.Rate = 3.5 * float64(groups)
-		s.Output.Mean = 600
+		s.Rate, s.Prompt = 2*float64(groups), lengthsAround(3000)
+		s.Output.Mean = 800
 		s.Current = Topology{Aggregated: groups}
 		paces := s.Paces()
 		require.NotEmpty(t, paces)
@@ -23,7 +23,7 @@ func TestALargeFleetIsRehearsedAsFullAsASmallOne(t *testing.T) {
 		}
 		return sum / float64(len(paces))
 	}
-	assert.InEpsilon(t, pace(4), pace(40), 0.05)
+	assert.InEpsilon(t, pace(4), pace(40), 0.025)
 }
 
 func TestMostRequestsOfARehearsalCount(t *testing.T) {

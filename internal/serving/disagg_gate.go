@@ -22,6 +22,7 @@ const (
 	GateInterference  = "no_interference" // prefill hardly delays decode, nothing is to be gained
 	GateWholeGroups   = "whole_groups"    // the best split of whole groups loses more than splitting gains
 	GateLightLoad     = "light_load"      // either way nearly every request is served in time
+	GateOtherSplit    = "other_split"     // either way nearly every one could be, and is not: the present split is not the best
 	GateNotRehearsed  = "not_rehearsed"
 	minGateGroups     = 3
 	shortPrompt       = 512 // tokens
@@ -89,6 +90,9 @@ func (s *Situation) Judge(interference float64) Gate {
 		g.Verdict = GateAgainst
 	case min(best.Attained, s.togetherAttained(&g)) > inTimeEitherWay:
 		g.Reason = GateLightLoad
+		if s.Current.Split() && s.currentAttained() <= inTimeEitherWay {
+			g.Reason = GateOtherSplit
+		}
 	}
 	if why := s.objection(&g, interference); why != "" {
 		switch {
@@ -132,6 +136,15 @@ func (s *Situation) togetherAttained(g *Gate) float64 {
 		return s.togetherMeasured(g) / s.Rate
 	}
 	return g.Together.Attained
+}
+
+// currentAttained is the share of requests that the present topology serves in time, as measured where it was.
+func (s *Situation) currentAttained() float64 {
+	if s.Measured > 0 {
+		return s.Measured / s.Rate
+	}
+	r, _ := s.Rehearse(s.Current)
+	return r.Attained
 }
 
 // benefitInterval is the 90 % interval over disturbed situations, quantiles, since goodput near a limit is anything but normal, and the share of

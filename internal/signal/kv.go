@@ -12,6 +12,8 @@ const (
 	KVStoredTokens    = "llm.engine.kv_cache.stored.tokens"
 	KVRegretTokens    = "llm.engine.kv_cache.regret.tokens"
 	KVRoutingTokens   = "llm.engine.kv_cache.routing_miss.tokens"
+	KVHeldTokens      = "llm.engine.kv_cache.routing.held.tokens"
+	KVHolderTokens    = "llm.engine.kv_cache.routing.holder.tokens"
 	KVEventsKnown     = "llm.engine.kv_cache.events.known"
 	KVEventGaps       = "llm.engine.kv_cache.events.gaps"
 	KVEventResyncs    = "llm.engine.kv_cache.events.resyncs"
@@ -69,6 +71,10 @@ func KVEventMetrics() []Metric {
 		{KVRegretTokens, Sum, "{token}", nil, c, "Tokens stored again within the horizon of their block's eviction."},
 		{KVRoutingTokens, Sum, "{token}", []string{AttrMissCause}, c,
 			"Tokens stored while another worker of the fleet held their block, by why they were not here. They are among those stored."},
+		{KVHeldTokens, Sum, "{token}", nil, c,
+			"Prompt tokens that any worker of the fleet held in its GPU's cache when they were looked for here, as far as events show it."},
+		{KVHolderTokens, Sum, "{token}", nil, c,
+			"The same times the workers that held them. Over those and the number of workers it is the share that a route without regard to prefixes finds."},
 		{KVEventsKnown, Gauge, "1", nil, c, "1 while the blocks resident in the GPU are known, 0 after lost events until the cache is cleared or has turned over, and while the engine is not heard: from the loss of its connection to the first message on the next."},
 		{KVEventGaps, Sum, "{gap}", nil, c, "Times that events were lost or not understood, so that the blocks were not known."},
 		{KVEventResyncs, Sum, "{resync}", nil, c, "Times that a tier's blocks were known again because it had turned over."},

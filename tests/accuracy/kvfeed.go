@@ -65,6 +65,8 @@ func (f *kvFeed) append(md pmetric.Metrics, start, now time.Time) {
 	}
 	f.appendGroups(ms, &t, state.Known, start, now)
 	sumPoint(newSum(ms, signal.KVReuseTokens), float64(t.HitTokens), start, now)
+	sumPoint(newSum(ms, signal.KVHeldTokens), float64(t.HeldTokens), start, now)
+	sumPoint(newSum(ms, signal.KVHolderTokens), float64(t.HolderTokens), start, now)
 	sumPoint(newSum(ms, signal.KVRegretTokens), float64(t.RegretTokens), start, now)
 	for _, m := range []struct {
 		name   string

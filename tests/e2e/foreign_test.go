@@ -25,6 +25,7 @@ receivers:
 exporters:
   - {gomod: go.opentelemetry.io/collector/exporter/debugexporter %[3]s}
 providers:
+  - {gomod: go.opentelemetry.io/collector/confmap/provider/envprovider %[4]s}
   - {gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider %[4]s}
   - {gomod: go.opentelemetry.io/collector/confmap/provider/yamlprovider %[4]s}
 `, filepath.Join(dir, "out"), root(t), moduleVersion(t, "exporter/debugexporter"), moduleVersion(t, "confmap/provider/fileprovider"))
@@ -47,9 +48,15 @@ providers:
 	modules, code := outside(t, dir, "go", "version", "-m", binary)
 	require.Zero(t, code, modules)
 	require.Contains(t, modules, "github.com/otelcol-inference/otelcol-inference\t")
-	for _, heavy := range []string{"github.com/NVIDIA/go-nvml", "k8s.io/client-go", "k8s.io/kubelet", "github.com/go-zeromq/zmq4"} {
-		assert.NotContains(t, modules, heavy)
+	for _, heavy := range []string{"github.com/NVIDIA/go-nvml", "k8s.io/kubelet", "github.com/go-zeromq/zmq4"} {
+		assert.False(t, strings.Contains(modules, heavy), heavy)
 	}
+	// The collector's core links client-go by itself: its telemetry detects EKS. The component does not.
+	needed, code := outside(t, filepath.Join(dir, "out"), "go", "list", "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}",
+		"github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver")
+	require.Zero(t, code, needed)
+	require.Contains(t, needed, "go.opentelemetry.io/collector/receiver\n")
+	assert.NotRegexp(t, `(?m)^(k8s\.io/|github\.com/NVIDIA/)`, needed)
 }
 
 // outside runs a program in a directory that is not of this repository.

@@ -88,7 +88,8 @@ class Collector:
 
 def run(fleet: Fleet, phase: Phase) -> Span:
     if phase.prefix:  # whoever comes first computes the prefix; requests at once would each do so
-        fleet.run(Phase(phase.name, 1, 0.1, (phase.prefix + 1, phase.prefix + 1), (1, 1), phase.prefix))
+        fleet.run(Phase(phase.name, 1, 0.01, (phase.prefix + 1, phase.prefix + 1), (1, 1), phase.prefix))
+        time.sleep(2)  # what is stored below a prompt within a second may as well be the rest of it
     begin, until = fleet.run(phase)
     time.sleep(IDLE)
     print(f"{phase.name}: {len(fleet.flights)} requests so far", flush=True)
