@@ -73,7 +73,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 	return &engineReceiver{
 		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
 		vocabulary: exposition.NewVocabulary(signal.Preset(cfg.Scrape.Preset)),
-		addresses: ownAddresses(), fleets: common.fleets, hosts: common.hosts,
+		addresses:  ownAddresses(), fleets: common.fleets, hosts: common.hosts,
 	}, nil
 }
 
