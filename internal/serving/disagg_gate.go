@@ -22,6 +22,7 @@ const (
 	GateInterference  = "no_interference" // prefill hardly delays decode, nothing is to be gained
 	GateWholeGroups   = "whole_groups"    // the best split of whole groups loses more than splitting gains
 	GateLightLoad     = "light_load"      // either way nearly every request is served in time
+	GateOtherSplit    = "other_split"     // either way nearly every one could be, and is not: the present split is not the best
 	GateNotRehearsed  = "not_rehearsed"
 	minGateGroups     = 3
 	shortPrompt       = 512 // tokens
@@ -30,7 +31,10 @@ const (
 	cachedShare       = 0.8
 	leastInterference = 0.05
 	gateHigh, gateLow = 1.10, 0.95
+	gateEven          = 1.05 // benefit that is none, and
+	gateDoubt         = 0.2  // how probable more may be where splitting is advised against
 	objectionHolds    = 1.05 // benefit below which an objection decides
+	inTimeEitherWay   = 0.95 // share of requests in time from which on a load is light
 )
 
 // Gate says whether splitting a fleet is worth a trial.
@@ -58,7 +62,7 @@ func aggregatedBudgets(current float64) []float64 {
 // Judge rehearses both ways. interference is the share of decode's waiting that prefill causes, negative when not known.
 //
 // A trial is recommended when the lower end of the benefit's interval is above 1.10, and advised against when the benefit is below 0.95
-// and the upper end below 1.05; by the lower end alone, a fleet of which little is known would be told not to. Reasons that speak
+// and one above 1.05 less probable than a fifth; by the lower end alone, a fleet of which little is known would be told not to. Reasons that speak
 // against it by themselves decide where the benefit is below 1.05; a slow path alone turns a recommendation around.
 func (s *Situation) Judge(interference float64) Gate {
 	groups := s.Current.Groups()
@@ -77,14 +81,18 @@ func (s *Situation) Judge(interference float64) Gate {
 	if measured := s.Measured; measured > 0 && s.Current.Aggregated > 0 {
 		g.Benefit = quotient(best.Goodput, s.togetherMeasured(&g))
 	}
-	g.Low, g.High = s.benefitInterval(&g)
+	var better float64
+	g.Low, g.High, better = s.benefitInterval(&g)
 	switch {
 	case g.Low > gateHigh:
 		g.Verdict = GateRecommend
-	case g.Benefit < gateLow && g.High < 1.05:
+	case g.Benefit < gateLow && better < gateDoubt:
 		g.Verdict = GateAgainst
-	case min(best.Attained, g.Together.Attained) > 0.95:
+	case min(best.Attained, s.togetherAttained(&g)) > inTimeEitherWay:
 		g.Reason = GateLightLoad
+		if s.Current.Split() && s.currentAttained() <= inTimeEitherWay {
+			g.Reason = GateOtherSplit
+		}
 	}
 	if why := s.objection(&g, interference); why != "" {
 		switch {
@@ -111,17 +119,37 @@ func (s *Situation) together(g *Gate, groups int) bool {
 	return found
 }
 
-// togetherMeasured is the goodput of the best aggregated fleet: that of the present one as measured, times what another budget gains.
+// togetherMeasured is the goodput of the best aggregated fleet: that of the present one as measured, times what another budget gains. Costs
+// are fitted to steps of the present budget, and steps of another one are rehearsed to gain about twice as much as they do: the root of the
+// gain is believed.
 func (s *Situation) togetherMeasured(g *Gate) float64 {
 	r, ok := s.Rehearse(s.Current)
 	if !ok || r.Goodput <= 0 || g.Budget == s.Budget {
 		return s.Measured
 	}
-	return min(s.Rate, s.Measured*max(1, g.Together.Goodput/r.Goodput))
+	return min(s.Rate, s.Measured*math.Sqrt(max(1, g.Together.Goodput/r.Goodput)))
 }
 
-// benefitInterval is the 90 % interval over disturbed situations: quantiles, since goodput near a limit is anything but normal.
-func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
+// togetherAttained is the share of requests in time on the best aggregated fleet, as measured where it was.
+func (s *Situation) togetherAttained(g *Gate) float64 {
+	if s.Measured > 0 && s.Current.Aggregated > 0 {
+		return s.togetherMeasured(g) / s.Rate
+	}
+	return g.Together.Attained
+}
+
+// currentAttained is the share of requests that the present topology serves in time, as measured where it was.
+func (s *Situation) currentAttained() float64 {
+	if s.Measured > 0 {
+		return s.Measured / s.Rate
+	}
+	r, _ := s.Rehearse(s.Current)
+	return r.Attained
+}
+
+// benefitInterval is the 90 % interval over disturbed situations, quantiles, since goodput near a limit is anything but normal, and the share of
+// them in which splitting is better.
+func (s *Situation) benefitInterval(g *Gate) (low, high, better float64) {
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
 	var benefits []float64
 	for range draws {
@@ -137,12 +165,15 @@ func (s *Situation) benefitInterval(g *Gate) (low, high float64) {
 			alone = s.togetherMeasured(g)
 		}
 		benefits = append(benefits, quotient(apart.Goodput, alone))
+		if benefits[len(benefits)-1] > gateEven {
+			better++
+		}
 	}
 	if len(benefits) < draws/2 {
-		return 0, math.Inf(1)
+		return 0, math.Inf(1), 1
 	}
 	_ = median(benefits) // sorts
-	return min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit)
+	return min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit), better / float64(len(benefits))
 }
 
 // near is the best of a split and its neighbours: a trial that is off by a group is set right.

@@ -60,10 +60,12 @@ const rehearsalSeed = 1
 const (
 	// minRehearsed and maxRehearsed bound the requests of a rehearsal, which otherwise lasts rehearsedSeconds.
 	minRehearsed     = 1500
-	maxRehearsed     = 5000
+	maxRehearsed     = 9000
 	rehearsedSeconds = 90
-	// warmUpShare of the requests come before those that count.
-	warmUpShare = 0.25
+	// edgeStays is how many mean stays of a request are left out at either end of a rehearsal: workers fill up from empty, and after the last
+	// arrival nobody's tokens wait for prompts any more. At most edgeShare of the requests at each end are.
+	edgeStays = 2
+	edgeShare = 1.0 / 3
 )
 
 // Rehearse plays a workload on a topology with the deployment's fitted costs, request by request. ok is false when the deployment or
@@ -271,8 +273,24 @@ func (p *play) pool(workers int, prefill bool, requests []*rehearsed, of func(*r
 	return busy / (end - begin) / float64(workers)
 }
 
-// counted are the requests after the warm-up.
-func (p *play) counted() []*rehearsed { return p.requests[int(warmUpShare*float64(len(p.requests))):] }
+// counted are the requests that met the workers as full as they are all the time.
+func (p *play) counted() []*rehearsed {
+	n := len(p.requests)
+	most := int(edgeShare * float64(n))
+	stay := 0.0
+	for _, r := range p.requests[most : n-most] {
+		stay += r.last - r.arrival
+	}
+	stay *= edgeStays / float64(n-2*most)
+	from, to := 0, n
+	for begin := p.requests[0].arrival; from < most && p.requests[from].arrival < begin+stay; {
+		from++
+	}
+	for end := p.requests[n-1].arrival; to > n-most && p.requests[to-1].arrival > end-stay; {
+		to--
+	}
+	return p.requests[from:to]
+}
 
 // outcome judges them.
 func (p *play) outcome(limits Limits) Rehearsal {

@@ -28,6 +28,9 @@ type Score struct {
 // minAttained keeps logarithms finite: a goodput below a thousandth of the ideal scores 0.001.
 const minAttained = 1e-3
 
+// WithheldOverload is why there is no score of a fleet that could not serve its load whatever was mended: next to nothing is no measure.
+const WithheldOverload = "overload"
+
 // ScoreOf decomposes the loss.
 //
 // goodput gives the model's when only the defects in the set remain (bit i: defect i). attained is the goodput that was measured in the
@@ -35,20 +38,21 @@ const minAttained = 1e-3
 //
 // The value is measured goodput over the ideal one, goodput(0). A defect's factor is exp of its Shapley value in the game of the
 // logarithms, so that order does not matter and the product of the factors is the model's total also when defects act together. What
-// the model does not explain is the last factor; where less was lost than it expects, the defects' factors shrink in proportion.
-func ScoreOf(goodput func(remaining uint) float64, attained float64) Score {
+// the model does not explain is the last factor; where less was lost than it expects, the defects' factors shrink in proportion. ok is false
+// where the ideal is not more than least, requests/s.
+func ScoreOf(goodput func(remaining uint) float64, attained, least float64) (out Score, ok bool) {
 	var value [1 << Defects]float64
 	ideal := 0.0
 	for set := range value {
 		value[set] = max(0, goodput(uint(set)))
 		ideal = max(ideal, value[set])
 	}
-	out := Score{Value: 1}
+	out.Value = 1
 	for i := range out.Factors {
 		out.Factors[i] = 1
 	}
-	if !(ideal > 0) {
-		return out
+	if !(ideal > max(0, least)) {
+		return out, false
 	}
 	for set := range value {
 		value[set] = math.Log(max(minAttained, value[set]/ideal))
@@ -75,7 +79,7 @@ func ScoreOf(goodput func(remaining uint) float64, attained float64) Score {
 		product *= f
 	}
 	out.Value = product
-	return out
+	return out, true
 }
 
 // shapleyOf are the Shapley values of a game of Defects players, by the value of each coalition.

@@ -113,27 +113,27 @@ func TestScoreProperties(t *testing.T) {
 				return g
 			}
 		}
-		s := ScoreOf(of(loss, 20), -1)
+		s := scoreOf(of(loss, 20), -1)
 		product := 1.0
 		for i, f := range s.Factors {
 			require.True(t, f > 0 && f <= 1, "factor %d is %v", i, f)
 			product *= f
 		}
 		require.InDelta(t, product, s.Value, 1e-12)
-		require.InDelta(t, s.Value, ScoreOf(of(loss, 0.02), -1).Value, 1e-9, "units")
+		require.InDelta(t, s.Value, scoreOf(of(loss, 0.02), -1).Value, 1e-9, "units")
 		worse := loss
 		k := random.IntN(Defects)
 		worse[k] *= 0.9
-		require.LessOrEqual(t, ScoreOf(of(worse, 20), -1).Value, s.Value+1e-9, "defect %d", k)
+		require.LessOrEqual(t, scoreOf(of(worse, 20), -1).Value, s.Value+1e-9, "defect %d", k)
 		swapped := loss
 		swapped[0], swapped[1] = loss[1], loss[0]
-		x := ScoreOf(of(swapped, 20), -1)
+		x := scoreOf(of(swapped, 20), -1)
 		require.InDelta(t, s.Factors[0], x.Factors[1], 1e-9, "names of defects")
 		attained := random.Float64() * 20
-		require.InDelta(t, max(minAttained, attained/20), ScoreOf(of(loss, 20), attained).Value, 1e-9, "what was measured decides")
+		require.InDelta(t, max(minAttained, attained/20), scoreOf(of(loss, 20), attained).Value, 1e-9, "what was measured decides")
 	}
-	assert.InDelta(t, 1, ScoreOf(func(uint) float64 { return 7 }, -1).Value, 1e-12)
-	assert.Equal(t, -1, ScoreOf(func(uint) float64 { return 7 }, -1).Worst())
+	assert.InDelta(t, 1, scoreOf(func(uint) float64 { return 7 }, -1).Value, 1e-12)
+	assert.Equal(t, -1, scoreOf(func(uint) float64 { return 7 }, -1).Worst())
 }
 
 func TestTheBottleneckIsTheSideWithTooLittle(t *testing.T) {

@@ -5,8 +5,11 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 )
 
-// score decomposes the loss against the same GPUs without defects.
-func (f *fleet) score(s *serving.Situation, best serving.Topology) serving.Score {
+// scoredFrom is the share of requests that the ideal must serve in time for there to be a score.
+const scoredFrom = 0.05
+
+// score decomposes the loss against the same GPUs without defects; ok is false where these would be overloaded as well.
+func (f *fleet) score(s *serving.Situation, best serving.Topology) (score serving.Score, ok bool) {
 	attained := -1.0
 	if share, ok := f.attained(); ok {
 		attained = share * s.Rate
@@ -22,23 +25,46 @@ func (f *fleet) score(s *serving.Situation, best serving.Topology) serving.Score
 		return known[as]
 	}
 	return serving.ScoreOf(func(remaining uint) float64 {
-		d := *s
-		if remaining>>serving.DefectPurity&1 == 0 {
-			d.Leak = 0
-		}
-		if remaining>>serving.DefectLocality&1 == 0 {
-			d.Moves.SlowShare, d.Moves.Slow = 0, 0
-		}
-		if remaining>>serving.DefectTransfer&1 == 0 {
-			d.Moves.Base, d.Moves.PerToken = 0, 0
-		}
+		d := mended(s, remaining)
 		goodput := rehearse(&d, s.Current)
 		if remaining>>serving.DefectBalance&1 == 0 && best.Groups() > 0 {
 			// What is best beside other defects need not be better without them: where all is late, any split is the best.
 			goodput = max(goodput, rehearse(&d, best))
 		}
 		return goodput
-	}, attained)
+	}, attained, scoredFrom*s.Rate)
+}
+
+// mended is the situation with only those defects left that do not change the topology (bit i: defect i).
+func mended(s *serving.Situation, remaining uint) serving.Situation {
+	d := *s
+	if remaining>>serving.DefectPurity&1 == 0 {
+		d.Leak = 0
+	}
+	if remaining>>serving.DefectLocality&1 == 0 {
+		d.Moves.SlowShare, d.Moves.Slow = 0, 0
+	}
+	if remaining>>serving.DefectTransfer&1 == 0 {
+		d.Moves.Base, d.Moves.PerToken = 0, 0
+	}
+	return d
+}
+
+// doubt is the relative half-width of the 80 % interval of the ideal's goodput. The best topology with its defects is asked first, since its
+// interval is known: where defects leave it at the edge of its capacity, the ideal may be known well all the same.
+func doubt(s *serving.Situation, best serving.Forecast) float64 {
+	half := func(f serving.Forecast) float64 { return (f.GoodputHigh - f.GoodputLow) / 2 / max(f.Goodput, 1e-9) }
+	if d := half(best); d <= maxScoreHalfWidth {
+		return d
+	}
+	ideal := mended(s, 0)
+	r, ok := ideal.Rehearse(best.Topology)
+	if !ok {
+		return half(best)
+	}
+	ideal.Current = best.Topology
+	f, _ := ideal.Draw().WithInterval(serving.Forecast{Topology: best.Topology, Rehearsal: r}, 1)
+	return half(f)
 }
 
 // rehearsedAs is what defects change.

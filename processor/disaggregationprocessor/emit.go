@@ -101,14 +101,8 @@ func (f *fleet) emitWorkers(b *derive.Builder) {
 		}
 	}
 	put(signal.TopologyCurrent, f.topology())
-	if f.forecast.withheld != "" {
-		return
-	}
-	switch {
-	case f.forecast.stands:
-		put(signal.TopologyRecommended, f.forecast.best.Topology)
-	case f.forecast.gated && f.forecast.gate.Verdict == serving.GateRecommend && f.topology().Aggregated > 0:
-		put(signal.TopologyRecommended, f.forecast.gate.Split)
+	if best, ok := f.recommended(); ok {
+		put(signal.TopologyRecommended, best.Topology)
 	}
 }
 

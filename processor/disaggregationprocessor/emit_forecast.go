@@ -29,8 +29,11 @@ func (f *fleet) emitForecast(b *derive.Builder) {
 		confidence(signal.DisaggregationBenefit, methodRehearsal, gateConfidence(&n.gate))
 	}
 	f.emitTopologies(b)
-	if n.scored {
+	switch {
+	case n.scored:
 		f.emitScore(b, confidence)
+	case n.scoreWhy != "":
+		f.withheld[withholding{signal.DisaggregationScore, n.scoreWhy}]++
 	}
 	if share, ok := f.record.Share(); ok {
 		b.Gauge(signal.TopologyRecord, share)
@@ -50,11 +53,11 @@ func (f *fleet) emitTopologies(b *derive.Builder) {
 		name string
 		of   serving.Forecast
 	}{{signal.TopologyCurrent, n.current}}
-	if n.stands {
+	if best, ok := f.recommended(); ok {
 		all = append(all, struct {
 			name string
 			of   serving.Forecast
-		}{signal.TopologyRecommended, n.best})
+		}{signal.TopologyRecommended, best})
 	}
 	for _, t := range all {
 		at := func(name string, v float64, attributes ...string) {
@@ -84,31 +87,31 @@ func (f *fleet) emitTopologies(b *derive.Builder) {
 
 func (f *fleet) emitScore(b *derive.Builder, confidence func(of, method string, v float64)) {
 	n := &f.forecast
-	// What was attained is measured; the ideal is a forecast, and one that is not known to ten points either side is not used.
-	if half := (n.best.GoodputHigh - n.best.GoodputLow) / 2; half > maxScoreHalfWidth*n.best.Goodput {
-		f.withheld[withholding{signal.DisaggregationScore, serving.WithheldUncertain}]++
-		return
-	}
 	b.Gauge(signal.DisaggregationScore, n.score.Value)
 	for i, name := range serving.FactorNames() {
 		b.Gauge(signal.DisaggregationFactor, n.score.Factors[i], signal.AttrFactor, name)
 	}
 	b.Gauge(signal.DisaggregationLeak, n.leak)
-	confidence(signal.DisaggregationScore, methodShapley, intervalConfidence(&n.best))
+	confidence(signal.DisaggregationScore, methodShapley, doubtConfidence(n.doubt))
 }
 
-// maxScoreHalfWidth is the half-width of the score's interval beyond which it is withheld.
+// maxScoreHalfWidth is the half-width of the score's interval beyond which it is withheld: what was attained is measured; the ideal is a
+// forecast, and one that is not known to ten points either side is not used.
 const maxScoreHalfWidth = 0.1
 
 // intervalConfidence is the probability that the goodput is within 10 % of the forecast, by its 80 % interval.
 func intervalConfidence(c *serving.Forecast) float64 {
-	const normal80 = 1.2816
 	if c.Goodput <= 0 {
 		return 0
 	}
-	deviation := (c.GoodputHigh - c.GoodputLow) / 2 / normal80 / c.Goodput
-	// What the queue model itself is off by.
-	return min(0.95, estimate.Within(0.1, max(deviation, 0.04)))
+	return doubtConfidence((c.GoodputHigh - c.GoodputLow) / 2 / c.Goodput)
+}
+
+// doubtConfidence is the same by the relative half-width of the 80 % interval.
+func doubtConfidence(half float64) float64 {
+	const normal80 = 1.2816
+	// What the queue model itself is off by is the least.
+	return min(0.95, estimate.Within(0.1, max(half/normal80, 0.04)))
 }
 
 func gateConfidence(g *serving.Gate) float64 {

@@ -31,6 +31,7 @@ type fleet struct {
 	newest  int64     // watermark of the member that is ahead
 	closed  int64     // end of the last window
 	started int64     // data time at which sums began
+	whole   bool      // a window was spanned by all workers that told of it: sums are of all the time since
 	told    int       // workers that an agent says there are
 	rates   func(host string) float64
 
@@ -150,11 +151,14 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	f.past.seconds += seconds
 	var sum serving.TransferWindow
 	var first, hops float64
+	told, whole := 0, true
 	for _, m := range f.ordered {
 		win, ok := m.close(boundary)
 		if !ok {
 			continue
 		}
+		told++
+		whole = whole && win.Spanned[inGenerated] >= nearlyWhole*win.Seconds()
 		r := m.role()
 		if r == roleUnknown || r == roleOther {
 			continue
@@ -171,6 +175,9 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	f.watch(boundary)
 	f.count(first)
 	f.pool(sum, hops, seconds)
+	if f.whole = f.whole || whole && told > 0 || boundary-f.started >= int64(settling); !f.whole {
+		f.past = trailing{} // a worker's first scrape lies within its first window: of that, a part is told
+	}
 	for _, m := range f.ordered {
 		if m.transfers.seen && m.role() != rolePrefill {
 			f.emitMember(m, boundary, out)
@@ -179,8 +186,12 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	f.emit(boundary, out)
 }
 
-// settling is how long it takes to meet a fleet's workers.
-const settling = time.Minute
+const (
+	// settling is how long it takes to meet a fleet's workers.
+	settling = time.Minute
+	// nearlyWhole is the share of a window that a worker must tell of for the window to be whole.
+	nearlyWhole = 0.99
+)
 
 // watch notes a change of the topology. What requests met on another one says nothing of this one.
 func (f *fleet) watch(now int64) {

@@ -26,6 +26,8 @@ type forecast struct {
 	stands   bool // the best one is recommended
 	score    serving.Score
 	scored   bool
+	scoreWhy string  // why there is no score
+	doubt    float64 // relative half-width of the interval of the score's ideal
 	leak     float64
 	side     serving.Bottleneck
 	sided    bool
@@ -111,7 +113,7 @@ const (
 	// costError is the standard deviation of the relative error of a phase's cost that data does not remove: step costs are not linear.
 	costError = 0.03
 	// aggregatedError is the same where the costs of both phases are told apart by step counts.
-	aggregatedError = 0.08
+	aggregatedError = 0.04
 )
 
 // aggregatedCosts is the mean of the costs that step counts tell of aggregated workers.
@@ -119,19 +121,22 @@ func (f *fleet) aggregatedCosts(s *serving.Situation) bool {
 	var sum serving.StepCost
 	n := 0.0
 	for _, m := range f.ordered {
-		if m.costs.Row <= 0 {
+		if m.costs.Token <= 0 {
 			continue
 		}
 		n++
-		sum.Decode += m.costs.Step
+		sum.Decode += m.costs.Decode
 		sum.Sequence += m.costs.Sequence
-		sum.Prefill += m.costs.PrefillStep
-		sum.Token += m.costs.Row
+		sum.Prefill += m.costs.Prefill
+		sum.Token += m.costs.Token
+		sum.MixedSequence += m.costs.MixedSequence
 	}
 	if n == 0 {
 		return false
 	}
-	s.Cost = serving.StepCost{Decode: sum.Decode / n, Sequence: sum.Sequence / n, Prefill: sum.Prefill / n, Token: sum.Token / n}
+	s.Cost = serving.StepCost{
+		Decode: sum.Decode / n, Sequence: sum.Sequence / n, Prefill: sum.Prefill / n, Token: sum.Token / n, MixedSequence: sum.MixedSequence / n,
+	}
 	s.Spreads.Prefill, s.Spreads.Decode = aggregatedError, aggregatedError
 	return true
 }
@@ -229,7 +234,12 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		}
 		next.gate, next.gated = s.Judge(f.interference()), true
 		if r, ok := s.Rehearse(s.Current); ok {
-			next.current, _ = s.Draw().WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
+			draws := s.Draw()
+			next.current, _ = draws.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
+			if next.gate.Verdict == serving.GateRecommend {
+				next.best, _ = draws.WithInterval(serving.Forecast{Topology: next.gate.Split, Rehearsal: next.gate.Apart}, 1)
+				next.stands = true
+			}
 		}
 		return next
 	}
@@ -256,7 +266,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		}
 		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput) && !f.record.Poor()
 	}
-	next.score, next.scored = f.score(s, next.best.Topology), true
+	f.rate(s, &next)
 	// Whether to split at all is no question of the minute.
 	if next.gate, next.gated = f.forecast.gate, f.forecast.gated; f.evaluations%gateEvery == 0 {
 		next.gate, next.gated = s.Judge(-1), true
@@ -264,4 +274,23 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	f.evaluations++
 	next.side, next.sided = s.Bottleneck()
 	return next
+}
+
+// rate adds the score to an evaluation, or why there is none.
+func (f *fleet) rate(s *serving.Situation, next *forecast) {
+	score, ok := f.score(s, next.best.Topology)
+	if !ok {
+		next.scoreWhy = serving.WithheldOverload
+		return
+	}
+	next.score, next.scored, next.doubt = score, true, doubt(s, next.best)
+	if next.doubt > maxScoreHalfWidth {
+		next.scored, next.scoreWhy = false, serving.WithheldUncertain
+	}
+}
+
+// recommended is the forecast of the topology that is recommended; ok is false where none is, or nothing can be said of the last window.
+func (f *fleet) recommended() (serving.Forecast, bool) {
+	n := &f.forecast
+	return n.best, n.stands && f.unknown == "" && n.withheld == "" && n.current.Groups() > 0
 }

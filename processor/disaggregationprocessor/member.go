@@ -50,8 +50,8 @@ type member struct {
 
 	transfers *observer
 	gauges    derive.Gauges
-	splitter  *serving.Splitter // of an aggregated worker
-	costs     serving.Costs
+	splitter  *serving.Splitter    // of an aggregated worker
+	costs     serving.StepCost     // there
 	meddled   serving.Interference // what prefill costs decode there, fading
 	started   int64                // data time of the first window
 	waiting   float64
@@ -209,7 +209,7 @@ func (m *member) divide(win window.Window, cfg *Config) {
 	if split.Withheld != "" || split.Costs.Row <= 0 {
 		return
 	}
-	m.costs = split.Costs
+	m.costs = split.Costs.PerStep(split.Method, split.Passes.Batch())
 	m.meddled.Fade(fade(win.Seconds(), cfg.Horizon.Seconds()))
 	m.meddled.Add(split.Interference(work))
 }

@@ -264,7 +264,7 @@ func TestASlowPathIsNamedWhateverSplitIsBestBesideIt(t *testing.T) {
 		Limits:   serving.Limits{TTFT: 1, ITL: 0.03}, Current: serving.Topology{Prefill: 3, Decode: 1},
 	}
 	f := newFleet("chat", testConfig(), nil, "", nil)
-	score := f.score(s, serving.Topology{Prefill: 1, Decode: 3})
+	score, _ := f.score(s, serving.Topology{Prefill: 1, Decode: 3})
 	require.GreaterOrEqual(t, score.Worst(), 0)
 	assert.Equal(t, "locality", serving.FactorNames()[score.Worst()])
 	assert.InDelta(t, 1, score.Factors[serving.DefectBalance], 0.01)

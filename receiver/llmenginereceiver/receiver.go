@@ -44,7 +44,8 @@ type engineReceiver struct {
 	hosts      *hosts
 	processes  *host // of this host; nil when they are not looked for
 
-	streams *streams // nil before Start
+	streams *streams  // nil before Start
+	tell    *reporter // nil before Start
 
 	cancel context.CancelFunc // nil before Start
 	client *http.Client
@@ -98,6 +99,7 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 		}
 	}
 	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
+	r.tell = tell
 	pool := newBuffers(pooledBuffers)
 	wires := new(wires)
 	r.processes = r.hosts.open(r.cfg.Scrape.ProcPath)
@@ -206,6 +208,7 @@ func (r *engineReceiver) Shutdown(context.Context) error {
 		r.loops.Wait()
 		r.streams.stop()
 		r.client.CloseIdleConnections()
+		r.tell.leave()
 	}
 	r.processes.close()
 	r.processes = nil

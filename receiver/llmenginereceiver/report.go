@@ -142,6 +142,16 @@ func (r *reporter) status(t *target, why *failure) {
 	}
 }
 
+// leave takes back what was said of targets that failed to the last. receiver_creator shares one status with all receivers that it
+// started and keeps what one said that is no more; a collector that stops as a whole does not listen any more.
+func (r *reporter) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failing > 0 || r.troubled > 0 {
+		componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
+	}
+}
+
 // iterations takes how the reading of iteration records went. What is missing makes their sums too small.
 func (r *reporter) iterations(t *target, lost int64, why *failure) {
 	r.mu.Lock()

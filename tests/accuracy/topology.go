@@ -74,9 +74,12 @@ func (s splitScenario) String() string {
 	return fmt.Sprintf("synthetic/%d/%s-%s/%s/%dgroups/x%.2f", s.number, s.model.model, s.model.precision, s.traffic.name, s.groups, s.load)
 }
 
+// splitSeed is that of A6 and A8, and the one on which the gate was tuned.
+const splitSeed = 6
+
 // splitScenarios generates n of them from a published seed; those that o does not ask for are left out.
-func splitScenarios(o options, n int, mostGroups int) ([]splitScenario, error) {
-	random := rand.New(rand.NewPCG(2026, 6))
+func splitScenarios(o options, generator uint64, n, mostGroups int) ([]splitScenario, error) {
+	random := rand.New(rand.NewPCG(2026, generator))
 	sizes := []int{4, 6, 8, 12, 16, 24, 32}
 	goals := []fleetsim.Objectives{{TTFT: time.Second, ITL: 30 * time.Millisecond}, {TTFT: 2 * time.Second, ITL: 50 * time.Millisecond}}
 	truths, err := newCachedTruths(o.truths)
@@ -87,7 +90,7 @@ func splitScenarios(o options, n int, mostGroups int) ([]splitScenario, error) {
 	for i := range n {
 		s := splitScenario{
 			number: i, model: servedModels()[i%3], traffic: trafficShapes()[i%4], goal: goals[i/2%2],
-			load: 0.75 + 0.3*random.Float64(), seed: uint64(100 + i), truths: truths,
+			load: 0.75 + 0.3*random.Float64(), seed: 100*(generator-splitSeed+1) + uint64(i), truths: truths,
 		}
 		for s.groups = mostGroups + 1; s.groups > mostGroups; {
 			s.groups = sizes[random.IntN(len(sizes))]
@@ -175,7 +178,7 @@ func recommendation(o options, report func(result)) error {
 	if o.quick {
 		n, most = 4, 8
 	}
-	all, err := splitScenarios(o, n, most)
+	all, err := splitScenarios(o, splitSeed, n, most)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ func TestCommittedTruthsAreOfThisSimulator(t *testing.T) {
 	physics, err := physicsOf()
 	require.NoError(t, err)
 	require.Equal(t, physics, f.Physics, "runs of another physics are ignored: renew them with -only A7 -truths accuracy/testdata/fleet_truths.json")
-	all, err := gateScenarios(options{}, 3)
+	all, err := gateScenarios(options{}, gateSeed, 3)
 	require.NoError(t, err)
 	cfg := all[2].config(0, 512)
 	known, ok := f.Runs[truthKey(cfg, judgedFor)]

@@ -1,9 +1,9 @@
 // Is the split worth it: the score as a waterfall of its factors, and the topology that would be better.
 import { $, h, morph, styled } from './dom.js';
-import { byFirst, confidenceOf, has, points, subjectsOf, valueOf, withheld } from './figures.js';
+import { byFirst, confidenceOf, has, points, silence, subjectsOf, valueOf, withheld } from './figures.js';
 import { count, figure, percent, seconds, unknown } from './format.js';
 import { metricButton } from './metric.js';
-import { fact, facts, nothing, reason, tag, withheldNote } from './parts.js';
+import { fact, facts, nothing, reason, silentNote, tag, withheldNote } from './parts.js';
 
 const factors = [['purity', 'decode workers compute prompts'], ['balance', 'prefill against decode workers'], ['transfer', 'transfers in the way'], ['locality', 'the path that they take'], ['slo', 'what these do not explain']];
 const gates = {
@@ -14,14 +14,14 @@ const gates = {
 const why = {
   benefit: 'Goodput decides.', few_groups: 'There are fewer than three worker groups.', slow_transfer: 'The transfer alone would take a third of the TTFT objective.',
   short_prompts: 'Prompts are short, and tokens may be late.', cached: 'Most prompt tokens come from a cache.', no_interference: 'Prefill hardly delays decode: nothing is to be gained.',
-  whole_groups: 'The best split of whole groups loses more than splitting gains.', light_load: 'Either way nearly every request is served in time.', not_rehearsed: 'It could not be rehearsed.',
+  whole_groups: 'The best split of whole groups loses more than splitting gains.', light_load: 'Either way nearly every request is served in time.', other_split: 'Either way nearly every request could be served in time; the present split is what holds them back.', not_rehearsed: 'It could not be rehearsed.',
 };
 
 /** Shows what is known of the split of a fleet. */
 export function showSplit(fleetID) {
   const fleet = subjectsOf('fleet', fleetID).find((x) => x.id === fleetID);
   const box = $('split-body');
-  if (!fleet || !has(fleet, 'disaggregation')) return morph(box, nothing('Nothing is known of a split yet. The ', h('code', null, 'disaggregation'), ' processor judges fleets of several workers.'));
+  if (!fleet || !has(fleet, 'disaggregation')) return morph(box, silentNote(silence([fleet], 'disaggregation'), true) ?? nothing('Nothing is known of a split yet. The ', h('code', null, 'disaggregation'), ' processor judges fleets of several workers.'));
   morph(box, verdict(fleet),
     h('div', { class: 'pair' }, h('div', null, waterfall(fleet)), h('div', null, topology(fleet))),
     withheldNote([...withheld(fleet, 'llm.disaggregation'), ...withheld(fleet, 'llm.topology')]));

@@ -1,0 +1,39 @@
+package serving
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// scoreOf is the score where the ideal is above nothing.
+func scoreOf(goodput func(uint) float64, attained float64) Score {
+	s, _ := ScoreOf(goodput, attained, 0)
+	return s
+}
+
+func TestNoScoreOfAnOverloadThatNothingMends(t *testing.T) {
+	_, ok := ScoreOf(func(uint) float64 { return 0 }, 0, 0)
+	assert.False(t, ok, "nothing over nothing is not 1")
+	_, ok = ScoreOf(func(uint) float64 { return 0.9 }, 0, 1)
+	assert.False(t, ok)
+	s, ok := ScoreOf(func(uint) float64 { return 20 }, 0, 1)
+	require.True(t, ok)
+	assert.InDelta(t, minAttained, s.Value, 1e-9, "goodput of nothing where 20 could be")
+}
+
+// Split or together, the load would be light: it is the present split that holds requests back, and that is said.
+func TestTheGateNamesTheSplitThatHoldsBack(t *testing.T) {
+	s := ordinary()
+	s.Rate, s.Limits = 12, Limits{TTFT: 1, ITL: 0.2}
+	s.Current = Topology{Prefill: 2, Decode: 2}
+	require.Equal(t, GateLightLoad, s.Judge(-1).Reason)
+	s.Current = Topology{Prefill: 1, Decode: 3}
+	r, ok := s.Rehearse(s.Current)
+	require.True(t, ok)
+	require.Less(t, r.Attained, 0.9)
+	g := s.Judge(-1)
+	assert.Equal(t, GateOtherSplit, g.Reason)
+	assert.Equal(t, GateNeutral, g.Verdict)
+}
