@@ -67,7 +67,7 @@ test: build ## Everything that must hold: unit, race, lifecycle, golden, end to 
 	$(GO) test -race ./...
 	CGO_ENABLED=0 $(GO) test ./receiver/nvmlreceiver/...
 	$(GO) -C tests test -race -count=1 ./bench ./nixl ./e2e
-	$(GO) -C tests test -count=1 ./accuracy
+	$(GO) -C tests test -count=1 ./accuracy ./replay
 
 .PHONY: test-gpu
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)

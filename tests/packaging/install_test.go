@@ -5,6 +5,7 @@ package packaging
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -40,6 +41,7 @@ func startedWith(environment string) string {
 func TestInstall(t *testing.T) {
 	h := newHost(t)
 	dist, later := pack(t, repository(t), "0.1.0"), pack(t, changedSources(t), "0.2.0")
+	t.Run("docs", func(t *testing.T) { followDocs(t, h, dist) })
 	t.Run("deb", func(t *testing.T) { installDeb(t, h, dist, later) })
 	t.Run("rpm", func(t *testing.T) { installRPM(t, h, dist, later) })
 	t.Run("image", func(t *testing.T) { buildImage(t, h, dist) })
@@ -75,6 +77,20 @@ func installDeb(t *testing.T, h host, dist, later string) {
 
 	h.must(t, "dpkg -r otelcol-inference; [ ! -e /usr/bin/otelcol-inference ]; [ -e /etc/otelcol-inference/config.yaml ]; [ -d /var/lib/otelcol-inference ]")
 	h.must(t, "dpkg --purge otelcol-inference")
+	assertSame(t, before, h.files(t))
+}
+
+// followDocs executes the commands of docs/install.md, in order, as root would who has the packages in /tmp.
+func followDocs(t *testing.T, h host, dist string) {
+	before := h.files(t)
+	h.bring(t, file(dist, "0.1.0", "deb"), filepath.Base(file(dist, "0.1.0", "deb")))
+	h.bring(t, filepath.Join(dist, "checksums.txt"), "checksums.txt")
+	text, err := os.ReadFile(filepath.Join(repository(t), "docs", "install.md"))
+	require.NoError(t, err)
+	blocks := regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(text), -1)
+	require.Len(t, blocks, 2)
+	assert.Contains(t, h.must(t, blocks[0][1]), ": OK")
+	h.must(t, blocks[1][1])
 	assertSame(t, before, h.files(t))
 }
 
