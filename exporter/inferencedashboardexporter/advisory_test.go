@@ -80,6 +80,27 @@ func TestTheLifeOfAnAdvice(t *testing.T) {
 	assert.Empty(t, a.views(nil, at(30)))
 }
 
+// What acts on the verdict comes before what is more severe and does not; past advice comes last whatever it was.
+func TestAdviceThatAnswersTheVerdictComesFirst(t *testing.T) {
+	a := newAdvisory()
+	for rule, severity := range map[string]string{"preemptions": "critical", "tcp-fallback": "warning", "transfer-rails": "info", "decode-bound": "critical"} {
+		ld := told(eventRaised, rule, at(0), adviceBody(rule))
+		ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes().PutStr(signal.AttrAdviceSeverity, severity)
+		a.observeLogs(ld, at(0))
+	}
+	rules := func(c code) (rules []string) {
+		for _, v := range a.views(map[string]code{shortID("llama-70b"): c}, at(0)) {
+			rules = append(rules, v.Rule)
+		}
+		return rules
+	}
+	assert.Equal(t, []string{"tcp-fallback", "decode-bound", "preemptions", "transfer-rails"}, rules("tcp_fallback"))
+	assert.Equal(t, []string{"preemptions", "decode-bound", "tcp-fallback", "transfer-rails"}, rules("decode_bound"), "a setting before more capacity")
+	assert.Equal(t, []string{"decode-bound", "preemptions", "tcp-fallback", "transfer-rails"}, rules("balanced"), "by severity alone")
+	a.observeLogs(told(eventCleared, "tcp-fallback", at(1), adviceBody("over")), at(1))
+	assert.Equal(t, "tcp-fallback", rules("tcp_fallback")[3])
+}
+
 func TestAdviceStandsByItsGaugeAlone(t *testing.T) {
 	a := newAdvisory()
 	attrs := map[string]any{signal.AttrAdviceID: "preemptions", signal.AttrAdviceSeverity: "critical"}

@@ -12,13 +12,15 @@ import (
 // side is short. The same holds where few samples leave the imbalance uncertain and the queue is plain to see.
 //
 //	TTFT missed, a queue at workers whose KV pool fills up                  decode: there is no room
+//	TTFT missed, a queue, and prefill takes less than a quarter of the      decode: the batch has no place
+//	busy time
 //	TTFT missed, a queue, and the imbalance above +0.2 or prefill takes     prefill
 //	half of the busy time or more
-//	TTFT missed, a queue, and prefill takes less than that                  decode: the batch has no place
+//	TTFT missed, a queue otherwise                                          decode: the batch has no place
 //	ITL missed and not TTFT                                                 decode
 //
-// A full pool with a queue before it decides whatever the imbalance says: no faster prefill makes room, and what preempted requests compute again
-// looks like prefill.
+// The first two decide whatever the imbalance says: no faster prefill makes room, what preempted requests compute again looks like prefill, and a
+// worker that hardly prefills is not held back by it.
 //
 // A queue is one that did not drain in the trailing time: what a burst leaves waiting for a moment is none.
 
@@ -26,9 +28,12 @@ import (
 type shortage struct {
 	code   Code
 	waits  string // what requests wait for, "" where they do not
-	room   bool   // that is room in the KV cache
+	plain  bool   // it decides whatever the imbalance says
 	relief string
 }
+
+// hardly is the share of the busy time below which prefill holds no queue back.
+const hardly = 0.25
 
 // shortage looks for it. Workers with one role are compared by their pools' pressures instead, which know such queues.
 func (f figures) shortage() shortage {
@@ -50,10 +55,10 @@ func (f figures) shortage() shortage {
 	case ttft && queued && roomless > waiting/2:
 		return shortage{DecodeBound, "room in the KV cache", true,
 			"Relief is room: more memory for KV, less of it for each request, or more workers."}
-	case ttft && queued && (f.balance.imbalance.value > band || share.ok && share.value >= 0.5):
+	case ttft && queued && !(share.ok && share.value < hardly) && (f.balance.imbalance.value > band || share.ok && share.value >= 0.5):
 		return shortage{PrefillBound, "their prefill", false, "Relief has to come from the prefill side."}
 	case ttft && queued && share.ok:
-		return shortage{DecodeBound, "a place in the batch", false,
+		return shortage{DecodeBound, "a place in the batch", share.value < hardly,
 			"Prefill takes less than half of the busy time: relief is a larger batch where memory allows, or more workers."}
 	case itl && !ttft:
 		return shortage{code: DecodeBound}

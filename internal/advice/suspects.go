@@ -52,7 +52,7 @@ func (f figures) side() Code {
 	switch {
 	case f.idle() || b.imbalance.ok && f.met():
 		return ""
-	case b.imbalance.ok && f.shortage().room:
+	case b.imbalance.ok && f.shortage().plain:
 		return DecodeBound
 	case b.imbalance.ok && b.imbalance.value > band:
 		return PrefillBound

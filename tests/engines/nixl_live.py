@@ -167,10 +167,10 @@ def main() -> None:
             time.sleep(IDLE)
             pages = {role: read(url + "/metrics").decode() for role, url in urls.items()}
             pids = dict(zip(ports, (p.pid for p in processes), strict=False))
-            told = Told(out)
-            compare(report, told, pages, ports, pids)
             collector.terminate()
             report.that("the collector ends well", collector.wait(timeout=60) == 0)
+            told = Told(out)
+            compare(report, told, pages, ports, pids)
         finally:
             if args.out and out.exists():
                 shutil.copy(out, args.out)

@@ -14,7 +14,7 @@ const gates = {
 const why = {
   benefit: 'Goodput decides.', few_groups: 'There are fewer than three worker groups.', slow_transfer: 'The transfer alone would take a third of the TTFT objective.',
   short_prompts: 'Prompts are short, and tokens may be late.', cached: 'Most prompt tokens come from a cache.', no_interference: 'Prefill hardly delays decode: nothing is to be gained.',
-  whole_groups: 'The best split of whole groups loses more than splitting gains.', light_load: 'Either way nearly every request is served in time.', not_rehearsed: 'It could not be rehearsed.',
+  whole_groups: 'The best split of whole groups loses more than splitting gains.', light_load: 'Either way nearly every request is served in time.', other_split: 'Either way nearly every request could be served in time; the present split is what holds them back.', not_rehearsed: 'It could not be rehearsed.',
 };
 
 /** Shows what is known of the split of a fleet. */

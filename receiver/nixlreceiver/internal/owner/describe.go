@@ -30,15 +30,16 @@ func allowed(name string) bool {
 }
 
 // environment returns the allowed variables that a process was started with, nil when they cannot be read. Where an engine writes a
-// title, it writes over its environment (setproctitle, as in vLLM's and SGLang's children), of which only zeros are left: its parents
-// of the same engine had the same.
+// title, it writes over its environment (setproctitle, as in vLLM's and SGLang's children), which then begins with zeros and has lost
+// some or all: its parents of the same engine had the same.
 func (f *Finder) environment(p hostproc.Process, engine string) map[string]string {
 	for range maxForks {
 		raw, err := f.read(p.PID, "environ")
 		if err != nil {
 			return nil
 		}
-		if len(raw) == 0 || bytes.ContainsRune(raw, '=') {
+		first, _, _ := bytes.Cut(raw, []byte{0})
+		if len(raw) == 0 || bytes.ContainsRune(first, '=') {
 			return variables(raw)
 		}
 		if p, err = f.host.Process(p.Parent); err != nil || engine == "" || engineOf(f.host.Command(p.PID)) != engine {
