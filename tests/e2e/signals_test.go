@@ -53,5 +53,5 @@ service:
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 	<-p.done
 	assert.Zero(t, p.cmd.ProcessState.ExitCode())
-	assert.True(t, strings.Contains(p.output.String(), "Shutdown complete"))
+	assert.Contains(t, p.output.String(), "Shutdown complete")
 }
