@@ -41,8 +41,17 @@ service:
 	ready := func(times int) func() bool {
 		return func() bool { return strings.Count(p.output.String(), "Everything is ready") == times }
 	}
+	ended := func() bool {
+		select {
+		case <-p.done:
+			return true
+		default:
+			return false
+		}
+	}
 	require.Eventually(t, ready(1), patience, 100*time.Millisecond)
 	require.Eventually(t, answers(first), patience, 100*time.Millisecond)
+	require.Never(t, ended, 2*time.Second, 100*time.Millisecond, "it runs on")
 
 	write(second)
 	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
