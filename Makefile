@@ -9,6 +9,7 @@ NAME     := otelcol-inference
 BUILDDIR := distributions/$(NAME)/build
 BIN      := bin/$(NAME)
 FLEETSIM := bin/fleetsim
+TOP      := bin/inference-top
 TOOLS    := bin/tools
 SOURCES  := $(shell find receiver processor connector exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
@@ -32,8 +33,12 @@ demo: build ## Simulated fleet + collector + page (SCENARIO=name, DEMO_SECONDS=n
 run: build ## Observe the engines on this host, without configuration
 	@scripts/run.sh
 
+.PHONY: top
+top: $(TOP) ## The verdict, what to do and the workers in a terminal (TOP_FLAGS="-url http://host:8899 -fleet name -once")
+	@$(TOP) $(TOP_FLAGS)
+
 .PHONY: build
-build: $(BIN) $(FLEETSIM) ## Build bin/otelcol-inference and bin/fleetsim
+build: $(BIN) $(FLEETSIM) $(TOP) ## Build bin/otelcol-inference, bin/fleetsim and bin/inference-top
 
 $(BIN): builder-config.yaml $(BUILDDIR)/go.mod go.mod $(SOURCES) $(PAGE) $(VENDOR) | $(TOOLS)/builder
 	$(TOOLS)/builder --config builder-config.yaml --skip-get-modules
@@ -41,6 +46,9 @@ $(BIN): builder-config.yaml $(BUILDDIR)/go.mod go.mod $(SOURCES) $(PAGE) $(VENDO
 
 $(FLEETSIM): go.mod $(SOURCES) $(shell find internal/fleetsim -name '*.yaml')
 	$(GO) build -trimpath -o $@ ./cmd/fleetsim
+
+$(TOP): go.mod $(wildcard cmd/inference-top/*.go)
+	$(GO) build -trimpath -o $@ ./cmd/inference-top
 
 # The page works without its chart library and says how to get it, so a host without npm still builds.
 $(VENDOR): exporter/inferencedashboardexporter/vendor.sh
@@ -59,7 +67,7 @@ test: build ## Everything that must hold: unit, race, lifecycle, golden, end to 
 	$(GO) test -race ./...
 	CGO_ENABLED=0 $(GO) test ./receiver/nvmlreceiver/...
 	$(GO) -C tests test -race -count=1 ./bench ./nixl ./e2e
-	$(GO) -C tests test -count=1 ./accuracy
+	$(GO) -C tests test -count=1 ./accuracy ./replay
 
 .PHONY: test-gpu
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
@@ -133,3 +141,59 @@ bench-scrape: build ## CPU and memory of scrapes against the community's Prometh
 bench: bench-scrape ## Benchmarks of the hot paths, with allocations, and bench-scrape
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) -C tests test -run '^$$' -bench . ./nixl
+
+# Packages, deployment, replay. Tools of packaging have a module of their own: they and golangci-lint want different versions of the same.
+$(TOOLS)/nfpm: PKG := github.com/goreleaser/nfpm/v2/cmd/nfpm
+$(TOOLS)/cyclonedx-gomod: PKG := github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod
+$(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod: internal/tools/packaging/go.mod
+	@mkdir -p $(TOOLS)
+	$(GO) -C internal/tools/packaging build -trimpath -o $(abspath $@) $(PKG)
+
+.PHONY: packages
+packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## deb, rpm, SBOM and checksums in dist/
+	scripts/packages.sh
+
+.PHONY: test-packages
+test-packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install deb, rpm and image in a Debian (root; debootstrap, rpm, shellcheck)
+	$(GO) -C tests test -count=1 -timeout 20m ./packaging
+
+.PHONY: reproducible
+reproducible: build ## Build twice from two directories and compare (COLD=1 without a build cache)
+	scripts/reproducible.sh
+
+.PHONY: helm-check
+helm-check: ## Render the Helm values with the community's chart and check what comes out (CHART=dir HELM=program)
+	CHART="$(abspath $(CHART))" HELM="$(or $(HELM),helm)" $(GO) -C tests test -tags helm -count=1 -run HelmChart -v ./e2e
+
+.PHONY: replay
+replay: ## Run recorded OTLP JSON through the processors and the adviser, the same each time (FILE=points.jsonl OUT=replay.jsonl)
+	@test -f "$(FILE)" || { echo "replay: FILE=file is required, lines of OTLP JSON as the file exporter writes them" >&2; exit 2; }
+	@REPLAY_FILE="$(abspath $(FILE))" REPLAY_OUT="$(abspath $(or $(OUT),replay.jsonl))" $(GO) -C tests test -count=1 -run TestReplayFile -v ./replay
+
+# Fleets of agents and gateways, durability, chaos, security.
+
+.PHONY: test-fleet
+test-fleet: build bin/kafka ## Agents and gateways on both roads, crashes, a full disk, listeners (root; OUTAGE=10m for the long outage)
+	$(GO) -C tests test -count=1 -timeout 30m ./fleet
+
+.PHONY: chaos
+chaos: build ## Every fault of the simulator before 1,000 targets with churn (CHAOS=30m)
+	CHAOS=$(or $(CHAOS),30m) $(GO) -C tests test -count=1 -timeout 3h -v ./chaos
+
+.PHONY: sizing
+sizing: build ## What an agent takes, for docs/sizing.md (SIZING=60s)
+	SIZING=$(or $(SIZING),60s) $(GO) -C tests test -count=1 -timeout 30m -v -run TestSizing ./fleet
+
+bin/kafka: tests/fleet/kafka/pom.xml
+	mvn -q -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $@)
+	@touch $@
+
+# Without VULNDB govulncheck asks its service. VULNDB is a checkout of golang/vulndb, for machines that do not reach it.
+.PHONY: security
+security: build $(TOOLS)/golangci-lint $(TOOLS)/govulncheck ## gosec on the sources, govulncheck on all that is linked (VULNDB=dir without network)
+	$(TOOLS)/golangci-lint run --config .golangci-security.yml ./...
+	@$(if $(VULNDB),scripts/vulndb.py "$(VULNDB)" bin/vulndb)
+	$(TOOLS)/govulncheck $(if $(VULNDB),-db file://$(abspath bin/vulndb)) -scan=package \
+		-C $(BUILDDIR) -tags remove_all_sd,enable_dns_sd,enable_http_sd,enable_kubernetes_sd .
+
+$(TOOLS)/govulncheck: PKG := golang.org/x/vuln/cmd/govulncheck

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Observe the engines on this host, without configuration. Ctrl-C stops.
 #
-#   RUN_SECONDS=n   stop by itself after n seconds
+#   RUN_SECONDS=n                 stop by itself after n seconds
+#   OTEL_EXPORTER_OTLP_ENDPOINT   send everything there as well; with the other variables of packaging/start.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source scripts/lib.sh
@@ -9,7 +10,8 @@ need curl
 trap 'stop_started' EXIT
 trap 'exit 0' INT TERM
 
-setsid bin/otelcol-inference --config distributions/otelcol-inference/config.yaml &
+OTELCOL_BINARY=bin/otelcol-inference OTELCOL_CONFIG_DIR=distributions/otelcol-inference \
+  setsid distributions/otelcol-inference/packaging/start.sh &
 started+=($!)
 wait_for_page "$page_url" "${started[0]}" || exit 1
 echo

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/advice"
 )
 
 // adviceView is one advice as the page and the API show it.
@@ -40,8 +42,8 @@ const (
 	adviceVerified adviceState = "verified" // it was followed, and its effect was measured
 )
 
-// views returns the advice, standing ones first, the most severe and then the surest first.
-func (a *advisory) views(now time.Time) []adviceView {
+// views returns the advice, standing ones first; of each fleet first what answers its verdict, then the most severe, then the surest.
+func (a *advisory) views(verdicts map[string]code, now time.Time) []adviceView {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	views := make([]adviceView, 0, len(a.advice))
@@ -64,7 +66,7 @@ func (a *advisory) views(now time.Time) []adviceView {
 		}
 		views = append(views, v)
 	}
-	slices.SortFunc(views, adviceBefore)
+	slices.SortFunc(views, func(a, b adviceView) int { return adviceBefore(a, b, verdicts) })
 	return views
 }
 
@@ -78,15 +80,16 @@ func (s *adviceSaid) state() adviceState {
 	return adviceCleared
 }
 
-func adviceBefore(a, b adviceView) int {
-	rank := func(v adviceView) int {
-		if v.State != adviceStands {
-			return 4
-		}
+func adviceBefore(a, b adviceView, verdicts map[string]code) int {
+	state := func(v adviceView) int { return slices.Index([]adviceState{adviceStands, v.State}, v.State) }
+	answers := func(v adviceView) int { return advice.Rank(advice.Code(verdicts[v.FleetID]), v.Rule) }
+	severity := func(v adviceView) int {
 		return slices.Index([]string{"critical", "warning", "info", v.Severity}, v.Severity)
 	}
 	return cmp.Or(
-		cmp.Compare(rank(a), rank(b)),
+		cmp.Compare(state(a), state(b)),
+		cmp.Compare(answers(a), answers(b)),
+		cmp.Compare(severity(a), severity(b)),
 		cmp.Compare(b.Confidence.orZero(), a.Confidence.orZero()),
 		cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.SubjectName, b.SubjectName), cmp.Compare(a.ID, b.ID),
 	)

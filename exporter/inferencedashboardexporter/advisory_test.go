@@ -55,7 +55,7 @@ func TestTheLifeOfAnAdvice(t *testing.T) {
 		require.Zero(t, bad+full)
 	}
 	say(eventRaised, "one", 0)
-	v := a.views(at(0))
+	v := a.views(nil, at(0))
 	require.Len(t, v, 1)
 	assert.Equal(t, adviceStands, v[0].State)
 	assert.Equal(t, "HIGH", v[0].ConfidenceWord)
@@ -65,19 +65,40 @@ func TestTheLifeOfAnAdvice(t *testing.T) {
 
 	say(eventUpdated, "two", 10)
 	say(eventRaised, "late", 5)
-	assert.Equal(t, "two", a.views(at(10))[0].Title, "what is late changes nothing")
+	assert.Equal(t, "two", a.views(nil, at(10))[0].Title, "what is late changes nothing")
 
 	say(eventCleared, "two", 20)
-	assert.Equal(t, adviceCleared, a.views(at(20))[0].State)
+	assert.Equal(t, adviceCleared, a.views(nil, at(20))[0].State)
 	body := adviceBody("two")
 	body["observed"] = map[string]any{"value": 0.05, "result": "inside", "lever": "max_num_batched_tokens", "from": "8192", "to": "2048", "records": int64(1), "record": 1.0}
 	a.observeLogs(told(eventVerified, "interference", at(30), body), at(30))
-	v = a.views(at(30))
+	v = a.views(nil, at(30))
 	assert.Equal(t, adviceVerified, v[0].State)
 	assert.Equal(t, "inside", v[0].Observed.Result)
 
 	a.evict(at(30).Add(keepPast + time.Second))
-	assert.Empty(t, a.views(at(30)))
+	assert.Empty(t, a.views(nil, at(30)))
+}
+
+// What acts on the verdict comes before what is more severe and does not; past advice comes last whatever it was.
+func TestAdviceThatAnswersTheVerdictComesFirst(t *testing.T) {
+	a := newAdvisory()
+	for rule, severity := range map[string]string{"preemptions": "critical", "tcp-fallback": "warning", "transfer-rails": "info", "decode-bound": "critical"} {
+		ld := told(eventRaised, rule, at(0), adviceBody(rule))
+		ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Attributes().PutStr(signal.AttrAdviceSeverity, severity)
+		a.observeLogs(ld, at(0))
+	}
+	rules := func(c code) (rules []string) {
+		for _, v := range a.views(map[string]code{shortID("llama-70b"): c}, at(0)) {
+			rules = append(rules, v.Rule)
+		}
+		return rules
+	}
+	assert.Equal(t, []string{"tcp-fallback", "decode-bound", "preemptions", "transfer-rails"}, rules("tcp_fallback"))
+	assert.Equal(t, []string{"preemptions", "decode-bound", "tcp-fallback", "transfer-rails"}, rules("decode_bound"), "a setting before more capacity")
+	assert.Equal(t, []string{"decode-bound", "preemptions", "tcp-fallback", "transfer-rails"}, rules("balanced"), "by severity alone")
+	a.observeLogs(told(eventCleared, "tcp-fallback", at(1), adviceBody("over")), at(1))
+	assert.Equal(t, "tcp-fallback", rules("tcp_fallback")[3])
 }
 
 func TestAdviceStandsByItsGaugeAlone(t *testing.T) {
@@ -85,7 +106,7 @@ func TestAdviceStandsByItsGaugeAlone(t *testing.T) {
 	attrs := map[string]any{signal.AttrAdviceID: "preemptions", signal.AttrAdviceSeverity: "critical"}
 	a.observeMetrics(gaugeOn(signal.Advice, at(0), attrs, false), at(0))
 	a.observeMetrics(gaugeOn(signal.AdviceRecord, at(0), map[string]any{signal.AttrAdviceID: "preemptions"}, false), at(0))
-	v := a.views(at(0))
+	v := a.views(nil, at(0))
 	require.Len(t, v, 1, "a restart with storage tells nothing again")
 	assert.Equal(t, adviceStands, v[0].State)
 	assert.Equal(t, "critical", v[0].Severity)
@@ -93,7 +114,7 @@ func TestAdviceStandsByItsGaugeAlone(t *testing.T) {
 	assert.Equal(t, some(1), v[0].Record)
 
 	a.observeMetrics(gaugeOn(signal.Advice, at(5), attrs, true), at(5))
-	assert.Equal(t, adviceCleared, a.views(at(5))[0].State)
+	assert.Equal(t, adviceCleared, a.views(nil, at(5))[0].State)
 }
 
 func TestAdviceIsBounded(t *testing.T) {
@@ -107,7 +128,7 @@ func TestAdviceIsBounded(t *testing.T) {
 	a.observeLogs(told(eventCleared, "rule-0", at(maxAdvice+2), adviceBody("x")), at(maxAdvice+2))
 	_, f := a.observeLogs(told(eventRaised, "new", at(maxAdvice+3), adviceBody("x")), at(maxAdvice+3))
 	assert.Zero(t, f, "advice that ended makes room")
-	assert.Len(t, a.views(at(0)), maxAdvice)
+	assert.Len(t, a.views(nil, at(0)), maxAdvice)
 }
 
 func TestOtherLogsArePassedOver(t *testing.T) {
@@ -122,7 +143,7 @@ func TestOtherLogsArePassedOver(t *testing.T) {
 	ld.ResourceLogs().At(0).ScopeLogs().At(0).LogRecords().At(0).Body().SetStr("text")
 	bad, _ = a.observeLogs(ld, at(0))
 	assert.EqualValues(t, 1, bad)
-	assert.Empty(t, a.views(at(0)))
+	assert.Empty(t, a.views(nil, at(0)))
 }
 
 func verdictBody() map[string]any {

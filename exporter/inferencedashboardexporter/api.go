@@ -17,7 +17,6 @@ type api struct {
 	board  *board
 	hub    *hub
 	assets map[string]asset
-	step   time.Duration
 
 	description []byte // of the API
 }
@@ -93,7 +92,7 @@ func (a *api) workers(w http.ResponseWriter, r *http.Request) {
 	}{s.At, workers})
 }
 
-// history answers with the series ?metric= (a list, separated by commas) of ?worker= or ?fleet=.
+// history answers with the series ?metric= (a list, separated by commas) of ?worker= or ?fleet=, with ?span=long the coarser ones.
 func (a *api) history(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	ms, err := parseMetrics(q.Get("metric"))
@@ -106,7 +105,12 @@ func (a *api) history(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, "give either worker or fleet, as an id of /api/v1/workers or /api/v1/verdict")
 		return
 	}
-	start, values, ok := a.board.series(worker, fleet, ms)
+	span := q.Get("span")
+	if span != "" && span != spanRecent && span != spanLong {
+		fail(w, http.StatusBadRequest, "span: must be recent or long")
+		return
+	}
+	past, ok := a.board.series(worker, fleet, span == spanLong, ms)
 	if !ok {
 		fail(w, http.StatusNotFound, "no such worker or fleet")
 		return
@@ -117,14 +121,20 @@ func (a *api) history(w http.ResponseWriter, r *http.Request) {
 	}
 	table, out := historyTable(), map[string]series{}
 	for i, m := range ms {
-		out[table[m].name] = series{table[m].unit, values[i]}
+		out[table[m].name] = series{table[m].unit, past.values[i]}
 	}
 	send(w, struct {
 		Start  int64             `json:"start"` // of the first value, Unix milliseconds
 		Step   int64             `json:"step"`  // milliseconds
 		Series map[string]series `json:"series"`
-	}{start, a.step.Milliseconds(), out})
+	}{past.start, past.step, out})
 }
+
+// Spans of the history.
+const (
+	spanRecent = "recent"
+	spanLong   = "long"
+)
 
 // parseMetrics reads a list of history names.
 func parseMetrics(list string) ([]historyMetric, error) {

@@ -88,7 +88,12 @@ func TestAPI(t *testing.T) {
 	assert.Len(t, series["series"].(map[string]any)["imbalance"].(map[string]any)["values"], 20)
 	assert.Equal(t, "s", series["series"].(map[string]any)["ttft_p90"].(map[string]any)["unit"])
 	assert.Equal(t, 200, get(t, h, "GET", "/api/v1/history?fleet="+fleet["id"].(string)+"&metric=prefill").StatusCode)
+	long := decode(t, get(t, h, "GET", "/api/v1/history?span=long&worker="+id+"&metric=ttft_p90,storm"))
+	assert.EqualValues(t, 120000, long["step"])
+	assert.NotEmpty(t, long["series"].(map[string]any)["ttft_p90"].(map[string]any)["values"])
 	for target, code := range map[string]int{
+		"/api/v1/history?metric=kv&span=day&worker=" + id:                 400,
+		"/api/v1/history?metric=kv&span=recent&worker=" + id:              200,
 		"/api/v1/history?metric=kv":                                       400,
 		"/api/v1/history?metric=nothing&worker=" + id:                     400,
 		"/api/v1/history?metric=kv&worker=a&fleet=b":                      400,

@@ -14,15 +14,16 @@ type assessment struct {
 	fleetID   string
 	ttft, itl percentile.Distribution
 	born      time.Time
+	conditions
 }
 
-// assess looks at a worker, and writes what it sees into the worker's history.
-func assess(w *worker, now time.Time) assessment {
+// assess looks at a worker, and writes what it sees and what the sections say of it into the worker's history.
+func assess(w *worker, said conditions, now time.Time) assessment {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := assessment{
 		fleet: w.identity.Fleet, fleetID: w.identity.FleetID, born: w.born,
-		ttft: w.ttft.distribution(now), itl: w.itl.distribution(now),
+		ttft: w.ttft.distribution(now), itl: w.itl.distribution(now), conditions: said,
 	}
 	identity := w.identity
 	load := loadView{Running: w.running.number, Waiting: w.waiting.number, KV: w.kv.rounded()}
@@ -36,7 +37,7 @@ func assess(w *worker, now time.Time) assessment {
 	state := w.state(now)
 	phase, ttftView, itlView := viewPhase(shares), viewLatency(ttft), viewLatency(itl)
 	if state.State == stateOK {
-		w.history.put(now, historyRow(ttftView, itlView, shares, estimate, load))
+		w.history.put(now, historyRow(ttftView, itlView, shares, estimate, load, said))
 	}
 	a.facts = workerFacts{
 		state: state.State, role: identity.Role, load: w.meanLoad(), waiting: w.history.mean(historyWaiting),
@@ -51,7 +52,7 @@ func assess(w *worker, now time.Time) assessment {
 	}
 	a.view = workerView{
 		ID: w.id, Identity: &identity, State: &state, Load: &load, Phase: &phase,
-		TTFT: &ttftView, ITL: &itlView, Estimate: &rounded,
+		TTFT: &ttftView, ITL: &itlView, Estimate: &rounded, Conditions: said.view(),
 	}
 	return a
 }
@@ -81,12 +82,13 @@ func (w *worker) limit(m percentile.Merged, i int, now time.Time) limit {
 	return limitOf(m, w.fresh(o.gauge, now), o.quantile, o.implied)
 }
 
-func historyRow(ttft, itl latencyView, shares [4]number, e estimateView, l loadView) (r row) {
+func historyRow(ttft, itl latencyView, shares [4]number, e estimateView, l loadView, said conditions) (r row) {
 	r[historyTTFTP50], r[historyTTFTP90], r[historyTTFTP99] = ttft.P50.Value, ttft.P90.Value, ttft.P99.Value
 	r[historyITLP50], r[historyITLP90], r[historyITLP99] = itl.P50.Value, itl.P90.Value, itl.P99.Value
 	r[historyPrefill], r[historyDecode], r[historyIdle], r[historyUnattributed] = shares[0], shares[1], shares[2], shares[3]
 	r[historyImbalance] = e.Imbalance
 	r[historyPressurePrefill], r[historyPressureDecode] = e.PressurePrefill, e.PressureDecode
 	r[historyRunning], r[historyWaiting], r[historyKV] = l.Running, l.Waiting, l.KV
+	said.fill(&r)
 	return r
 }

@@ -43,11 +43,18 @@ func (b *board) update(now time.Time) *snapshot {
 	fleets := map[string]*fleet{}
 	s := emptySnapshot()
 	s.At = now.UnixMilli()
+	s.Subjects = b.register.views(now)
+	said := map[string]*subjectView{} // of workers and fleets, by the id that both have in common
+	for i := range s.Subjects {
+		if v := &s.Subjects[i]; v.Kind == kindWorker || v.Kind == kindFleet {
+			said[v.ID] = v
+		}
+	}
 	for _, w := range b.tracker.all() {
-		a := assess(w, now)
+		a := assess(w, conditionsOf(said[w.id]), now)
 		f, ok := fleets[a.fleetID]
 		if !ok {
-			f = &fleet{id: a.fleetID, name: a.fleet}
+			f = &fleet{id: a.fleetID, name: a.fleet, conditions: conditionsOf(said[a.fleetID])}
 			fleets[a.fleetID] = f
 		}
 		f.add(a)
@@ -73,7 +80,11 @@ func (b *board) update(now time.Time) *snapshot {
 	b.mu.Unlock()
 	sort.Slice(s.Workers, func(i, j int) bool { return workerBefore(s.Workers[i], s.Workers[j]) })
 	sort.Slice(s.Fleets, func(i, j int) bool { return fleetBefore(s.Fleets[i], s.Fleets[j]) })
-	s.Subjects, s.Advice, s.Cost = b.register.views(now), b.advisory.views(now), b.cost.read(now)
+	codes := map[string]code{}
+	for _, f := range s.Fleets {
+		codes[f.ID] = f.Verdict.Code
+	}
+	s.Advice, s.Cost = b.advisory.views(codes, now), b.cost.read(now)
 	b.latest.Store(s)
 	return s
 }
@@ -96,33 +107,45 @@ func fleetBefore(a, b fleetView) bool {
 	return a.ID < b.ID
 }
 
-// series returns a history of a worker or a fleet, false where the id is unknown.
-func (b *board) series(worker, fleet string, ms []historyMetric) (start int64, values [][]number, ok bool) {
+// series returns a history of a worker or a fleet, of the recent past or of the long one; false where the id is unknown.
+func (b *board) series(worker, fleet string, long bool, ms []historyMetric) (p past, ok bool) {
 	if worker != "" {
 		w := b.tracker.byID(worker)
 		if w == nil {
-			return 0, nil, false
+			return p, false
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		start, values = readAll(w.history, ms)
-		return start, values, true
+		return readPast(w.history, long, ms), true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	h, ok := b.histories[fleet]
 	if !ok {
-		return 0, nil, false
+		return p, false
 	}
-	start, values = readAll(h, ms)
-	return start, values, true
+	return readPast(h, long, ms), true
 }
 
-func readAll(h *history, ms []historyMetric) (start int64, values [][]number) {
+// past is a piece of history: one list of values for each series, from start on in steps, both in milliseconds.
+type past struct {
+	start, step int64
+	values      [][]number
+}
+
+func readPast(h *history, long bool, ms []historyMetric) (p past) {
+	g := h.fine
+	if long {
+		g = h.long
+	}
+	if g == nil {
+		g = newRing(extent{}) // of a span that is not kept there is nothing
+	}
+	p.step = g.step.Milliseconds()
 	for _, m := range ms {
 		var v []number
-		start, v = h.read(m)
-		values = append(values, v)
+		p.start, v = g.read(m)
+		p.values = append(p.values, v)
 	}
-	return start, values
+	return p
 }

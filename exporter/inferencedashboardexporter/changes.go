@@ -89,6 +89,7 @@ func (w workerView) since(before *workerView) (workerView, bool) {
 		ID: w.ID, Identity: changed(before.Identity, w.Identity), State: changed(before.State, w.State),
 		Load: changed(before.Load, w.Load), Phase: changed(before.Phase, w.Phase),
 		TTFT: changed(before.TTFT, w.TTFT), ITL: changed(before.ITL, w.ITL), Estimate: changed(before.Estimate, w.Estimate),
+		Conditions: changed(before.Conditions, w.Conditions),
 	}
 	return d, d != workerView{ID: w.ID}
 }
@@ -98,6 +99,7 @@ func (f fleetView) since(before *fleetView) (fleetView, bool) {
 	d := fleetView{
 		ID: f.ID, Name: f.Name, Workers: changed(before.Workers, f.Workers), Phase: changed(before.Phase, f.Phase),
 		TTFT: changed(before.TTFT, f.TTFT), ITL: changed(before.ITL, f.ITL), Objectives: changed(before.Objectives, f.Objectives),
+		Conditions: changed(before.Conditions, f.Conditions),
 	}
 	if !reflect.DeepEqual(before.Verdict, f.Verdict) {
 		d.Verdict = f.Verdict

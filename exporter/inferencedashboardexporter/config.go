@@ -18,8 +18,10 @@ const (
 	maxResolution     = time.Minute
 	minUpdateInterval = 100 * time.Millisecond
 	maxHistory        = 24 * time.Hour
+	maxLongHistory    = 7 * 24 * time.Hour
+	maxLongResolution = time.Hour
 	maxWorkersLimit   = 10_000
-	// maxCells bounds workers times history slots. A cell is 64 bytes, so that the history never takes more than 256 MiB for
+	// maxCells bounds workers times history slots. A cell is 80 bytes, so that the history never takes more than 305 MiB for
 	// workers and as much again in the extreme case of one fleet per worker.
 	maxCells = 4_000_000
 )
@@ -33,10 +35,16 @@ type Config struct {
 	History time.Duration `mapstructure:"history"`
 	// Resolution is the distance of two points in the history. Default: 5s.
 	Resolution time.Duration `mapstructure:"resolution"`
+	// LongHistory is how far back coarser charts reach; 0 keeps none. Default: 24h.
+	LongHistory time.Duration `mapstructure:"long_history"`
+	// LongResolution is the distance of two points in it. Default: 2m.
+	LongResolution time.Duration `mapstructure:"long_resolution"`
 	// UpdateInterval is how often the fleet is judged and pages are told what changed. Default: 1s.
 	UpdateInterval time.Duration `mapstructure:"update_interval"`
 	// MaxWorkers bounds the workers tracked. When it is reached, new ones are refused and counted. Default: 1000.
 	MaxWorkers int `mapstructure:"max_workers"`
+	// Links lead to other tools, such as the long-term store of the same metrics. Default: none.
+	Links []Link `mapstructure:"links"`
 }
 
 var (
@@ -51,6 +59,8 @@ func (c *Config) Validate() error {
 		validateDuration("resolution", c.Resolution, minResolution, maxResolution),
 		validateDuration("history", c.History, 2*c.Resolution, maxHistory),
 		validateDuration("update_interval", c.UpdateInterval, minUpdateInterval, c.Resolution),
+		c.validateLong(),
+		validateLinks(c.Links),
 	)
 	if c.MaxWorkers < 1 || c.MaxWorkers > maxWorkersLimit {
 		err = errors.Join(err, fmt.Errorf("max_workers: must be 1..%d (got %d)", maxWorkersLimit, c.MaxWorkers))
@@ -58,14 +68,32 @@ func (c *Config) Validate() error {
 	if err != nil {
 		return err
 	}
-	if cells := c.slots() * c.MaxWorkers; cells > maxCells {
-		return fmt.Errorf("history / resolution x max_workers: must be at most %d (got %d)", maxCells, cells)
+	if cells := (c.fine().slots + c.long().slots) * c.MaxWorkers; cells > maxCells {
+		return fmt.Errorf("(history / resolution + long_history / long_resolution) x max_workers: must be at most %d (got %d)", maxCells, cells)
 	}
 	return nil
 }
 
-// slots is the length of the history in points.
-func (c *Config) slots() int { return int(c.History / c.Resolution) }
+// fine is the extent of the recent history.
+func (c *Config) fine() extent { return extent{c.Resolution, int(c.History / c.Resolution)} }
+
+// long is the extent of the coarser history, without slots where none is kept.
+func (c *Config) long() extent {
+	if c.LongHistory == 0 {
+		return extent{}
+	}
+	return extent{c.LongResolution, int(c.LongHistory / c.LongResolution)}
+}
+
+func (c *Config) validateLong() error {
+	if c.LongHistory == 0 {
+		return nil
+	}
+	return errors.Join(
+		validateDuration("long_resolution", c.LongResolution, c.Resolution, maxLongResolution),
+		validateDuration("long_history", c.LongHistory, 2*c.LongResolution, maxLongHistory),
+	)
+}
 
 func validateDuration(key string, got, low, high time.Duration) error {
 	if got < low || got > high {

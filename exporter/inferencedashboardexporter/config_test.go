@@ -26,7 +26,8 @@ func TestConfigLoads(t *testing.T) {
 	require.NoError(t, cfg.Validate())
 	assert.Equal(t, createDefaultConfig(), cfg)
 	assert.Equal(t, "localhost:8899", cfg.ServerConfig.NetAddr.Endpoint)
-	assert.Equal(t, 720, cfg.slots())
+	assert.Equal(t, extent{5 * time.Second, 720}, cfg.fine())
+	assert.Equal(t, extent{2 * time.Minute, 720}, cfg.long())
 
 	cfg, err = loadConfig(t, "inference_dashboard/all")
 	require.NoError(t, err)
@@ -36,10 +37,16 @@ func TestConfigLoads(t *testing.T) {
 	assert.Equal(t, 10*time.Second, cfg.Resolution)
 	assert.Equal(t, 500*time.Millisecond, cfg.UpdateInterval)
 	assert.Equal(t, 50, cfg.MaxWorkers)
+	assert.Equal(t, extent{}, cfg.long(), "none is kept")
+	assert.Equal(t, []Link{{Name: "Grafana", URL: "https://grafana.example/d/llm?var-fleet={fleet}&from={from}&to={to}"}}, cfg.Links)
 	assert.True(t, cfg.ServerConfig.Auth.HasValue())
 
 	_, err = loadConfig(t, "inference_dashboard/unknown")
 	assert.ErrorContains(t, err, "endpoit")
+}
+
+func link(name, url string) func(*Config) {
+	return func(c *Config) { c.Links = []Link{{Name: name, URL: url}} }
 }
 
 func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
@@ -57,7 +64,17 @@ func TestConfigErrorsNameKeyBoundAndValue(t *testing.T) {
 		"update":        {func(c *Config) { c.UpdateInterval = 0 }, "update_interval: must be 100ms..5s (got 0s)"},
 		"no workers":    {func(c *Config) { c.MaxWorkers = 0 }, "max_workers: must be 1..10000 (got 0)"},
 		"too much in all": {func(c *Config) { c.MaxWorkers = 10000 },
-			"history / resolution x max_workers: must be at most 4000000 (got 7200000)"},
+			"(history / resolution + long_history / long_resolution) x max_workers: must be at most 4000000 (got 14400000)"},
+		"long history short":   {func(c *Config) { c.LongHistory = time.Minute }, "long_history: must be 4m0s..168h0m0s (got 1m0s)"},
+		"long resolution":      {func(c *Config) { c.LongResolution = time.Second }, "long_resolution: must be 5s..1h0m0s (got 1s)"},
+		"link without name":    {link("", "http://x/"), "links[0].name: must have 1..64 bytes (got 0)"},
+		"link to a script":     {link("x", "javascript:alert(1)"), `links[0].url: must be an http or https address (got "javascript:alert(1)")`},
+		"link without host":    {link("x", "http:///d"), `links[0].url: must be an http or https address (got "http:///d")`},
+		"host from a label":    {link("x", "https://{host}/d"), `links[0].url: host must be written out (got "https://{host}/d")`},
+		"scheme from a label":  {link("x", "{model}://a/d"), `links[0].url: must be an http or https address (got "{model}://a/d")`},
+		"link with a password": {link("x", "https://a:b@c/"), "links[0].url: must not hold credentials: every reader of the page would see them"},
+		"unknown place": {link("x", "https://a/?w={pod}"),
+			"links[0].url: {pod} stands for nothing; known are {fleet}, {worker}, {host}, {model}, {from}, {to}, {from_seconds}, {to_seconds}"},
 		"two errors": {func(c *Config) { c.MaxWorkers, c.UpdateInterval = -1, time.Hour },
 			"update_interval: must be 100ms..5s (got 1h0m0s)\nmax_workers: must be 1..10000 (got -1)"},
 	}

@@ -94,36 +94,3 @@ func TestCadence(t *testing.T) {
 	fast.observe(now.Add(time.Hour)) // an outage
 	assert.LessOrEqual(t, fast.interval, 2*time.Second)
 }
-
-func TestHistory(t *testing.T) {
-	h := newHistory(5*time.Second, 4)
-	now := time.Unix(1_000_000, 0)
-	put := func(after time.Duration, v float64) {
-		var r row
-		r[historyKV] = some(v)
-		h.put(now.Add(after), r)
-	}
-	_, values := h.read(historyKV)
-	assert.Empty(t, values)
-	assert.False(t, h.mean(historyKV).ok)
-
-	put(0, 1)
-	put(time.Second, 2) // the same slot: the later one stays
-	put(10*time.Second, 3)
-	start, values := h.read(historyKV)
-	assert.Equal(t, now.UnixMilli(), start)
-	assert.Equal(t, []number{some(2), {}, some(3)}, values, "the slot between is a gap")
-	assert.Equal(t, some(2.5), h.mean(historyKV))
-
-	put(25*time.Second, 4) // a turn of the ring
-	start, values = h.read(historyKV)
-	assert.Equal(t, now.Add(10*time.Second).UnixMilli(), start)
-	assert.Equal(t, []number{some(3), {}, {}, some(4)}, values)
-
-	put(-time.Hour, 9) // the clock was set back
-	put(24*time.Hour, 5)
-	_, values = h.read(historyKV)
-	assert.Equal(t, []number{some(5)}, values)
-	_, values = h.read(historyTTFTP90)
-	assert.Equal(t, []number{{}}, values)
-}

@@ -58,7 +58,7 @@ func newDashboard(cfg *Config, set exporter.Settings, now func() time.Time) (*da
 	if err != nil {
 		return nil, fmt.Errorf("cannot describe the API: %w", err)
 	}
-	empty := func() *history { return newHistory(cfg.Resolution, cfg.slots()) }
+	empty := func() *history { return newHistory(cfg.fine(), cfg.long()) }
 	started := now().UnixMilli()
 	d := &dashboard{config: cfg, settings: set, now: now, telemetry: telemetry, rejected: newRejectionCounter(telemetry)}
 	d.tracker = newTracker(cfg.MaxWorkers, empty)
@@ -73,14 +73,17 @@ func newDashboard(cfg *Config, set exporter.Settings, now func() time.Time) (*da
 			Started:    started,
 			Step:       cfg.Resolution.Milliseconds(),
 			History:    cfg.History.Milliseconds(),
+			LongStep:   cfg.long().step.Milliseconds(),
+			Long:       cfg.LongHistory.Milliseconds(),
 			Window:     trailingLength.Milliseconds(),
 			Heartbeat:  heartbeat.Milliseconds(),
 			Charts:     charts,
 			MaxWorkers: cfg.MaxWorkers,
 			Version:    set.BuildInfo.Version,
+			Links:      cfg.Links,
 		}
 	})
-	d.api = &api{board: d.board, hub: d.hub, assets: assets, step: cfg.Resolution, description: description}
+	d.api = &api{board: d.board, hub: d.hub, assets: assets, description: description}
 	return d, nil
 }
 
@@ -90,11 +93,14 @@ type greeting struct {
 	Started    int64  `json:"started"` // when the exporter was made
 	Step       int64  `json:"step"`
 	History    int64  `json:"history"`
+	LongStep   int64  `json:"long_step"`
+	Long       int64  `json:"long_history"` // 0 where none is kept
 	Window     int64  `json:"window"`
 	Heartbeat  int64  `json:"heartbeat"`
 	Charts     bool   `json:"charts"` // whether the chart library is in this binary
 	MaxWorkers int    `json:"max_workers"`
 	Version    string `json:"version"`
+	Links      []Link `json:"links,omitempty"`
 }
 
 // consumeMetrics takes a batch. It never fails: a point that cannot be shown is counted and dropped.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -129,20 +128,6 @@ func TestInternalTelemetry(t *testing.T) {
 	now = now.Add(evictAfter + time.Second)
 	d.update(context.Background())
 	metadatatest.AssertEqualInferenceDashboardWorkersEvicted(t, tel, []metricdata.DataPoint[int64]{{Value: 1}}, metricdatatest.IgnoreTimestamp())
-}
-
-// TestMemoryOfTwoHundredWorkers holds the history of 200 workers over an hour to its bound.
-func TestMemoryOfTwoHundredWorkers(t *testing.T) {
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	d, _, _ := filled(t, 200, 20)
-	runtime.GC()
-	runtime.ReadMemStats(&after)
-	mib := float64(after.HeapAlloc-before.HeapAlloc) / (1 << 20)
-	t.Logf("%.1f MiB for %d workers", mib, d.tracker.len())
-	assert.Less(t, mib, 64.0)
-	runtime.KeepAlive(d)
 }
 
 // BenchmarkConsumeMetrics takes batches of one worker that move on in time; ns/point is the cost of one data point.

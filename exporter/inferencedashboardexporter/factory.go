@@ -31,6 +31,8 @@ func createDefaultConfig() component.Config {
 		ServerConfig:   server,
 		History:        time.Hour,
 		Resolution:     5 * time.Second,
+		LongHistory:    24 * time.Hour,
+		LongResolution: 2 * time.Minute,
 		UpdateInterval: time.Second,
 		MaxWorkers:     1000,
 	}

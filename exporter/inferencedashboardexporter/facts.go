@@ -109,16 +109,16 @@ func weights(ws []workerFacts) []float64 {
 	return parts
 }
 
-// comfortable reports whether both latencies and the KV usage of every worker that counts are well below their limits. Such a fleet
-// leans to one side and is held back by neither.
-func (f fleetFacts) comfortable() bool {
+// met reports whether both latencies are within their objectives and every worker that counts has room in its KV pool. Such a fleet leans to one
+// side and is held back by neither.
+func (f fleetFacts) met() bool {
 	for _, l := range []limit{f.ttft, f.itl} {
-		if r := l.ratio(); !r.ok || l.at.Over || r.value > comfort {
+		if missed, decided := l.missed(); missed || !decided {
 			return false
 		}
 	}
 	for _, w := range f.counted() {
-		if w.kv.orZero()/kvLimit > comfort {
+		if w.kv.orZero() >= kvLimit {
 			return false
 		}
 	}

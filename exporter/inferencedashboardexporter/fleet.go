@@ -17,6 +17,7 @@ type fleet struct {
 	waiting   number
 	kv        number // the largest of the workers that count
 	born      time.Time
+	conditions
 }
 
 // add takes a worker in. One that is stale or down is counted but gives no figures.
@@ -33,6 +34,7 @@ func (f *fleet) add(a assessment) {
 	for i, s := range a.facts.seconds {
 		f.seconds[i] += s
 	}
+	f.conditions = f.with(a.conditions)
 	f.running = plus(f.running, a.view.Load.Running)
 	f.waiting = plus(f.waiting, a.view.Load.Waiting)
 	if kv := a.view.Load.KV; kv.ok {
@@ -82,7 +84,7 @@ func (f *fleet) view(now time.Time, h *history) fleetView {
 	shares := f.shares()
 	phase, ttftView, itlView := viewPhase(shares), viewLatency(ttft), viewLatency(itl)
 	h.put(now, historyRow(ttftView, itlView, shares, estimateView{Imbalance: b.imbalance},
-		loadView{Running: f.running, Waiting: f.waiting, KV: f.kv}))
+		loadView{Running: f.running, Waiting: f.waiting, KV: f.kv}, f.conditions))
 
 	counts := countsView{
 		Total: len(f.facts.workers), OK: f.facts.in(stateOK), Stale: f.facts.in(stateStale), Down: f.facts.in(stateDown),
@@ -90,7 +92,7 @@ func (f *fleet) view(now time.Time, h *history) fleetView {
 	objectives := objectivesView{TTFT: viewObjective(f.facts.ttft), ITL: viewObjective(f.facts.itl)}
 	return fleetView{
 		ID: f.id, Name: f.name, Verdict: &verdict, Workers: &counts, Phase: &phase,
-		TTFT: &ttftView, ITL: &itlView, Objectives: &objectives,
+		TTFT: &ttftView, ITL: &itlView, Objectives: &objectives, Conditions: f.conditions.view(),
 	}
 }
 

@@ -1,9 +1,6 @@
 package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // historyMetric is a series that the history keeps for each worker and each fleet.
 type historyMetric int
@@ -25,101 +22,97 @@ const (
 	historyRunning
 	historyWaiting
 	historyKV
+	historyThrash
+	historyStorm
+	historyHiccup
+	historyInterference
 	historyMetrics // their number
 )
 
-// historyInfo names a series in the API and says what it is in.
-type historyInfo struct{ name, unit string }
+// historyInfo names a series in the API, says what it is in, and how several points become one.
+type historyInfo struct {
+	name, unit string
+	peak       bool // the largest of them, where a mean would be wrong (percentiles) or hide what happened; else their mean
+}
 
-// historyTable returns the names and units, by historyMetric. Shares and latencies are over the trailing minute.
+// historyTable returns the series, by historyMetric. Shares and latencies are over the trailing minute.
 func historyTable() [historyMetrics]historyInfo {
 	return [historyMetrics]historyInfo{
-		{"ttft_p50", "s"}, {"ttft_p90", "s"}, {"ttft_p99", "s"},
-		{"itl_p50", "s"}, {"itl_p90", "s"}, {"itl_p99", "s"},
-		{"prefill", "1"}, {"decode", "1"}, {"idle", "1"}, {"unattributed", "1"},
-		{"imbalance", "1"}, {"pressure_prefill", "1"}, {"pressure_decode", "1"},
-		{"running", "{request}"}, {"waiting", "{request}"}, {"kv", "1"},
+		{"ttft_p50", "s", true}, {"ttft_p90", "s", true}, {"ttft_p99", "s", true},
+		{"itl_p50", "s", true}, {"itl_p90", "s", true}, {"itl_p99", "s", true},
+		{"prefill", "1", false}, {"decode", "1", false}, {"idle", "1", false}, {"unattributed", "1", false},
+		{"imbalance", "1", false}, {"pressure_prefill", "1", false}, {"pressure_decode", "1", false},
+		{"running", "{request}", false}, {"waiting", "{request}", false}, {"kv", "1", false},
+		{"thrash", "1", true}, {"storm", "1", true}, {"hiccup", "1", true}, {"interference", "1", false},
 	}
 }
 
 // row holds one slot of every series.
 type row [historyMetrics]number
 
-// history keeps every series at a fixed resolution in one ring. It is 64 bytes a slot and never grows.
+// extent is how far back a ring reaches, and the distance of its points.
+type extent struct {
+	step  time.Duration
+	slots int
+}
+
+// history keeps every series twice: the last hour or so finely, and about a day in coarser steps. It never grows.
 type history struct {
-	step        time.Duration
-	slots       int64
-	cells       []float32 // slot by slot; NaN is a gap
-	first, last int64     // absolute slot numbers, both written
-	begun       bool
+	fine, long *ring // long is nil where only the recent past is kept
+	folding    fold
 }
 
-func newHistory(step time.Duration, slots int) *history {
-	return &history{step: step, slots: int64(slots)}
+func newHistory(fine, long extent) *history {
+	h := &history{fine: newRing(fine)}
+	if long.slots > 0 {
+		h.long = newRing(long)
+	}
+	return h
 }
 
-// put writes r into the slot of now. A later write into the same slot replaces it; slots left out are gaps.
+// put writes r into the slots of now.
 func (h *history) put(now time.Time, r row) {
-	slot := now.UnixNano() / int64(h.step)
-	switch {
-	case !h.begun:
-		h.cells = make([]float32, h.slots*int64(historyMetrics))
-		h.begun, h.first, h.last = true, slot, slot
-	case slot < h.last: // the clock was set back
-		return
-	case slot-h.last >= h.slots:
-		h.first, h.last = slot, slot
+	h.fine.put(now, r)
+	if h.long != nil {
+		h.long.put(now, h.folding.add(h.long.slot(now), r))
 	}
-	for s := h.last + 1; s < slot; s++ {
-		h.write(s, row{})
-	}
-	h.write(slot, r)
-	h.last = slot
-	h.first = max(h.first, slot-h.slots+1)
-}
-
-func (h *history) write(slot int64, r row) {
-	cells := h.cells[(slot%h.slots)*int64(historyMetrics):]
-	for m, n := range r {
-		cells[m] = float32(math.NaN())
-		if n.ok {
-			cells[m] = float32(n.value)
-		}
-	}
-}
-
-// read returns a series, oldest first, and the time of its first slot in Unix milliseconds.
-func (h *history) read(m historyMetric) (start int64, values []number) {
-	if !h.begun {
-		return 0, []number{}
-	}
-	values = make([]number, 0, h.last-h.first+1)
-	for slot := h.first; slot <= h.last; slot++ {
-		v := float64(h.cells[(slot%h.slots)*int64(historyMetrics)+int64(m)])
-		if math.IsNaN(v) {
-			values = append(values, number{})
-			continue
-		}
-		values = append(values, some(round(v)))
-	}
-	return h.first * h.step.Milliseconds(), values
 }
 
 // mean returns the mean of a series over the trailing minute that ends at the last slot.
 func (h *history) mean(m historyMetric) number {
-	if !h.begun {
-		return number{}
+	f := h.fine
+	return f.mean(m, int64(trailingLength/f.step))
+}
+
+// fold makes one row of all that are put into one slot.
+type fold struct {
+	slot  int64
+	rows  row                     // sums, or the largest of those that are peaks
+	known [historyMetrics]float64 // how many values a sum has
+}
+
+// add takes r in and returns the row of its slot so far.
+func (f *fold) add(slot int64, r row) row {
+	if slot != f.slot {
+		*f = fold{slot: slot}
 	}
-	sum, n := 0.0, 0
-	for slot := max(h.first, h.last-int64(trailingLength/h.step)+1); slot <= h.last; slot++ {
-		v := float64(h.cells[(slot%h.slots)*int64(historyMetrics)+int64(m)])
-		if !math.IsNaN(v) {
-			sum += v
-			n++
+	out := row{}
+	for m, info := range historyTable() {
+		if r[m].ok {
+			switch {
+			case info.peak && f.rows[m].ok:
+				f.rows[m] = some(max(f.rows[m].value, r[m].value))
+			case info.peak:
+				f.rows[m] = r[m]
+			default:
+				f.rows[m] = some(f.rows[m].value + r[m].value)
+				f.known[m]++
+			}
+		}
+		out[m] = f.rows[m]
+		if f.known[m] > 0 {
+			out[m].value /= f.known[m]
 		}
 	}
-	if n == 0 {
-		return number{}
-	}
-	return some(sum / float64(n))
+	return out
 }

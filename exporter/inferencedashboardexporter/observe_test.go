@@ -17,7 +17,7 @@ func at(s float64) time.Time {
 }
 
 func newTestTracker(workers int) *tracker {
-	return newTracker(workers, func() *history { return newHistory(5*time.Second, 60) })
+	return newTracker(workers, func() *history { return newHistory(extent{5 * time.Second, 60}, extent{}) })
 }
 
 // engine returns a batch of one worker with the metrics that add puts into it.

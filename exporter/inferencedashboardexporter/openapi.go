@@ -21,6 +21,8 @@ func describe(version string) ([]byte, error) {
 	}
 	metric := parameter("metric", "Series, separated by commas: "+strings.Join(names, ", ")+".", object{"type": "string"})
 	metric["required"] = true
+	span := parameter("span", "recent (default), or long: coarser steps that reach further back, each the mean of its points, and of latencies, thrash, storm and hiccup the largest.",
+		object{"type": "string", "enum": []string{spanRecent, spanLong}})
 	at := object{"type": "integer", "description": "Unix milliseconds"}
 	list := func(key string, of any) object {
 		return object{"type": "object", "properties": object{"at": at, key: object{"type": "array", "items": schema(reflect.TypeOf(of))}}}
@@ -41,7 +43,7 @@ func describe(version string) ([]byte, error) {
 			"/api/v1/history": operation("Series of one worker or fleet.", object{"type": "object", "properties": object{
 				"start": at, "step": object{"type": "integer", "description": "milliseconds"},
 				"series": object{"type": "object", "additionalProperties": series},
-			}}, false, worker, fleet, metric),
+			}}, false, worker, fleet, metric, span),
 			"/api/v1/stream": object{"get": object{
 				"summary":   "Server-sent events: snapshot with everything, then update with what changed.",
 				"responses": object{"200": object{"description": "the stream", "content": object{"text/event-stream": object{"schema": schema(reflect.TypeOf(greeting{}))}}}},

@@ -191,8 +191,15 @@ func (r *register) view(s *subject, now time.Time) subjectView {
 	if s.fleet == "" {
 		v.FleetID = ""
 	}
+	heard := map[string]time.Time{}
 	for key, f := range s.figures {
 		known := r.table[key.metric]
+		if f.heard.last.After(heard[known.section]) {
+			heard[known.section] = f.heard.last
+		}
+		if f.heard.stale(now) {
+			continue
+		}
 		for _, shown := range f.figures(key.of[:len(known.of)], known.as, now) {
 			section := v.Sections[known.section]
 			if section == nil {
@@ -200,6 +207,14 @@ func (r *register) view(s *subject, now time.Time) subjectView {
 				v.Sections[known.section] = section
 			}
 			section[key.metric] = append(section[key.metric], shown)
+		}
+	}
+	for name, last := range heard {
+		if v.Sections[name] == nil && now.Sub(last) > minSilence {
+			if v.Silent == nil {
+				v.Silent = map[string]int64{}
+			}
+			v.Silent[name] = last.UnixMilli()
 		}
 	}
 	for _, section := range v.Sections {

@@ -19,6 +19,7 @@ const (
 	sectionSplit     = "disaggregation"
 	sectionGPU       = "gpu"
 	sectionSources   = "sources"
+	sectionPhases    = "phases"    // what mixing them costs
 	sectionEstimates = "estimates" // how sure the others are, and what was withheld
 )
 
@@ -39,7 +40,7 @@ func shownTable() map[string]shownMetric {
 		signal.EstimateWithheld:   {sectionEstimates, asRate, []string{signal.AttrEstimate, signal.AttrReason}},
 		signal.SourceMissing:      {sectionSources, asLevel, []string{signal.AttrSource, signal.AttrSourceHint}},
 	}
-	for _, part := range []map[string]shownMetric{shownKV(), shownTransfer(), shownSplit(), shownGPU()} {
+	for _, part := range []map[string]shownMetric{shownKV(), shownTransfer(), shownSplit(), shownGPU(), shownPhases()} {
 		for name, m := range part {
 			table[name] = m
 		}
@@ -115,5 +116,14 @@ func shownGPU() map[string]shownMetric {
 		// Of a worker: which GPUs it has, and the power that it puts into each phase.
 		signal.EngineGPUInfo: by(asLevel, signal.AttrHWID), signal.PhaseEnergy: by(asRate, signal.AttrPhase),
 		signal.PhaseEnergyPerToken: by(asLevel, signal.AttrPhase),
+	}
+}
+
+// shownPhases is what prefill in the same steps costs decode.
+func shownPhases() map[string]shownMetric {
+	level, rate := shownMetric{section: sectionPhases}, shownMetric{sectionPhases, asRate, nil}
+	return map[string]shownMetric{
+		signal.InterferenceLost: level, signal.InterferencePerToken: level, signal.InterferenceCounterfactual: level,
+		signal.InterferenceDelay: rate, signal.InterferenceWait: rate, signal.InterferenceStalls: rate,
 	}
 }

@@ -106,11 +106,8 @@ type subject struct {
 	figures map[figureKey]*reading
 }
 
-// figures returns what is shown of a reading, nothing where it is silent.
+// figures returns what is shown of a reading that is not silent.
 func (f *reading) figures(of []string, as display, now time.Time) []figureView {
-	if f.heard.stale(now) {
-		return nil
-	}
 	n := f.last
 	switch as {
 	case asTail:

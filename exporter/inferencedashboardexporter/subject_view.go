@@ -11,6 +11,8 @@ type subjectView struct {
 	Instance string                 `json:"instance"` // what identifies it on its host: service.instance.id, hw.id, the agent's name
 	FleetID  string                 `json:"fleet_id"` // "" where it is of no fleet
 	Sections map[string]sectionView `json:"sections"`
+	// Silent is when a section was last heard of, Unix milliseconds, where all of its figures have fallen silent.
+	Silent map[string]int64 `json:"silent,omitempty"`
 }
 
 // sectionView is the figures of a section, by metric.
@@ -36,6 +38,6 @@ func (s subjectView) since(before *subjectView) (subjectView, bool) {
 			d.Sections[name] = sectionView{}
 		}
 	}
-	changed := len(d.Sections) > 0 || s.Name != before.Name || s.FleetID != before.FleetID
+	changed := len(d.Sections) > 0 || !reflect.DeepEqual(s.Silent, before.Silent) || s.Name != before.Name || s.FleetID != before.FleetID
 	return d, changed
 }

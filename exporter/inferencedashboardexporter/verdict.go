@@ -18,8 +18,8 @@ import (
 //	                                                                       objective
 //	decode_bound   fleet imbalance below -0.2                              tokens above the ITL           of the imbalance
 //	                                                                       objective
-//	balanced       fleet imbalance within +-0.2, or all that presses       0                              of the imbalance
-//	               is well below its limit: then nothing is held back
+//	balanced       fleet imbalance within +-0.2, or both objectives are    0                              of the imbalance
+//	               met and there is room: then nothing is held back
 //	idle           no request ran, waited or got a token for a minute      0                              1
 //	unknown        none of these                                           0                              0
 //
@@ -55,7 +55,6 @@ const (
 	// defaultQuantile is judged where no objective names one.
 	defaultQuantile = 0.9
 	kvLimit         = 0.9            // KV usage at which decode has no room
-	comfort         = 0.7            // share of every limit below which no phase is said to hold the fleet back
 	earlyWorth      = 0.3            // the most that a preliminary verdict is worth
 	patience        = trailingLength // without any estimate before the page asks whether the processor is there
 )
@@ -98,7 +97,7 @@ func judge(f fleetFacts) ([]candidate, balance) {
 		cs = append(cs, candidate{codeIdle, 0, earlyWorth})
 	case idle:
 		cs = append(cs, candidate{codeIdle, 0, 1})
-	case b.imbalance.ok && f.comfortable():
+	case b.imbalance.ok && f.met():
 		cs = append(cs, candidate{codeBalanced, 0, b.confidence})
 	case b.imbalance.ok && b.imbalance.value > band:
 		cs = append(cs, candidate{codePrefillBound, f.ttft.above.orZero(), b.confidence})

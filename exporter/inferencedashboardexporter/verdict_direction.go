@@ -55,7 +55,7 @@ func decodeRelief(f fleetFacts) string {
 }
 
 func balancedDirection(b balance, f fleetFacts) string {
-	if !f.comfortable() || math.Abs(b.imbalance.value) <= band {
+	if !f.met() || math.Abs(b.imbalance.value) <= band {
 		return "Neither phase holds the other back: more load needs more of both."
 	}
 	phase := "Prefill"

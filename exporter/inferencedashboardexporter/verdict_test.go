@@ -68,13 +68,13 @@ func TestVerdict(t *testing.T) {
 			}(), code: codeDecodeBound, standing: standingFinal, confidence: "MED",
 			says: "Decode-bound. The worker misses the ITL objective: p90 78 ms against 50 ms (implied).",
 		},
-		"bound without a miss": {
+		"a fleet that misses nothing is on target": {
 			facts: func() fleetFacts {
 				f := of(served(meets), served(meets))
 				f.ttft = latencyLimit(0.4, 0.5)
 				return f
-			}(), code: codePrefillBound, standing: standingFinal, confidence: "HIGH",
-			says: "Prefill-bound. No worker misses the TTFT objective yet: p90 400 ms against 500 ms (implied).",
+			}(), code: codeBalanced, standing: standingFinal, confidence: "HIGH",
+			says: "On target. Objectives are met: TTFT p90 400 ms against 500 ms (implied), ITL p90 30 ms against 50 ms (implied).",
 		},
 		"well within every limit nothing is held back": {
 			facts: func() fleetFacts {
@@ -84,9 +84,9 @@ func TestVerdict(t *testing.T) {
 			}(), code: codeBalanced, standing: standingFinal, confidence: "MED",
 			says: "On target. Objectives are met: TTFT p90 42 ms against 500 ms (implied), ITL p90 9.7 ms against 50 ms (implied).",
 		},
-		"a full KV cache is no comfort": {
+		"a full KV cache is no target met": {
 			facts: func() fleetFacts {
-				f := of(served(imbalance(-0.9, 0.7), func(w *workerFacts) { w.kv = some(0.88) }))
+				f := of(served(imbalance(-0.9, 0.7), func(w *workerFacts) { w.kv = some(0.93) }))
 				f.ttft, f.itl = latencyLimit(0.042, 0.5), latencyLimit(0.0097, 0.05)
 				return f
 			}(), code: codeDecodeBound, standing: standingFinal, confidence: "MED",

@@ -51,7 +51,7 @@ func title(c code, f fleetFacts) string {
 	case codeDecodeBound:
 		return "Decode-bound."
 	case codeBalanced:
-		if f.comfortable() {
+		if f.met() {
 			return "On target."
 		}
 		return "Balanced."

@@ -17,6 +17,8 @@ type workerView struct {
 	TTFT     *latencyView  `json:"ttft,omitempty"`
 	ITL      *latencyView  `json:"itl,omitempty"`
 	Estimate *estimateView `json:"estimate,omitempty"`
+
+	Conditions *conditionsView `json:"conditions,omitempty"`
 }
 
 // stateView is whether the worker counts, and since when it has been silent where it has been.
@@ -73,6 +75,7 @@ type fleetView struct {
 	TTFT       *latencyView    `json:"ttft,omitempty"`
 	ITL        *latencyView    `json:"itl,omitempty"`
 	Objectives *objectivesView `json:"objectives,omitempty"`
+	Conditions *conditionsView `json:"conditions,omitempty"`
 }
 
 type countsView struct {

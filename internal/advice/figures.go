@@ -19,8 +19,8 @@ type workerFigures struct {
 	role                          string
 	down                          bool   // its last scrape failed
 	load                          number // requests running and waiting, trailing mean
-	waiting                       number // requests, trailing mean
-	kv                            number // share of KV blocks in use
+	waiting, waitingLeast         number // requests: trailing mean, and the least window's
+	kv, kvPeak                    number // share of KV blocks in use: now, and at most in the trailing time
 	samples                       float64
 	tokens                        float64
 	imbalance                     number
@@ -120,8 +120,8 @@ func figureWorker(r *Reading) workerFigures {
 	waiting, waits := r.Mean(signal.Waiting)
 	w := workerFigures{
 		role: r.Role(), down: asked && up == 0, ttft: r.TTFT(), itl: r.ITL(),
-		load: optional(running+waiting, runs || waits), waiting: optional(waiting, waits),
-		kv:        optional(r.Level(signal.KVUtilization)),
+		load: optional(running+waiting, runs || waits), waiting: optional(waiting, waits), waitingLeast: optional(r.Least(signal.Waiting)),
+		kv: optional(r.Level(signal.KVUtilization)), kvPeak: optional(r.Peak(signal.KVUtilization)),
 		imbalance: optional(r.Level(signal.PhaseImbalance)), confidence: r.Confidence(signal.EstimateImbalance),
 		prefill:        optional(r.Level(signal.PhasePressure, signal.AttrPhase, signal.PhasePrefill)),
 		decode:         optional(r.Level(signal.PhasePressure, signal.AttrPhase, signal.PhaseDecode)),

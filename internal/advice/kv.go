@@ -56,7 +56,7 @@ func kvRules() []Rule {
 		},
 		{
 			ID: "kv-prefix-routing", Subject: Fleet, Check: checkPrefixRouting, Measure: fleetHitRatio,
-			Inputs: []string{signal.KVRoutingTokens, signal.KVLookupTokens, signal.KVHitTokens, signal.KVDuplicateRatio, signal.KVTokens},
+			Inputs: []string{signal.KVRoutingTokens, signal.KVLookupTokens, signal.KVHitTokens, signal.KVDuplicateRatio, signal.KVTokens, signal.KVHeldTokens, signal.KVHolderTokens},
 		},
 	}
 }

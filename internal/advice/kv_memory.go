@@ -145,51 +145,6 @@ func fleetHits(r *Reading) float64 {
 	return v
 }
 
-const (
-	mostRouted     = 0.1 // of the tokens looked up
-	mostDuplicates = 0.3 // of the fleet's cached blocks
-)
-
-// checkPrefixRouting finds a fleet whose workers compute what others of them hold.
-func checkPrefixRouting(r *Reading) Outcome {
-	routed, ok := r.Rate(signal.KVRoutingTokens)
-	looked, known := r.Rate(signal.KVLookupTokens, signal.AttrCacheScope, signal.CacheScopeLocal)
-	duplicates, told := r.Level(signal.KVDuplicateRatio)
-	hits, _ := fleetHitRatio(r)
-	if !ok && !told {
-		return Withhold("no_fleet_view")
-	}
-	share := 0.0
-	if known && looked > 0 {
-		share = routed / looked
-	}
-	if !r.Over(share, mostRouted) && !(r.Over(duplicates, mostDuplicates) && share > mostRouted/2) {
-		return Nothing()
-	}
-	f := Finding{
-		Severity: Warning, Title: "Workers compute prefixes that other workers hold.", Confidence: 0.7,
-		Evidence: []Quantity{
-			Quantity{Name: "Prompt tokens computed while another worker held them", Value: share, Unit: "1", Metric: signal.KVRoutingTokens}.Against(mostRouted),
-			{Name: "Hit ratio of the fleet", Value: hits, Unit: "1", Metric: signal.KVHitTokens},
-		},
-		Action: Action{Text: "Route requests by prefix, or share one pool of KV between the workers."},
-		// Those tokens would have been found where they were. Fewer copies leave room for more, which is not counted.
-		Predicted: &Effect{
-			Name: "hit ratio of the fleet", Unit: "1", From: hits, To: min(1, hits+share), Low: hits, High: min(1, hits+2*share),
-		},
-	}
-	if live, ok := fleetUse(r, signal.KVUseLive); ok && live > crowded {
-		f.Predicted = nil // hardly anything is cached anywhere, so it depends on the load
-	}
-	if told {
-		f.Evidence = append(f.Evidence, Quantity{Name: "Cached blocks that are further copies", Value: duplicates, Unit: "1", Metric: signal.KVDuplicateRatio}.Against(mostDuplicates))
-	}
-	return Found(f)
-}
-
-// crowded is the share of the pools that running requests hold from which on there is no cache to speak of.
-const crowded = 0.8
-
 // fleetUse is the share of the pools of a fleet's workers that has a use.
 func fleetUse(r *Reading, use string) (share float64, ok bool) {
 	n := 0.0

@@ -123,17 +123,6 @@ func TestPrefixesOfAFleet(t *testing.T) {
 	one, two := worker("a"), worker("b")
 	b := newBench(t, testConfig(), kvRules()...)
 	b.windows(30, func() {
-		for _, w := range []Ref{one, two} {
-			b.count(w, signal.KVLookupTokens, 1000, signal.AttrCacheScope, signal.CacheScopeLocal)
-			b.count(w, signal.KVHitTokens, 300, signal.AttrCacheScope, signal.CacheScopeLocal)
-			b.count(w, signal.KVRoutingTokens, 200, signal.AttrMissCause, signal.MissCompulsory)
-		}
-	})
-	require.Contains(t, b.raised(), "kv-prefix-routing")
-	assert.InDelta(t, 0.5, b.raised()["kv-prefix-routing"].Predicted.To, 1e-6)
-
-	b = newBench(t, testConfig(), kvRules()...)
-	b.windows(30, func() {
 		b.info(one, signal.AttrEngineName, "vllm", signal.AttrPrefixCaching, "true")
 		b.info(two, signal.AttrEngineName, "vllm", signal.AttrPrefixCaching, "false")
 		b.count(one, signal.KVLookupTokens, 1000, signal.AttrCacheScope, signal.CacheScopeLocal)
@@ -143,4 +132,43 @@ func TestPrefixesOfAFleet(t *testing.T) {
 	require.Contains(t, b.raised(), "kv-prefix-caching")
 	assert.Equal(t, "--enable-prefix-caching", b.raised()["kv-prefix-caching"].Action.Change)
 	assert.InDelta(t, 0.6, b.raised()["kv-prefix-caching"].Predicted.To, 1e-6)
+}
+
+// route observes windows of two workers: of 1000 tokens looked up so many are found, and so many lie on the other worker only; of those
+// that lie anywhere a share lies on both.
+func (b *bench) route(windows int, hits, routed, both float64) {
+	b.windows(windows, func() {
+		for _, w := range []Ref{worker("a"), worker("b")} {
+			b.count(w, signal.KVLookupTokens, 1000, signal.AttrCacheScope, signal.CacheScopeLocal)
+			b.count(w, signal.KVHitTokens, hits, signal.AttrCacheScope, signal.CacheScopeLocal)
+			b.count(w, signal.KVRoutingTokens, routed, signal.AttrMissCause, signal.MissCompulsory)
+			b.count(w, signal.KVHeldTokens, hits+routed)
+			b.count(w, signal.KVHolderTokens, (hits+routed)*(1+both))
+		}
+	})
+}
+
+func TestRoutingByPrefix(t *testing.T) {
+	const rule = "kv-prefix-routing"
+	b := newBench(t, testConfig(), kvRules()...)
+	b.route(50, 300, 200, 0.2)
+	assert.Empty(t, b.raised(), "a cache that fills tells too little")
+	b.route(30, 300, 200, 0.2)
+	require.Contains(t, b.raised(), rule)
+	p := b.raised()[rule].Predicted
+	assert.InDelta(t, 0.3, p.From, 1e-6)
+	assert.InDelta(t, 0.5*(0.6+0.4*routerAware), p.To, 1e-6)
+	assert.InDelta(t, 0.5, p.High, 1e-6)
+	b.events = nil
+	// The route knows the prefixes now, and is held back by load.
+	b.route(100, 400, 110, 0.2)
+	assert.Contains(t, b.told(rule), Cleared)
+
+	b = newBench(t, testConfig(), kvRules()...)
+	b.route(100, 850, 120, 0.75)
+	assert.Contains(t, b.raised(), rule, "most is on both workers, and is found by chance")
+
+	b = newBench(t, testConfig(), kvRules()...)
+	b.route(100, 600, 30, 0.2)
+	assert.NotContains(t, b.raised(), rule, "hardly anything is computed twice")
 }

@@ -44,10 +44,11 @@ func checkPrefillBound(r *Reading) Outcome {
 	switch {
 	case f.observed < fullWindow:
 		return Withhold(withheldEarly)
-	case f.idle() || decided && !missed:
+	case f.idle() || decided && !missed || f.shortage().plain:
 		return Nothing()
 	case !decided:
 		return Withhold(withheldNoLatency)
+	case f.shortage().code == PrefillBound: // a queue is seen
 	case f.unsure() != "":
 		return Withhold(f.unsure())
 	case !r.Over(f.balance.imbalance.value, band):
@@ -58,7 +59,7 @@ func checkPrefillBound(r *Reading) Outcome {
 	demand, _ := r.Demand()
 	p := poolOf(f, signal.RolePrefill)
 	finding := Finding{
-		Severity: severityOf(f.ttft.Above), Title: "Requests wait for their prefill.", Confidence: f.balance.confidence,
+		Severity: severityOf(f.ttft.Above), Title: "Requests wait for their prefill.", Confidence: f.sureOf(PrefillBound),
 		Evidence: []Quantity{
 			f.ttft.Quantity("TTFT", signal.TTFT),
 			{Name: "Phase imbalance", Value: f.balance.imbalance.value, Unit: "1", Metric: signal.PhaseImbalance},
@@ -112,6 +113,7 @@ func checkDecodeBound(r *Reading) Outcome {
 		return Nothing()
 	case !decided && !full:
 		return Withhold(withheldNoLatency)
+	case f.shortage().code == DecodeBound && (full || missed && f.sureOf(DecodeBound) >= confidentMed && explained <= 0.5):
 	case f.unsure() != "":
 		return Withhold(f.unsure())
 	case !r.Over(-f.balance.imbalance.value, band):
@@ -122,7 +124,7 @@ func checkDecodeBound(r *Reading) Outcome {
 	p := poolOf(f, signal.RoleDecode)
 	running := sumOf(f.workers, func(w workerFigures) number { return number{w.load.value - w.waiting.orZero(), w.load.ok} })
 	finding := Finding{
-		Severity: severityOf(max(f.itl.Above, f.decodeTTFT.Above)), Title: "Decode has too little capacity.", Confidence: f.balance.confidence,
+		Severity: severityOf(max(f.itl.Above, f.decodeTTFT.Above)), Title: "Decode has too little capacity.", Confidence: f.sureOf(DecodeBound),
 		Evidence: []Quantity{
 			f.itl.Quantity("ITL", signal.ITL),
 			{Name: "Phase imbalance", Value: f.balance.imbalance.value, Unit: "1", Metric: signal.PhaseImbalance},

@@ -128,6 +128,41 @@ func (r *Reading) Mean(metric string, pairs ...string) (sum float64, ok bool) {
 	return sum, ok
 }
 
+// Peak returns the largest window's mean of a gauge over the trailing time, of its streams the largest.
+func (r *Reading) Peak(metric string, pairs ...string) (peak float64, ok bool) {
+	for _, x := range r.streams[metric] {
+		if !x.has(pairs) || !r.holds(x) {
+			continue
+		}
+		for _, m := range x.means {
+			if !math.IsNaN(m) && (!ok || m > peak) {
+				peak, ok = m, true
+			}
+		}
+	}
+	return peak, ok
+}
+
+// Least returns the smallest window's mean of a gauge over the trailing time, added up over its streams.
+func (r *Reading) Least(metric string, pairs ...string) (sum float64, ok bool) {
+	for _, x := range r.streams[metric] {
+		if !x.has(pairs) || !r.holds(x) {
+			continue
+		}
+		least := math.Inf(1)
+		for _, m := range x.means {
+			if !math.IsNaN(m) {
+				least = min(least, m)
+			}
+		}
+		if !math.IsInf(least, 1) {
+			sum += least
+			ok = true
+		}
+	}
+	return sum, ok
+}
+
 // Slope returns by how much a gauge grows per second over the trailing time, added up over its streams; of a fleet without streams of
 // its own over its members.
 func (r *Reading) Slope(metric string, pairs ...string) (perSecond float64, ok bool) {

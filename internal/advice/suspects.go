@@ -45,24 +45,38 @@ func tcpFallback(f figures) (candidate, bool) {
 	return c, true
 }
 
-// leans reports whether the phases are judged at all: not in an idle or comfortable fleet.
-func (f figures) leans() bool { return !f.idle() && (!f.balance.imbalance.ok || !f.comfortable()) }
+// side is the phase that holds the fleet back, "" for neither: by the imbalance, where it leans to neither side by what is missed and what
+// requests wait for, and before there is an estimate by where queues point. Of a fleet that meets its objectives neither does.
+func (f figures) side() Code {
+	b := f.balance
+	switch {
+	case f.idle() || b.imbalance.ok && f.met():
+		return ""
+	case b.imbalance.ok && f.shortage().plain:
+		return DecodeBound
+	case b.imbalance.ok && b.imbalance.value > band:
+		return PrefillBound
+	case b.imbalance.ok && b.imbalance.value < -band:
+		return DecodeBound
+	case b.imbalance.ok:
+		return f.shortage().code
+	}
+	return b.lean
+}
 
 func prefillBound(f figures) (candidate, bool) {
-	b := f.balance
-	if !f.leans() || !(b.imbalance.ok && b.imbalance.value > band) && b.lean != PrefillBound {
+	if f.side() != PrefillBound {
 		return candidate{}, false
 	}
-	return candidate{
-		code: PrefillBound, loss: f.ttft.Above * (1 - f.churn().again), confidence: b.confidence, title: "Prefill-bound.",
+	return f.short(candidate{
+		code: PrefillBound, loss: f.ttft.Above * (1 - f.churn().again), confidence: f.balance.confidence, title: "Prefill-bound.",
 		detail:    f.boundDetail("TTFT", f.ttft, func(w workerFigures) Latency { return w.ttft }),
-		direction: pressure("prefill", "decode", b) + "Relief has to come from the prefill side.",
-	}, true
+		direction: pressure("prefill", "decode", f.balance) + "Relief has to come from the prefill side.",
+	}), true
 }
 
 func decodeBound(f figures) (candidate, bool) {
-	b := f.balance
-	if !f.leans() || !(b.imbalance.ok && b.imbalance.value < -band) && b.lean != DecodeBound {
+	if f.side() != DecodeBound {
 		return candidate{}, false
 	}
 	explained, _ := f.mixed()
@@ -70,11 +84,11 @@ func decodeBound(f figures) (candidate, bool) {
 	if f.fallback.value > 0 {
 		waiting = 0 // for KV that comes over TCP
 	}
-	return candidate{
-		code: DecodeBound, loss: max(f.itl.Above*(1-explained), waiting), confidence: b.confidence, title: "Decode-bound.",
+	return f.short(candidate{
+		code: DecodeBound, loss: max(f.itl.Above*(1-explained), waiting), confidence: f.balance.confidence, title: "Decode-bound.",
 		detail:    f.boundDetail("ITL", f.itl, func(w workerFigures) Latency { return w.itl }),
-		direction: pressure("decode", "prefill", b) + f.decodeRelief(),
-	}, true
+		direction: pressure("decode", "prefill", f.balance) + f.decodeRelief(),
+	}), true
 }
 
 // mixing is the candidate of interference: the ITL objective is missed for the prefill that rides in decode's steps.
@@ -100,7 +114,8 @@ func mixing(f figures) (candidate, bool) {
 }
 
 // mixed is which share of what misses the ITL objective mixing explains, 0..1, and how sure that is: of the time that a token takes at the
-// objective's quantile, the part that is not its own step's.
+// objective's quantile, the part that is not its own step's. Of the bucket that the quantile lies in, the lower edge counts: what the
+// histogram cannot tell is not laid to mixing.
 func (f figures) mixed() (explained, confidence float64) {
 	lost, without := f.lost()
 	if missed, _ := f.itl.Missed(); !missed || lost <= 0 || without <= 0 {
@@ -109,7 +124,7 @@ func (f figures) mixed() (explained, confidence float64) {
 	for i, part := range f.weights() {
 		confidence += part * f.workers[i].mixConfidence
 	}
-	return max(0, 1-without/f.itl.At.Value), confidence
+	return max(0, 1-without/max(f.itl.At.Low, f.itl.Objective)), confidence
 }
 
 // lost is the share of decode's waiting that prefill causes and the mean ITL without it, over the workers that tell both.
@@ -130,15 +145,16 @@ func (f figures) lost() (share, without float64) {
 
 func evenly(f figures) (candidate, bool) {
 	b := f.balance
-	if f.idle() || !b.imbalance.ok || f.leans() && math.Abs(b.imbalance.value) > band {
+	if f.idle() || !b.imbalance.ok || f.side() != "" {
 		return candidate{}, false
 	}
-	c := candidate{code: Balanced, confidence: b.confidence, title: "Balanced.", detail: f.bothDetail()}
-	if f.comfortable() {
-		c.title = "On target."
+	c := candidate{code: Balanced, confidence: b.confidence, title: "On target.", detail: f.bothDetail()}
+	if !f.met() {
+		explained, _ := f.mixed()
+		c.title, c.loss = "Balanced.", max(f.ttft.Above, f.itl.Above*(1-explained))*(1-f.churn().again)
 	}
 	c.direction = "Neither phase holds the other back: more load needs more of both."
-	if f.comfortable() && math.Abs(b.imbalance.value) > band {
+	if f.met() && math.Abs(b.imbalance.value) > band {
 		phase := "Prefill"
 		if b.imbalance.value < 0 {
 			phase = "Decode"

@@ -21,17 +21,17 @@ import (
 //	               over, where prompts are computed, and not all that      objective, or what mixing
 //	               presses is well below its limit                         explains, x share of what is
 //	                                                                       stored that is stored again
-//	prefill_bound  fleet imbalance above +0.2                              requests above the TTFT        of the imbalance
-//	                                                                       objective, less what a storm
+//	prefill_bound  fleet imbalance above +0.2, or within 0.2 and         requests above the TTFT        of the imbalance, of a
+//	               prefill is short (shortage.go); an objective is missed  objective, less what a storm   queue that is seen 0.79
 //	                                                                       explains
-//	decode_bound   fleet imbalance below -0.2                              tokens above the ITL           of the imbalance
-//	                                                                       objective, less what mixing
-//	                                                                       explains; or requests that wait
-//	                                                                       there, unless for TCP
+//	decode_bound   fleet imbalance below -0.2, or within 0.2 and         tokens above the ITL           likewise
+//	               decode is short; an objective is missed, or a KV pool   objective, less what mixing
+//	               is full                                                 explains; or requests that
+//	                                                                       wait there, unless for TCP
 //	interference   the ITL objective is missed and would be met were       what mixing explains, less     of the interference estimate
 //	               decode not to share its steps with prefill              what a storm explains
-//	balanced       fleet imbalance within +-0.2, or all that presses       0                              of the imbalance
-//	               is well below its limit: then nothing is held back
+//	balanced       both objectives are met and there is room: on target;   0; what is missed              of the imbalance
+//	               or the imbalance is within 0.2 and neither is short
 //	idle           no request ran, waited or got a token for a minute      0                              1
 //	unknown        none of these                                           0                              0
 //

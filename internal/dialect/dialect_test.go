@@ -101,7 +101,7 @@ func TestReadFacts(t *testing.T) {
 		"block_size": "16", "num_gpu_blocks": "100", "kv_cache_size_tokens": "1500", "cache_dtype": "fp8",
 		"enable_prefix_caching": "False", "gpu_memory_utilization": "0.9",
 	})
-	assert.Equal(t, map[string]float64{signal.KVBlockSize: 16, signal.KVCapacityTokens: 1500}, gauges)
+	assert.Equal(t, map[string]float64{signal.KVBlockSize: 16, signal.KVCapacityTokens: 1500, signal.KVCapacityBlocks: 100}, gauges)
 	assert.Equal(t, map[string]any{
 		signal.AttrCacheDataType: "fp8", signal.AttrPrefixCaching: false, signal.AttrMemoryUtilization: 0.9,
 	}, attributes)
@@ -109,11 +109,11 @@ func TestReadFacts(t *testing.T) {
 	gauges, attributes = facts("vllm:cache_config_info", map[string]string{
 		"block_size": "16", "num_gpu_blocks": "100", "kv_cache_size_tokens": "None", "enable_prefix_caching": "None",
 	})
-	assert.Equal(t, map[string]float64{signal.KVBlockSize: 16, signal.KVCapacityTokens: 1600}, gauges)
+	assert.Equal(t, map[string]float64{signal.KVBlockSize: 16, signal.KVCapacityTokens: 1600, signal.KVCapacityBlocks: 100}, gauges)
 	assert.Empty(t, attributes)
 
 	gauges, _ = facts("vllm:cache_config_info", map[string]string{"block_size": "None", "num_gpu_blocks": "100"})
-	assert.Empty(t, gauges)
+	assert.Equal(t, map[string]float64{signal.KVCapacityBlocks: 100}, gauges)
 
 	gauges, _ = facts("vllm:lora_requests_info", map[string]string{
 		"max_lora": "4", "running_lora_adapters": "a,b", "waiting_lora_adapters": "",

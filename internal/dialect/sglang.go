@@ -51,6 +51,7 @@ func sglangRequests() []Row {
 		{Name: "sglang:time_to_first_token_seconds", Kind: Histogram, Metric: signal.TTFT},
 		{Name: "sglang:inter_token_latency_seconds", Kind: Histogram, Metric: signal.ITL},
 		{Name: "sglang:time_per_output_token_seconds", AliasOf: "sglang:inter_token_latency_seconds"},
+		{Name: "sglang:request_time_per_output_token_seconds", Kind: Histogram, Metric: signal.TPOT},
 		{Name: "sglang:e2e_request_latency_seconds", Kind: Histogram, Metric: signal.RequestTime},
 		{Name: "sglang:queue_time_seconds", Kind: Histogram, Metric: signal.QueueTime},
 		{

@@ -87,6 +87,8 @@ func sglangIgnored() []Row {
 		startup  = "of the start or of renewed weights: it does not change while the engine serves"
 		http     = "the HTTP server's own metrics, by endpoint: not what the engine did"
 		storage  = "of the storage tier's own operations, whose names and units still change between releases"
+		cpu      = "CPU time of the server's processes: not what the engine did"
+		balance  = "how even the ranks of a step are, told by one of them; the load of each rank is its own"
 		dp       = "the same work again by the number of ranks in prefill: one point per number would be added up wrongly"
 	)
 	var rows []Row
@@ -96,18 +98,22 @@ func sglangIgnored() []Row {
 		}
 	}
 	ignore(stale, "gen_throughput", "cache_hit_rate", "num_retracted_reqs", "num_paused_reqs", "is_cuda_graph", "fwd_occupancy", "utilization")
-	ignore(ratio, "spec_accept_rate", "lora_pool_utilization", "pending_prealloc_token_usage")
+	ignore(ratio, "spec_accept_rate", "lora_pool_utilization", "pending_prealloc_token_usage",
+		"prealloc_full_token_usage", "prealloc_swa_token_usage")
 	ignore(parts, "num_used_tokens", "swa_available_tokens", "swa_evictable_tokens", "swa_used_tokens", "mamba_available_tokens",
 		"mamba_evictable_tokens", "mamba_used_tokens", "load_back_tokens", "hicache_backup_tokens", "max_total_num_tokens_swa",
 		"num_retracted_input_tokens", "num_retracted_output_tokens", "lora_pool_slots_used")
 	ignore(internal, "new_token_ratio", "spec_num_steps", "spec_num_draft_tokens", "spec_cap_length", "spec_block_accept_length",
 		"prefill_delayer_*", "max_running_requests_under_SLO", "func_latency_seconds", "get_loads_duration_seconds",
 		"eplb_balancedness", "routing_key_*", "num_unique_running_routing_keys", "num_prefill_retries", "num_so_requests",
-		"num_grammar", "num_grammar_*", "grammar_*", "num_streaming_sessions", "streaming_session_held_tokens")
+		"num_grammar", "num_grammar_*", "grammar_*", "num_streaming_sessions", "streaming_session_held_tokens", "routing_keys_active",
+		"scheduler_stage_seconds", "scheduler_idle_seconds", "num_decode_host_receive_queue_reqs", "num_decode_deferred_kv_release_reqs")
+	ignore(cpu, "process_cpu_seconds", "scheduler_process_cpu_seconds")
 	ignore(startup, "weight_load_duration_seconds", "startup_*")
 	ignore(http, "http_*")
 	ignore(storage, "hicache_prefetch_*", "hicache_backup_dropped_tokens", "prefetched_tokens", "backuped_tokens", "prefetch_bandwidth",
 		"backup_bandwidth", "prefetch_pgs", "backup_pgs", "encoder_*")
 	ignore(dp, "dp_cooperation_*")
+	ignore(balance, "dp_attention_*")
 	return rows
 }

@@ -14,6 +14,7 @@ func vllmCache() []Row {
 				{Metric: signal.KVBlockSize, AnyOf: [][]string{{"block_size"}}},
 				// Blocks times block size is wrong where layers of different kinds share the pool.
 				{Metric: signal.KVCapacityTokens, AnyOf: [][]string{{"kv_cache_size_tokens"}, {"num_gpu_blocks", "block_size"}}},
+				{Metric: signal.KVCapacityBlocks, AnyOf: [][]string{{"num_gpu_blocks"}}},
 				{Attribute: signal.AttrCacheDataType, As: Text, AnyOf: [][]string{{"cache_dtype"}}},
 				{Attribute: signal.AttrPrefixCaching, As: Bool, AnyOf: [][]string{{"enable_prefix_caching"}}},
 				{Attribute: signal.AttrMemoryUtilization, AnyOf: [][]string{{"gpu_memory_utilization"}}},

@@ -11,7 +11,6 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
-	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
 // sweepEvery is after how many pages a series that none of them had is forgotten, and how often that is looked for.
@@ -19,14 +18,14 @@ const sweepEvery = 60
 
 // Settings of a Book.
 type Settings struct {
-	Dialects  *dialect.Set
-	Identity  Identity
-	Raw       bool          // the engine's own families too, untouched
-	Connected []string      // inputs (llm.source) that are read elsewhere, so that they are not missing
-	Preset    signal.Preset // metrics to emit; empty: the default
-	MaxSeries int           // series remembered; further ones are rejected
-	Scope     string        // name of the instrumentation scope
-	Version   string        // of the collector, for the scope
+	Dialects   *dialect.Set
+	Identity   Identity
+	Raw        bool        // the engine's own families too, untouched
+	Connected  []string    // inputs (llm.source) that are read elsewhere, so that they are not missing
+	Vocabulary *Vocabulary // nil: that of the default preset, made for this book alone
+	MaxSeries  int         // series remembered; further ones are rejected
+	Scope      string      // name of the instrumentation scope
+	Version    string      // of the collector, for the scope
 }
 
 // Report says what became of a page.
@@ -57,7 +56,7 @@ type Book struct {
 
 	cleared uint64                      // scrape at which the limit on series last made room
 	known   map[uint64]*cell            // by the hash of the raw bytes of the series
-	same    map[uint64]*cell            // of known, by the hash of name and labels: their order may differ from page to page
+	same    map[uint64]*cell            // of known, by the hash of name and labels, while a page with new series is read
 	foreign map[string]*foreign         // by family name: not mapped, or not to be emitted
 	drift   map[string]*dialect.Dialect // families that the dialect does not know, and [vanished] ones
 	drifts  []driftCount                // of drift; nil: to be counted
@@ -74,7 +73,7 @@ type Book struct {
 	dialects  []*dialect.Dialect // all that the pages showed
 	former    *dialect.Dialect   // engine as of the page before
 	newcomer  bool               // the page showed a dialect that none before had
-	stale     string             // version that an engine told that is no longer there
+	outdated  string             // version that an engine told that is no longer there
 	declared  declaration
 	evidence  dialect.Evidence
 	variant   string
@@ -96,12 +95,7 @@ type Book struct {
 	// succeeded are workers of which the page has nothing, but another model on their rank.
 	succeeded []groupKey
 	scratch   reading
-	metrics   own
-	emitted   map[string]bool // names of the metrics of the preset
 }
-
-// own are the metrics that no engine tells.
-type own struct{ up, info, drift, missing, busy, iterations, handoffs, unaccounted signal.Metric }
 
 // declaration is the TYPE line that the series below it belong to.
 type declaration struct {
@@ -111,12 +105,13 @@ type declaration struct {
 
 // NewBook makes an empty book.
 func NewBook(set Settings) *Book {
-	table := signal.Index(signal.EngineMetrics())
+	if set.Vocabulary == nil {
+		set.Vocabulary = NewVocabulary("")
+	}
 	b := &Book{
 		set:      set,
 		known:    make(map[uint64]*cell),
 		layout:   layout{seed: maphash.MakeSeed()},
-		same:     make(map[uint64]*cell),
 		foreign:  make(map[string]*foreign),
 		drift:    make(map[string]*dialect.Dialect),
 		groups:   make(map[groupKey]*group),
@@ -125,11 +120,6 @@ func NewBook(set Settings) *Book {
 		handed:   make(map[groupKey]*tracker),
 		shown:    make([]bool, set.Dialects.Len()),
 		changed:  true,
-		emitted:  set.Preset.Metrics(),
-		metrics: own{
-			table[signal.Up], table[signal.EngineInfo], table[signal.SourceDrift], table[signal.SourceMissing], table[signal.PhaseBusyTime],
-			table[signal.Iterations], table[signal.RequestHandoffs], table[signal.TokensUnaccounted],
-		},
 	}
 	b.evidence.Has = b.has
 	return b
@@ -188,6 +178,7 @@ func (b *Book) page(body []byte, openMetrics bool) (err error) {
 	b.layout.learn(body, openMetrics)
 	b.report.BrokenLines, err = parse(body, openMetrics, b)
 	b.layout.learnt(err == nil && b.report.BrokenLines == 0)
+	b.same = nil
 	return err
 }
 
@@ -223,10 +214,10 @@ func (b *Book) finish(whole bool) pmetric.Metrics {
 		clear(b.observed)
 		b.before = slices.Clone(b.shown)
 		b.forget(b.scrape)
-	} else if b.scrape%sweepEvery == 0 {
+	} else if since := b.scrape - sweepEvery + 1; b.scrape%sweepEvery == 0 && (b.before != nil || b.stale(since)) {
 		shown := slices.Clone(b.shown)
-		b.keepDialects(b.scrape - sweepEvery + 1)
-		b.forget(b.scrape - sweepEvery + 1)
+		b.keepDialects(since)
+		b.forget(since)
 		b.noteVanished(shown)
 	}
 	b.report.SeriesRemembered = len(b.known)
@@ -262,6 +253,21 @@ func (b *Book) noteProcess() {
 	b.now.process = start
 }
 
+// stale reports whether something that is remembered was last seen before a scrape.
+func (b *Book) stale(before uint64) bool {
+	for _, c := range b.known {
+		if c.seen < before {
+			return true
+		}
+	}
+	for _, f := range b.foreign {
+		if f.seen < before {
+			return true
+		}
+	}
+	return false
+}
+
 // forget drops what was last seen before a scrape, and looks anew at what is shown.
 func (b *Book) forget(before uint64) {
 	b.drop(before)
@@ -280,11 +286,7 @@ func (b *Book) drop(before uint64) {
 			delete(b.known, raw)
 		}
 	}
-	for hash, c := range b.same {
-		if c.seen < before {
-			delete(b.same, hash)
-		}
-	}
+	b.same = nil
 	for key, g := range b.groups {
 		if !g.sweep(before) {
 			delete(b.groups, key)

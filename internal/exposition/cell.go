@@ -11,6 +11,8 @@ type cell struct {
 	seen  uint64 // number of the scrape that wrote it
 	// owner tells whose part of a histogram it is: the series of one process differ in their bounds only.
 	owner uint64
+	// labels is a hash of the name and the labels in their order by name: their order on the pages may differ. 0: not read from a page.
+	labels uint64
 }
 
 // parts are the series that make up one number. Nearly always there is one; several differ in labels that no table names.

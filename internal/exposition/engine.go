@@ -57,7 +57,7 @@ func (g *group) onPage(d *dialect.Dialect, since uint64) bool {
 // startOver forgets the engine that is no longer there, at once: what it left would be taken for the new one's.
 func (b *Book) startOver() {
 	b.report.Restarted = true
-	b.stale, b.version, b.told = b.version, "", Told{}
+	b.outdated, b.version, b.told = b.version, "", Told{}
 	b.began = b.now.at
 	b.iterations = nil
 	b.several, b.mixed = false, false
@@ -95,9 +95,9 @@ func (b *Book) keepDialects(since uint64) {
 
 // fresh returns a version, or "" where an engine told it that is no longer there.
 func (b *Book) fresh(version string) string {
-	if version == b.stale {
+	if version == b.outdated {
 		return ""
 	}
-	b.stale = ""
+	b.outdated = ""
 	return version
 }

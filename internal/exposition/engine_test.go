@@ -51,7 +51,7 @@ func TestAnEngineIsNotReplaced(t *testing.T) {
 		assert.False(t, report.Restarted, name)
 		assert.Equal(t, "vllm", b.Engine(), name)
 	}
-	b := newBook(t, func(s *Settings) { s.Preset = signal.PresetMinimal })
+	b := newBook(t, func(s *Settings) { s.Vocabulary = NewVocabulary(signal.PresetMinimal) })
 	asleep := "vllm:engine_sleep_state{engine=\"0\",model_name=\"m\",sleep_state=\"awake\"} 1\n"
 	_, report := play(t, b, asleep, asleep+dynamo, asleep)
 	assert.False(t, report.Restarted)

@@ -143,7 +143,7 @@ func TestEnginesGolden(t *testing.T) {
 	for _, p := range enginesPlayed() {
 		t.Run(p.String(), func(t *testing.T) {
 			page, openMetrics := writtenPage(t, p.page(t))
-			b := newBook(t, func(s *Settings) { s.Preset = signal.PresetFull })
+			b := newBook(t, func(s *Settings) { s.Vocabulary = NewVocabulary(signal.PresetFull) })
 			md, report, err := b.Scrape(page, openMetrics, start().Add(100*time.Second), "")
 			require.NoError(t, err)
 			assert.Empty(t, report.Drift)

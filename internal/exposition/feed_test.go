@@ -22,7 +22,7 @@ func TestFedIsAsScraped(t *testing.T) {
 	for _, p := range enginesPlayed() {
 		t.Run(p.String(), func(t *testing.T) {
 			page, openMetrics := writtenPage(t, p.page(t))
-			scraping := newBook(t, func(s *Settings) { s.Raw, s.Preset = true, signal.PresetFull })
+			scraping := newBook(t, func(s *Settings) { s.Raw, s.Vocabulary = true, NewVocabulary(signal.PresetFull) })
 			md, _, err := scraping.Scrape(page, openMetrics, start().Add(100*time.Second), "")
 			require.NoError(t, err)
 			own, raw := pmetric.NewMetrics(), pmetric.NewResourceMetrics()
@@ -35,7 +35,7 @@ func TestFedIsAsScraped(t *testing.T) {
 				sm.MoveTo(raw.ScopeMetrics().AppendEmpty())
 				return true
 			})
-			fed := newBook(t, func(s *Settings) { s.Preset = signal.PresetFull })
+			fed := newBook(t, func(s *Settings) { s.Vocabulary = NewVocabulary(signal.PresetFull) })
 			got, report := fed.Feed(raw)
 			assert.Zero(t, report.Unreadable)
 			checkSound(t, got)

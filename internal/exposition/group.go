@@ -3,6 +3,7 @@ package exposition // import "github.com/otelcol-inference/otelcol-inference/int
 import (
 	"cmp"
 	"slices"
+	"unique"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
@@ -87,6 +88,9 @@ func (g *group) stream(s dialect.Series, r dialect.Reading) (st *stream, made bo
 			return st, false
 		}
 	}
+	for i, a := range r.Attributes {
+		r.Attributes[i].Value = unique.Make(a.Value).Value() // not a part of all labels of the series, which would stay
+	}
 	st = &stream{family: f, attributes: r.Attributes, replica: s.Replica}
 	st.value.most = s.Process != "" || f.Metric.Instrument == signal.Gauge
 	st.value.hold = f.Metric.Instrument == signal.Sum && !st.value.most
@@ -96,6 +100,13 @@ func (g *group) stream(s dialect.Series, r dialect.Reading) (st *stream, made bo
 	}
 	g.streams = slices.Insert(g.streams, i, st)
 	return st, true
+}
+
+// compact gives back the room that growing left.
+func (s *stream) compact() {
+	if h := s.histogram; h != nil && len(h.buckets) < cap(h.buckets) {
+		h.buckets = append(make([]bucket, 0, len(h.buckets)), h.buckets...)
+	}
 }
 
 // clear drops all series of a stream.

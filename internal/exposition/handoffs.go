@@ -11,7 +11,7 @@ import (
 // late is no other resource, and the count has the requests of before.
 func (o *output) handoffs(w *worker) {
 	b := o.book
-	if w.role.name != signal.RolePrefill || !b.emitted[signal.RequestHandoffs] {
+	if w.role.name != signal.RolePrefill || !b.set.Vocabulary.emitted[signal.RequestHandoffs] {
 		return
 	}
 	var total float64
@@ -41,7 +41,7 @@ func (o *output) handoffs(w *worker) {
 		b.handed[w.key] = t
 	}
 	t.observe(b.now, total, 0)
-	p := o.number(b.metrics.handoffs)
+	p := o.number(b.set.Vocabulary.handoffs)
 	p.SetStartTimestamp(t.start)
 	p.SetDoubleValue(total)
 }

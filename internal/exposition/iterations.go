@@ -80,7 +80,7 @@ func (o *output) iterated() {
 	if it == nil {
 		return
 	}
-	table := o.book.metrics
+	table := o.book.set.Vocabulary
 	for i, phase := range [...]string{signal.PhasePrefill, signal.PhaseDecode, signal.PhaseMixed} {
 		for _, s := range []struct {
 			metric signal.Metric

@@ -49,7 +49,7 @@ func TestEverySeriesIsTold(t *testing.T) {
 				fmt.Fprintf(&page, "%s{%s} %v\n", family, key, value)
 			}
 		}
-		b := newBook(t, func(s *Settings) { s.Preset = signal.PresetFull })
+		b := newBook(t, func(s *Settings) { s.Vocabulary = NewVocabulary(signal.PresetFull) })
 		md, report, err := b.Scrape(body(page.String()), false, start().Add(100*time.Second), "")
 		require.NoError(t, err)
 		require.Zero(t, report.RejectedLimit+report.RejectedLong+report.RejectedBad+report.ShortPoints+len(report.Drift))

@@ -9,6 +9,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/textparse"
@@ -81,18 +82,33 @@ func (b *Book) meet(raw []byte, p textparse.Parser) *cell {
 	var parsed labels.Labels
 	p.Labels(&parsed)
 	hash := parsed.Hash()
-	c := b.same[hash]
+	c := b.alike(hash)
 	if c == nil {
 		if c = b.meetLabels(family, b.declaredOf(name), pairs(parsed)); c == nil {
 			return b.nobodys(name)
 		}
-		b.same[hash] = c
+		if c.labels = hash; b.same != nil { // nil where room was made
+			b.same[hash] = c
+		}
 	}
 	c.seen = b.scrape // before room is made, which would take it for one that is gone
 	if b.room(1) {    // without it a series in another order is looked up each time
 		b.known[b.hash(raw)] = c
 	}
 	return c
+}
+
+// alike returns the place of the series with these labels in any order, or nil.
+func (b *Book) alike(labels uint64) *cell {
+	if b.same == nil {
+		b.same = make(map[uint64]*cell, len(b.known))
+		for _, c := range b.known {
+			if c.labels != 0 {
+				b.same[c.labels] = c
+			}
+		}
+	}
+	return b.same[labels]
 }
 
 // meetLabels finds the place of a series by its name and labels. It returns nil when the series has none.
@@ -134,7 +150,7 @@ func (b *Book) room(n int) bool {
 
 // wanted reports whether the metric of a family is to be emitted, or needed to convert others.
 func (b *Book) wanted(f *dialect.Family) bool {
-	return f.Kind == dialect.Info || b.emitted[f.Metric.Name] || f.Metric.Name == signal.KVBlockSize
+	return f.Kind == dialect.Info || b.set.Vocabulary.emitted[f.Metric.Name] || f.Metric.Name == signal.KVBlockSize
 }
 
 // place makes the cell of a known series and puts it where it counts. It returns nil when the series is malformed.
@@ -196,6 +212,7 @@ func ownerOf(all iter.Seq2[string, string]) (owner uint64) {
 func (b *Book) group(key groupKey) *group {
 	g := b.groups[key]
 	if g == nil && len(b.groups) < maxGroups {
+		key = groupKey{strings.Clone(key.rank), strings.Clone(key.model)} // not parts of all labels of a series, which would stay
 		g = &group{key: key}
 		b.groups[key] = g
 		b.changed = true

@@ -160,7 +160,7 @@ func (b *Book) blockSize(w *worker) (tokens float64, ok bool) {
 func (o *output) told(in *info) {
 	facts := in.newest(o.book.scrape)
 	for _, fact := range facts.Gauges {
-		if !o.book.emitted[fact.Metric.Name] {
+		if !o.book.set.Vocabulary.emitted[fact.Metric.Name] {
 			continue
 		}
 		p := o.number(fact.Metric)
@@ -175,7 +175,7 @@ func (o *output) told(in *info) {
 // info writes the facts of a worker.
 func (o *output) info(w *worker) {
 	b := o.book
-	p := o.number(b.metrics.info)
+	p := o.number(b.set.Vocabulary.info)
 	p.SetDoubleValue(1)
 	a := p.Attributes()
 	if b.version != "" {
@@ -219,7 +219,7 @@ func (o *output) drift() {
 		b.drifts = b.countDrift()
 	}
 	for _, d := range b.drifts {
-		p := o.number(b.metrics.drift)
+		p := o.number(b.set.Vocabulary.drift)
 		p.SetStartTimestamp(b.began)
 		p.SetIntValue(d.families)
 		p.Attributes().PutStr(signal.AttrEngineName, d.engine)
@@ -252,7 +252,7 @@ func (b *Book) countDrift() []driftCount {
 func (o *output) missing(w *worker) {
 	b := o.book
 	for _, h := range w.missing {
-		p := o.number(b.metrics.missing)
+		p := o.number(b.set.Vocabulary.missing)
 		p.SetDoubleValue(1)
 		p.Attributes().PutStr(signal.AttrSource, h.Source)
 		p.Attributes().PutStr(signal.AttrSourceHint, h.Text)

@@ -24,7 +24,7 @@ func TestPointsByPreset(t *testing.T) {
 		fmt.Fprintf(&table, "%s", p)
 		last := 0
 		for _, preset := range []signal.Preset{signal.PresetMinimal, signal.PresetDefault, signal.PresetFull} {
-			b := newBook(t, func(s *Settings) { s.Preset = preset })
+			b := newBook(t, func(s *Settings) { s.Vocabulary = NewVocabulary(preset) })
 			md, _, err := b.Scrape(body(string(page)), openMetrics, start().Add(100*time.Second), "")
 			require.NoError(t, err)
 			most := 0
@@ -69,7 +69,7 @@ func TestPresetsNest(t *testing.T) {
 func TestUnwantedSeriesCostNothing(t *testing.T) {
 	page := readPage(t, filepath.Join(recordings, "vllm-0.32.0-cpu", "metrics-006.prom"))
 	remembered := func(p signal.Preset) int {
-		_, report, err := newBook(t, func(s *Settings) { s.Preset = p }).Scrape(body(string(page)), false, start(), "")
+		_, report, err := newBook(t, func(s *Settings) { s.Vocabulary = NewVocabulary(p) }).Scrape(body(string(page)), false, start(), "")
 		require.NoError(t, err)
 		return report.SeriesRemembered
 	}

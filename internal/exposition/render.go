@@ -28,7 +28,7 @@ func (b *Book) ups(at time.Time, set func(pmetric.NumberDataPoint)) pmetric.Metr
 	}
 	md := pmetric.NewMetrics()
 	for _, w := range b.upHolders() {
-		set(b.open(md, w).number(b.metrics.up))
+		set(b.open(md, w).number(b.set.Vocabulary.up))
 	}
 	return md
 }
@@ -57,7 +57,7 @@ func (b *Book) render() pmetric.Metrics {
 			if len(b.workers) > 0 && !w.seen(b.scrape) {
 				up = 0 // the page came, and this rank is no longer on it
 			}
-			out.number(b.metrics.up).SetDoubleValue(up)
+			out.number(b.set.Vocabulary.up).SetDoubleValue(up)
 		}
 		if len(b.workers) > 0 {
 			out.info(w)

@@ -44,7 +44,7 @@ func TestEnginesAgreeWithTheTruth(t *testing.T) {
 	told := make(map[string]bool)
 	for _, p := range enginesPlayed() {
 		page, openMetrics := writtenPage(t, p.page(t))
-		md, _, err := newBook(t, func(s *Settings) { s.Preset = signal.PresetFull }).Scrape(page, openMetrics, start().Add(100*time.Second), "")
+		md, _, err := newBook(t, func(s *Settings) { s.Vocabulary = NewVocabulary(signal.PresetFull) }).Scrape(page, openMetrics, start().Add(100*time.Second), "")
 		require.NoError(t, err)
 		for _, tr := range truth {
 			got, n := sumOf(md, tr.metric, tr.attribute)

@@ -5,7 +5,7 @@ import "github.com/otelcol-inference/otelcol-inference/internal/signal"
 // unaccounted holds the total of a worker's prompt tokens against its parts, where the page has both. The total itself is left out.
 func (o *output) unaccounted(w *worker) {
 	b := o.book
-	if !b.emitted[signal.TokensUnaccounted] {
+	if !b.set.Vocabulary.emitted[signal.TokensUnaccounted] {
 		return
 	}
 	var total, parts float64
@@ -25,6 +25,6 @@ func (o *output) unaccounted(w *worker) {
 		}
 	}
 	if hasTotal && hasParts && b.number(total-parts) {
-		o.number(b.metrics.unaccounted).SetDoubleValue(total - parts)
+		o.number(b.set.Vocabulary.unaccounted).SetDoubleValue(total - parts)
 	}
 }

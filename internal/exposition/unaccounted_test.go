@@ -20,7 +20,7 @@ func TestABrokenLineLeavesNoTokensUnaccounted(t *testing.T) {
 			"vllm:prompt_tokens_by_source_total{engine=\"0\",model_name=\"m\",source=\"local_compute\"} 700\n"+
 			"vllm:prompt_tokens_by_source_total{engine=\"0\",model_name=\"m\",source=\"local_cache_hit\"} %s\n", hits)
 	}
-	b := newBook(t, func(s *Settings) { s.Preset = signal.PresetFull })
+	b := newBook(t, func(s *Settings) { s.Vocabulary = NewVocabulary(signal.PresetFull) })
 	for i, c := range []struct {
 		hits string
 		told bool

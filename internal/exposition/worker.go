@@ -141,6 +141,9 @@ func (s *stream) in(streams []*stream) bool {
 func (w *worker) gather() {
 	w.streams = w.streams[:0]
 	for _, g := range w.groups {
+		for _, s := range g.streams {
+			s.compact()
+		}
 		w.streams = append(w.streams, g.streams...)
 	}
 	w.connected = slices.ContainsFunc(w.streams, func(s *stream) bool { return s.family.Metric.Name == signal.KVTransferTime })

@@ -53,6 +53,7 @@ func (s *scheduler) claim(r *request, hit []int32) {
 	for _, id := range hit {
 		s.pool.touch(id)
 	}
+	s.claimWindow(r, len(hit))
 	s.name(r)
 	if r.named > 0 && len(s.spare) > 0 {
 		r.blocks = s.spare[len(s.spare)-1]
@@ -84,6 +85,8 @@ func (s *scheduler) cachedPrefix(r *request) []int32 {
 		}
 		s.hit = append(s.hit, id)
 	}
+	end, _ := s.windowHit(r, len(s.hit))
+	s.hit = s.hit[:end]
 	return s.hit
 }
 
@@ -96,7 +99,7 @@ func (s *scheduler) fits(r *request, hit []int32) bool {
 			need++
 		}
 	}
-	return need <= s.pool.free
+	return need+s.windowNeed(r, len(hit)) <= s.pool.free
 }
 
 // tellAccesses reports the full blocks of a prompt, of which the first were found.

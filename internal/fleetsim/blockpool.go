@@ -11,6 +11,7 @@ type block struct {
 	hash       uint64
 	run        int32 // pages of a run; 0 for a block
 	cached     bool  // full, and found by its hash
+	window     bool  // of the group of a sliding window
 }
 
 // blockPool is the paged KV memory of one worker with a prefix cache. Free pages without content are taken first, then those with
@@ -30,6 +31,7 @@ type blockPool struct {
 	cached  int // of these, pages with content
 	caching bool
 
+	windowed  groupPages
 	shared    int   // holders of blocks beyond the first of each
 	evictions int64 // pages whose content was dropped
 
@@ -59,8 +61,15 @@ func (p *blockPool) touch(id int32) {
 		p.unlink(b)
 		p.free--
 		p.cached--
+		if b.window {
+			p.windowed.cached--
+			p.windowed.held++
+		}
 	} else {
 		p.shared++
+		if b.window {
+			p.windowed.shared++
+		}
 	}
 	b.refs++
 }
@@ -132,9 +141,18 @@ func (p *blockPool) release(ids []int32) {
 		b := &p.blocks[id]
 		if b.refs--; b.refs > 0 {
 			p.shared--
+			if b.window {
+				p.windowed.shared--
+			}
 			continue
 		}
 		p.free++
+		if b.window {
+			p.windowed.held--
+			if b.cached {
+				p.windowed.cached++
+			}
+		}
 		if b.cached {
 			p.ledger.released(id)
 			p.append(id, b)
@@ -160,7 +178,12 @@ func (p *blockPool) releasePages(n, full int) {
 // evict drops the content of a block.
 func (p *blockPool) evict(id int32) {
 	b := &p.blocks[id]
-	p.events.removed(b.hash)
+	if b.window {
+		p.windowed.cached--
+		p.events.removedFrom(windowGroup, b.hash^windowSpace)
+	} else {
+		p.events.removed(b.hash)
+	}
 	p.ledger.evicted(id, b.hash)
 	first, slot := p.index.find(p.blocks, b.hash)
 	switch {

@@ -31,6 +31,9 @@ func engineFacts(p *Pool, gpu physics.GPU, model physics.Model, start time.Time)
 		MemoryBytes: gpu.Memory, MemoryShare: gpuMemoryUtilization, PrefixCaching: p.PrefixCaching, CacheDataType: p.KVPrecision,
 		SpeculativeTokens: p.Speculative.Tokens, MaxAdapters: p.MaxAdapters, ResidencySample: p.ResidencySample,
 	}
+	if p.SlidingWindow > 0 {
+		f.SequenceTokens = p.sequenceTokens()
+	}
 	if p.Engine == VLLM && p.Role != Aggregated {
 		f.KVConnector = nixlConnector
 	}

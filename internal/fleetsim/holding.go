@@ -26,11 +26,12 @@ func (s *scheduler) hold(r *request, pages int) {
 		s.pool.takePages(more)
 		r.nameless += more
 	}
+	s.holdWindow(r, pages)
 }
 
 // name settles how many of a request's pages are blocks.
 func (s *scheduler) name(r *request) {
-	if s.pool.events != nil || s.pool.ledger != nil || r.preemptions > 0 || r.resend {
+	if s.pool.events != nil || s.pool.ledger != nil || s.window > 0 || r.preemptions > 0 || r.resend {
 		r.named = s.blocksFor(s.maxTokens)
 	} else {
 		r.named = r.shareableBlocks(s.blockSize)
@@ -47,11 +48,16 @@ func (s *scheduler) storeUpTo(r *request, full int) {
 	for i := from; i < min(full, len(r.blocks)); i++ {
 		hash := r.blockHash(i, s.blockSize)
 		s.pool.store(r.blocks[i], hash)
-		if s.pool.ledger != nil {
-			s.pool.ledger.stored(r.blocks[i], hash, r.preemptions > 0 || r.resend || i < r.shareableBlocks(s.blockSize))
+		follow := s.pool.ledger != nil && (r.preemptions > 0 || r.resend || i < r.shareableBlocks(s.blockSize))
+		again := s.pool.ledger.stored(r.blocks[i], hash, follow)
+		if again = s.storeWindow(r, i, follow) || again; again {
+			s.pool.ledger.regret()
 		}
 	}
 	s.pool.events.stored(r, from, full)
+	if s.window > 0 {
+		s.pool.events.storedIn(windowGroup, r, max(from, r.inWindow.first), full)
+	}
 }
 
 // release gives back everything a request holds, the end of its content first; what it published stays cached until evicted.
@@ -63,6 +69,8 @@ func (s *scheduler) release(r *request) {
 		s.spare = append(s.spare, r.blocks[:0])
 	}
 	r.blocks, r.nameless, r.stored = nil, 0, 0
+	s.pool.release(r.inWindow.blocks)
+	r.inWindow = windowPages{}
 }
 
 // identify makes the full pages of a request blocks, so that it can find them again.
@@ -72,7 +80,12 @@ func (s *scheduler) identify(r *request) {
 	}
 	if s.pool.ledger != nil {
 		for i, id := range r.blocks[:r.stored] {
-			s.pool.ledger.follow(id, r.blockHash(i, s.blockSize))
+			if s.pool.ledger.follow(id, r.blockHash(i, s.blockSize)) {
+				s.pool.ledger.regret()
+			}
+		}
+		for i := r.inWindow.first; i < min(r.stored, r.inWindow.end()); i++ {
+			s.pool.ledger.follow(r.inWindow.blocks[i-r.inWindow.first], r.blockHash(i, s.blockSize)^windowSpace)
 		}
 	}
 	for i := len(r.blocks); i < r.stored; i++ {

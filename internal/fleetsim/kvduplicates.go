@@ -1,6 +1,6 @@
 package fleetsim
 
-// KVResidents counts what workers cache at one moment, held by requests or not.
+// KVResidents counts what workers cache at one moment, held by requests or not; of a model with a sliding window the layers without.
 type KVResidents struct {
 	Blocks   int64 `json:"blocks"`   // with content
 	Contents int64 `json:"contents"` // different ones on each worker, summed over the workers
@@ -25,13 +25,15 @@ func (f *Fleet) KVResidents() (KVResidents, bool) {
 		if pool.events == nil && pool.ledger == nil {
 			return KVResidents{}, false
 		}
-		k.Contents += int64(pool.index.used)
+		own := map[uint64]struct{}{}
 		for i := range pool.blocks {
-			if b := &pool.blocks[i]; b.cached {
+			if b := &pool.blocks[i]; b.cached && !b.window {
 				k.Blocks++
+				own[b.hash] = struct{}{}
 				all[b.hash] = struct{}{}
 			}
 		}
+		k.Contents += int64(len(own))
 	}
 	k.Distinct = int64(len(all))
 	return k, true

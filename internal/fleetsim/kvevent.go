@@ -22,12 +22,16 @@ type KVEvent struct {
 	Hashes []uint64 // of the blocks, in the order of the prompt; not for AllBlocksCleared
 	Tier   string   // medium; not for AllBlocksCleared
 
+	Group int // KV cache group of the blocks; not for AllBlocksCleared
+
 	// Of BlockStored only.
 	Parent    uint64 // hash of the block before the first
 	HasParent bool   // false when the first block begins the prompt
 	Tokens    []uint32
-	BlockSize int // tokens per block
-	Adapter   int // LoRA adapter, from 1; 0 is none
+	BlockSize int    // tokens per block
+	SpecKind  string // kind of attention of the group, where there are several; else ""
+	Window    int    // of the group, in tokens; 0 for none
+	Adapter   int    // LoRA adapter, from 1; 0 is none
 	// AdapterName is the name it is served under; "" for none.
 	AdapterName string
 }
@@ -44,6 +48,7 @@ type KVBatch struct {
 type kvRecorder struct {
 	seed      uint64 // of the worker's hashes
 	blockSize int
+	window    int // tokens of a sliding window, 0 for none
 	events    []KVEvent
 	hashes    []uint64 // of all events
 }
@@ -55,11 +60,20 @@ func publishedHash(seed, content uint64) uint64 { return mix(seed^publishedSpace
 const publishedSpace = 0x51ab_0000_0000_0000
 
 // stored records that blocks from (inclusive) to (exclusive) of a request became findable.
-func (k *kvRecorder) stored(r *request, from, to int) {
-	if k == nil || from == to {
+func (k *kvRecorder) stored(r *request, from, to int) { k.storedIn(0, r, from, to) }
+
+// storedIn is stored for a KV cache group.
+func (k *kvRecorder) storedIn(group int, r *request, from, to int) {
+	if k == nil || from >= to {
 		return
 	}
-	e := KVEvent{Kind: BlockStored, Tier: gpuTier, BlockSize: k.blockSize, HasParent: from > 0}
+	e := KVEvent{Kind: BlockStored, Tier: gpuTier, Group: group, BlockSize: k.blockSize, HasParent: from > 0}
+	if k.window > 0 {
+		e.SpecKind = fullAttention
+		if group == windowGroup {
+			e.SpecKind, e.Window = slidingAttention, k.window
+		}
+	}
 	if from > 0 {
 		e.Parent = publishedHash(k.seed, r.blockHash(from-1, k.blockSize))
 	}
@@ -77,13 +91,16 @@ func (k *kvRecorder) stored(r *request, from, to int) {
 }
 
 // removed records that a block with this content was evicted.
-func (k *kvRecorder) removed(content uint64) {
+func (k *kvRecorder) removed(content uint64) { k.removedFrom(0, content) }
+
+// removedFrom is removed for a KV cache group.
+func (k *kvRecorder) removedFrom(group int, content uint64) {
 	if k == nil {
 		return
 	}
 	k.hashes = append(k.hashes, publishedHash(k.seed, content))
 	n := len(k.hashes)
-	k.events = append(k.events, KVEvent{Kind: BlockRemoved, Tier: gpuTier, Hashes: k.hashes[n-1 : n : n]})
+	k.events = append(k.events, KVEvent{Kind: BlockRemoved, Tier: gpuTier, Group: group, Hashes: k.hashes[n-1 : n : n]})
 }
 
 // cleared records that the whole cache was dropped.

@@ -13,8 +13,10 @@ const RegretHorizon = 10 * time.Minute
 // kvLedger audits the pool of one worker over all its restarts. A nil ledger does nothing.
 type kvLedger struct {
 	contents
+	window    contents // of the group of a sliding window, whatever other workers have of it
 	blockSize int
 	clock     func() time.Duration
+	windowed  func() KVPool          // the part of it in the group of a sliding window; nil without
 	measure   func() KVPool          // the pool as it is
 	tell      func(*engine.Eviction) // the engine
 
@@ -34,6 +36,7 @@ type pageRecord struct {
 	uses        [keptUses]time.Duration // the last ones, in a ring
 	used        int                     // how often
 	followed    bool                    // its content may come back
+	window      bool                    // of the group of a sliding window
 }
 
 // last is when the block was last used.
@@ -47,6 +50,7 @@ func (p *pageRecord) last() time.Duration {
 func newKVLedger(pages, blockSize int, fleet *residency) *kvLedger {
 	return &kvLedger{
 		contents:  contents{fates: map[uint64]fate{}, fleet: fleet},
+		window:    contents{fates: map[uint64]fate{}, fleet: newResidency()},
 		blockSize: blockSize, pages: make([]pageRecord, pages),
 	}
 }
@@ -59,6 +63,10 @@ func (k *kvLedger) sync() {
 	if now := k.clock(); now > k.now {
 		pool := k.measure()
 		k.sums.Seconds.add(&pool, (now - k.now).Seconds())
+		if k.windowed != nil {
+			window := k.windowed()
+			k.sums.WindowSeconds.add(&window, (now - k.now).Seconds())
+		}
 		k.now = now
 	}
 }
@@ -114,35 +122,45 @@ func (k *kvLedger) evicted(id int32, hash uint64) {
 	}
 	k.tell(&e)
 	if p.followed {
-		k.leave(hash, k.now, false)
+		k.contentsOf(p).leave(hash, k.now, false)
 	}
 }
 
-// stored notes that a full block got its content; follow says that the content may come back.
-func (k *kvLedger) stored(id int32, hash uint64, follow bool) {
+// contentsOf are those of the group of a block.
+func (k *kvLedger) contentsOf(p *pageRecord) *contents {
+	if p.window {
+		return &k.window
+	}
+	return &k.contents
+}
+
+// stored notes that a full block got its content; follow says that the content may come back. It tells whether the content had been here
+// not long ago.
+func (k *kvLedger) stored(id int32, hash uint64, follow bool) (again bool) {
 	if k == nil {
-		return
+		return false
 	}
 	k.sums.Stored++
-	if follow {
-		k.follow(id, hash)
-	}
+	return follow && k.follow(id, hash)
 }
 
-// follow remembers a content from now on.
-func (k *kvLedger) follow(id int32, hash uint64) {
+// regret notes that the tokens of a block were computed again: in a model with several groups, for the sake of any of them.
+func (k *kvLedger) regret() { k.sums.Regret += int64(k.blockSize) }
+
+// follow remembers a content from now on, and tells whether it was evicted not long ago.
+func (k *kvLedger) follow(id int32, hash uint64) (again bool) {
 	if k == nil || k.pages[id].followed {
-		return
+		return false
 	}
-	k.pages[id].followed = true
-	before, seen := k.enter(hash)
-	if seen && before.copies == 0 && !before.cleared {
-		gap := k.now - before.lost
-		k.regretGap.observeN(gap.Seconds(), 1)
-		if gap <= RegretHorizon {
-			k.sums.Regret += int64(k.blockSize)
-		}
+	p := &k.pages[id]
+	p.followed = true
+	before, seen := k.contentsOf(p).enter(hash)
+	if !seen || before.copies > 0 || before.cleared {
+		return false
 	}
+	gap := k.now - before.lost
+	k.regretGap.observeN(gap.Seconds(), 1)
+	return gap <= RegretHorizon
 }
 
 // cleared notes that the whole cache is gone; what nobody held will not be hit.
@@ -151,6 +169,7 @@ func (k *kvLedger) cleared() {
 		return
 	}
 	k.clear(k.now)
+	k.window.clear(k.now)
 	s := &k.sums.Seconds
 	s.CachedDead = s.CachedOpen - s.CachedUseful
 }
@@ -169,6 +188,11 @@ func (k *kvLedger) looked(r *request, hit []int32, pool *blockPool) {
 			l.HitCached += size
 		}
 	}
+	// What was there and was not hit lacks pages of a sliding window: the one of the first of them, or that would have been hit.
+	reusable := 0
+	if k.windowed != nil {
+		reusable = (r.tokens() - 1) / k.blockSize
+	}
 	full := r.tokens() / k.blockSize
 	l.Partial += int64(r.tokens() - full*k.blockSize)
 	for i := len(hit); i < full; i++ {
@@ -176,6 +200,8 @@ func (k *kvLedger) looked(r *request, hit []int32, pool *blockPool) {
 		switch {
 		case !pool.caching:
 			l.Compulsory += size
+		case pool.lookup(hash) != none && i < reusable:
+			k.window.cause(r.blockHash(len(hit), k.blockSize)^windowSpace, size, l)
 		case pool.lookup(hash) != none:
 			l.Partial += size
 		default:
@@ -194,6 +220,10 @@ func (k *kvLedger) truth(now time.Duration) *KVTruth {
 	t.Now = k.measure()
 	s := &t.Seconds
 	s.add(&t.Now, (now - k.now).Seconds())
+	if k.windowed != nil {
+		window := k.windowed()
+		t.WindowSeconds.add(&window, (now - k.now).Seconds())
+	}
 	s.CachedOpen -= s.CachedUseful + s.CachedDead
 	t.summarise(k)
 	return &t

@@ -13,6 +13,7 @@ import (
 type sight struct {
 	hash         uint64
 	cached, held bool
+	born         time.Duration // handed out
 }
 
 // watcher classifies the time of cached blocks by brute force: it notes every block after every step and looks, when a block stops
@@ -42,12 +43,12 @@ func (x *watcher) until(now time.Duration) {
 }
 
 // look notes how the pool is now.
-func (x *watcher) look(p *blockPool) {
+func (x *watcher) look(p *blockPool, born []pageRecord) {
 	for id := range p.blocks {
 		b := &p.blocks[id]
-		now, before := sight{b.hash, b.cached, b.refs > 0}, x.last[id]
-		if before.cached && !before.held && (now.held || !now.cached || now.hash != before.hash) {
-			if now.cached && now.hash == before.hash {
+		now, before := sight{b.hash, b.cached, b.refs > 0, born[id].born}, x.last[id]
+		if before.cached && !before.held && (now.held || !now.cached || now.hash != before.hash || now.born != before.born) {
+			if now.cached && now.hash == before.hash && now.born == before.born {
 				x.useful += x.open[id]
 			} else {
 				x.dead += x.open[id]
@@ -60,12 +61,19 @@ func (x *watcher) look(p *blockPool) {
 
 // The ledger against brute force, on a worker short of blocks, at every step.
 func TestKVLedgerAgainstBruteForce(t *testing.T) {
-	for seed := range uint64(4) {
+	for run := range uint64(8) {
+		seed, window := run%4, 0
+		if run >= 4 {
+			window = 40
+		}
 		requests, _, _ := randomRequests(seed, 150)
 		cfg := small()
 		cfg.Seed, cfg.Workload, cfg.KVLedger, cfg.StepNoise = seed, requests, true, 0.05
 		p := &cfg.Pools[0]
 		p.MaxBatchedTokens, p.MaxNumSeqs, p.MaxModelTokens, p.KVBlocks = 96, 12, 400, 27+int(seed)*16
+		if p.SlidingWindow = window; window > 0 {
+			p.KVBlocks += 12
+		}
 		size := p.KVBlocks - 1
 		x := watcher{last: make([]sight, size), open: make([]float64, size)}
 		f := start(t, cfg)
@@ -77,7 +85,7 @@ func TestKVLedgerAgainstBruteForce(t *testing.T) {
 			}
 			x.until(next)
 			advance(t, f, next)
-			x.look(w.sched.pool)
+			x.look(w.sched.pool, w.kv.pages)
 			compareKV(t, f.WorkerTruth(0), &x, w)
 		}
 		k := f.Truth().KV
@@ -120,6 +128,35 @@ func compareKV(t *testing.T, truth Truth, x *watcher, w *worker) {
 			}
 			seen[id] = true
 		}
+	}
+	group := w.sched.pool.windowed
+	inWindow, full := 0, live
+	for i := range w.sched.running {
+		q := &w.sched.running[i]
+		tokens := q.req.computed + q.tokens
+		if q.end != 0 {
+			tokens = w.sched.clock + q.ahead + 1
+		}
+		for n, id := range q.req.inWindow.blocks {
+			if !seen[id] {
+				live += min(w.sched.blockSize, tokens-(q.req.inWindow.first+n)*w.sched.blockSize)
+				inWindow++
+			}
+			seen[id] = true
+		}
+	}
+	if w.sched.window > 0 {
+		now := w.measureWindow()
+		near(t, "live in the window", now.Live*float64(w.sched.blockSize), float64(live-full))
+		near(t, "held in the window", now.Live+now.TailWaste, float64(inWindow))
+		cached := 0
+		for i := range w.sched.pool.blocks {
+			if b := &w.sched.pool.blocks[i]; b.window && b.cached && b.refs == 0 {
+				cached++
+			}
+		}
+		near(t, "cached in the window", now.CachedOpen, float64(cached))
+		near(t, "counted as held in the window", float64(group.held), float64(inWindow))
 	}
 	near(t, "live", k.Now.Live*float64(w.sched.blockSize), float64(live))
 	l := k.Lookups

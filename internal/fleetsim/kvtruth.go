@@ -8,6 +8,9 @@ type KVTruth struct {
 	Now     KVPool `json:"now_blocks"`
 	Seconds KVPool `json:"block_seconds"` // Now integrated over the simulated time
 
+	// WindowSeconds is the part of Seconds in the group of a sliding window; cached blocks are open.
+	WindowSeconds KVPool `json:"window_block_seconds,omitzero"`
+
 	UsefulSlices UsefulSlices `json:"cached_useful_slices"` // of Seconds.CachedUseful
 
 	Lookups KVLookups `json:"lookup_tokens"`
@@ -125,6 +128,7 @@ func fleetKV(workers []*worker, now time.Duration) *KVTruth {
 		}
 		total.Now.add(&t.Now, 1)
 		total.Seconds.add(&t.Seconds, 1)
+		total.WindowSeconds.add(&t.WindowSeconds, 1)
 		total.UsefulSlices.merge(&t.UsefulSlices)
 		total.Lookups.add(&t.Lookups)
 		total.Stored += t.Stored
@@ -152,7 +156,7 @@ func (k *kvLedger) merge(o *kvLedger) {
 func (w *worker) measurePool() KVPool {
 	s, size := &w.sched, float64(w.sched.blockSize)
 	pool := s.pool
-	tokens := s.tokens + s.work.PrefillTokens + s.work.DecodeSequences
+	tokens := s.liveTokens()
 	reserved := s.draftPages()
 	for _, r := range w.awaiting {
 		tokens += r.stored * s.blockSize // what was cached here already
@@ -178,9 +182,16 @@ func (w *worker) measurePool() KVPool {
 		Live: float64(tokens)/size - float64(pool.shared), Reserved: float64(reserved), Pinned: float64(pinned),
 		CachedOpen: float64(pool.cached), Free: float64(pool.free - pool.cached),
 	}
+	if s.window > 0 {
+		window := w.measureWindow()
+		p.Live += window.Live + float64(pool.windowed.shared)
+	}
 	p.TailWaste = float64(pool.size-pool.free-reserved-pinned) - p.Live
 	return p
 }
+
+// liveTokens are those of running requests with the step planned, shared ones counted for each.
+func (s *scheduler) liveTokens() int { return s.tokens + s.work.PrefillTokens + s.work.DecodeSequences }
 
 // draftPages are pages of decodes that hold proposed tokens only.
 func (s *scheduler) draftPages() int {

@@ -53,12 +53,15 @@ type Pool struct {
 	Engine        string `json:"engine" yaml:"engine"`                 // vllm, sglang or tensorrt_llm
 	EngineVersion string `json:"engine_version" yaml:"engine_version"` // whose page is spoken; "": the newest known
 
-	MaxBatchedTokens int  `json:"max_num_batched_tokens" yaml:"max_num_batched_tokens"` // token budget of a step
-	MaxNumSeqs       int  `json:"max_num_seqs" yaml:"max_num_seqs"`                     // most sequences in a step
-	MaxModelTokens   int  `json:"max_model_tokens" yaml:"max_model_tokens"`             // longest context; 0: what the model allows
-	BlockSize        int  `json:"block_size" yaml:"block_size"`                         // tokens per KV block
-	KVBlocks         int  `json:"kv_blocks" yaml:"kv_blocks"`                           // per worker; 0: what the GPUs' memory leaves
-	PrefixCaching    bool `json:"prefix_caching" yaml:"prefix_caching"`
+	MaxBatchedTokens int `json:"max_num_batched_tokens" yaml:"max_num_batched_tokens"` // token budget of a step
+	MaxNumSeqs       int `json:"max_num_seqs" yaml:"max_num_seqs"`                     // most sequences in a step
+	MaxModelTokens   int `json:"max_model_tokens" yaml:"max_model_tokens"`             // longest context; 0: what the model allows
+	BlockSize        int `json:"block_size" yaml:"block_size"`                         // tokens per KV block
+	KVBlocks         int `json:"kv_blocks" yaml:"kv_blocks"`                           // per worker; 0: what the GPUs' memory leaves
+	// SlidingWindow is the window in tokens that half of the layers attend to; 0: all layers attend to everything. Steps take as long
+	// either way.
+	SlidingWindow int  `json:"sliding_window,omitempty" yaml:"sliding_window"`
+	PrefixCaching bool `json:"prefix_caching" yaml:"prefix_caching"`
 
 	Scheduling  Scheduling  `json:"scheduling,omitempty" yaml:"scheduling"`                                     // "" is chunked
 	MaxChunk    int         `json:"long_prefill_token_threshold,omitempty" yaml:"long_prefill_token_threshold"` // most tokens of one prompt in a step; 0: no limit
@@ -115,7 +118,7 @@ func (p *Pool) validate(key string) error {
 	if !(p.ResidencySample >= 0 && p.ResidencySample <= 1) {
 		errs = append(errs, fmt.Errorf("%s.kv_cache_metrics_sample: must be from 0 to 1, is %g", key, p.ResidencySample))
 	}
-	if err := errors.Join(p.Speculative.validate(), p.PhaseSpeed.validate()); err != nil {
+	if err := errors.Join(p.Speculative.validate(), p.PhaseSpeed.validate(), p.validateWindow()); err != nil {
 		errs = append(errs, fmt.Errorf("%s.%w", key, err))
 	}
 	switch p.Role {
@@ -181,7 +184,7 @@ func (p *Pool) replica(i int) Replica {
 func (p *Pool) memoryBlocks(gpu physics.GPU, model physics.Model) int {
 	tp := float64(p.TensorParallel)
 	left := gpu.Memory*gpuMemoryUtilization*tp - model.WeightBytes(p.Precision) - runtimeBytes*tp
-	return int(left / (model.KVBytesPerToken(p.KVPrecision) * float64(p.BlockSize)))
+	return int(left / (model.KVBytesPerToken(p.KVPrecision) * float64(p.BlockSize) / float64(p.groups())))
 }
 
 // sizeKV settles the KV blocks and checks that the longest context fits, as the engine does at start: otherwise a single request
@@ -198,7 +201,7 @@ func (p *Pool) sizeKV(gpu physics.GPU, model physics.Model) error {
 		p.KVBlocks = p.memoryBlocks(gpu, model)
 	}
 	// One block is vLLM's null block and never used.
-	need := (p.MaxModelTokens+p.BlockSize-1)/p.BlockSize + 1
+	need := p.sequencePages(p.MaxModelTokens) + 1
 	if p.KVBlocks >= need {
 		return nil
 	}

@@ -39,6 +39,7 @@ type request struct {
 	hand    *handoff
 
 	blocks    []int32
+	inWindow  windowPages
 	nameless  int  // pages held beside the blocks
 	named     int  // most pages that are held as blocks
 	stored    int  // leading pages already in the prefix cache

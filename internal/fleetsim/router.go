@@ -61,7 +61,11 @@ func cheapest(workers []*worker, cost func(*worker) int) *worker {
 func (w *worker) prefixCost(r *request) int {
 	p, size := w.sched.pool, w.sched.blockSize
 	cached := 0
-	if p.caching && w.hashSeed == 0 {
+	switch {
+	case w.hashSeed != 0:
+	case w.sched.window > 0:
+		cached = len(w.sched.cachedPrefix(r))
+	case p.caching:
 		for i := range (r.PromptTokens - 1) / size {
 			if p.lookup(r.blockHash(i, size)) == none {
 				break

@@ -17,6 +17,7 @@ type scheduler struct {
 	scheduling Scheduling
 	drafts     int // tokens proposed for each decode and step
 	blockSize  int
+	window     int // tokens of a sliding window that half of the layers attend to; 0: none does
 	pool       *blockPool
 	access     func(hash uint64, hit bool) // sees lookups; nil unless somebody listens
 
@@ -40,9 +41,10 @@ type scheduler struct {
 	preemptions int
 	lookups     struct{ queries, hits int }
 
-	hit     []int32    // scratch of cachedPrefix
-	skipped []*request // scratch of planWaiting
-	spare   [][]int32  // block lists of requests that left
+	hit       []int32    // scratch of cachedPrefix
+	hitWindow []int32    // of the window before the end of hit
+	skipped   []*request // scratch of planWaiting
+	spare     [][]int32  // block lists of requests that left
 }
 
 // always is due in every step: a request that does not decode yet.
@@ -121,6 +123,7 @@ func (s *scheduler) continuePrompt(i, left int) (int, bool) {
 	if tokens == 0 {
 		return 0, true
 	}
+	s.slide(q.req, q.req.computed)
 	if !s.makeRoom(q.req, s.blocksFor(q.req.computed+tokens)-q.req.pages()) {
 		return 0, false
 	}
@@ -150,6 +153,7 @@ func (s *scheduler) attend(i, tokens int) bool {
 	q := &s.running[i]
 	r, computed := q.req, s.clock+q.ahead
 	pages := s.blocksFor(computed + tokens)
+	s.slide(r, computed)
 	if !s.makeRoom(r, pages-r.pages()) {
 		return false
 	}
@@ -172,7 +176,7 @@ func (s *scheduler) nextDue(q *sequence) int {
 // publishesAtOnce says that decodes publish a page in the step that completes it. Otherwise they do so when they need the next one: as
 // only they can ask for it again, nobody can tell.
 func (s *scheduler) publishesAtOnce() bool {
-	return s.pool.events != nil || s.pool.ledger != nil || s.drafts > 0 || s.blockSize == 1
+	return s.pool.events != nil || s.pool.ledger != nil || s.drafts > 0 || s.window > 0 || s.blockSize == 1
 }
 
 // chunk is how many tokens of its prompt a request computes with the given budget left; 0: not now.
@@ -187,8 +191,12 @@ func (s *scheduler) chunk(r *request, left int) int {
 	return min(tokens, left)
 }
 
-// makeRoom frees pages for a running request by preempting the newest ones; false if the request itself had to go.
+// makeRoom frees pages, so many for each group, for a running request by preempting the newest ones; false if the request itself had
+// to go.
 func (s *scheduler) makeRoom(r *request, need int) bool {
+	if s.window > 0 {
+		need *= 2
+	}
 	for need > s.pool.free {
 		last := len(s.running) - 1
 		victim := s.running[last].req
@@ -221,6 +229,7 @@ func (s *scheduler) startDecoding(i int) {
 	q := &s.running[i]
 	r := q.req
 	r.decoding = true
+	s.slide(r, r.computed)
 	q.ahead, q.end = r.computed-s.clock, s.clock+r.limit-r.generated
 	s.due[i] = s.nextDue(q)
 	s.nextEnd = min(s.nextEnd, q.end)

@@ -68,7 +68,7 @@ func checkBlocks(t *testing.T, w *worker) {
 	held := 0
 	for _, r := range w.holders() {
 		held += r.nameless
-		for _, id := range r.blocks {
+		for _, id := range slices.Concat(r.blocks, r.inWindow.blocks) {
 			if refs[id]++; refs[id] == 1 {
 				held++
 			}

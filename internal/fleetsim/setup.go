@@ -132,7 +132,7 @@ func (f *Fleet) newWorker(p *Pool, pool, n int, cost *physics.Cost, gpu physics.
 func newScheduler(p *Pool) scheduler {
 	return scheduler{
 		budget: p.MaxBatchedTokens, maxSeqs: p.MaxNumSeqs, maxTokens: p.MaxModelTokens, blockSize: p.BlockSize,
-		maxChunk: p.MaxChunk, scheduling: p.Scheduling, drafts: p.Speculative.Tokens,
+		maxChunk: p.MaxChunk, scheduling: p.Scheduling, drafts: p.Speculative.Tokens, window: p.SlidingWindow,
 		adapters: adapterSlots{limit: p.MaxAdapters},
 		clock:    1, // an end of 0 is none
 		pool:     newBlockPool(p.KVBlocks-1, p.PrefixCaching),
@@ -143,7 +143,7 @@ func newScheduler(p *Pool) scheduler {
 func (f *Fleet) observe(w *worker) {
 	if f.cfg.OnKV != nil {
 		w.onKV = f.cfg.OnKV
-		w.sched.pool.events = &kvRecorder{seed: w.hashSeed, blockSize: w.sched.blockSize}
+		w.sched.pool.events = &kvRecorder{seed: w.hashSeed, blockSize: w.sched.blockSize, window: w.sched.window}
 	}
 	if f.cfg.OnAccess != nil {
 		w.sched.access = func(hash uint64, hit bool) { f.cfg.OnAccess(w.index, publishedHash(w.hashSeed, hash), hit) }
@@ -151,6 +151,9 @@ func (f *Fleet) observe(w *worker) {
 	if (f.cfg.KVLedger || w.facts.ResidencySample > 0) && w.kv == nil {
 		w.kv = newKVLedger(w.sched.pool.size, w.sched.blockSize, f.residency)
 		w.kv.clock = func() time.Duration { return f.now }
+		if p := &f.cfg.Pools[w.pool]; p.SlidingWindow > 0 {
+			w.kv.windowed = w.measureWindow
+		}
 		w.kv.measure, w.kv.tell = w.measurePool, func(e *engine.Eviction) { w.book.Evicted(e) }
 	}
 	w.sched.pool.ledger = w.kv

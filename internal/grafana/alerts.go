@@ -21,7 +21,7 @@ func Alerts() ([]alert.Group, error) {
 		{Name: "inference-transfers", Title: "Transfers", Alerts: slices.Concat(transferAlerts(s), agentAlerts(s))},
 		{Name: "inference-disaggregation", Title: "Disaggregation", Alerts: splitAlerts(s)},
 		{Name: "inference-gpus", Title: "GPUs", Alerts: gpuAlerts(s)},
-		{Name: "inference-collector", Title: "Collector", Alerts: slices.Concat(collectorAlerts(s), inputAlerts(s))},
+		{Name: "inference-collector", Title: "Collector", Alerts: slices.Concat(collectorAlerts(s), inputAlerts(s), durabilityAlerts(s), sourceAlerts(s))},
 		{Name: "inference-estimates", Title: "Estimates", Alerts: estimateAlerts(s)},
 	}
 	return groups, s.Err()

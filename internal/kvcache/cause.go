@@ -5,16 +5,23 @@ func (x *Index) explain(hash uint64, s *slot, found bool, kind growth) {
 	tokens := uint64(x.run.tokens())
 	cause := x.cause(hash, s, found, kind)
 	x.totals.StoredTokens[cause] += tokens
-	if cause == Capacity && found && seconds(x.tick-s.at) <= x.set.Horizon.Seconds() {
+	x.totals.Adapters[x.run.place.adapter()].Stored += tokens
+	if cause == Capacity && x.regretted(hash, s, found) {
 		x.totals.RegretTokens += tokens
 	}
 	if x.fleet != nil && cause != Concurrent && cause != Generated {
 		x.totals.RoutedTokens[cause] += tokens * x.fleet.others(s.key)
+		x.held(s.key, tokens, 1)
 	}
 }
 
 func (x *Index) cause(hash uint64, s *slot, found bool, kind growth) Cause {
 	switch {
+	case found && s.live() && x.run.lacks && kind != output:
+		if !x.knowsAll() {
+			return Unknown
+		}
+		return Capacity
 	case found && s.live():
 		return Concurrent
 	case kind == output:

@@ -108,6 +108,21 @@ func (f *Fleet) others(key uint64) uint64 {
 	return 0
 }
 
+// heldSample is the share of the blocks found whose holders are counted: one in so many.
+const heldSample = 16
+
+// held counts the tokens of a block that was looked for if any worker holds it, so many times.
+func (x *Index) held(key, tokens, times uint64) {
+	if !x.fleet.sampled(key) {
+		return
+	}
+	if n := uint64(x.fleet.held[key].workers); n > 0 {
+		tokens *= times << x.fleet.level
+		x.totals.HeldTokens += tokens
+		x.totals.HolderTokens += tokens * n
+	}
+}
+
 func (f *Fleet) arrive(key uint64, tokens uint16) {
 	if !f.sampled(key) {
 		return

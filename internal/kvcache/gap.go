@@ -52,8 +52,8 @@ func (x *Index) dropStale(turned Tier) {
 		if !s.live() || s.epoch == x.epoch || tier != turned && (turned != GPU || x.standing[tier].known) {
 			continue
 		}
-		x.totals.Resident[tier]--
-		s.here = false
+		x.count(s, tier, -int64(s.copies))
+		s.copies = 0
 		x.bury(i, tier)
 		if tier == GPU {
 			s.at = 0 // nobody knows when it was evicted

@@ -15,7 +15,7 @@ const (
 //
 // SGLang stores output when the request ends (cache_finished_req in sglang/srt/mem_cache/radix_cache.py), in as many blocks as there are
 // and after any time. There, the first run below a prompt is its output, and one below output is the next request. SGLang is known by
-// its events of one block each.
+// its events of one block each (before 0.5.23), else by their form.
 const (
 	outputBlocks    = 2   // an output run has at most so many (more than 1 with speculative decoding)
 	secondsPerToken = 0.3 // of a slow decode

@@ -26,6 +26,8 @@ type Index struct {
 	weight     uint64 // of the references that were in the sample
 	first      uint64 // told of the first bucket
 
+	lacked lack // the last run of which another group lacked blocks
+
 	outputAtEnd bool // the engine stores the output of a request when it ends
 
 	standing  [Tiers]standing
@@ -105,10 +107,9 @@ func (x *Index) arrive(i uint32, tier Tier, tokens uint16) {
 	if s.live() {
 		return
 	}
-	x.totals.Resident[tier]++
-	s.here = true
 	x.live++
-	s.at, s.tokens = x.tick, tokens
+	s.copies, s.at, s.tokens = 1, x.tick, tokens
+	x.count(s, tier, 1)
 	if s.flags&flagPrimary != 0 && x.fleet != nil {
 		x.fleet.arrive(s.key, tokens)
 	}
@@ -121,11 +122,20 @@ func (x *Index) refuse(tier Tier) {
 	x.refused[tier]++
 }
 
-// leave takes away a resident block.
+// leave takes away a resident copy of a block.
 func (x *Index) leave(i uint32, tier Tier) {
 	s := x.slots.at(i)
-	x.totals.Resident[tier]--
-	s.here = false
+	x.count(s, tier, -1)
+	if tier == GPU {
+		group := &x.totals.Groups[s.place.group()]
+		group.Removed++
+		if s.flags&flagPassed != 0 {
+			group.Passed++
+		}
+	}
+	if s.copies--; s.copies > 0 {
+		return
+	}
 	x.totals.Residence[tier].Add(seconds(x.tick-s.at), 1)
 	if s.epoch == x.epoch && (tier != GPU || s.flags&flagPrimary != 0) {
 		x.standing[tier].turnover++
@@ -192,5 +202,11 @@ func (x *Index) Clear() {
 	}
 	x.marks = marks{}
 	x.totals.Resident, x.refused = [Tiers]int64{}, [Tiers]int64{}
+	for i := range x.totals.Groups {
+		x.totals.Groups[i].Resident = 0
+	}
+	for i := range x.totals.Adapters {
+		x.totals.Adapters[i].Resident = 0
+	}
 	x.trust()
 }

@@ -9,6 +9,12 @@ type Stored struct {
 	Tier      Tier
 	Group     int
 	Secondary bool // of a KV cache group other than the one that stands for the sequence
+	Kind      Kind // of the group
+	Window    int  // tokens of its sliding window; 0 for none
+	// Adapter is the LoRA adapter that the blocks are of; "" for none.
+	Adapter string
+	// OutputAtEnd says that the engine is known to store the output of a request when it ends.
+	OutputAtEnd bool
 }
 
 // run is a sequence of blocks that were stored together. Engines split it into events of one block (SGLang) or of many.
@@ -16,6 +22,8 @@ type run struct {
 	hashes []uint64
 	events int
 	first  Stored // its Hashes are not used
+	place  place
+	lacks  bool // another group lacks blocks of it
 }
 
 // Store takes a BlockStored event.
@@ -27,7 +35,7 @@ func (x *Index) Store(e Stored) {
 	r := &x.run
 	if n := len(r.hashes); n > 0 {
 		f := &r.first
-		joins := e.HasParent && e.Parent == r.hashes[n-1] && e.Tier == f.Tier && e.Group == f.Group && e.Tokens == f.Tokens
+		joins := e.HasParent && e.Parent == r.hashes[n-1] && e.Tier == f.Tier && e.Group == f.Group && e.Tokens == f.Tokens && e.Adapter == f.Adapter
 		if !joins {
 			x.endRun()
 		}
@@ -90,12 +98,18 @@ func (x *Index) storeRun() {
 	}
 	x.touch(r.hashes, GPU, r.first.Group)
 	x.touchGhosts(len(r.hashes))
-	if len(r.hashes) > outputBlocks {
+	r.place, r.lacks = x.place(&r.first), x.lacks()
+	group := &x.totals.Groups[r.place.group()]
+	group.Stored += uint64(len(r.hashes))
+	switch {
+	case r.first.OutputAtEnd:
+		x.outputAtEnd = true
+	case len(r.hashes) > outputBlocks:
 		x.outputAtEnd = r.events == len(r.hashes)
 	}
 	defer x.fleet.lock().unlock()
 	if parent != none {
-		if !x.slots.at(parent).live() {
+		if !x.slots.at(parent).live() && group.Kind != Mamba {
 			x.revive(parent)
 		}
 		kind = x.growth(parent)
@@ -109,14 +123,23 @@ func (x *Index) storeRun() {
 	for i, j := 0, len(x.sequence)-1; i < j; i, j = i+1, j-1 {
 		x.sequence[i], x.sequence[j] = x.sequence[j], x.sequence[i]
 	}
-	stored := len(x.sequence)
+	stored, last := len(x.sequence), none
+	if stored > 0 {
+		last = x.sequence[0]
+	}
 	if kind == request {
-		x.climb(parent)
+		x.climb(parent, group.reach())
+		x.found(x.sequence[stored:])
 	}
 	if !r.first.Secondary {
 		x.measure(stored, kind)
+	} else {
+		x.measureGaps(stored)
 	}
 	x.refresh()
+	if group.Kind == SlidingWindow {
+		x.pass(last, group.reach())
+	}
 	x.bound()
 }
 
@@ -151,23 +174,30 @@ func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
 	} else {
 		s.parent = none
 	}
-	if !s.live() {
-		s.flags = s.flags & (flagQueued | flagAgain)
+	switch {
+	case !s.live():
+		s.flags, s.place = s.flags&(flagQueued|flagAgain), r.place
 		if !r.first.Secondary {
 			s.flags |= flagPrimary
 		}
 		if kind == output {
 			s.flags |= flagOutput
 		}
+	case r.lacks && s.copies < maxCopies:
+		// The next chunk of the prompt goes on from here.
+		s.flags &^= flagChild
+		s.at = x.tick
+		s.copies++
+		x.count(s, GPU, 1)
 	}
 	x.arrive(i, GPU, r.tokens())
 	x.sequence = append(x.sequence, i)
 	return i
 }
 
-// climb adds a block and its ancestors to the sequence, as far as they are remembered.
-func (x *Index) climb(i uint32) {
-	for range maxChain {
+// climb adds a block and its ancestors to the sequence, as far as they are remembered and at most so many.
+func (x *Index) climb(i uint32, most int) {
+	for range most {
 		if i == none {
 			return
 		}
@@ -177,10 +207,7 @@ func (x *Index) climb(i uint32) {
 		}
 		x.sequence = append(x.sequence, i)
 		s.epoch = x.epoch
-		if s.parent == none || x.slots.at(s.parent).generation != s.parentGen {
-			return
-		}
-		i = s.parent
+		i = x.above(s)
 	}
 }
 
@@ -214,6 +241,16 @@ func (x *Index) measure(stored int, kind growth) {
 			depth = x.list.newer(latest)<<x.level + 1
 		}
 		x.totals.Reuse.Add(float64(depth), 1<<x.level)
+	}
+}
+
+// measureGaps counts how long ago the blocks of a group that does not stand for the sequence were used before.
+func (x *Index) measureGaps(stored int) {
+	used := x.marks.reader(x.list.next, x.tick)
+	for _, i := range x.sequence[stored:] {
+		if s := x.slots.at(i); s.pos != 0 {
+			x.totals.ReuseGap.Add(seconds(x.tick-min(x.tick, used.at(s.pos))), 1<<x.level)
+		}
 	}
 }
 

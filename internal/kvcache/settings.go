@@ -24,6 +24,8 @@ const (
 	maxChain = 1 << 16
 	// seenShare of the memory limit goes to the filter of blocks seen.
 	seenShare = 16
+	// maxCopies of a block are counted.
+	maxCopies = 1<<8 - 1
 	// maxLevel bounds the sampling rate: 2^-16.
 	maxLevel = 16
 )

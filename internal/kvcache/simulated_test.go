@@ -18,9 +18,13 @@ func play(x *Index, b fleetsim.KVBatch) {
 	for _, e := range b.Events {
 		switch e.Kind {
 		case fleetsim.BlockStored:
-			x.Store(Stored{Hashes: e.Hashes, Parent: e.Parent, HasParent: e.HasParent, Tokens: e.BlockSize})
+			s := Stored{Hashes: e.Hashes, Parent: e.Parent, HasParent: e.HasParent, Tokens: e.BlockSize, Group: e.Group, Adapter: e.AdapterName}
+			if e.Window > 0 {
+				s.Kind, s.Window, s.Secondary = SlidingWindow, e.Window, true
+			}
+			x.Store(s)
 		case fleetsim.BlockRemoved:
-			x.Remove(e.Hashes, GPU, 0)
+			x.Remove(e.Hashes, GPU, e.Group)
 		case fleetsim.AllBlocksCleared:
 			x.Clear()
 		}

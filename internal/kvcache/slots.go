@@ -13,6 +13,7 @@ const (
 	flagQueued              // in the queue of ghosts
 	flagOutput              // stored as output of the model
 	flagAgain               // evicted again while still queued: goes to the end of the queue once more
+	flagPassed              // out of the window of what was stored below it
 )
 
 // tierShift is where a slot's flags have its tier.
@@ -26,16 +27,17 @@ type slot struct {
 	at     uint32 // in ticks since the index began: when it was stored or, for a ghost, removed
 	next   uint32 // in the queue of ghosts, or of free slots
 	tokens uint16
-	here   bool // resident; else a ghost
+	copies uint8 // resident ones; without any it is a ghost
 
 	generation, parentGen uint8
 	epoch                 uint8 // of the last gap before the block was last known to be there
+	place                 place // of its KV cache group and adapter
 	flags                 uint8
 }
 
 func (s *slot) tier() Tier { return Tier(s.flags >> tierShift) }
 
-func (s *slot) live() bool { return s.here }
+func (s *slot) live() bool { return s.copies > 0 }
 
 // slots is a growing array that never moves. Freed slots are used again.
 type slots struct {

@@ -14,6 +14,13 @@ type Totals struct {
 	RegretTokens uint64         // of those, stored again within the horizon of their eviction
 	HitTokens    uint64         // in blocks whose use the events show
 	RoutedTokens [Causes]uint64 // of those, stored while another worker of the fleet held them
+	// Of the prompt tokens that any worker of the fleet held when they were looked for here: how many, and times how many workers. Without
+	// regard to what they hold, a request would have met that many of all workers.
+	HeldTokens, HolderTokens uint64
+
+	// Groups and Adapters are those heard of on the GPU, in that order.
+	Groups   [MaxGroups]Group
+	Adapters [MaxAdapters]Adapter
 
 	Refused         uint64 // blocks that found no memory
 	UnknownRemovals uint64 // removals of blocks that nobody had stored

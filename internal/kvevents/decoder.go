@@ -34,6 +34,8 @@ const maxHashes = 1 << 16
 type Decoder struct {
 	event  event
 	groups groups
+	lora   []byte // name of the event's adapter, or its number
+	names  map[string]string
 }
 
 // event is what is read of one event.
@@ -47,6 +49,9 @@ type event struct {
 	tier      kvcache.Tier
 	group     int64
 	full      bool // full attention
+	sglang    bool // it is SGLang's
+	spec      kvcache.Kind
+	window    int // tokens
 }
 
 type kind uint8
@@ -176,7 +181,8 @@ func (d *Decoder) pass(sink Sink, r *Report) {
 	case blockStored:
 		sink.Store(kvcache.Stored{
 			Hashes: e.hashes, Parent: e.parent, HasParent: e.hasParent, Tokens: e.blockTokens(), Tier: e.tier, Group: int(e.group),
-			Secondary: d.groups.secondary(int(e.group), e.full),
+			Secondary: d.groups.secondary(int(e.group), e.full), Kind: e.spec, Window: e.window, Adapter: d.adapter(),
+			OutputAtEnd: e.sglang,
 		})
 	case blockRemoved:
 		sink.Remove(e.hashes, e.tier, int(e.group))
@@ -185,6 +191,26 @@ func (d *Decoder) pass(sink Sink, r *Report) {
 	default:
 		r.Foreign++
 	}
+}
+
+// maxNames bounds the names of adapters that are kept, so that an event need not make its own.
+const maxNames = 256
+
+func (d *Decoder) adapter() string {
+	if len(d.lora) == 0 {
+		return ""
+	}
+	name, ok := d.names[string(d.lora)]
+	if !ok {
+		name = string(d.lora)
+		if d.names == nil {
+			d.names = map[string]string{}
+		}
+		if len(d.names) < maxNames {
+			d.names[name] = name
+		}
+	}
+	return name
 }
 
 // blockTokens is the number of tokens of a block. Events of an offloading tier may come without a block size of their own.

@@ -1,6 +1,7 @@
 package kvevents
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -175,4 +176,56 @@ func TestEventsBeforeTheTime(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, []string{"at 5", "clear", "end"}, got.calls)
 	assert.Equal(t, 1, r.Events)
+}
+
+// groupSink keeps the events of blocks that were stored.
+type groupSink struct {
+	list
+	stored []kvcache.Stored
+}
+
+func (g *groupSink) Store(e kvcache.Stored) {
+	e.Hashes = nil
+	g.stored = append(g.stored, e)
+}
+
+// TestGroupsAndAdapters decodes what tells of a group and an adapter, in the forms that have it.
+func TestGroupsAndAdapters(t *testing.T) {
+	one := func(group int, kind string, window int64, lora *stream.LoRA) stream.KVEvent {
+		return stream.KVEvent{
+			Kind: stream.BlockStored, Hashes: []uint64{1}, Tokens: tokens(16), BlockSize: 16, Medium: "GPU", LoRA: lora, Group: &group,
+			SpecKind: kind, Window: int(window),
+		}
+	}
+	batch := stream.KVBatch{Events: []stream.KVEvent{
+		one(0, "full_attention", 0, &stream.LoRA{ID: 7, Name: "tuned"}),
+		one(1, "sliding_window", 1024, &stream.LoRA{ID: 8}),
+		one(2, "mamba", 0, nil),
+		one(3, "chunked_local_attention", 512, nil),
+	}}
+	want := []kvcache.Stored{
+		{Tokens: 16, Adapter: "tuned"},
+		{Tokens: 16, Group: 1, Secondary: true, Kind: kvcache.SlidingWindow, Window: 1024, Adapter: "8"},
+		{Tokens: 16, Group: 2, Secondary: true, Kind: kvcache.Mamba},
+		{Tokens: 16, Group: 3, Secondary: true, Kind: kvcache.SlidingWindow, Window: 512},
+	}
+	for _, form := range []stream.Form{stream.FormMap, stream.FormArray} {
+		var d Decoder
+		var got groupSink
+		r, err := d.Decode(stream.AppendKVBatch(nil, batch, stream.Wire{Dialect: stream.VLLM, Form: form, Fields: 11}), &got)
+		require.NoError(t, err)
+		assert.Zero(t, r.Malformed)
+		assert.Equal(t, want, got.stored, "%v", form)
+	}
+}
+
+func TestNamesOfAdaptersAreBounded(t *testing.T) {
+	var d Decoder
+	for i := range 3 * maxNames {
+		d.lora = fmt.Appendf(d.lora[:0], "adapter-%d", i)
+		assert.Equal(t, fmt.Sprintf("adapter-%d", i), d.adapter())
+	}
+	assert.Len(t, d.names, maxNames)
+	d.lora = append(d.lora[:0], "adapter-0"...)
+	assert.Zero(t, testing.AllocsPerRun(100, func() { d.adapter() }))
 }

@@ -3,6 +3,7 @@ package kvevents
 import (
 	"bytes"
 	"fmt"
+	"strconv"
 
 	"github.com/tinylib/msgp/msgp"
 
@@ -23,6 +24,9 @@ const (
 	fieldMedium
 	fieldGroup
 	fieldSpecKind
+	fieldWindow
+	fieldLoRAID
+	fieldLoRAName
 )
 
 func fieldOf(key []byte) field {
@@ -43,6 +47,12 @@ func fieldOf(key []byte) field {
 		return fieldGroup
 	case "kv_cache_spec_kind":
 		return fieldSpecKind
+	case "kv_cache_spec_sliding_window":
+		return fieldWindow
+	case "lora_id":
+		return fieldLoRAID
+	case "lora_name":
+		return fieldLoRAName
 	}
 	return fieldOther
 }
@@ -60,12 +70,18 @@ func (k kind) position(i int) field {
 			return fieldTokens
 		case 4:
 			return fieldBlockSize
+		case 5:
+			return fieldLoRAID
 		case 6:
 			return fieldMedium
+		case 7:
+			return fieldLoRAName
 		case 9:
 			return fieldGroup
 		case 10:
 			return fieldSpecKind
+		case 11:
+			return fieldWindow
 		}
 	case blockRemoved:
 		switch i {
@@ -84,11 +100,12 @@ func (k kind) position(i int) field {
 func (d *Decoder) read(b []byte) ([]byte, error) {
 	e := &d.event
 	*e = event{hashes: e.hashes[:0]}
+	d.lora = d.lora[:0]
 	n, named, b, err := msgpack.Struct(b)
 	if err != nil {
 		return b, err
 	}
-	has := false // block_hashes
+	has, loraID, loraName := false, false, false // block_hashes, lora_id, lora_name
 	for i := range n {
 		f := fieldType
 		if named {
@@ -100,19 +117,24 @@ func (d *Decoder) read(b []byte) ([]byte, error) {
 		} else if i > 0 {
 			f = e.kind.position(i)
 		}
-		if b, err = e.set(f, b, named); err != nil {
+		if b, err = d.set(f, b, named); err != nil {
 			return b, fmt.Errorf("field %d: %w", i, err)
 		}
 		has = has || f == fieldHashes
+		loraID, loraName = loraID || f == fieldLoRAID, loraName || f == fieldLoRAName
 	}
+	// Maps of vLLM always have both; SGLang leaves fields out that are at their defaults (0.5.23, sglang/srt/disaggregation/kv_events.py),
+	// and Dynamo's mocker has neither.
+	e.sglang = named && loraID && !loraName
 	if n == 0 || (e.kind == blockStored || e.kind == blockRemoved) && !has {
 		return b, fmt.Errorf("event must have a type and its block_hashes, got %d fields", n)
 	}
 	return b, nil
 }
 
-// set reads one field.
-func (e *event) set(f field, b []byte, named bool) (rest []byte, err error) {
+// set reads one field of the event.
+func (d *Decoder) set(f field, b []byte, named bool) (rest []byte, err error) {
+	e := &d.event
 	switch f {
 	case fieldType:
 		tag, rest, err := msgpack.Text(b)
@@ -137,16 +159,34 @@ func (e *event) set(f field, b []byte, named bool) (rest []byte, err error) {
 			err = fmt.Errorf("group_idx must be less than %d, got %d", 1<<16, e.group)
 		}
 		return rest, err
-	case fieldMedium, fieldSpecKind:
+	case fieldWindow, fieldLoRAID:
+		// These only refine: one that is no count leaves the event as it is.
+		if msgp.NextType(b) != msgp.IntType && msgp.NextType(b) != msgp.UintType {
+			return msgpack.Skip(b)
+		}
+		n, rest, err := msgpack.Count(b)
+		if err != nil {
+			return msgpack.Skip(b)
+		}
+		if f == fieldWindow {
+			e.window = int(min(n, 1<<31-1))
+		} else if len(d.lora) == 0 {
+			d.lora = strconv.AppendInt(d.lora, n, 10)
+		}
+		return rest, nil
+	case fieldMedium, fieldSpecKind, fieldLoRAName:
 		// In array form, other engines may have something else at this place.
-		if !named && msgp.NextType(b) != msgp.StrType {
+		if (!named || f == fieldLoRAName) && msgp.NextType(b) != msgp.StrType {
 			return msgpack.Skip(b)
 		}
 		text, rest, err := msgpack.Text(b)
-		if f == fieldMedium {
+		switch f {
+		case fieldMedium:
 			e.tier = tierOf(text)
-		} else {
-			e.full = isFull(text)
+		case fieldSpecKind:
+			e.full, e.spec = isFull(text), kindOfSpec(text)
+		default:
+			d.lora = append(d.lora[:0], text...)
 		}
 		return rest, err
 	}
@@ -199,4 +239,17 @@ func tierOf(medium []byte) kvcache.Tier {
 // mla_attention do, sliding_window and mamba do not.
 func isFull(specKind []byte) bool {
 	return (bytes.Contains(specKind, []byte("full")) || bytes.Contains(specKind, []byte("mla"))) && !bytes.Contains(specKind, []byte("sliding"))
+}
+
+// kindOfSpec maps a kind of attention to what its group keeps of a sequence: vLLM has full_attention, sink_full_attention, mla_attention,
+// sliding_window, sliding_window_mla, chunked_local_attention and mamba (vllm/v1/kv_cache_interface.py). What is not known is taken to keep
+// everything.
+func kindOfSpec(spec []byte) kvcache.Kind {
+	switch {
+	case bytes.Contains(spec, []byte("sliding")), bytes.Contains(spec, []byte("local")):
+		return kvcache.SlidingWindow
+	case bytes.Contains(spec, []byte("mamba")), bytes.Contains(spec, []byte("linear")):
+		return kvcache.Mamba
+	}
+	return kvcache.FullAttention
 }

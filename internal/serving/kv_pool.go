@@ -12,7 +12,8 @@ type KVPool struct {
 	Awaiting float64 // handed out for KV that other workers send
 	Drafts   float64 // handed out for tokens that are only proposed
 	Pinned   float64 // of prompts whose KV waits to be fetched by others
-	Tail     float64 // tokens of room that a running request leaves empty, see KVTail
+	Tail     float64 // tokens of room that a running request leaves empty in a last block, see KVTail
+	Groups   float64 // last blocks of a request: one in each KV cache group; 0 is one
 
 	// Cached blocks have content that can be found, and nobody holds them. Useful are those of them that will be found.
 	Cached, Useful           float64
@@ -46,7 +47,7 @@ func (p KVPool) Divide() (u KVUse, ok bool) {
 	pinned := min(max(0, p.Pinned), held-reserved)
 	used := (held - reserved - pinned) * p.BlockSize
 	u.Reserved, u.Pinned = reserved*p.BlockSize, pinned*p.BlockSize
-	u.TailWaste = min(used, p.Running*max(0, p.Tail))
+	u.TailWaste = min(used, p.Running*p.groups()*max(0, p.Tail))
 	u.Live = used - u.TailWaste
 	rest := p.Blocks - held
 	if !p.CachedKnown {
@@ -78,9 +79,11 @@ func KVTail(blockSize, room, length, deviation float64) float64 {
 	return min(max(0, weight*(room-length)+(1-weight)*even), most)
 }
 
-// partial is how many of a running request's blocks are not full, and so without a hash: all but one in b when lengths are even over a
+func (p KVPool) groups() float64 { return max(1, p.Groups) }
+
+// Partial is how many of a running request's blocks in a group are not full, and so without a hash: all but one in b when lengths are even over a
 // block of b tokens; all when the empty room shows that they are not.
-func (p KVPool) partial() float64 {
+func (p KVPool) Partial() float64 {
 	even := (p.BlockSize - 1) / 2
 	if even <= 0 {
 		return 0
@@ -90,7 +93,7 @@ func (p KVPool) partial() float64 {
 
 // CachedOf is how many cached blocks nobody holds when so many blocks have content that can be found, held ones among them.
 func (p KVPool) CachedOf(resident float64) float64 {
-	full := p.Held - p.Awaiting - p.Drafts - p.Running*p.partial()
+	full := p.Held - p.Awaiting - p.Drafts - p.Running*p.groups()*p.Partial()
 	return min(max(0, resident-max(0, full)), max(0, p.Blocks-p.Held))
 }
 

@@ -20,6 +20,9 @@ const (
 	calmSeconds  = 60.0
 	leastTrail   = 15.0 // s over which thrash is taken, and three windows at least
 	leastWindows = 3
+	// To begin, a storm has to last over so many tokens, or mostTrail: a few prompts that are computed again are none.
+	trailTokens = 1 << 16
+	mostTrail   = 45.0 // s
 	// stormTokens are needed before thrash means anything: a prompt or two.
 	stormTokens = 1024
 	baseSeconds = 600.0 // the past that evictions are compared with
@@ -29,7 +32,8 @@ const (
 // KVStorm finds eviction storms: blocks are evicted and computed again, over and over.
 //
 // It begins when thrash, the share of the tokens stored that had been evicted shortly before, is above 0.2 over the last three windows or
-// 15 s, whichever is longer, blocks are being evicted, and hardly any room is free. It ends when thrash has been below 0.1 for 60 s, or
+// 15 s, whichever is longer, and over the 65,536 tokens stored last, as far as they lie within 45 s; blocks are being evicted, and hardly
+// any room is free. It ends when thrash has been below 0.1 for 60 s, or
 // too little was stored to tell: a prompt or two that are computed again are no storm.
 // How the rate of evictions compares with the calm before is told beside it and decides nothing: a collector that starts in a storm
 // has seen no calm, and a cache that was full before evicts no faster when what it evicts begins to be missed.
@@ -52,15 +56,13 @@ type KVStormState struct {
 func (s *KVStorm) Add(c KVChurn) KVStormState {
 	s.windows = append(s.windows, c)
 	s.forget(c.End)
-	recent := s.recent()
+	recent := s.recent(0)
 	out := KVStormState{Surge: s.surge(recent)}
 	out.Known = recent.Stored >= stormTokens || recent.Stored <= 0
-	if recent.Stored > 0 {
-		out.Thrash = min(1, recent.Regret/recent.Stored)
-	}
+	out.Thrash = recent.thrash()
 	full := !c.FreeKnown || c.Free < stormFree
 	switch {
-	case !s.active && out.Known && out.Thrash > stormThrash && recent.Evicted > 0 && full:
+	case !s.active && out.Known && out.Thrash > stormThrash && s.recent(trailTokens).thrash() > stormThrash && recent.Evicted > 0 && full:
 		s.active, s.since = true, 0
 	case s.active && out.Known && out.Thrash >= calmThrash:
 		s.since = 0
@@ -83,7 +85,7 @@ func (s *KVStorm) Add(c KVChurn) KVStormState {
 func (s *KVStorm) forget(now float64) {
 	n := len(s.windows)
 	drop := 0
-	for n-drop > leastWindows && now-s.windows[drop+1].End+s.windows[drop+1].Seconds >= leastTrail {
+	for n-drop > leastWindows && now-s.windows[drop+1].End+s.windows[drop+1].Seconds >= mostTrail {
 		drop++
 	}
 	s.windows = slices.Delete(s.windows, 0, drop)
@@ -94,14 +96,26 @@ func (s *KVStorm) forget(now float64) {
 	}
 }
 
-func (s *KVStorm) recent() (sum KVChurn) {
-	for _, w := range s.windows {
+// recent adds up the last windows: leastWindows of them and leastTrail at least, and more until so many tokens are stored in them.
+func (s *KVStorm) recent(tokens float64) (sum KVChurn) {
+	for n, w := range slices.Backward(s.windows) {
+		if len(s.windows)-n > leastWindows && sum.Seconds >= leastTrail && sum.Stored >= tokens {
+			break
+		}
 		sum.Seconds += w.Seconds
 		sum.Stored += w.Stored
 		sum.Regret += w.Regret
 		sum.Evicted += w.Evicted
 	}
 	return sum
+}
+
+// thrash is the share of what was stored that had been evicted shortly before.
+func (c KVChurn) thrash() float64 {
+	if c.Stored <= 0 {
+		return 0
+	}
+	return min(1, c.Regret/c.Stored)
 }
 
 func (s *KVStorm) surge(recent KVChurn) float64 {

@@ -29,6 +29,7 @@ const (
 
 	KVUtilization    = "llm.engine.kv_cache.utilization"
 	KVCapacityTokens = "llm.engine.kv_cache.capacity.tokens"
+	KVCapacityBlocks = "llm.engine.kv_cache.capacity.blocks"
 	KVBlockSize      = "llm.engine.kv_cache.block_size"
 	KVLookupTokens   = "llm.engine.kv_cache.lookup.tokens"
 	KVHitTokens      = "llm.engine.kv_cache.hit.tokens"
@@ -145,6 +146,7 @@ func kvMetrics() []Metric {
 	return []Metric{
 		{KVUtilization, Gauge, "1", nil, c, "Share of KV blocks that running requests hold (cached blocks nobody holds are not in it)."},
 		{KVCapacityTokens, Gauge, "{token}", nil, c, "Tokens that the KV pool can hold."},
+		{KVCapacityBlocks, Gauge, "{block}", nil, c, "Blocks of the KV pool; where layers of different kinds share it, a token takes several."},
 		{KVBlockSize, Gauge, "{token}", nil, c, "Tokens per KV block."},
 		{KVLookupTokens, Sum, "{token}", []string{AttrCacheScope}, c, "Tokens looked up in a prefix cache."},
 		{KVHitTokens, Sum, "{token}", []string{AttrCacheScope}, c, "Tokens found in a prefix cache."},

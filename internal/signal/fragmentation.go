@@ -83,7 +83,7 @@ const (
 func KVFragmentationMetrics() []Metric {
 	const c = "kv_fragmentation"
 	use, scale, waste := []string{AttrKVUse}, []string{AttrCacheScale}, []string{AttrKVWaste}
-	return []Metric{
+	return append([]Metric{
 		{KVTokens, Gauge, "{token}", use, c,
 			"Room of the KV pool by use, in tokens; adds up to the pool. live: tokens of running requests, shared ones once; tail_waste: the rest of their last blocks; reserved: for KV on its way; pinned: prompts that wait to be fetched; cached_useful and cached_dead: held by nobody, and will be hit or evicted; unattributed: held by nobody, and not known what; free: without content."},
 		{KVMemory, Gauge, "By", use, c, "The same in bytes, over all GPUs of the worker, where the bytes of a token's KV are known."},
@@ -100,7 +100,7 @@ func KVFragmentationMetrics() []Metric {
 			"Hit ratio of the GPU's cache if the pool were so many times its size, over the horizon; at 1 what it was."},
 		{KVMissTokens, Sum, "{token}", []string{AttrMissCause}, c,
 			"Prompt tokens not found, by why: compulsory (never seen), capacity (evicted), routing (never seen here, and another worker has it), reset (lost when the cache was cleared), loaded (from a lower tier), partial (in no full block), unknown."},
-		{KVEvictedBlocks, Sum, "{block}", []string{AttrCacheTier}, c, "Cached blocks that were evicted, from events, or else as the engine counts them."},
+		{KVEvictedBlocks, Sum, "{block}", []string{AttrCacheTier}, c, "Cached blocks that were evicted, from events, or else as the engine counts them; without those that lay out of a sliding window."},
 		{KVThrash, Gauge, "1", nil, c, "Share of the tokens stored that had been evicted shortly before, over the last three windows or 15 s."},
 		{KVStorm, Gauge, "1", nil, c, "1 during an eviction storm, 0 outside; absent where it cannot be known."},
 		{KVEvictionSurge, Gauge, "1", nil, c, "Rate of evictions over its median in calm windows of the last ten minutes."},
@@ -114,5 +114,5 @@ func KVFragmentationMetrics() []Metric {
 		{KVSavedTTFT, Gauge, "s", scale, c, "By how much the mean time to the first token would be less, by computing less; what queues would lose beyond it is not in it."},
 		confidence(c),
 		withheld(c),
-	}
+	}, kvGroupMetrics()...)
 }

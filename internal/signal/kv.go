@@ -12,6 +12,8 @@ const (
 	KVStoredTokens    = "llm.engine.kv_cache.stored.tokens"
 	KVRegretTokens    = "llm.engine.kv_cache.regret.tokens"
 	KVRoutingTokens   = "llm.engine.kv_cache.routing_miss.tokens"
+	KVHeldTokens      = "llm.engine.kv_cache.routing.held.tokens"
+	KVHolderTokens    = "llm.engine.kv_cache.routing.holder.tokens"
 	KVEventsKnown     = "llm.engine.kv_cache.events.known"
 	KVEventGaps       = "llm.engine.kv_cache.events.gaps"
 	KVEventResyncs    = "llm.engine.kv_cache.events.resyncs"
@@ -52,7 +54,7 @@ const (
 func KVEventMetrics() []Metric {
 	const c = "llm_engine"
 	tier, source := []string{AttrCacheTier}, []string{AttrSource}
-	return []Metric{
+	return append([]Metric{
 		{KVBlockStored, Sum, "{block}", tier, c, "Blocks that the engine told it stored: device (the GPU), host, disk, remote. Some tell blocks again that a request found."},
 		{KVBlockRemoved, Sum, "{block}", tier, c, "Blocks that were evicted. A cache that is cleared evicts none."},
 		{KVBlockResident, UpDownCounter, "{block}", tier, c,
@@ -69,6 +71,10 @@ func KVEventMetrics() []Metric {
 		{KVRegretTokens, Sum, "{token}", nil, c, "Tokens stored again within the horizon of their block's eviction."},
 		{KVRoutingTokens, Sum, "{token}", []string{AttrMissCause}, c,
 			"Tokens stored while another worker of the fleet held their block, by why they were not here. They are among those stored."},
+		{KVHeldTokens, Sum, "{token}", nil, c,
+			"Prompt tokens that any worker of the fleet held in its GPU's cache when they were looked for here, as far as events show it."},
+		{KVHolderTokens, Sum, "{token}", nil, c,
+			"The same times the workers that held them. Over those and the number of workers it is the share that a route without regard to prefixes finds."},
 		{KVEventsKnown, Gauge, "1", nil, c, "1 while the blocks resident in the GPU are known, 0 after lost events until the cache is cleared or has turned over, and while the engine is not heard: from the loss of its connection to the first message on the next."},
 		{KVEventGaps, Sum, "{gap}", nil, c, "Times that events were lost or not understood, so that the blocks were not known."},
 		{KVEventResyncs, Sum, "{resync}", nil, c, "Times that a tier's blocks were known again because it had turned over."},
@@ -83,5 +89,5 @@ func KVEventMetrics() []Metric {
 			"Messages of a stream: taken, replayed, duplicate, malformed (all or a part), foreign (events of a kind that is not known), refused (taken, but blocks of it found no memory), misframed, version, invalid; and replay_failed, requests for lost messages that brought less than was missing or were not made any more."},
 		{SourceLost, Sum, "{message}", source, c, "Messages that are lost for good, as the gaps in their numbers show."},
 		{SourceConnected, Gauge, "1", source, c, "1 while a stream's publisher is connected."},
-	}
+	}, kvGroupEventMetrics()...)
 }

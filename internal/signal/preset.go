@@ -41,7 +41,7 @@ func minimal() []string {
 		Up, EngineInfo, SourceDrift, SourceMissing,
 		TTFT, TPOT, RequestTime, ITL, QueueTime, PhaseTime, Running, Waiting, RequestCount, RequestHandoffs, RequestErrors, TokensPrompt, TokensCached,
 		TokensGenerated, RequestTokens, ComputedTokens, IterationTokens, Iterations, Preemptions, PhaseBusyTime, DisaggQueue,
-		KVUtilization, KVCapacityTokens, KVBlockSize, KVLookupTokens, KVHitTokens, KVBlocks, KVDecodeTokens, KVEvictions,
+		KVUtilization, KVCapacityTokens, KVCapacityBlocks, KVBlockSize, KVLookupTokens, KVHitTokens, KVBlocks, KVDecodeTokens, KVEvictions,
 		KVTransferTime, KVTransferSize, KVTransferFailures, FLOPs, MemoryIO, SpecTokens, SpecDrafts,
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
@@ -20,6 +21,10 @@ type Config struct {
 	Horizon time.Duration `mapstructure:"horizon"`
 	// MaxStale is how long a silent worker is remembered, on the clock of this machine.
 	MaxStale time.Duration `mapstructure:"max_stale"`
+	// Storage is the storage extension that keeps what was learnt over a restart of the collector; none when nil.
+	Storage *component.ID `mapstructure:"storage"`
+	// SnapshotInterval is how often it is written, on the clock of this machine. It is written at shutdown, too.
+	SnapshotInterval time.Duration `mapstructure:"snapshot_interval"`
 	// MaxWorkers bounds the workers tracked; further ones are passed through and not analysed.
 	MaxWorkers int `mapstructure:"max_workers"`
 	// Models says what engines do not: sizes of models in memory.
@@ -61,6 +66,7 @@ func (c *Config) Validate() error {
 	within("allowed_lateness", c.AllowedLateness, 0, maxWindow)
 	within("horizon", c.Horizon, max(time.Minute, c.Window), 24*time.Hour)
 	within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour)
+	within("snapshot_interval", c.SnapshotInterval, 10*time.Second, 24*time.Hour)
 	if c.MaxWorkers < 1 || c.MaxWorkers > 1_000_000 {
 		errs = append(errs, fmt.Errorf("max_workers must be between 1 and 1000000 (got %d)", c.MaxWorkers))
 	}

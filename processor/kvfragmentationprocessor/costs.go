@@ -54,8 +54,10 @@ func (c *costs) learn(m pmetric.Metric) {
 	}
 }
 
+func (c *costs) all() [3]*rising { return [3]*rising{&c.seconds, &c.workerSeconds, &c.joules} }
+
 func (c *costs) fade(f float64) {
-	for _, r := range []*rising{&c.seconds, &c.workerSeconds, &c.joules} {
+	for _, r := range c.all() {
 		r.sum *= f
 		r.over *= f
 	}

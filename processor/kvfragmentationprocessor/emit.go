@@ -57,13 +57,14 @@ func (w *worker) emitPool(b *derive.Builder, d *derived) {
 		for _, u := range p.uses() {
 			b.Gauge(signal.KVTokens, u.value, signal.AttrKVUse, u.name)
 		}
-		if size := w.tokenSize().bytes; size > 0 {
+		if size := w.roomSize().bytes; size > 0 {
 			for _, u := range p.uses() {
 				b.Gauge(signal.KVMemory, u.value*size, signal.AttrKVUse, u.name)
 			}
 		} else {
 			w.withhold(signal.KVMemory, reasonNoShape)
 		}
+		w.emitGroups(b, p)
 		if p.lowestKnown {
 			b.Gauge(signal.KVFreeLowest, p.lowest)
 		}

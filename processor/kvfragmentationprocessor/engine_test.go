@@ -24,6 +24,7 @@ type engine struct {
 	thrash               float64 // share of the tokens stored then that were
 	preemptions          float64 // a second
 	gpus                 []string
+	hybrid               bool // half of the layers attend to a window of 128 tokens
 	model, cacheType     string
 	tensorParallel       int64
 	unphased             float64 // seconds before phases are told apart
@@ -89,6 +90,14 @@ func (w writer) histogram(name string, n, mean float64, attributes ...string) {
 	}
 }
 
+// capacity is how many tokens of sequences the pool has room for.
+func (e *engine) capacity() float64 {
+	if e.hybrid {
+		return 700 * 16
+	}
+	return 1001 * 16
+}
+
 func (e *engine) page() pmetric.Metrics {
 	md := pmetric.NewMetrics()
 	rm := md.ResourceMetrics().AppendEmpty()
@@ -101,7 +110,7 @@ func (e *engine) page() pmetric.Metrics {
 	w := writer{rm.ScopeMetrics().AppendEmpty().Metrics(), pcommon.NewTimestampFromTime(e.start), pcommon.NewTimestampFromTime(e.now)}
 	t := e.seconds
 	w.gauge(signal.KVUtilization, 0.2)
-	w.gauge(signal.KVCapacityTokens, 1001*16)
+	w.gauge(signal.KVCapacityTokens, e.capacity())
 	w.gauge(signal.KVBlockSize, 16)
 	w.gauge(signal.Running, 10)
 	w.gauge(signal.EngineInfo, 1)
@@ -158,6 +167,22 @@ func (e *engine) cacheEvents(w writer, t float64) {
 		w.gauge(signal.KVBlockResident, e.resident, signal.AttrCacheTier, kvcache.GPU.String())
 	}
 	w.gauge(signal.KVEventsKnown, known)
+	if e.hybrid {
+		e.groups(w, t)
+	}
+}
+
+// groups are what the receiver makes of KV events of a model with two kinds of layers: a third of the blocks is of the window.
+func (e *engine) groups(w writer, t float64) {
+	w.gauge(signal.KVCapacityBlocks, 1001)
+	full := []string{signal.AttrKVGroup, "0", signal.AttrKVPool, signal.PoolFull}
+	window := []string{signal.AttrKVGroup, "1", signal.AttrKVPool, signal.PoolSWA}
+	w.gauge(signal.KVGroupResident, e.resident*2/3, full...)
+	w.gauge(signal.KVGroupResident, e.resident/3, window...)
+	w.gauge(signal.KVGroupBlockSize, 16, full...)
+	w.gauge(signal.KVGroupBlockSize, 16, window...)
+	w.gauge(signal.KVGroupWindow, 128, window...)
+	w.sum(signal.KVGroupPassed, 3*t, window...)
 }
 
 // gpu is a GPU of 80 GB, 60 of them the engine's and 2 another process's.

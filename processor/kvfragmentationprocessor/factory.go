@@ -25,10 +25,11 @@ func NewFactory() processor.Factory {
 
 func createDefaultConfig() component.Config {
 	return &Config{
-		Window:          5 * time.Second,
-		AllowedLateness: 5 * time.Second,
-		Horizon:         10 * time.Minute,
-		MaxStale:        5 * time.Minute,
-		MaxWorkers:      10_000,
+		Window:           5 * time.Second,
+		AllowedLateness:  5 * time.Second,
+		Horizon:          10 * time.Minute,
+		MaxStale:         5 * time.Minute,
+		MaxWorkers:       10_000,
+		SnapshotInterval: 5 * time.Minute,
 	}
 }

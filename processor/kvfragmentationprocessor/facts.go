@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
+	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -19,6 +20,8 @@ const maxGPUs = 64
 // facts are what a worker says of itself that is no amount over time. 0 is unknown.
 type facts struct {
 	capacity, blockSize float64 // tokens
+	blocks              float64 // of the pool, where the engine tells them
+	groups              [kvcache.MaxGroups]groupFacts
 	poolBytes           float64 // of the KV pool, as the engine says
 	weightBytes         float64 // as the engine says
 	told                told
@@ -35,6 +38,10 @@ func (f *facts) learn(m pmetric.Metric) {
 	switch m.Name() {
 	case signal.KVCapacityTokens:
 		f.capacity = newest(m, f.capacity, nil)
+	case signal.KVCapacityBlocks:
+		f.blocks = newest(m, f.blocks, nil)
+	case signal.KVGroupBlockSize, signal.KVGroupWindow:
+		f.learnGroups(m)
 	case signal.KVBlockSize:
 		f.blockSize = newest(m, f.blockSize, nil)
 	case signal.MemoryUsage:
@@ -74,14 +81,22 @@ func (f *facts) info(m pmetric.Metric) {
 
 // pool is the size of the pool in blocks, 0 when unknown.
 func (f *facts) pool(engine string) float64 {
-	if f.blockSize <= 0 || f.capacity < f.blockSize {
+	if f.blockSize <= 0 || f.room() < f.blockSize {
 		return 0
 	}
-	blocks := f.capacity / f.blockSize
+	blocks := f.room() / f.blockSize
 	if engine == vllm {
 		blocks--
 	}
 	return blocks
+}
+
+// room is that of all blocks of the pool in tokens, which is more than the tokens that it can hold where a token takes several blocks.
+func (f *facts) room() float64 {
+	if f.blocks > 0 && f.blockSize > 0 {
+		return f.blocks * f.blockSize
+	}
+	return f.capacity
 }
 
 func has(key, value string) func(pcommon.Map) bool {

@@ -25,6 +25,7 @@ const (
 	inExpired  // KV that was given up before it was fetched
 	inStored   // blocks in the GPU, from events
 	inRemoved  // blocks, from events
+	inPassed   // of those, the ones that lay out of a sliding window
 	inEvicted  // blocks, as the engine counts them
 	inDistance // stack depths
 	inReuseGap
@@ -53,8 +54,9 @@ const (
 	inEvictable
 	inDecodeTokens
 	inKnown
-	inResident // blocks in each kvcache.Tier, from here on
-	gauges     = inResident + kvcache.Tiers
+	inResident                              // blocks in each kvcache.Tier, from here on
+	inGroup    = inResident + kvcache.Tiers // blocks in the GPU of each KV cache group, from here on
+	gauges     = inGroup + kvcache.MaxGroups
 )
 
 // inputs tells which counter or gauge a point is.
@@ -104,6 +106,8 @@ func cacheCounterOf(metric string, a pcommon.Map) int {
 		return onGPU(a, inStored)
 	case signal.KVBlockRemoved:
 		return onGPU(a, inRemoved)
+	case signal.KVGroupPassed:
+		return inPassed
 	case signal.KVEvictions:
 		return onGPU(a, inEvicted)
 	case signal.KVReuseDistance:
@@ -150,6 +154,10 @@ func gaugeOf(metric string, a pcommon.Map) int {
 		return inDecodeTokens
 	case signal.KVEventsKnown:
 		return inKnown
+	case signal.KVGroupResident:
+		if i, ok := groupOf(a); ok {
+			return inGroup + i
+		}
 	case signal.KVBlockResident:
 		if t, ok := tierOf(a); ok {
 			return inResident + int(t)

@@ -1,8 +1,6 @@
 package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor"
 
 import (
-	"math"
-
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
@@ -53,6 +51,8 @@ type pool struct {
 	lowestKnown bool
 
 	freeKnown, usefulKnown bool // usefulKnown needs freeKnown
+
+	groups []groupUse // where the model has several, and events tell what is resident
 }
 
 func (w *worker) pool(win window.Window, l look) (p pool) {
@@ -68,17 +68,18 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 		w.withhold(signal.KVFragmentation, reasonStale)
 		return p
 	}
-	facts := serving.KVPool{Blocks: blocks, BlockSize: bs, Held: l.held, Running: l.running}
+	groups, numbers := w.layers(win)
+	facts := serving.KVPool{Blocks: blocks, BlockSize: bs, Held: l.held, Running: l.running, Groups: groups.lasts()}
 	prompts, _ := t.prompts()
 	prompt := t.perRequest(prompts)
-	facts.Awaiting = win.Levels[inDeferred].Mean * math.Ceil(prompt/bs)
+	facts.Awaiting = win.Levels[inDeferred].Mean * groups.footprint(prompt, bs)
 	if w.facts.role == signal.RolePrefill {
-		facts.Pinned = max(0, l.held-l.running*math.Ceil(prompt/bs))
+		facts.Pinned = max(0, l.held-l.running*groups.footprint(prompt, bs))
 	}
 	length, deviation := w.length(prompt)
 	if t.running > 0 {
-		room := (t.held*bs - (facts.Awaiting+facts.Pinned)*bs*t.seconds) / t.running
-		facts.Tail = serving.KVTail(bs, room, length, deviation)
+		held := groups.whole(max(0, t.held-(facts.Awaiting+facts.Pinned)*t.seconds), t.running, length, (bs-1)/2)
+		facts.Tail = groups.tail(bs, serving.KVTail(bs, held*bs/t.running, length, deviation))
 	}
 	p.method, p.confidence = w.cached(&facts, win, l)
 	use, ok := facts.Divide()
@@ -88,6 +89,9 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 		return p
 	}
 	p.known, p.use = true, use
+	if groups != nil && l.residentKnown {
+		p.groups = w.divideGroups(groups, numbers, &facts, &use, length)
+	}
 	p.free, p.freeKnown = use.Free/use.Total(), facts.CachedKnown
 	if p.freeKnown {
 		p.lowest, p.lowestKnown = w.lowest.Add(float64(win.To)/1e9, p.free)
@@ -184,7 +188,7 @@ func (w *worker) useful(p *serving.KVPool, method *string, confidence *float64) 
 // pressed tells whether somebody wants blocks: cached ones are evicted, requests wait for them, or are preempted.
 func (w *worker) pressed() bool {
 	t := &w.short
-	return t.waited > 0.05*t.seconds || t.sum(inRemoved)+t.sum(inEvicted)+t.count(inLifetime) >= 1 || t.sum(inPreemptions) >= 0.5
+	return t.waited > 0.05*t.seconds || t.sum(inRemoved)-t.sum(inPassed)+t.sum(inEvicted)+t.count(inLifetime) >= 1 || t.sum(inPreemptions) >= 0.5
 }
 
 // memory divides the memory of the worker's GPUs.
@@ -197,8 +201,8 @@ func (w *worker) memory(gpus *devices) (serving.HBMUse, bool) {
 		return serving.HBMUse{}, false
 	}
 	h.KVPool, h.Weights = -1, -1
-	if b := w.tokenSize().bytes; b > 0 && w.facts.capacity > 0 {
-		h.KVPool = b * w.facts.capacity
+	if b := w.roomSize().bytes; b > 0 && w.facts.room() > 0 {
+		h.KVPool = b * w.facts.room()
 	}
 	if weights := w.weightSize().bytes; weights > 0 {
 		h.Weights = weights

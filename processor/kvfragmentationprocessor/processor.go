@@ -14,6 +14,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	book "github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
 	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
 )
 
@@ -29,6 +30,8 @@ type kvFragmentation struct {
 	workers   workers
 	gpus      *devices
 	models    book.Book
+	snapshots *snapshots.Keeper
+	saved     time.Time // the sweep and Shutdown alone use it
 
 	stop    context.CancelFunc
 	done    sync.WaitGroup
@@ -62,11 +65,17 @@ func (p *kvFragmentation) Capabilities() consumer.Capabilities {
 }
 
 // Start begins the sweep for silent workers.
-func (p *kvFragmentation) Start(context.Context, component.Host) error {
+func (p *kvFragmentation) Start(ctx context.Context, host component.Host) error {
 	if err := p.running.Acquire(p.id); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	kept, err := p.openSnapshots(ctx, host)
+	if err != nil {
+		p.running.Release(p.id)
+		return err
+	}
+	p.snapshots, p.saved = kept, p.clock.Now()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	p.stop = cancel
 	ticks, end := p.clock.Ticks(p.cfg.Window)
 	p.done.Go(func() {
@@ -84,15 +93,18 @@ func (p *kvFragmentation) Start(context.Context, component.Host) error {
 }
 
 // Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
-func (p *kvFragmentation) Shutdown(context.Context) error {
+func (p *kvFragmentation) Shutdown(ctx context.Context) error {
+	var err error
 	if p.stop != nil {
 		p.stop()
 		p.stop = nil
 		p.done.Wait()
+		p.snapshots.Save(ctx, p.clock.Now(), p.workers.snapshots())
+		err = p.snapshots.Close(ctx)
 		p.running.Release(p.id)
 	}
 	p.telemetry.Shutdown()
-	return nil
+	return err
 }
 
 // ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
@@ -122,7 +134,11 @@ func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetri
 }
 
 func (p *kvFragmentation) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) {
-	w := p.workers.get(id, func() *worker { return newWorker(p.cfg, p.table, &p.models, rm.Resource()) })
+	w := p.workers.get(id, func() *worker {
+		w := newWorker(p.cfg, p.table, &p.models, rm.Resource())
+		p.snapshots.Load(ctx, id.key(), w.restore)
+		return w
+	})
 	if w == nil {
 		p.telemetry.ProcessorKvFragmentationRejected.Add(ctx, 1)
 		return
@@ -197,5 +213,9 @@ func (p *kvFragmentation) sweep(ctx context.Context) {
 	n := int64(p.workers.len())
 	p.telemetry.ProcessorKvFragmentationWorkers.Add(ctx, n-p.counted)
 	p.counted = n
+	if now.Sub(p.saved) >= p.cfg.SnapshotInterval {
+		p.saved = now
+		p.snapshots.Save(ctx, now, p.workers.snapshots())
+	}
 	p.send(ctx, derived)
 }

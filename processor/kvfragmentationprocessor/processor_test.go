@@ -227,7 +227,7 @@ func TestEveryDerivedMetricIsInTheVocabulary(t *testing.T) {
 	cfg.Models = []ModelRule{{KVBytesPerToken: 1000}}
 	p, c := newTestProcessor(t, cfg, sink)
 	e := newEngine("a:8000")
-	e.gpus, e.thrash, e.preemptions = []string{"GPU-0"}, 0.01, 0.1
+	e.gpus, e.thrash, e.preemptions, e.hybrid = []string{"GPU-0"}, 0.01, 0.1, true
 	require.NoError(t, p.ConsumeMetrics(context.Background(), gpu("GPU-0", e.now)))
 	play(t, p, c, 750, e)
 	require.NoError(t, p.ConsumeMetrics(context.Background(), duplicates(e.now)))

@@ -24,7 +24,7 @@ type churn struct {
 }
 
 func (w *worker) churn(win window.Window, p *pool) (c churn) {
-	evicted := win.Totals[inRemoved].Sum
+	evicted := win.Totals[inRemoved].Sum - win.Totals[inPassed].Sum
 	if win.Covered[inRemoved] <= 0 {
 		evicted = win.Totals[inEvicted].Sum
 	}

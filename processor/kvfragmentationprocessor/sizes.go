@@ -73,6 +73,23 @@ func (w *worker) tokenSize() size {
 	return size{}
 }
 
+// roomSize is what a token's room in the pool takes over all GPUs of the worker: the KV of a token of all layers, or of the layers of one
+// group where it takes room in several.
+func (w *worker) roomSize() size {
+	s, n := w.tokenSize(), 0.0
+	if s.method == methodTold {
+		s.bytes = w.facts.poolBytes / w.facts.room()
+		return s
+	}
+	for _, g := range w.facts.groups {
+		if g.block > 0 {
+			n++
+		}
+	}
+	s.bytes /= max(n, 1)
+	return s
+}
+
 // weightSize is what the weights take over all GPUs of the worker.
 func (w *worker) weightSize() size {
 	f := &w.facts

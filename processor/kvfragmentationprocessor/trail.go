@@ -28,12 +28,25 @@ type look struct {
 	waits                   bool
 }
 
-func (t *trail) add(win window.Window, l look) {
-	seconds := win.Seconds()
+// rest fades what there is by a time in which nothing was seen.
+func (t *trail) rest(seconds float64) {
+	t.age(seconds)
+	for i := range t.totals {
+		fadeIn(&t.totals[i], window.Value{}, t.fade)
+	}
+}
+
+// age fades the sums of gauges.
+func (t *trail) age(seconds float64) {
 	t.fade = math.Exp(-seconds / t.constant.Seconds())
 	for _, sum := range []*float64{&t.seconds, &t.held, &t.running, &t.resident, &t.known, &t.waited} {
 		*sum *= t.fade
 	}
+}
+
+func (t *trail) add(win window.Window, l look) {
+	seconds := win.Seconds()
+	t.age(seconds)
 	t.seconds += seconds
 	t.held += seconds * l.held
 	t.running += seconds * l.running

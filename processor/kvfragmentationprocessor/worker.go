@@ -38,6 +38,7 @@ type worker struct {
 	lowest  serving.KVLowest
 	sums    sums
 
+	kept     int64 // data time of a snapshot that was taken back; 0 once a window has followed
 	ended    int64 // data time of the last window's end
 	gauges   derive.Gauges
 	seen     time.Time     // last input, wall clock
@@ -125,7 +126,12 @@ func (w *worker) sweep(now time.Time, gpus *devices, out pmetric.Metrics) (forge
 func (w *worker) estimate(win window.Window, gpus *devices, out pmetric.Metrics) {
 	if w.sums.started == 0 || win.From != w.ended {
 		w.sums = sums{started: win.From, withheld: map[withholding]int64{}}
-		w.misses, w.storm = serving.MissLedger{}, serving.KVStorm{}
+		w.misses = serving.MissLedger{}
+		if w.kept > 0 {
+			w.resume(win.From)
+		} else {
+			w.storm = serving.KVStorm{}
+		}
 	}
 	w.ended = win.To
 	l := w.look(win)

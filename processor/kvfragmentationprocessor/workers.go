@@ -1,6 +1,7 @@
 package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor"
 
 import (
+	"maps"
 	"sync"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -84,15 +85,16 @@ func (w *workers) get(id workerID, create func() *worker) *worker {
 	return one
 }
 
+// all returns the workers of this moment.
+func (w *workers) all() map[workerID]*worker {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return maps.Clone(w.byID)
+}
+
 // each calls visit for every worker and forgets those for which it returns true.
 func (w *workers) each(visit func(*worker) (forget bool)) {
-	w.mu.RLock()
-	all := make(map[workerID]*worker, len(w.byID))
-	for id, one := range w.byID {
-		all[id] = one
-	}
-	w.mu.RUnlock()
-	for id, one := range all {
+	for id, one := range w.all() {
 		if visit(one) {
 			w.mu.Lock()
 			delete(w.byID, id)

@@ -20,15 +20,16 @@ import (
 // normalizer keeps a book per target.
 type normalizer struct {
 	component.StartFunc
-	cfg       *Config
-	logger    *zap.Logger
-	telemetry *metadata.TelemetryBuilder
-	next      consumer.Metrics
-	now       func() time.Time
-	version   string
-	dialects  *dialect.Set
-	targets   targets
-	refused   atomic.Bool // the last batch of normalised metrics was refused
+	cfg        *Config
+	logger     *zap.Logger
+	telemetry  *metadata.TelemetryBuilder
+	next       consumer.Metrics
+	now        func() time.Time
+	version    string
+	dialects   *dialect.Set
+	vocabulary *exposition.Vocabulary
+	targets    targets
+	refused    atomic.Bool // the last batch of normalised metrics was refused
 }
 
 func newNormalizer(set processor.Settings, cfg *Config, next consumer.Metrics, now func() time.Time) (*normalizer, error) {
@@ -42,7 +43,8 @@ func newNormalizer(set processor.Settings, cfg *Config, next consumer.Metrics, n
 	}
 	return &normalizer{
 		cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, now: now, version: set.BuildInfo.Version, dialects: dialects,
-		targets: targets{limit: cfg.MaxTargets, stale: cfg.MaxStale, byKey: make(map[string]*target)},
+		vocabulary: exposition.NewVocabulary(signal.Preset(cfg.Preset)),
+		targets:    targets{limit: cfg.MaxTargets, stale: cfg.MaxStale, byKey: make(map[string]*target)},
 	}, nil
 }
 
@@ -98,7 +100,7 @@ func (n *normalizer) normalize(ctx context.Context, md pmetric.Metrics) pmetric.
 func (n *normalizer) newBook(rm pmetric.ResourceMetrics) *exposition.Book {
 	return exposition.NewBook(exposition.Settings{
 		Dialects: n.dialects, Identity: identityOf(rm.Resource()), MaxSeries: n.cfg.MaxSeries, Scope: metadata.ScopeName,
-		Version: n.version, Preset: signal.Preset(n.cfg.Preset), Connected: n.cfg.Connected,
+		Version: n.version, Vocabulary: n.vocabulary, Connected: n.cfg.Connected,
 	})
 }
 

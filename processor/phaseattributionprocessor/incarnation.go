@@ -62,7 +62,7 @@ func (p *phaseAttribution) find(ctx context.Context, id workerID, resource pcomm
 	w := newWorker(p.cfg, p.table, &p.book, p.hooks(ctx, id), resource)
 	w.seen = now // nobody forgets it before its first page is read
 	if old == nil {
-		p.snapshots.restore(ctx, id, w)
+		p.snapshots.Load(ctx, id.key(), w.restore)
 	} else {
 		old.finish(now, derived)
 		w.inherit(old)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
@@ -30,7 +31,7 @@ type phaseAttribution struct {
 	births    sync.Mutex // held while a worker is made; taken before any other lock
 	joins     *joins
 	board     *board // set by Start; shared with the traces pipelines of the same ID
-	snapshots *snapshots
+	snapshots *snapshots.Keeper
 	saved     time.Time // the sweep and Shutdown alone use it
 
 	stop    context.CancelFunc
@@ -69,7 +70,7 @@ func (p *phaseAttribution) Start(ctx context.Context, host component.Host) error
 	if err != nil {
 		return err
 	}
-	kept, err := openSnapshots(ctx, host, p.cfg, p.id, p.logger)
+	kept, err := p.openSnapshots(ctx, host)
 	if err != nil {
 		p.registry.releaseMetrics(p.id)
 		return err
@@ -99,8 +100,8 @@ func (p *phaseAttribution) Shutdown(ctx context.Context) error {
 		p.stop()
 		p.stop = nil
 		p.done.Wait()
-		p.snapshots.save(ctx, p.clock.Now(), p.workers.all())
-		err = p.snapshots.close(ctx)
+		p.snapshots.Save(ctx, p.clock.Now(), snapshotsOf(p.workers.all()))
+		err = p.snapshots.Close(ctx)
 		p.workers.each(func(w *worker) bool {
 			p.board.remove(w.posting)
 			return true
@@ -241,7 +242,7 @@ func (p *phaseAttribution) sweep(ctx context.Context) {
 	p.counted = n
 	if now.Sub(p.saved) >= p.cfg.SnapshotInterval {
 		p.saved = now
-		p.snapshots.save(ctx, now, p.workers.all())
+		p.snapshots.Save(ctx, now, snapshotsOf(p.workers.all()))
 	}
 	p.send(ctx, derived)
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
@@ -175,19 +176,19 @@ func TestSnapshotsOfTheLongGoneAreDeletedAndAFailureIsToldOnce(t *testing.T) {
 	l := begin(t, kept, createDefaultConfig().(*Config), time.Unix(1_800_000_000, 0))
 	e := newEngine("a:1", 1_800_000_000*second)
 	play(t, l.p, l.c, 3, 5*time.Second, e)
-	l.p.snapshots.save(t.Context(), l.c.Now(), l.p.workers.all())
+	l.p.snapshots.Save(t.Context(), l.c.Now(), snapshotsOf(l.p.workers.all()))
 	require.Len(t, kept.values, 2)
-	l.p.snapshots.save(t.Context(), l.c.Now().Add(keptFor-time.Hour), nil)
+	l.p.snapshots.Save(t.Context(), l.c.Now().Add(snapshots.KeptFor-time.Hour), snapshotsOf(nil))
 	require.Len(t, kept.values, 2)
-	l.p.snapshots.save(t.Context(), l.c.Now().Add(2*keptFor), nil)
+	l.p.snapshots.Save(t.Context(), l.c.Now().Add(2*snapshots.KeptFor), snapshotsOf(nil))
 	require.Len(t, kept.values, 1, "the index")
 
 	kept.fail = errors.New("disk full")
 	for range 3 {
-		l.p.snapshots.save(t.Context(), l.c.Now(), l.p.workers.all())
+		l.p.snapshots.Save(t.Context(), l.c.Now(), snapshotsOf(l.p.workers.all()))
 	}
 	kept.fail = nil
-	l.p.snapshots.save(t.Context(), l.c.Now(), l.p.workers.all())
+	l.p.snapshots.Save(t.Context(), l.c.Now(), snapshotsOf(l.p.workers.all()))
 	assert.Equal(t, 1, l.logs.FilterMessageSnippet("not kept").Len())
 	assert.Equal(t, 1, l.logs.FilterMessageSnippet("kept again").Len())
 }

@@ -29,6 +29,10 @@ func parseEndpoint(endpoint string) (*url.URL, error) {
 	if u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("must have the scheme http or https (got %q)", u.Scheme)
 	}
+	// Of a discovered target the port comes from an annotation. "8000@elsewhere" in it would make a user name of the target's address.
+	if _, err := netip.ParseAddr(u.User.Username()); err == nil {
+		return nil, fmt.Errorf("must not have an address as user name (got %q)", u.User.Username())
+	}
 	if u.Port() == "" {
 		if text != endpoint {
 			return nil, fmt.Errorf("must have a port when it is no URL (got %q)", redact(endpoint))

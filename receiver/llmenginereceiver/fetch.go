@@ -40,13 +40,8 @@ type page struct {
 	openMetrics bool
 }
 
-// fetch gets a page of at most limit bytes, after decompression, into buf.
-func fetch(ctx context.Context, client *http.Client, from *url.URL, limit int64, buf *bytes.Buffer) (page, *failure) {
-	resp, failed := get(ctx, client, from)
-	if failed != nil {
-		return page{}, failed
-	}
-	defer resp.Body.Close()
+// receivePage reads the page that an answer has, of at most limit bytes after decompression, into buf.
+func receivePage(ctx context.Context, resp *http.Response, limit int64, buf *bytes.Buffer) (page, *failure) {
 	openMetrics, err := isOpenMetrics(resp.Header.Get("Content-Type"))
 	if err != nil {
 		return page{}, fail(outcomeContentType, "%w", err)
@@ -82,14 +77,12 @@ func readBody(ctx context.Context, resp *http.Response, limit int64, buf *bytes.
 
 // get sends the request and returns an answer with status 200, whose body the caller closes.
 func get(ctx context.Context, client *http.Client, from *url.URL) (*http.Response, *failure) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, from.String(), nil)
-	if err != nil {
-		return nil, fail(outcomeConnection, "the request cannot be made")
-	}
-	req.Header.Set("Accept", accept)
-	// Compressing costs the engine's event loop more than the network gains from it. A configured header overrides this one.
-	req.Header.Set("Accept-Encoding", "identity")
-	resp, err := client.Do(req)
+	req := http.Request{Method: http.MethodGet, URL: from, Host: from.Host, Header: http.Header{
+		"Accept": {accept},
+		// Compressing costs the engine's event loop more than the network gains from it. A configured header overrides this one.
+		"Accept-Encoding": {"identity"},
+	}}
+	resp, err := client.Do(req.WithContext(ctx))
 	if err != nil {
 		return nil, classify(ctx, err)
 	}
@@ -102,7 +95,8 @@ func get(ctx context.Context, client *http.Client, from *url.URL) (*http.Respons
 
 // isOpenMetrics reads a content type. A page without one is taken for text.
 func isOpenMetrics(contentType string) (bool, error) {
-	if contentType == "" {
+	switch contentType {
+	case "", "text/plain; version=0.0.4; charset=utf-8", "text/plain; version=1.0.0; charset=utf-8": // nearly all
 		return false, nil
 	}
 	media, _, err := mime.ParseMediaType(contentType)

@@ -26,6 +26,8 @@ func (s *kvSnapshot) points(w *pointWriter, connected bool) {
 	w.count(signal.KVEventResyncs, "", "", s.totals.Resyncs)
 	w.count(signal.KVUnknownRemovals, "", "", s.totals.UnknownRemovals)
 	s.blocks(w)
+	s.groups(w)
+	s.adapters(w)
 	s.reuse(w)
 }
 
@@ -82,8 +84,10 @@ func (s *kvSnapshot) reuse(w *pointWriter) {
 	w.number(signal.KVSeenHorizon, "", "").SetDoubleValue(s.state.SeenHorizon)
 }
 
-// routed writes the tokens that another worker held, by why they were not here.
+// routed writes the tokens that workers of the fleet held, and of those that another one did why they were not here.
 func (s *kvSnapshot) routed(w *pointWriter) {
+	w.count(signal.KVHeldTokens, "", "", s.totals.HeldTokens)
+	w.count(signal.KVHolderTokens, "", "", s.totals.HolderTokens)
 	for i, n := range s.totals.RoutedTokens {
 		if cause := kvcache.Cause(i); n > 0 || cause == kvcache.Compulsory {
 			w.count(signal.KVRoutingTokens, signal.AttrMissCause, cause.String(), n)

@@ -30,20 +30,22 @@ const pooledBuffers = 8
 
 // engineReceiver runs one loop per target.
 type engineReceiver struct {
-	cfg       *Config
-	set       receiver.Settings
-	next      consumer.Metrics
-	clock     clock
-	dialects  *dialect.Set
-	telemetry *metadata.TelemetryBuilder
-	obsreport *receiverhelper.ObsReport
-	hostname  string
-	addresses []netip.Addr // of this host
-	fleets    *fleets
-	hosts     *hosts
-	processes *host // of this host; nil when they are not looked for
+	cfg        *Config
+	set        receiver.Settings
+	next       consumer.Metrics
+	clock      clock
+	dialects   *dialect.Set
+	vocabulary *exposition.Vocabulary
+	telemetry  *metadata.TelemetryBuilder
+	obsreport  *receiverhelper.ObsReport
+	hostname   string
+	addresses  []netip.Addr // of this host
+	fleets     *fleets
+	hosts      *hosts
+	processes  *host // of this host; nil when they are not looked for
 
-	streams *streams // nil before Start
+	streams *streams  // nil before Start
+	tell    *reporter // nil before Start
 
 	cancel context.CancelFunc // nil before Start
 	client *http.Client
@@ -71,7 +73,8 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 	}
 	return &engineReceiver{
 		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
-		addresses: ownAddresses(), fleets: common.fleets, hosts: common.hosts,
+		vocabulary: exposition.NewVocabulary(signal.Preset(cfg.Scrape.Preset)),
+		addresses:  ownAddresses(), fleets: common.fleets, hosts: common.hosts,
 	}, nil
 }
 
@@ -96,14 +99,16 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 		}
 	}
 	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
+	r.tell = tell
 	pool := newBuffers(pooledBuffers)
+	wires := new(wires)
 	r.processes = r.hosts.open(r.cfg.Scrape.ProcPath)
 	targets := make([]*target, len(endpoints)) // nil for those that are not scraped
 	for i, e := range endpoints {
 		if !r.scrapes(e) {
 			continue
 		}
-		if targets[i], err = r.newTarget(e, client, tell, pool); err != nil {
+		if targets[i], err = r.newTarget(e, client, tell, pool, wires); err != nil {
 			return err
 		}
 	}
@@ -134,7 +139,7 @@ func phase(i, n int, interval time.Duration) time.Duration {
 	return time.Duration(int64(interval) / int64(n) * int64(i))
 }
 
-func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *reporter, pool *buffers) (*target, error) {
+func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *reporter, pool *buffers, wires *wires) (*target, error) {
 	u, err := parseEndpoint(e.Endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %w", err)
@@ -145,9 +150,13 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 		buffers: pool, tell: tell, drains: r.cfg.Scrape.IterationStats, about: newAboutReader(r.loops.Go),
 		book: exposition.NewBook(exposition.Settings{
 			Dialects: r.dialects, Identity: id, MaxSeries: r.cfg.Scrape.MaxSeries,
-			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Preset: signal.Preset(r.cfg.Scrape.Preset),
+			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Vocabulary: r.vocabulary,
 			Connected: r.connected(e), Raw: r.cfg.Scrape.Raw,
 		}),
+	}
+	t.pages = client
+	if isPlain(r.cfg, u) {
+		t.pages = &http.Client{Transport: &direct{wires: wires}, CheckRedirect: sameHost}
 	}
 	if r.processes != nil && r.isLocal(u.Hostname()) {
 		t.kin = newKinReader(r.processes, r.clock, u, r.connected(e), r.loops.Go)
@@ -199,6 +208,7 @@ func (r *engineReceiver) Shutdown(context.Context) error {
 		r.loops.Wait()
 		r.streams.stop()
 		r.client.CloseIdleConnections()
+		r.tell.leave()
 	}
 	r.processes.close()
 	r.processes = nil

@@ -202,6 +202,17 @@ func TestStartFails(t *testing.T) {
 }
 
 // TestUpEndsWithTheReceiver: whoever keeps the last point of an engine that is asked no more, must not take it for up.
+// A receiver that receiver_creator takes down leaves no error behind in the status that it shared.
+func TestStatusEndsWithTheReceiver(t *testing.T) {
+	e := newEngine(t)
+	r := startRig(t, nil, nil, e.URL)
+	r.waitUp(e, 1)
+	e.metrics.Store(failing())
+	r.waitUp(e, 0)
+	require.NoError(t, r.receiver.Shutdown(context.Background()))
+	assert.Equal(t, []componentstatus.Status{componentstatus.StatusRecoverableError, componentstatus.StatusOK}, r.host.all())
+}
+
 func TestUpEndsWithTheReceiver(t *testing.T) {
 	e := newEngine(t)
 	r := startRig(t, nil, nil, e.URL)

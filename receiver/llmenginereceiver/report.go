@@ -142,6 +142,16 @@ func (r *reporter) status(t *target, why *failure) {
 	}
 }
 
+// leave takes back what was said of targets that failed to the last. receiver_creator shares one status with all receivers that it
+// started and keeps what one said that is no more; a collector that stops as a whole does not listen any more.
+func (r *reporter) leave() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.failing > 0 || r.troubled > 0 {
+		componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
+	}
+}
+
 // iterations takes how the reading of iteration records went. What is missing makes their sums too small.
 func (r *reporter) iterations(t *target, lost int64, why *failure) {
 	r.mu.Lock()
@@ -177,21 +187,24 @@ func shortList(names []string) []string {
 
 // page takes what became of a page.
 func (r *reporter) page(ctx context.Context, t *target, p exposition.Report) {
-	reason := func(s string) metric.AddOption { return metric.WithAttributes(attribute.String("reason", s)) }
-	add := func(c metric.Int64Counter, n int, opts ...metric.AddOption) {
+	add := func(c metric.Int64Counter, n int, reason string) {
 		if n > 0 {
-			c.Add(ctx, int64(n), opts...)
+			c.Add(ctx, int64(n), metric.WithAttributes(attribute.String("reason", reason)))
 		}
 	}
-	add(r.telemetry.ReceiverLlmEngineBrokenLines, p.BrokenLines)
-	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLimit, reason("limit"))
-	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLong, reason("too_long"))
-	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedBad, reason("malformed"))
-	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.NotNumbers, reason("not_a_number"))
-	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.BadHistograms, reason("histogram"))
-	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.ShortPoints, reason("damaged_page"))
-	r.telemetry.ReceiverLlmEngineSeries.Add(ctx, int64(p.SeriesRemembered-t.series))
-	t.series = p.SeriesRemembered
+	if p.BrokenLines > 0 {
+		r.telemetry.ReceiverLlmEngineBrokenLines.Add(ctx, int64(p.BrokenLines))
+	}
+	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLimit, "limit")
+	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedLong, "too_long")
+	add(r.telemetry.ReceiverLlmEngineSeriesRejected, p.RejectedBad, "malformed")
+	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.NotNumbers, "not_a_number")
+	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.BadHistograms, "histogram")
+	add(r.telemetry.ReceiverLlmEnginePointsDropped, p.ShortPoints, "damaged_page")
+	if more := p.SeriesRemembered - t.series; more != 0 {
+		r.telemetry.ReceiverLlmEngineSeries.Add(ctx, int64(more))
+		t.series = p.SeriesRemembered
+	}
 
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -18,8 +18,9 @@ import (
 // target is one endpoint. Its loop owns it.
 type target struct {
 	url      *url.URL
-	name     string // for logs: host:port, without credentials
-	client   *http.Client
+	name     string       // for logs: host:port, without credentials
+	pages    *http.Client // for one request at a time
+	client   *http.Client // for the rest
 	clock    clock
 	timeout  time.Duration
 	maxBytes int64
@@ -59,14 +60,12 @@ func (t *target) scrape(ctx context.Context) pmetric.Metrics {
 func (t *target) read(ctx context.Context, at time.Time) (pmetric.Metrics, exposition.Report, *failure) {
 	ctx, cancel := context.WithTimeout(ctx, t.timeout)
 	defer cancel()
-	buf := t.buffers.get()
-	defer t.buffers.put(buf)
-	buf.Grow(t.size + 2*bytes.MinRead) // at once: growing while it reads costs the page twice
-	got, failed := fetch(ctx, t.client, t.url, t.maxBytes, buf)
+	buf, got, failed := t.fetch(ctx)
 	if failed != nil {
 		t.elsewhere(failed)
 		return pmetric.Metrics{}, exposition.Report{}, failed
 	}
+	defer t.buffers.put(buf)
 	t.size = len(got.body)
 	t.tell.body(ctx, t.size)
 	if t.drains && t.book.Engine() == dialect.EngineTensorRT {
@@ -83,12 +82,29 @@ func (t *target) read(ctx context.Context, at time.Time) (pmetric.Metrics, expos
 	return metrics, report, nil
 }
 
+// fetch gets the page, in a buffer that the caller gives back. Most of a scrape is waiting for the engine, so it is not lent before.
+func (t *target) fetch(ctx context.Context) (*bytes.Buffer, page, *failure) {
+	resp, failed := get(ctx, t.pages, t.url)
+	if failed != nil {
+		return nil, page{}, failed
+	}
+	defer resp.Body.Close()
+	buf := t.buffers.get()
+	buf.Grow(t.size + 2*bytes.MinRead) // at once: growing while it reads costs the page twice
+	got, failed := receivePage(ctx, resp, t.maxBytes, buf)
+	if failed != nil {
+		t.buffers.put(buf)
+		return nil, page{}, failed
+	}
+	return buf, got, nil
+}
+
 // iterations reads the records of iterations. What cannot be read is lost and said, and costs the page nothing.
 func (t *target) iterations(ctx context.Context, at time.Time) {
 	buf := t.buffers.get()
 	defer t.buffers.put(buf)
 	var lost int64
-	resp, failed := get(ctx, t.client, aboutURL(t.url, defaultPath))
+	resp, failed := get(ctx, t.pages, aboutURL(t.url, defaultPath))
 	if failed == nil {
 		defer resp.Body.Close()
 		failed = readBody(ctx, resp, t.maxBytes, buf)
@@ -129,6 +145,7 @@ func (t *target) run(ctx context.Context, delay, interval time.Duration, deliver
 	}
 	ticks, stop := t.clock.Ticks(interval)
 	defer stop()
+	defer t.pages.CloseIdleConnections()
 	// An engine that was found and then vanished has its receiver stopped, often before a scrape could fail: without this it would
 	// stay up wherever its last point is kept.
 	defer func() { deliver(context.WithoutCancel(ctx), t, t.book.Gone(t.clock.Now())) }()

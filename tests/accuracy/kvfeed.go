@@ -41,9 +41,9 @@ func (f *kvFeed) take(epoch time.Time, b fleetsim.KVBatch) {
 	for _, e := range b.Events {
 		switch e.Kind {
 		case fleetsim.BlockStored:
-			f.index.Store(kvcache.Stored{Hashes: e.Hashes, Parent: e.Parent, HasParent: e.HasParent, Tokens: e.BlockSize})
+			f.index.Store(storedOf(&e))
 		case fleetsim.BlockRemoved:
-			f.index.Remove(e.Hashes, kvcache.GPU, 0)
+			f.index.Remove(e.Hashes, kvcache.GPU, e.Group)
 		case fleetsim.AllBlocksCleared:
 			f.index.Clear()
 		}
@@ -63,7 +63,10 @@ func (f *kvFeed) append(md pmetric.Metrics, start, now time.Time) {
 		resident.SetIsMonotonic(false)
 		tier(sumPoint(resident, float64(max(0, t.Resident[kvcache.GPU])), start, now))
 	}
+	f.appendGroups(ms, &t, state.Known, start, now)
 	sumPoint(newSum(ms, signal.KVReuseTokens), float64(t.HitTokens), start, now)
+	sumPoint(newSum(ms, signal.KVHeldTokens), float64(t.HeldTokens), start, now)
+	sumPoint(newSum(ms, signal.KVHolderTokens), float64(t.HolderTokens), start, now)
 	sumPoint(newSum(ms, signal.KVRegretTokens), float64(t.RegretTokens), start, now)
 	for _, m := range []struct {
 		name   string

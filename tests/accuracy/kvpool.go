@@ -24,6 +24,9 @@ const (
 // poolDecomposition is A10: what fills the pool, and why lookups missed, against the ledger.
 func poolDecomposition(o options, report func(result)) error {
 	for _, s := range poolGrid(o) {
+		if o.match != nil && !o.match.MatchString(s.String()) {
+			continue
+		}
 		out, err := kvReplay(s, nil)
 		if err != nil {
 			return fmt.Errorf("%v: %w", s, err)
@@ -34,6 +37,7 @@ func poolDecomposition(o options, report func(result)) error {
 			}
 			name := fmt.Sprintf("%v/worker%d", s, i)
 			poolShares(s, name, w, report)
+			groupShares(s, name, w, report)
 			if s.events && s.loss == 0 && s.cfg.Pools[0].Role == fleetsim.Aggregated {
 				missShares(name, w, report)
 			}
@@ -94,7 +98,10 @@ func poolGrid(o options) (grid []kvScenario) {
 	})
 	add("handoff", true, true, handedOver)
 	add("loss", true, true, func(s *kvScenario) { s.loss, s.lossUntil = 0.01, 2*duration/3 })
+	add("hybrid", true, true, hybrid(12_000))
 	if !o.quick {
+		add("hybrid-large", false, true, hybrid(40_000))
+		add("lora", true, true, adapted)
 		add("conversation", false, true, func(*kvScenario) {})
 		add("residency", false, false, func(s *kvScenario) { s.cfg.Pools[0].ResidencySample = 0.05 })
 		add("95%-hits-residency", false, false, func(s *kvScenario) {

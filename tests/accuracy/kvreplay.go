@@ -74,21 +74,23 @@ func (w *kvWorker) rise(metric string, values ...string) float64 {
 // kvPlaying is a scenario under way.
 type kvPlaying struct {
 	kvScenario
-	fleet   *fleetsim.Fleet
-	workers []*kvWorker
-	passes  []*passFeed
-	feeds   []*kvFeed
-	decode  []func([]byte, time.Time) (pmetric.Metrics, error)
-	watch   func(worker int, now time.Duration, said readings)
+	fleet     *fleetsim.Fleet
+	workers   []*kvWorker
+	passes    []*passFeed
+	feeds     []*kvFeed
+	decode    []func([]byte, time.Time) (pmetric.Metrics, error)
+	fleetName string
+	merged    *kvcache.Fleet // of the workers' caches; nil for one worker
+	watch     func(worker int, now time.Duration, said readings)
 }
 
 // kvReplay runs a scenario; watch, if any, is called after each scrape of each worker.
 func kvReplay(s kvScenario, watch func(worker int, now time.Duration, said readings)) (out kvOutcome, err error) {
 	r := kvPlaying{kvScenario: s, watch: watch}
-	var merged *kvcache.Fleet
 	if s.cfg.Workers() > 1 {
-		merged = kvcache.NewFleet(1 << 20)
+		r.merged = kvcache.NewFleet(1 << 20)
 	}
+	merged := r.merged
 	for i := range s.cfg.Workers() {
 		r.workers = append(r.workers, &kvWorker{said: readings{}, integral: map[string]float64{}, seconds: map[string]float64{}})
 		r.passes = append(r.passes, newPassFeed())
@@ -167,6 +169,9 @@ func (r *kvPlaying) play() error {
 				return err
 			}
 		}
+		if err := r.tellFleet(now); err != nil {
+			return err
+		}
 		if !warm && now >= r.warmUp {
 			warm = true
 			for i, w := range r.workers {
@@ -194,6 +199,9 @@ func (r *kvPlaying) scrape(i int, now time.Duration, pipeline consumer.Metrics) 
 	md, err := r.decode[i](page.Bytes(), epoch.Add(now))
 	if err != nil {
 		return err
+	}
+	if fleet, ok := md.ResourceMetrics().At(0).Resource().Attributes().Get(signal.AttrFleetName); ok {
+		r.fleetName = fleet.Str()
 	}
 	md.ResourceMetrics().At(0).Resource().Attributes().PutStr(signal.AttrServiceInstanceID, fmt.Sprintf("worker%d:8000", i))
 	if r.kvScenario.passes {
@@ -259,7 +267,7 @@ func (w *kvWorker) integrate(ms pmetric.MetricSlice, gauges map[string]bool) {
 
 // pool is the size of the pool in tokens, as the engine says, without vLLM's null block.
 func (w *kvWorker) pool() float64 {
-	return w.said[key(signal.KVCapacityTokens)] - w.said[key(signal.KVBlockSize)]
+	return (w.said[key(signal.KVCapacityBlocks)] - 1) * w.said[key(signal.KVBlockSize)]
 }
 
 // newKVPipeline chains the processors as the shipped configurations do.

@@ -31,7 +31,7 @@ func key(metric string, values ...string) string { return metric + "|" + strings
 func keyAttributes() []string {
 	return []string{
 		signal.AttrPhase, signal.AttrGPUUnit, signal.AttrBound, signal.AttrEstimate, signal.AttrReason,
-		signal.AttrKVUse, signal.AttrMissCause, signal.AttrCacheScale, signal.AttrKVWaste, signal.AttrCacheScope, signal.AttrCacheTier,
+		signal.AttrKVGroup, signal.AttrKVPool, signal.AttrKVUse, signal.AttrMissCause, signal.AttrCacheScale, signal.AttrKVWaste, signal.AttrCacheScope, signal.AttrCacheTier,
 	}
 }
 

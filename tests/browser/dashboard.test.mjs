@@ -22,7 +22,7 @@ for (const theme of ['light', 'dark']) {
       }
       const vendored = (await page.request.get(at('vendor/uPlot.iife.min.js'))).ok();
       if (vendored && fleet.fleets.length) {
-        await page.waitForFunction(() => document.querySelectorAll('#charts canvas').length === 4);
+        await page.waitForFunction(() => document.querySelectorAll('#charts canvas').length === 6);
         assert.ok(await page.evaluate(drawn), 'something is drawn on each canvas');
       } else if (fleet.fleets.length) {
         assert.match(await page.textContent('#charts'), /make build/);

@@ -13,6 +13,7 @@ function worker(id, role, instance, name) {
     id, identity: { instance, host: name('node-1'), fleet: 'llama', fleet_id: fleetID, model: name('llama-70b'), engine: 'vllm', version: '0.11', role, role_source: 'engine' },
     state: { state: 'ok' }, load: { running: 12, waiting: 3, kv: 0.7 }, phase: { prefill: role === 'prefill' ? 0.8 : 0, decode: role === 'decode' ? 0.7 : 0, idle: 0.1, unattributed: 0.1 },
     ttft: latency(0.4), itl: latency(0.03), estimate: { imbalance: null, confidence: null, pressure_prefill: 1.2, pressure_decode: 0.8, withheld: '' },
+    conditions: { thrash: 0.3, storm: 0, hiccup: 0, interference: 0.41 },
   };
 }
 
@@ -26,6 +27,10 @@ function workerFigures(id, instance, name, storm) {
         'llm.kv_cache.eviction.surge': only(8), 'llm.kv_cache.free.lowest': only(0.02), 'llm.kv_cache.waste.tokens': by({ thrash: 900 }),
         'llm.kv_cache.miss.tokens': by({ compulsory: 4000, capacity: 2500, routing: 1200, reset: 0, loaded: 300, partial: 90, unknown: 10 }),
         'llm.kv_cache.hit.ratio.predicted': by({ 0.5: 0.21, 1: 0.42, 2: 0.66, 4: 0.71 }), 'llm.kv_cache.saved.ttft': by({ 2: 0.08 }),
+      },
+      phases: {
+        'llm.interference.decode.lost': only(0.41), 'llm.interference.itl.without_prefill': only(0.0163), 'llm.interference.itl.per_prefill_token': only(9.8e-6),
+        'llm.interference.decode.delay': only(4.1), 'llm.interference.decode.wait': only(10), 'llm.interference.stall.count': only(0.02),
       },
       gpu: {
         'llm.engine.gpu.info': by({ [`GPU-${id}`]: 1 }), 'llm.phase.energy': by({ prefill: 320, decode: 180, idle: 60, unattributed: 20 }),
@@ -97,10 +102,10 @@ export function snapshot({ hostile } = {}) {
   const instances = hostile ? [hostile, `${hostile} 2`] : ['10.0.0.1:8000', '10.0.0.2:8000'];
   const objective = (max) => ({ max, quantile: 0.9, implied: false });
   return {
-    at: 1764000000000, started: 1763999000000, step: 5000, history: 3600000, window: 60000, heartbeat: 5000, charts: false,
+    at: 1764000000000, started: 1763999000000, step: 5000, history: 3600000, long_step: 120000, long_history: 86400000, window: 60000, heartbeat: 5000, charts: false,
     fleets: [{
       id: fleetID, name: name('llama'), workers: { total: 2, ok: 2, stale: 0, down: 0 }, phase: { prefill: 0.4, decode: 0.35, idle: 0.15, unattributed: 0.1 }, ttft: latency(0.4), itl: latency(0.03),
-      objectives: { ttft: objective(0.3), itl: objective(0.05) },
+      objectives: { ttft: objective(0.3), itl: objective(0.05) }, conditions: { thrash: 0.3, storm: 1, hiccup: 1, interference: 0.41 },
       verdict: {
         code: 'prefill_bound', standing: 'final', title: name('Prefill-bound.'), detail: name('TTFT p90 is 400 ms against 300 ms.'), direction: name('Relief has to come from the prefill side.'), confidence: 0.84,
         confidence_word: 'HIGH', basis: 'pool_pressure', loss: 0.3, waits_for: '', also: [name('one worker is silent')], source: 'advice', since: 1763999900000, told: 1763999950000,

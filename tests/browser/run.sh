@@ -3,6 +3,7 @@
 #
 #   run.sh                  run the tests
 #   run.sh --shots DIR      also write screenshots (light, dark, phone) to DIR
+#   ONLY=page|scenarios     the page's tests, or those of what is said of every scenario (three minutes), alone
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source scripts/lib.sh
@@ -12,6 +13,11 @@ trap 'stop_started; rm -rf "$logs"' EXIT
 trap 'exit 130' INT TERM
 
 (cd tests/browser && npm ci --silent --no-audit --no-fund)
+
+if [ "${ONLY:-}" = scenarios ]; then
+  cd tests/browser
+  exec npm run --silent scenarios
+fi
 
 setsid bin/fleetsim run aggregated-mixed --listen 127.0.0.1:18100 --control 127.0.0.1:18099 >"$logs/fleetsim" 2>&1 &
 started+=($!)
@@ -31,8 +37,12 @@ sleep "${SETTLE_SECONDS:-15}"
 if [ "${1:-}" = --shots ]; then
   mkdir -p "$2"
   shots=$(cd "$2" && pwd)
-  cd tests/browser
-  node screenshot.mjs "$page_url/" "$shots/page.png"
-  node screenshot.mjs "$page_url/" "$shots/page-dark.png" --dark
-  node screenshot.mjs "$page_url/" "$shots/page-phone.png" --width=360
+  node tests/browser/screenshot.mjs "$page_url/" "$shots/page.png"
+  node tests/browser/screenshot.mjs "$page_url/" "$shots/page-dark.png" --dark
+  node tests/browser/screenshot.mjs "$page_url/" "$shots/page-phone.png" --width=360
+fi
+
+if [ "${ONLY:-}" != page ]; then
+  stop_started
+  (cd tests/browser && npm run --silent scenarios)
 fi

@@ -6,13 +6,14 @@ import { test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { openDashboard, withBrowser } from './browser.mjs';
 import { corpus, many, snapshot } from './fixture.mjs';
+import { traced } from './tracing.mjs';
 
 const url = process.env.DASHBOARD_URL;
 if (!url) throw new Error('set DASHBOARD_URL to the address of a running dashboard');
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
 /** Opens the page with `message` as the first of a stream that stays open. */
-async function shown(options, message, use, query = '') {
+async function shown(options, message, use, query = '', past = { json: { error: 'no such fleet' }, status: 404 }) {
   await withBrowser({ viewport: { width: 1360, height: 900 }, ...options }, async (context) => {
     await context.addInitScript((first) => {
       window.EventSource = class extends EventTarget {
@@ -20,7 +21,7 @@ async function shown(options, message, use, query = '') {
         close() {}
       };
     }, JSON.stringify(message));
-    await context.pages()[0].route('**/api/v1/history**', (route) => route.fulfill({ json: { error: 'no such fleet' }, status: 404 }));
+    await context.pages()[0].route('**/api/v1/history**', (route) => route.fulfill(past));
     const { page, seen } = await openDashboard(context, new URL(query, url).href);
     await page.waitForSelector('#kv-body > *');
     await use(page, seen);
@@ -86,6 +87,66 @@ test('GPUs show activity, power by phase, throttling and health; sources the fla
   assert.match(await text(page, '#cost'), /4\.1 % of a core, 96 MiB/);
 }));
 
+test('mixing the phases has a price', () => shown({}, snapshot(), async (page) => {
+  const words = await text(page, '#phases-body');
+  for (const part of ['41 %', '16.3 ms', '9.8 ms', '2.4/min']) assert.ok(words.includes(part), `${part} in ${words}`);
+}));
+
+test('what fell silent is not shown as if it held', () => {
+  const message = snapshot();
+  const [first, second] = message.subjects.filter((x) => x.kind === 'worker');
+  for (const x of [first, message.subjects[0]]) Object.assign(x, { silent: { kv: message.at - 120000, disaggregation: message.at - 120000 }, sections: { ...x.sections, kv: undefined, disaggregation: undefined } });
+  delete second.silent;
+  return shown({}, message, async (page) => {
+    assert.match(await text(page, '#kv-body'), /1 worker fell silent at .*, 2 min ago/);
+    assert.match(await text(page, '#kv-body'), /Pool of/, 'the others are shown');
+    assert.match(await text(page, '#split-body'), /These figures fell silent/);
+  });
+});
+
+test('links lead out with what is looked at, and only to pages', () => {
+  const message = { ...snapshot({ hostile: '"><img src=x>&a=b' }), links: [
+    { name: 'Grafana', url: 'https://grafana.example/d/llm?var-fleet={fleet}&from={from}&to={to}' },
+    { name: '<b>Logs</b>', url: 'https://logs.example/search?q={worker}&from={from_seconds}' },
+    { name: 'Script', url: 'javascript:window.pwned=1' }] };
+  return shown({}, message, async (page) => {
+    const links = page.locator('#links a');
+    assert.deepEqual(await links.allTextContents(), ['Grafana ↗, in a new tab'], 'one that speaks of a worker needs one; a script is no page');
+    const href = new URL(await links.first().getAttribute('href'));
+    assert.equal(href.searchParams.get('var-fleet'), '"><img src=x>&a=b', 'labels are encoded');
+    assert.equal(Number(href.searchParams.get('to')) - Number(href.searchParams.get('from')), 15 * 60000);
+    assert.equal(await links.first().getAttribute('rel'), 'noopener noreferrer');
+    await page.locator('#rows tr').first().click();
+    await page.waitForFunction(() => document.querySelectorAll('#links a').length === 2);
+    assert.match(await links.nth(1).getAttribute('href'), /^https:\/\/logs\.example\/search\?q=%22%3E%3Cimg/);
+    assert.equal(await page.locator('#links b').count(), 0, 'names are text');
+  });
+});
+
+test('a day back is asked for in coarser steps, and strips show what happened', () => {
+  const n = 30, flat = (v) => ({ unit: '1', values: Array(n).fill(v) });
+  const series = Object.fromEntries(['imbalance', 'prefill', 'decode', 'idle', 'unattributed', 'ttft_p50', 'ttft_p90', 'ttft_p99', 'itl_p50', 'itl_p90', 'itl_p99', 'running', 'waiting', 'interference'].map((k) => [k, flat(0.2)]));
+  Object.assign(series, { thrash: flat(0.6), storm: flat(1), hiccup: flat(null) });
+  return shown({}, { ...snapshot(), charts: true }, async (page, seen) => {
+    if (!(await page.request.get(new URL('vendor/uPlot.iife.min.js', url).href)).ok()) return;
+    await page.waitForSelector('#kv-strips canvas');
+    const asked = page.waitForRequest((r) => r.url().includes('span=long'));
+    await page.selectOption('#range', '1440');
+    await asked;
+    await page.locator('#kv').scrollIntoViewIfNeeded();
+    await page.waitForFunction(() => /60 %, storm/.test(document.querySelector('#kv-strips .read')?.textContent));
+    assert.equal(new URL(page.url()).searchParams.get('range'), '1440');
+    assert.equal(await page.locator('#transfer-strips .chart').isHidden(), true, 'a strip of what nobody tells is not there');
+    assert.deepEqual(seen.errors, []);
+  }, '', { json: { start: 1764000000000 - 120000 * n, step: 120000, series } });
+});
+
+test('questions come in the order in which one asks them', () => shown({}, snapshot(), async (page) => {
+  const order = await page.locator('main > section').evaluateAll((all) => all.map((s) => s.id));
+  assert.deepEqual(order, ['verdict', 'workers', 'phases', 'kv', 'transfer', 'split', 'gpu', 'sources']);
+  assert.deepEqual(await page.locator('#sections a[href^="#"]').evaluateAll((all) => all.map((a) => a.hash.slice(1))), order);
+}));
+
 test('what did not arrive is said, not drawn', () => {
   const bare = { ...snapshot(), subjects: [], advice: [], cost: { cpu: null, memory: null } };
   return shown({}, bare, async (page) => {
@@ -132,22 +193,19 @@ test('the whole page is under 150 kB compressed', () => withBrowser({}, async (c
 
 test('200 workers with their figures are shown, and what an update costs is reported', () => shown({}, many(200), async (page, seen) => {
   assert.equal(await page.locator('#rows tr').count(), 200);
-  const cdp = await page.context().newCDPSession(page);
-  await cdp.send('Performance.enable');
-  const spent = async () => {
-    const { metrics } = await cdp.send('Performance.getMetrics');
-    return Object.fromEntries(metrics.map((m) => [m.name, m.value * 1000]));
-  };
+  await page.locator('#workers').scrollIntoViewIfNeeded(); // a screen full of rows
   const updates = 10;
-  const before = await spent();
-  for (let i = 0; i < updates; i++) {
-    const m = many(200);
-    for (const x of m.subjects) for (const section of Object.values(x.sections)) for (const points of Object.values(section)) for (const p of points) p.value *= 1 + i / 100;
-    for (const w of m.workers) w.load.running = 12 + i;
-    await page.evaluate((text) => { window.stream.dispatchEvent(new MessageEvent('update', { data: text })); return new Promise((done) => requestAnimationFrame(() => setTimeout(done))); }, JSON.stringify(m));
-  }
-  const after = await spent();
-  console.log(`an update of 200 workers: ${((after.ScriptDuration - before.ScriptDuration) / updates).toFixed(1)} ms of scripting, ${((after.LayoutDuration + after.RecalcStyleDuration - before.LayoutDuration - before.RecalcStyleDuration) / updates).toFixed(1)} ms of layout and style`);
+  const spent = await traced(page, async () => {
+    for (let i = 0; i < updates; i++) {
+      const m = many(200);
+      for (const x of m.subjects) for (const section of Object.values(x.sections)) for (const points of Object.values(section)) for (const p of points) p.value *= 1 + i / 100;
+      for (const w of m.workers) w.load.running = 12 + i;
+      await page.evaluate((text) => { window.stream.dispatchEvent(new MessageEvent('update', { data: text })); return new Promise((done) => requestAnimationFrame(() => setTimeout(done))); }, JSON.stringify(m));
+    }
+  });
+  const each = (kind) => `${(spent[kind] / updates).toFixed(1)} ms of ${kind}`;
+  console.log(`an update of 200 workers, processor time: ${each('scripting')}, ${each('layout')}, ${each('paint')}`);
+  assert.ok(spent.scripting > 0, 'something was measured');
   assert.match(await page.locator('#rows tr td.count').first().innerText(), /21/);
   assert.deepEqual(seen.errors.filter((e) => !e.includes('404')), []);
 }));

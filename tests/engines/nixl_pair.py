@@ -23,7 +23,7 @@ from typing import Any
 
 from record import MODEL, text
 
-PATIENCE = 300
+PATIENCE = 600
 RING = 256
 PREFILL = {"do_remote_decode": True, "do_remote_prefill": False, "remote_engine_id": None, "remote_block_ids": None,
            "remote_host": None, "remote_port": None}

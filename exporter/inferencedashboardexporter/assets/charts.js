@@ -1,16 +1,17 @@
-// Four charts on one time axis with one crosshair: the imbalance, where worker time goes, and both latencies with their objectives.
+// Charts and strips on one time axis with one crosshair.
 import { $, h, setText } from './dom.js';
-import { percent, quantileName, seconds, shares as shareText, signed, unknown } from './format.js';
 import { metricButton } from './metric.js';
+import { colour, definitions } from './plots.js';
 import { Series } from './series.js';
 import { state } from './state.js';
+import { Visible } from './visible.js';
 
-const band = 0.2;
 let library = null; // uPlot, once it is loaded
 let series = null;
 let charts = [];
 let minutes = 15;
 let loading = null;
+const inView = new Visible(() => draw());
 
 /** Loads the chart library where this binary has it, and says so where it has not. */
 export function prepare() {
@@ -29,20 +30,24 @@ export function prepare() {
 
 /** Chooses what the charts show. */
 export async function showSeries(kind, id) {
-  if (series && series.kind === kind && series.id === id) return;
-  series = new Series(kind, id);
+  const long = minutes * 60000 > state.meta.history;
+  if (series && series.kind === kind && series.id === id && series.long === long) return;
+  series = new Series(kind, id, long);
   await reload();
 }
 
 async function reload() {
   const mine = series;
   try { await mine.load(); } catch { /* the stream says when the collector is gone */ }
-  if (mine === series) draw();
+  if (mine !== series) return;
+  inView.expire();
+  draw();
 }
 
 /** Chooses how far back the charts reach, in minutes. */
 export function showRange(value) {
   minutes = Number(value);
+  if (series) showSeries(series.kind, series.id);
   draw();
 }
 
@@ -56,155 +61,38 @@ export function advance(fresh) {
 /** Builds the charts anew, for new colours. */
 export function rebuild() {
   if (!library) return;
-  for (const c of charts) c.plot?.destroy();
-  $('charts').replaceChildren();
-  charts = definitions().map(build);
+  for (const c of charts) { c.plot?.destroy(); inView.forget(c.figure); }
+  for (const id of ['charts', 'kv-strips', 'transfer-strips']) $(id).replaceChildren();
+  charts = definitions(() => fleetOf()?.objectives).map(build);
   draw();
 }
 
-/** A colour of the style sheet as the canvas understands it. */
-function colour(name) {
-  const probe = h('span', { hidden: true });
-  probe.style.color = `var(--${name})`;
-  document.body.append(probe);
-  const value = getComputedStyle(probe).color;
-  probe.remove();
-  return value;
-}
-
 const fleetOf = () => series && (series.kind === 'fleet' ? state.fleets.get(series.id) : state.fleets.get(state.workers.get(series.id)?.identity.fleet_id));
-const nearest = (q) => q >= 0.95 ? 'p99' : q >= 0.7 || !q ? 'p90' : 'p50';
-
-function definitions() {
-  return [
-    { name: 'Imbalance', about: 'above the band prefill holds back, below it decode', metric: 'llm.phase.imbalance', make: imbalance },
-    latency('TTFT', 'ttft', 'gen_ai.server.time_to_first_token', 'prefill'),
-    { name: 'Worker time', about: 'share by phase', metric: 'llm.phase.worker.time', make: shares },
-    latency('ITL', 'itl', 'llm.engine.inter_token.latency', 'decode'),
-  ];
-}
-
-function imbalance() {
-  const ink = { prefill: colour('prefill'), decode: colour('decode'), band: colour('raised'), zero: colour('ink-2') };
-  const limit = (u, low, high) => { const m = Math.max(0.6, 1.15 * Math.max(Math.abs(low ?? 0), Math.abs(high ?? 0))); return [-m, m]; };
-  const byside = (alpha) => (u) => {
-    const zero = u.valToPos(0, 'y', true), top = u.bbox.top, height = u.bbox.height;
-    const at = Math.min(1, Math.max(0, (zero - top) / height));
-    const g = u.ctx.createLinearGradient(0, top, 0, top + height);
-    const tint = (c) => c.replace('rgb(', 'rgba(').replace(')', `, ${alpha})`);
-    g.addColorStop(0, tint(ink.prefill)); g.addColorStop(at, tint(ink.prefill));
-    g.addColorStop(at, tint(ink.decode)); g.addColorStop(1, tint(ink.decode));
-    return g;
-  };
-  return {
-    scale: { range: limit },
-    values: (u, ticks) => ticks.map(signed),
-    series: [{ stroke: byside(1), fill: byside(0.16), fillTo: () => 0, width: 2 }],
-    under: (u) => {
-      const y0 = u.valToPos(band, 'y', true), y1 = u.valToPos(-band, 'y', true);
-      u.ctx.fillStyle = ink.band;
-      u.ctx.fillRect(u.bbox.left, y0, u.bbox.width, y1 - y0);
-      line(u, 0, ink.zero, []);
-    },
-    data: (c) => [c.imbalance],
-    read: ([v]) => signed(v),
-  };
-}
-
-function shares() {
-  const order = ['prefill', 'decode', 'idle', 'unattributed'];
-  const ink = { prefill: colour('on-prefill'), decode: colour('on-decode'), idle: colour('ink'), unattributed: colour('ink') };
-  return {
-    scale: { range: [0, 1] },
-    values: (u, ticks) => ticks.map(percent),
-    // The tallest is drawn first and the others over it.
-    series: [...order].reverse().map((p) => ({ fill: colour(p), width: 0, stroke: 'transparent' })),
-    over: (u) => {
-      const i = u.data[0].length - 1;
-      let below = 0;
-      order.forEach((p, k) => {
-        const top = u.data[order.length - k][i];
-        if (top == null) return;
-        const y0 = u.valToPos(top, 'y', true), y1 = u.valToPos(below, 'y', true);
-        below = top;
-        if (y1 - y0 < 18 * devicePixelRatio) return;
-        u.ctx.save();
-        u.ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
-        u.ctx.textAlign = 'right';
-        u.ctx.textBaseline = 'middle';
-        u.ctx.fillStyle = ink[p];
-        u.ctx.fillText(p, Math.min(u.valToPos(u.data[0][i], 'x', true), u.bbox.left + u.bbox.width) - 8 * devicePixelRatio, (y0 + y1) / 2);
-        u.ctx.restore();
-      });
-    },
-    data: (c) => {
-      const tops = order.map(() => []);
-      for (let i = 0; i < c.prefill.length; i++) {
-        let sum = 0;
-        order.forEach((p, k) => { sum += c[p][i] ?? 0; tops[k][i] = c.prefill[i] === null ? null : sum; });
-      }
-      return tops.reverse();
-    },
-    read: (_, c, i) => c.prefill[i] == null ? unknown : shareText(Object.fromEntries(order.map((p) => [p, c[p][i]]))),
-  };
-}
-
-function latency(name, key, metric, hue) {
-  const objective = () => fleetOf()?.objectives[key] ?? { max: null, quantile: 0.9 };
-  const column = () => `${key}_${nearest(objective().quantile)}`;
-  return {
-    name: () => `${name} ${nearest(objective().quantile)}`, metric,
-    about: () => { const o = objective(); return o.max === null ? 'no objective known' : `dashed: objective ${quantileName(o.quantile)} ≤ ${seconds(o.max)}${o.implied ? ' (implied)' : ''}`; },
-    make: () => {
-      const ink = colour(hue), dashed = colour('ink');
-      return {
-        scale: { range: (u, low, high) => [0, 1.15 * Math.max(high ?? 0, objective().max ?? 0, 1e-3)] },
-        values: (u, ticks) => ticks.map(seconds),
-        series: [{ stroke: ink, width: 2 }],
-        over: (u) => { const o = objective(); if (o.max !== null) line(u, o.max, dashed, [5, 4]); },
-        data: (c) => [c[column()]],
-        read: ([v]) => seconds(v),
-      };
-    },
-  };
-}
-
-function line(u, value, stroke, dash) {
-  const y = Math.round(u.valToPos(value, 'y', true)) + 0.5;
-  u.ctx.save();
-  u.ctx.strokeStyle = stroke;
-  u.ctx.lineWidth = devicePixelRatio;
-  u.ctx.setLineDash(dash.map((d) => d * devicePixelRatio));
-  u.ctx.beginPath();
-  u.ctx.moveTo(u.bbox.left, y);
-  u.ctx.lineTo(u.bbox.left + u.bbox.width, y);
-  u.ctx.stroke();
-  u.ctx.restore();
-}
 
 const text = (x) => typeof x === 'function' ? x() : x;
 
 function build(def) {
   const c = { def, spec: def.make(), name: h('span', { class: 'name' }), about: h('span', { class: 'about hint' }), value: h('b'), when: h('span') };
-  c.box = h('div', { class: 'plot', role: 'img' });
-  $('charts').append(h('figure', { class: 'chart' },
-    h('figcaption', null, c.name, metricButton(text(def.name), def.metric), c.about, h('span', { class: 'read' }, c.value, ' ', c.when)), c.box));
+  c.box = h('div', { class: c.spec.strip ? 'plot strip' : 'plot', role: 'img' });
+  c.figure = h('figure', { class: 'chart' },
+    h('figcaption', null, c.name, metricButton(text(def.name), def.metric), c.about, h('span', { class: 'read' }, c.value, ' ', c.when)), c.box);
+  $(def.host ?? 'charts').append(c.figure);
   const axis = { stroke: colour('ink-2'), font: '12px system-ui, sans-serif', grid: { stroke: colour('line'), width: 1 }, ticks: { show: false } };
   const size = () => ({ width: Math.max(200, c.box.clientWidth), height: c.box.clientHeight });
   c.plot = new library({
     ...size(),
-    padding: [8, 20, 0, 0],
+    padding: c.spec.strip ? [0, 0, 0, 0] : [8, 20, 0, 0],
     legend: { show: false },
     cursor: { y: false, drag: { x: false, y: false }, sync: { key: 'time' }, points: { size: 7 } },
     scales: { x: { range: () => span() }, y: c.spec.scale },
     axes: [
-      { ...axis, size: 26, space: 72, values: (u, ticks) => ticks.map((t) => clock(t, ticks[1] - ticks[0] < 60)), grid: { show: false } },
-      { ...axis, size: 58, space: 34, values: c.spec.values },
+      { ...axis, size: c.spec.strip ? 20 : 26, space: 72, values: (u, ticks) => ticks.map((t) => clock(t, ticks[1] - ticks[0] < 60)), grid: { show: false } },
+      { ...axis, show: !c.spec.strip, size: 58, space: 34, values: c.spec.values },
     ],
     series: [{}, ...c.spec.series.map((s) => ({ spanGaps: false, points: { show: false }, ...s }))],
-    hooks: { drawAxes: [(u) => c.spec.under?.(u)], draw: [(u) => c.spec.over?.(u)], setCursor: [() => read(c)] },
+    hooks: { drawAxes: [(u) => c.spec.under?.(u)], draw: [(u) => series && c.spec.over?.(u, series.columns)], setCursor: [() => read(c)] },
   }, [[]].concat(c.spec.series.map(() => [])), c.box);
-  new ResizeObserver(() => { const s = size(); if (s.width !== c.plot.width) c.plot.setSize(s); }).observe(c.box);
+  new ResizeObserver(() => { const s = size(); if (s.width > 200 && s.width !== c.plot.width) c.plot.setSize(s); }).observe(c.box);
   return c;
 }
 
@@ -220,6 +108,9 @@ function span() {
 function draw() {
   if (!series) return;
   for (const c of charts) {
+    // A strip of what nobody tells says nothing.
+    if (c.spec.strip) c.figure.hidden = !series.columns[c.spec.key].some((v) => v !== null);
+    if (c.figure.hidden || !inView.due(c.figure, performance.now())) continue;
     c.plot.setData([series.times, ...c.spec.data(series.columns)]);
     setText(c.name, text(c.def.name));
     setText(c.about, text(c.def.about));

@@ -61,6 +61,7 @@ export function morph(host, ...wanted) {
 const kept = ['open', 'aria-expanded', 'aria-describedby']; // the reader's, or of a popover
 
 function blend(now, next) {
+  if (now.isEqualNode(next)) return;
   for (const { name } of [...now.attributes]) if (!next.hasAttribute(name) && name !== 'style' && !kept.includes(name)) now.removeAttribute(name);
   for (const { name, value } of [...next.attributes]) if (!kept.includes(name) && name !== 'style' && now.getAttribute(name) !== value) now.setAttribute(name, value);
   if (now.style.cssText !== next.style.cssText) now.style.cssText = next.style.cssText;

@@ -43,3 +43,9 @@ export function confidenceOf(subject, estimate) {
   const all = points(subject, 'estimates', 'llm.estimate.confidence').filter((p) => p.of[0] === estimate).map((p) => p.value);
   return all.length ? Math.max(...all) : null;
 }
+
+/** When a section of subjects was last heard of where it has fallen silent, in ms, and of how many; null where none has. */
+export function silence(subjects, section) {
+  const all = subjects.map((x) => x?.silent?.[section]).filter(Boolean);
+  return all.length ? { since: Math.max(...all), of: all.length } : null;
+}

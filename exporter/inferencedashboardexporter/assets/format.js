@@ -6,16 +6,8 @@ export const unknown = '–';
 export function figure(v, digits = 3) {
   if (v === null || v === undefined) return unknown;
   if (v === 0) return '0';
-  const decimals = Math.max(0, digits - 1 - Math.floor(Math.log10(Math.abs(v))));
-  return formatOf(Math.min(decimals, 12), digits).format(v);
-}
-
-const formats = new Map(); // making one takes a hundred times as long as using it
-
-function formatOf(decimals, digits) {
-  const key = 100 * decimals + digits;
-  if (!formats.has(key)) formats.set(key, new Intl.NumberFormat('en', { maximumFractionDigits: decimals, maximumSignificantDigits: digits, useGrouping: false }));
-  return formats.get(key);
+  const text = String(Number(v.toPrecision(digits))); // an Intl.NumberFormat takes several times as long, and figures are written by the thousand
+  return text.includes('e') ? Number(text).toFixed(12).replace(/0+$/, '') : text;
 }
 
 /** Seconds in the unit that reads best. */

@@ -1,9 +1,9 @@
 // What are the GPUs doing: activity by unit, power by phase, what holds clocks down, health.
 import { $, h, morph, shorten } from './dom.js';
-import { byFirst, has, points, subjectsOf, total, valueOf, withheld } from './figures.js';
+import { byFirst, has, points, silence, subjectsOf, total, valueOf, withheld } from './figures.js';
 import { bytes, count, figure, percent, unknown } from './format.js';
 import { metricButton } from './metric.js';
-import { legend, limited, meter, nothing, stack, tag, withheldNote } from './parts.js';
+import { legend, limited, meter, nothing, silentNote, stack, tag, withheldNote } from './parts.js';
 import { state } from './state.js';
 
 const units = [['sm', 'SM'], ['graphics', 'busy'], ['tensor', 'tensor'], ['dram', 'DRAM'], ['nvlink_rx', 'NVLink in'], ['nvlink_tx', 'NVLink out']];
@@ -17,11 +17,12 @@ export function showGPUs(fleetID, worker) {
   const taken = new Set([...state.subjects.values()].filter((x) => x.kind === 'worker').flatMap((x) => points(x, 'gpu', 'llm.engine.gpu.info').map((p) => p.of[0])));
   const gpus = subjectsOf('gpu', fleetID).filter((g) => has(g, 'gpu') && (ours.has(g.instance) || (!worker && !taken.has(g.instance))));
   const box = $('gpu-body');
+  const silent = silence(subjectsOf('gpu', fleetID), 'gpu');
   const withhold = withheldNote(workers.flatMap((x) => withheld(x, 'llm.phase.energy')));
   if (!gpus.length && !workers.some((x) => points(x, 'gpu', 'llm.phase.energy').length)) {
-    return morph(box, nothing('No GPU reports. The ', h('code', null, 'nvml'), ' receiver on the GPUs’ own host tells what they do; shares of worker time are shown without.'), withhold);
+    return morph(box, silentNote(silent, true) ?? nothing('No GPU reports. The ', h('code', null, 'nvml'), ' receiver on the GPUs’ own host tells what they do; shares of worker time are shown without.'), withhold);
   }
-  morph(box, energy(workers), gpus.length ? h('ul', { class: 'gpus' }, ...limited(gpus, (g) => row(g, ours.has(g.instance)), 8, 'GPU', 'gpu')) : null, withhold);
+  morph(box, silentNote(silent, false, 'GPU'), energy(workers), gpus.length ? h('ul', { class: 'gpus' }, ...limited(gpus, (g) => row(g, ours.has(g.instance)), 8, 'GPU', 'gpu')) : null, withhold);
 }
 
 function energy(workers) {

@@ -1,9 +1,9 @@
 // What fills the KV cache: the pool by use, misses by cause, storms, and what another size would do.
 import { $, h, morph, s, shorten } from './dom.js';
-import { byFirst, confidenceOf, has, points, subjectsOf, total, valueOf, withheld } from './figures.js';
+import { byFirst, confidenceOf, has, points, silence, subjectsOf, total, valueOf, withheld } from './figures.js';
 import { bytes, count, figure, percent, seconds, unknown } from './format.js';
 import { metricButton } from './metric.js';
-import { fact, facts, legend, limited, nothing, stack, tag, withheldNote } from './parts.js';
+import { fact, facts, legend, limited, nothing, silentNote, stack, tag, withheldNote } from './parts.js';
 
 const uses = [['live', 'live'], ['cached_useful', 'cached, will be hit'], ['reserved', 'reserved for KV on its way'], ['pinned', 'pinned until fetched'],
   ['tail_waste', 'tail of last blocks'], ['cached_dead', 'cached, dead'], ['unattributed', 'unattributed'], ['free', 'free']];
@@ -12,14 +12,17 @@ const causes = [['compulsory', 'never seen'], ['capacity', 'evicted'], ['routing
 
 /** Shows the KV caches of a fleet's workers, or of the one chosen. */
 export function showKV(fleetID, worker) {
-  const all = subjectsOf('worker', fleetID).filter((x) => has(x, 'kv') && (!worker || x.id === worker.id)).sort((a, b) => a.name < b.name ? -1 : 1);
+  const chosen = subjectsOf('worker', fleetID).filter((x) => !worker || x.id === worker.id);
+  const all = chosen.filter((x) => has(x, 'kv')).sort((a, b) => a.name < b.name ? -1 : 1);
   const box = $('kv-body');
+  const silent = silence(chosen, 'kv');
   if (!all.length) {
-    return morph(box, nothing('Nothing is known of the KV cache yet. The ', h('code', null, 'kv_fragmentation'), ' processor tells what fills it.'));
+    return morph(box, silentNote(silent, true) ?? nothing('Nothing is known of the KV cache yet. The ', h('code', null, 'kv_fragmentation'), ' processor tells what fills it.'));
   }
   const size = points(all[0], 'kv', 'llm.kv_cache.memory').length ? ['llm.kv_cache.memory', bytes] : ['llm.kv_cache.tokens', (v) => `${count(v)} tokens`];
   const focus = [...all].sort((a, b) => gain(b) - gain(a))[0];
   morph(box,
+    silentNote(silent, false, 'worker'),
     pool(all, size),
     h('div', { class: 'pair' }, h('div', null, misses(all)), h('div', null, whatIf(focus, all.length > 1))),
     all.length > 1 ? h('ul', { class: 'subjects' }, ...limited(all, (x) => row(x, size), 8, 'worker', 'kv')) : null,

@@ -4,7 +4,9 @@ import { $, h, setAttr, setText, shorten } from './dom.js';
 import { showAdvice } from './advice.js';
 import { showGPUs } from './gpu.js';
 import { showKV } from './kv.js';
+import { showLinks } from './links.js';
 import { closeMetric } from './metric.js';
+import { showMixing } from './mixing.js';
 import { onOpened } from './parts.js';
 import { showCost, showSources } from './sources.js';
 import { showSplit } from './split.js';
@@ -13,13 +15,15 @@ import { connect } from './stream.js';
 import { showTransfers } from './transfer.js';
 import { readChoice, writeChoice } from './url.js';
 import { showConnecting, showEmpty, showVerdict } from './verdict.js';
-import { clearWorkers, focusRow, moveFocus, showWorkers, workerIn } from './workers.js';
+import { Visible } from './visible.js';
+import { clearWorkers, expireWorkers, focusRow, moveFocus, onWorkersInView, showWorkers, workerIn } from './workers.js';
 
 const choice = readChoice();
 let fleetID = '';
 let paused = false;
 let queued = false;
-const sections = ['sections', 'phases', 'workers', 'kv', 'transfer', 'split', 'gpu', 'sources'];
+const inView = new Visible(queue);
+const sections = ['sections', 'workers', 'phases', 'kv', 'transfer', 'split', 'gpu', 'sources'];
 
 /** The fleet that the address names, else the one shown so far, else the one that is worst off. */
 function currentFleet() {
@@ -39,25 +43,29 @@ function render() {
   if (fleet.id !== fleetID) {
     fleetID = fleet.id;
     clearWorkers();
+    inView.expire();
   }
   showFleets(fleet);
   showVerdict(fleet);
   const selected = workerIn(choice.worker, fleetID);
   showScope(selected);
   showWorkers(fleet, workersOf(fleetID), choice.filter, selected?.id);
-  showSections(selected);
+  showSections(fleet, selected);
+  showLinks(fleet, selected, Number(choice.range));
+  showRanges();
   prepare();
   showSeries(selected ? 'worker' : 'fleet', selected?.id ?? fleetID);
 }
 
 /** Shows what is below the workers: of the fleet, or of the worker chosen. */
-function showSections(worker) {
+function showSections(fleet, worker) {
   showAdvice(fleetID, choice.advice);
-  showKV(fleetID, worker);
-  showTransfers(fleetID, worker);
-  showSplit(fleetID);
-  showGPUs(fleetID, worker);
-  showSources(fleetID, worker);
+  const show = {
+    phases: () => showMixing(fleetID, worker, (worker ?? fleet).conditions), kv: () => showKV(fleetID, worker), transfer: () => showTransfers(fleetID, worker),
+    split: () => showSplit(fleetID), gpu: () => showGPUs(fleetID, worker), sources: () => showSources(fleetID, worker),
+  };
+  const now = performance.now();
+  for (const [id, write] of Object.entries(show)) if (inView.due($(id), now)) write();
   for (const e of document.querySelectorAll('.scope')) setText(e, worker ? `of ${shorten(worker.identity.instance, 40)}` : '');
 }
 
@@ -83,6 +91,11 @@ function showFleets(fleet) {
   select.value = fleet.id;
 }
 
+/** Offers the ranges that the collector's memory reaches. */
+function showRanges() {
+  for (const o of $('range').options) if ('long' in o.dataset) o.hidden = o.disabled = Number(o.value) * 60000 > state.meta.long_history;
+}
+
 function showScope(worker) {
   setText($('scope'), worker ? shorten(worker.identity.instance) : '');
   setAttr($('scope'), 'title', worker?.identity.instance);
@@ -104,6 +117,8 @@ function showLink() {
 function choose(changes) {
   Object.assign(choice, changes);
   writeChoice(choice);
+  inView.expire();
+  expireWorkers();
   render();
 }
 
@@ -176,7 +191,8 @@ document.addEventListener('click', (e) => {
 document.addEventListener('keydown', onKey);
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', rebuild);
 
-onOpened(render);
+onOpened(() => { inView.expire(); render(); });
+onWorkersInView(queue);
 setTheme(choice.theme);
 showRange(choice.range);
 setInterval(queue, 1000); // ages move on without messages

@@ -1,7 +1,8 @@
 // Parts that the sections are made of: figures with their metric, stacked bars with their legend, tags, notes, code to copy.
 import { h, shorten, styled } from './dom.js';
-import { percent, unknown } from './format.js';
+import { age, percent, unknown } from './format.js';
 import { metricButton } from './metric.js';
+import { state } from './state.js';
 
 /** A figure with its label above and a note below. */
 export function fact(label, metric, value, note = '', tone = '') {
@@ -82,6 +83,13 @@ export function onOpened(again) {
     if (e.target.open) opened.add(list); else opened.delete(list);
     again();
   }, true);
+}
+
+/** Says that figures of a section have fallen silent: all of them, or those of some subjects. */
+export function silentNote(silent, whole, noun) {
+  if (!silent) return null;
+  const who = whole ? 'These figures' : `${silent.of} ${noun}${silent.of === 1 ? '' : 's'}`;
+  return h('p', { class: 'say silent' }, h('b', null, `${who} fell silent`), ` at ${new Date(silent.since).toLocaleTimeString()}, ${age(state.at - silent.since)} ago. What was told before is not shown as if it held.`);
 }
 
 /** What a section says while it has nothing to show. */

@@ -2,13 +2,15 @@
 import { state } from './state.js';
 
 const names = ['imbalance', 'prefill', 'decode', 'idle', 'unattributed',
-  'ttft_p50', 'ttft_p90', 'ttft_p99', 'itl_p50', 'itl_p90', 'itl_p99'];
+  'ttft_p50', 'ttft_p90', 'ttft_p99', 'itl_p50', 'itl_p90', 'itl_p99', 'running', 'waiting', 'thrash', 'storm', 'hiccup', 'interference'];
 
-/** The series of a fleet or worker: one time axis in seconds and one column per name, null where there is a gap. */
+/** The series of a fleet or worker: one time axis in seconds and one column per name, null where there is a gap. A long one reaches further
+ *  back in coarser steps. */
 export class Series {
-  constructor(kind, id) {
+  constructor(kind, id, long = false) {
     this.kind = kind;
     this.id = id;
+    this.long = long;
     this.clear();
   }
 
@@ -19,7 +21,7 @@ export class Series {
 
   /** Fetches the past. What the stream says afterwards is added by `carryOn`. */
   async load() {
-    const answer = await fetch(`api/v1/history?${this.kind}=${this.id}&metric=${names.join()}`);
+    const answer = await fetch(`api/v1/history?${this.kind}=${this.id}&metric=${names.join()}${this.long ? '&span=long' : ''}`);
     if (!answer.ok) return;
     const { start, step, series } = await answer.json();
     const length = series[names[0]].values.length;
@@ -29,6 +31,7 @@ export class Series {
 
   /** Writes the present into its slot. Returns false after a longer silence: then the past has to be fetched anew. */
   carryOn() {
+    if (this.long) return !this.times.length || state.at < 1000 * this.times.at(-1) + state.meta.long_step; // folded by the collector
     const { step, history } = state.meta;
     const slot = Math.floor(state.at / step) * step / 1000;
     const last = this.times.at(-1);
@@ -61,7 +64,9 @@ function present(kind, id) {
   const x = kind === 'fleet' ? state.fleets.get(id) : state.workers.get(id);
   if (!x || (kind === 'worker' && x.state.state !== 'ok')) return null;
   const imbalance = kind === 'fleet' ? x.verdict.evidence.find((e) => e.label === 'Imbalance')?.value.value : x.estimate.imbalance;
-  const out = { imbalance, ...x.phase };
+  const told = (label) => x.verdict.evidence.find((e) => e.label === label)?.value.value ?? null;
+  const load = kind === 'fleet' ? { running: told('Running'), waiting: told('Waiting') } : x.load;
+  const out = { imbalance, ...x.phase, running: load.running, waiting: load.waiting, ...x.conditions };
   for (const p of ['p50', 'p90', 'p99']) {
     out[`ttft_${p}`] = x.ttft[p].value;
     out[`itl_${p}`] = x.itl[p].value;

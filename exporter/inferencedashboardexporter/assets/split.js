@@ -1,9 +1,9 @@
 // Is the split worth it: the score as a waterfall of its factors, and the topology that would be better.
 import { $, h, morph, styled } from './dom.js';
-import { byFirst, confidenceOf, has, points, subjectsOf, valueOf, withheld } from './figures.js';
+import { byFirst, confidenceOf, has, points, silence, subjectsOf, valueOf, withheld } from './figures.js';
 import { count, figure, percent, seconds, unknown } from './format.js';
 import { metricButton } from './metric.js';
-import { fact, facts, nothing, reason, tag, withheldNote } from './parts.js';
+import { fact, facts, nothing, reason, silentNote, tag, withheldNote } from './parts.js';
 
 const factors = [['purity', 'decode workers compute prompts'], ['balance', 'prefill against decode workers'], ['transfer', 'transfers in the way'], ['locality', 'the path that they take'], ['slo', 'what these do not explain']];
 const gates = {
@@ -21,7 +21,7 @@ const why = {
 export function showSplit(fleetID) {
   const fleet = subjectsOf('fleet', fleetID).find((x) => x.id === fleetID);
   const box = $('split-body');
-  if (!fleet || !has(fleet, 'disaggregation')) return morph(box, nothing('Nothing is known of a split yet. The ', h('code', null, 'disaggregation'), ' processor judges fleets of several workers.'));
+  if (!fleet || !has(fleet, 'disaggregation')) return morph(box, silentNote(silence([fleet], 'disaggregation'), true) ?? nothing('Nothing is known of a split yet. The ', h('code', null, 'disaggregation'), ' processor judges fleets of several workers.'));
   morph(box, verdict(fleet),
     h('div', { class: 'pair' }, h('div', null, waterfall(fleet)), h('div', null, topology(fleet))),
     withheldNote([...withheld(fleet, 'llm.disaggregation'), ...withheld(fleet, 'llm.topology')]));

@@ -6,7 +6,7 @@ export const state = {
   heard: 0, // local time of the last message, ms
   since: Date.now(),
   at: 0, // server time of the last message, ms
-  meta: { started: 0, step: 5000, history: 3600000, window: 60000, heartbeat: 5000, charts: false },
+  meta: { started: 0, step: 5000, history: 3600000, long_step: 0, long_history: 0, window: 60000, heartbeat: 5000, charts: false, links: [] },
   fleets: new Map(),
   workers: new Map(),
   subjects: new Map(), // what sections show as it arrives, by id
@@ -18,8 +18,8 @@ export const state = {
 export function begin(m) {
   state.fleets = new Map((m.fleets ?? []).map((f) => [f.id, f]));
   state.workers = new Map((m.workers ?? []).map((w) => [w.id, w]));
-  const { started, step, history, window, heartbeat, charts } = m;
-  state.meta = { started, step, history, window, heartbeat, charts };
+  const { started, step, history, long_step = 0, long_history = 0, window, heartbeat, charts, links = [] } = m;
+  state.meta = { started, step, history, long_step, long_history, window, heartbeat, charts, links };
   state.subjects = new Map((m.subjects ?? []).map((x) => [x.id, x]));
   state.advice = m.advice ?? [];
   state.cost = m.cost ?? state.cost;

@@ -1,9 +1,9 @@
 // Is the KV transfer healthy: base latency and tail, bandwidth against the link, transport with its evidence, hiccups with what amplifies them.
 import { $, h, morph, shorten } from './dom.js';
-import { confidenceOf, has, points, subjectsOf, valueOf, withheld } from './figures.js';
+import { confidenceOf, has, points, silence, subjectsOf, valueOf, withheld } from './figures.js';
 import { bandwidth, count, figure, percent, seconds, unknown } from './format.js';
 import { metricButton } from './metric.js';
-import { fact, facts, limited, meter, nothing, tag, withheldNote } from './parts.js';
+import { fact, facts, limited, meter, nothing, silentNote, tag, withheldNote } from './parts.js';
 import { state } from './state.js';
 
 const evidences = { counters: 'the bytes that links counted', log: 'UCX’s own log', configuration: 'configuration', bandwidth: 'its bandwidth', fd: 'open devices', conflict: 'evidence that contradicts itself' };
@@ -16,8 +16,9 @@ export function showTransfers(fleetID, worker) {
   const workers = subjectsOf('worker', fleetID).filter((x) => has(x, 'transfer') && (!worker || x.id === worker.id));
   const agents = subjectsOf('agent', fleetID).filter((x) => has(x, 'transfer'));
   const subject = worker ? workers[0] : fleet;
-  if (!(subject && has(subject, 'transfer')) && !agents.length) return morph(box, nothing(worker ? 'This worker has no KV transfers.' : 'No KV transfers were seen. They belong to fleets that split prefill from decode.'), withheldNote(withheld(fleet, 'llm.transfer')));
-  morph(box, transport(subject, [...workers, ...agents]), subject && figures(subject, [...workers, ...agents]), subject && hiccups(subject), links(fleetID),
+  const silent = silence(worker ? subjectsOf('worker', fleetID).filter((x) => x.id === worker.id) : [fleet, ...subjectsOf('agent', fleetID)], 'transfer');
+  if (!(subject && has(subject, 'transfer')) && !agents.length) return morph(box, silentNote(silent, true) ?? nothing(worker ? 'This worker has no KV transfers.' : 'No KV transfers were seen. They belong to fleets that split prefill from decode.'), withheldNote(withheld(fleet, 'llm.transfer')));
+  morph(box, silentNote(silent, false, worker ? 'worker' : 'source'), transport(subject, [...workers, ...agents]), subject && figures(subject, [...workers, ...agents]), subject && hiccups(subject), links(fleetID),
     worker ? null : h('ul', { class: 'subjects' }, ...limited([...workers, ...agents.filter(busy)], row, 8, agents.length ? 'agent' : 'worker', 'transfer')),
     withheldNote(withheld(subject, 'llm.transfer')));
 }

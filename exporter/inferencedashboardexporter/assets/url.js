@@ -7,7 +7,7 @@ export function readChoice() {
   const q = new URLSearchParams(location.search);
   const choice = {};
   for (const [key, value] of Object.entries(defaults)) choice[key] = q.get(key) ?? value;
-  if (!['5', '15', '60'].includes(choice.range)) choice.range = defaults.range;
+  if (!['5', '15', '60', '360', '1440'].includes(choice.range)) choice.range = defaults.range;
   if (!['auto', 'light', 'dark'].includes(choice.theme)) choice.theme = defaults.theme;
   return choice;
 }

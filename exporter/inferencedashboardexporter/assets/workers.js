@@ -3,12 +3,16 @@ import { $, h, setAttr, setText, shorten } from './dom.js';
 import { age, bucket, figure, percent, quantile, quantileName, seconds, shares, unknown } from './format.js';
 import { metricButton } from './metric.js';
 import { state } from './state.js';
+import { Visible } from './visible.js';
 
 const maxRows = 300;
 const phases = ['prefill', 'decode', 'idle', 'unattributed'];
 const percentiles = ['p50', 'p90', 'p99'];
 const rows = new Map();
+const cells = new WeakMap(); // percentiles by their table cell
 let shown = '';
+let again = () => {};
+const inView = new Visible(() => again());
 
 /** Shows the workers of a fleet that match the filter. */
 export function showWorkers(fleet, workers, filter, selected) {
@@ -21,16 +25,32 @@ export function showWorkers(fleet, workers, filter, selected) {
 
   const order = visible.map((w) => w.id).join();
   if (order !== shown) place(visible, order);
-  for (const w of visible) showRow(rows.get(w.id), w, fleet, w.id === selected);
+  const now = performance.now();
+  for (const w of visible) {
+    const r = rows.get(w.id);
+    if (inView.due(r.tr, now)) showRow(r, w, fleet, w.id === selected);
+  }
 }
+
+/** Makes all rows due, after a choice of the reader. */
+export const expireWorkers = () => inView.expire();
+
+/** Calls `render` when rows come into view that are out of date. */
+export function onWorkersInView(render) { again = render; }
 
 function place(visible, order) {
   shown = order;
   const keep = new Set(visible.map((w) => w.id));
-  for (const [id, row] of rows) if (!keep.has(id)) { row.tr.remove(); rows.delete(id); }
+  for (const [id, row] of rows) if (!keep.has(id)) drop(id, row);
   for (const w of visible) if (!rows.has(w.id)) rows.set(w.id, makeRow(w.id));
   $('rows').append(...visible.map((w) => rows.get(w.id).tr));
   if (!document.querySelector('#rows tr[tabindex="0"]')) document.querySelector('#rows tr')?.setAttribute('tabindex', '0');
+}
+
+function drop(id, row) {
+  inView.forget(row.tr);
+  row.tr.remove();
+  rows.delete(id);
 }
 
 function counting(fleet, all, wanted, filter) {
@@ -80,6 +100,7 @@ function makeRow(id) {
     const span = h('span');
     r.q[kind + p] = { td: cell('q', `${kind.toUpperCase()} ${p}`), span };
     r.q[kind + p].td.append(span);
+    cells.set(r.q[kind + p].td, r.q[kind + p]);
   }
   r.fill = h('i');
   r.kvText = h('span');
@@ -100,7 +121,7 @@ function showRow(r, w, fleet, selected) {
   setText(r.running, figure(w.load.running));
   setText(r.waiting, figure(w.load.waiting));
   showBar(r, w.phase, quiet);
-  for (const kind of ['ttft', 'itl']) for (const p of percentiles) showQuantile(r.q[kind + p].span, w[kind][p], fleet.objectives[kind], p);
+  for (const kind of ['ttft', 'itl']) for (const p of percentiles) showQuantile(r.q[kind + p], w[kind][p], fleet.objectives[kind], p);
   r.fill.style.width = percent(w.load.kv ?? 0).replace(' ', '');
   setText(r.kvText, percent(w.load.kv) + (w.load.kv >= 0.9 ? ' !' : ''));
   r.kv.classList.toggle('full', w.load.kv >= 0.9);
@@ -132,12 +153,23 @@ function showBar(r, phase, quiet) {
   setAttr(r.bar, 'title', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join('\n') : '');
 }
 
-function showQuantile(span, q, objective, p) {
+function showQuantile(cell, q, objective, p) {
+  if (cell.shown === q && cell.against === objective) return;
+  Object.assign(cell, { shown: q, against: objective });
+  const { span } = cell;
   const over = p === quantileName(objective.quantile) && objective.max !== null && q.value !== null && q.value > objective.max;
   span.classList.toggle('over', over);
   setText(span, quantile(q));
-  setAttr(span, 'title', bucket(q) + (over ? `\nAbove the objective of ${seconds(objective.max)}` : ''));
+  cell.over = over;
 }
+
+/** What a percentile's tooltip says. It is written when it is asked for: a fleet has a thousand of them. */
+const explain = ({ shown: q, against, over }) => q ? bucket(q) + (over ? `\nAbove the objective of ${seconds(against.max)}` : '') : '';
+
+$('rows').addEventListener('pointerover', (e) => {
+  const cell = cells.get(e.target.closest?.('td'));
+  if (cell) setAttr(cell.span, 'title', explain(cell));
+});
 
 /** Moves the focus by `step` rows from the one that has it. */
 export function moveFocus(step) {
@@ -155,7 +187,7 @@ export function focusRow(tr) {
 
 /** Drops all rows, for another fleet. */
 export function clearWorkers() {
-  rows.clear();
+  for (const [id, row] of rows) drop(id, row);
   shown = '';
   $('rows').replaceChildren();
 }

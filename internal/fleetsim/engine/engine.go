@@ -19,6 +19,7 @@ type Facts struct {
 
 	BlockSize        int // tokens per KV block
 	Blocks           int // KV blocks, the one never used included
+	SequenceTokens   int // of sequences of the greatest length that the blocks have room for; 0: blocks times their size
 	MaxModelTokens   int
 	MaxBatchedTokens int
 	MaxNumSeqs       int

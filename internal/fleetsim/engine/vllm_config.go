@@ -28,6 +28,9 @@ func cacheConfigLabels(f Facts, v version) []label {
 		return labels
 	}
 	tokens := f.Blocks * f.BlockSize
+	if f.SequenceTokens > 0 {
+		tokens = f.SequenceTokens
+	}
 	return and(labels, []label{
 		{"_block_size_resolved", "True"},
 		{"cache_hit_alignment_tokens", "None"},

@@ -78,8 +78,14 @@ func kvEvent(e *fleetsim.KVEvent) stream.KVEvent {
 		if e.Adapter > 0 {
 			out.LoRA = &stream.LoRA{ID: int64(e.Adapter), Name: e.AdapterName}
 		}
+		if e.SpecKind != "" {
+			out.Group, out.SpecKind, out.Window = &e.Group, e.SpecKind, e.Window
+		}
 	case fleetsim.BlockRemoved:
 		out.Kind = stream.BlockRemoved
+		if e.Group > 0 {
+			out.Group = &e.Group
+		}
 	case fleetsim.AllBlocksCleared:
 		out.Kind = stream.AllBlocksCleared
 	}

@@ -75,6 +75,12 @@ func TestScenariosDoWhatTheySay(t *testing.T) {
 	assert.Positive(t, thrash.CachedTokens)
 	assert.Zero(t, dead.CachedTokens)
 
+	window, lora := truth("kv-sliding-window").KV, truth("lora-adapters").KV
+	assert.Less(t, window.WindowSeconds.Live, 0.45*window.Seconds.Live, "requests hold more of the layers without a window")
+	assert.Greater(t, window.WindowSeconds.CachedOpen, 0.4*(window.Seconds.CachedUseful+window.Seconds.CachedDead))
+	assert.Greater(t, float64(window.Lookups.Capacity), 0.2*float64(window.Lookups.Queries))
+	assert.Less(t, lora.Lookups.Hits(), lora.Lookups.Compulsory, "each adapter has the prefixes of its own")
+
 	burst := truth("interference-burst")
 	assert.Greater(t, burst.ITL.P99, 2*burst.ITL.P50)
 	assert.Positive(t, burst.StallSteps)

@@ -27,6 +27,10 @@ const (
 	SelfDerivedFailed  = "otelcol_processor_phase_attribution_derived_failed_total"
 	SelfWorkerRejected = "otelcol_processor_phase_attribution_rejected_total"
 	SelfWorkers        = "otelcol_processor_phase_attribution_workers"
+	SelfFleetsRejected = "otelcol_processor_disaggregation_rejected_total"
+	SelfFleetsFailed   = "otelcol_processor_disaggregation_derived_failed_total"
+	SelfNIXLRejected   = "otelcol_receiver_nixl_files_rejected_total"
+	SelfUptime         = "otelcol_process_uptime_seconds_total"
 )
 
 // Attributes of those.
@@ -34,6 +38,7 @@ const (
 	AttrReceiver = "receiver"
 	AttrExporter = "exporter"
 	AttrOutcome  = "outcome"
+	AttrReason   = "reason"
 )
 
 // SelfMetrics declares them. Their names are Prometheus' already.
@@ -58,5 +63,9 @@ func SelfMetrics() []signal.Metric {
 		{Name: SelfDerivedFailed, Instrument: signal.Sum, Component: Self},
 		{Name: SelfWorkerRejected, Instrument: signal.Sum, Component: Self},
 		{Name: SelfWorkers, Instrument: signal.UpDownCounter, Component: Self},
+		{Name: SelfFleetsRejected, Instrument: signal.Sum, Component: Self},
+		{Name: SelfFleetsFailed, Instrument: signal.Sum, Component: Self},
+		{Name: SelfNIXLRejected, Instrument: signal.Sum, Attributes: []string{AttrReason}, Component: Self},
+		{Name: SelfUptime, Instrument: signal.Sum, Component: Self},
 	}
 }

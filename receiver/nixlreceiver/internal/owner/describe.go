@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/hostproc"
 )
 
 // Bounds of what is read of one process.
@@ -27,13 +29,30 @@ func allowed(name string) bool {
 	return strings.HasPrefix(name, "NIXL_")
 }
 
-func (f *Finder) environment(pid int) map[string]string {
-	raw, err := f.read(pid, "environ")
-	if err != nil {
-		return nil
+// environment returns the allowed variables that a process was started with, nil when they cannot be read. Where an engine writes a
+// title, it writes over its environment (setproctitle, as in vLLM's and SGLang's children), which then begins with zeros and has lost
+// some or all: its parents of the same engine had the same.
+func (f *Finder) environment(p hostproc.Process, engine string) map[string]string {
+	for range maxForks {
+		raw, err := f.read(p.PID, "environ")
+		if err != nil {
+			return nil
+		}
+		first, _, _ := bytes.Cut(raw, []byte{0})
+		if len(raw) == 0 || bytes.ContainsRune(first, '=') {
+			return variables(raw)
+		}
+		if p, err = f.host.Process(p.Parent); err != nil || engine == "" || engineOf(f.host.Command(p.PID)) != engine {
+			return nil
+		}
 	}
+	return nil
+}
+
+// variables keeps the allowed ones of an environment.
+func variables(environ []byte) map[string]string {
 	kept := make(map[string]string)
-	for entry := range bytes.SplitSeq(raw, []byte{0}) {
+	for entry := range bytes.SplitSeq(environ, []byte{0}) {
 		name, value, ok := strings.Cut(string(entry), "=")
 		if ok && allowed(name) {
 			kept[name] = strings.ToValidUTF8(value[:min(len(value), maxValueBytes)], "")

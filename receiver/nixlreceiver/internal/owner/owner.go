@@ -153,7 +153,8 @@ func (f *Finder) describe(pid int) (Process, error) {
 		return Process{}, err
 	}
 	command := f.host.Command(pid)
-	p := Process{Process: who, Verbs: f.Verbs(pid), Engine: engineOf(command), Environment: f.environment(pid)}
+	p := Process{Process: who, Verbs: f.Verbs(pid), Engine: engineOf(command)}
+	p.Environment = f.environment(who, p.Engine)
 	p.LocalRank = rankOf(command, p.Environment)
 	p.ServingPort = f.servingPort(who)
 	if w, err := f.host.Workload(pid); err == nil {

@@ -1,0 +1,69 @@
+package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
+
+import (
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// conditions are what the sections say of a worker or a fleet at one moment and the history keeps.
+type conditions struct {
+	thrash      number // share of what was stored that had just been evicted
+	storm       number // 1 during an eviction storm
+	hiccup      number // 1 while transfers take longer than they should
+	delay, wait number // seconds a second that decodes wait for prefill, and wait in all
+}
+
+// conditionsOf reads them from the figures of a subject; nil has none.
+func conditionsOf(v *subjectView) conditions {
+	return conditions{
+		thrash: v.figure(sectionKV, signal.KVThrash), storm: v.figure(sectionKV, signal.KVStorm),
+		hiccup: v.figure(sectionTransfer, signal.TransferHiccup),
+		delay:  v.figure(sectionPhases, signal.InterferenceDelay), wait: v.figure(sectionPhases, signal.InterferenceWait),
+	}
+}
+
+// figure returns a figure without attributes; absent where it did not arrive.
+func (v *subjectView) figure(section, metric string) number {
+	if v == nil || len(v.Sections[section][metric]) != 1 {
+		return number{}
+	}
+	return v.Sections[section][metric][0].Value
+}
+
+// interference is the share of decode's waiting that prefill in the same steps causes.
+func (c conditions) interference() number {
+	if !c.delay.ok || c.wait.orZero() <= 0 {
+		return number{}
+	}
+	return some(min(1, c.delay.value/c.wait.value))
+}
+
+// with adds a worker to a fleet: the worst of the workers, and all of their waiting.
+func (c conditions) with(w conditions) conditions {
+	return conditions{
+		thrash: larger(c.thrash, w.thrash), storm: larger(c.storm, w.storm), hiccup: larger(c.hiccup, w.hiccup),
+		delay: plus(c.delay, w.delay), wait: plus(c.wait, w.wait),
+	}
+}
+
+func larger(a, b number) number {
+	if !a.ok || (b.ok && b.value > a.value) {
+		return b
+	}
+	return a
+}
+
+// conditionsView is the same as the page and the API show it.
+type conditionsView struct {
+	Thrash       number `json:"thrash"`       // share of what was stored that had just been evicted, of a fleet that of the worst worker
+	Storm        number `json:"storm"`        // 1 during an eviction storm
+	Hiccup       number `json:"hiccup"`       // 1 while KV transfers take longer than they should
+	Interference number `json:"interference"` // share of decode's waiting that is for prefill in the same steps
+}
+
+func (c conditions) view() *conditionsView {
+	return &conditionsView{c.thrash.rounded(), c.storm, c.hiccup, c.interference().rounded()}
+}
+
+func (c conditions) fill(r *row) {
+	r[historyThrash], r[historyStorm], r[historyHiccup], r[historyInterference] = c.thrash, c.storm, c.hiccup, c.interference()
+}

@@ -1,0 +1,87 @@
+package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
+
+import (
+	"math"
+	"time"
+)
+
+// ring keeps every series at a fixed resolution. It is 80 bytes a slot, taken with the first point, and never grows.
+type ring struct {
+	step        time.Duration
+	slots       int64
+	cells       []float32 // slot by slot; NaN is a gap
+	first, last int64     // absolute slot numbers, both written
+}
+
+func newRing(e extent) *ring { return &ring{step: e.step, slots: int64(e.slots)} }
+
+// slot is the absolute number of the slot of now.
+func (g *ring) slot(now time.Time) int64 { return now.UnixNano() / int64(g.step) }
+
+// put writes r into the slot of now. A later write into the same slot replaces it; slots left out are gaps.
+func (g *ring) put(now time.Time, r row) {
+	slot := g.slot(now)
+	switch {
+	case g.cells == nil:
+		g.cells = make([]float32, g.slots*int64(historyMetrics))
+		g.first, g.last = slot, slot
+	case slot < g.last: // the clock was set back
+		return
+	case slot-g.last >= g.slots:
+		g.first, g.last = slot, slot
+	}
+	for s := g.last + 1; s < slot; s++ {
+		g.write(s, row{})
+	}
+	g.write(slot, r)
+	g.last = slot
+	g.first = max(g.first, slot-g.slots+1)
+}
+
+func (g *ring) write(slot int64, r row) {
+	cells := g.cells[(slot%g.slots)*int64(historyMetrics):]
+	for m, n := range r {
+		cells[m] = float32(math.NaN())
+		if n.ok {
+			cells[m] = float32(n.value)
+		}
+	}
+}
+
+func (g *ring) at(slot int64, m historyMetric) number {
+	v := float64(g.cells[(slot%g.slots)*int64(historyMetrics)+int64(m)])
+	if math.IsNaN(v) {
+		return number{}
+	}
+	return some(v)
+}
+
+// read returns a series, oldest first, and the time of its first slot in Unix milliseconds.
+func (g *ring) read(m historyMetric) (start int64, values []number) {
+	if g.cells == nil {
+		return 0, []number{}
+	}
+	values = make([]number, 0, g.last-g.first+1)
+	for slot := g.first; slot <= g.last; slot++ {
+		values = append(values, g.at(slot, m).rounded())
+	}
+	return g.first * g.step.Milliseconds(), values
+}
+
+// mean returns the mean of a series over the last n slots.
+func (g *ring) mean(m historyMetric, n int64) number {
+	if g.cells == nil {
+		return number{}
+	}
+	sum, known := 0.0, 0
+	for slot := max(g.first, g.last-n+1); slot <= g.last; slot++ {
+		if v := g.at(slot, m); v.ok {
+			sum += v.value
+			known++
+		}
+	}
+	if known == 0 {
+		return number{}
+	}
+	return some(sum / float64(known))
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Make a database for `govulncheck -db file://OUT` of a checkout of golang/vulndb, for machines that do not reach the service.
+
+usage: vulndb.py CHECKOUT OUT
+"""
+import json
+import pathlib
+import sys
+
+
+def main() -> None:
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    reports, out = pathlib.Path(sys.argv[1]) / "data" / "osv", pathlib.Path(sys.argv[2])
+    if not reports.is_dir():
+        sys.exit(f"{reports}: no such directory; CHECKOUT has to be one of golang/vulndb")
+    for name in ("ID", "index"):
+        (out / name).mkdir(parents=True, exist_ok=True)
+    modules: dict[str, list[dict]] = {}
+    newest = ""
+    for file in sorted(reports.glob("*.json")):
+        report = json.loads(file.read_text())
+        (out / "ID" / file.name).write_text(json.dumps(report))
+        newest = max(newest, report["published"]) # the repository has no other date
+        for affected in report.get("affected", []):
+            entry = {"id": report["id"], "modified": report["modified"]}
+            fixed = [e["fixed"] for r in affected.get("ranges", []) for e in r["events"] if "fixed" in e]
+            if fixed:
+                entry["fixed"] = fixed[-1]
+            modules.setdefault(affected["package"]["name"], []).append(entry)
+    index = [{"path": path, "vulns": vulns} for path, vulns in sorted(modules.items())]
+    (out / "index" / "modules.json").write_text(json.dumps(index))
+    (out / "index" / "db.json").write_text(json.dumps({"modified": newest}))
+    print(f"{len(index)} modules, as of {newest}")
+
+
+if __name__ == "__main__":
+    main()

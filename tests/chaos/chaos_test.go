@@ -1,0 +1,283 @@
+package chaos
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
+)
+
+const (
+	many     = 950 // workers that stay; as many as churn come on top
+	churning = 50
+	settle   = 90 * time.Second // longest that is waited for: above the longest pause of the NVML receiver between tries, a minute
+)
+
+// stage is the collector, its fleets, and where they are seen.
+type stage struct {
+	collector *rig.Collector
+	many, few *rig.Fleet
+	page      string // URL: what the small fleet gives
+	status    string // URL
+	profile   string // URL
+	churned   *rig.Fleet
+	began     time.Time
+}
+
+func TestChaos(t *testing.T) {
+	length, err := time.ParseDuration(os.Getenv("CHAOS"))
+	require.NoError(t, err, "CHAOS is how long, such as 30m; `make chaos` sets it")
+	s := newStage(t)
+	ends := time.Now().Add(length)
+	s.wait(t, "the large fleet is scraped", func() bool { return s.sum(`^otelcol_receiver_llm_engine_scrapes_total.*success`) > 2*many })
+	var took []use
+	results := map[string]*result{}
+	for round := 0; round == 0 || time.Now().Before(ends); round++ {
+		for _, f := range faults() {
+			if !time.Now().Before(ends) && round > 0 {
+				break
+			}
+			s.try(t, f, round, results)
+			took = append(took, s.use(t))
+			require.True(t, s.collector.Running(), "the collector ended: %s", s.collector.Output())
+		}
+		s.churn(t)
+	}
+	report(t, results, took)
+	for _, f := range faults() {
+		r := results[f.name]
+		assert.Positive(t, r.seen, "%s: seen in no metric", f.name)
+		assert.Positive(t, r.healed, "%s: never well again", f.name)
+		if f.status {
+			assert.Positive(t, r.told, "%s: the status never told", f.name)
+		}
+	}
+	flat(t, took)
+}
+
+// newStage starts everything.
+func newStage(t *testing.T) *stage {
+	t.Helper()
+	dir := t.TempDir()
+	state := filepath.Join(dir, "nvml")
+	out, err := exec.Command(filepath.Join(rig.Root(t), "tests", "nvmlstub", "build.sh"), dir).CombinedOutput()
+	require.NoError(t, err, string(out))
+	nixl := filepath.Join(dir, "nixl")
+	require.NoError(t, os.Mkdir(nixl, 0o755))
+	s := &stage{
+		many: rig.NewFleet(t, "aggregated-mixed", "--set", fmt.Sprintf("pools[0].workers=%d", many), "--set", "workload.synthetic.load_per_worker=0.02"),
+		few:  rig.NewFleet(t, "pd-balanced", "--set", fmt.Sprintf("protocols={kv_events: {replay_port: 0}, nixl: {dir: %s}, nvml: {state: %s}}", nixl, state)),
+	}
+	c := rig.NewCollector(t, "collector", "config.yaml")
+	page, status, profile := rig.Local(rig.FreePort(t)), rig.Local(rig.FreePort(t)), rig.Local(rig.FreePort(t))
+	s.collector, s.page, s.status = c, "http://"+page+"/metrics", "http://"+status+"/status?verbose"
+	s.profile = "http://" + profile + "/debug/pprof/"
+	c.Env = append(c.Env, "FLEETSIM_NVML_STATE="+state)
+	c.Overlay = s.overlay(t, filepath.Join(dir, "libnvidia-ml.so.1"), nixl, page, status, profile)
+	c.Start(t)
+	s.began = time.Now()
+	return s
+}
+
+// overlay makes of the zero configuration one of two fleets: a large one of static and discovered workers, whose points go to the page only,
+// and a small one with everything, whose points can be looked at.
+func (s *stage) overlay(t *testing.T, library, nixl, page, status, profile string) string {
+	t.Helper()
+	return fmt.Sprintf(`
+extensions:
+  pprof: {endpoint: "%[8]s"}
+  healthcheckv2:
+    use_v2: true
+    http: {endpoint: "%[1]s", status: {enabled: true, path: /status}, config: {enabled: false}}
+receivers:
+  llm_engine/many: {collection_interval: 10s, timeout: 4s, max_series: 3000, endpoints: %[2]s}
+  llm_engine/few: {collection_interval: 2s, endpoints: %[3]s}
+  receiver_creator:
+    receivers:
+      llm_engine/churn:
+        rule: type == "hostport" && command contains "load_per_worker=0.03"
+        config: {endpoint: '`+"`endpoint`"+`', collection_interval: 10s}
+  nvml: {library: "%[4]s", collection_interval: 2s}
+  nixl: {sources: {buffer: {directories: ["%[5]s"]}}, collection_interval: 2s}
+processors:
+  memory_limiter: {limit_mib: 1500, spike_limit_mib: 300}
+  phase_attribution/few: {window: 2s}
+  kv_fragmentation/few: {window: 2s}
+exporters:
+  inference_dashboard: {endpoint: "%[6]s"}
+  prometheus: {endpoint: "%[7]s"}
+  nop:
+service:
+  extensions: [health_check, host_observer, healthcheckv2, pprof]
+  pipelines:
+    metrics: {receivers: [receiver_creator, llm_engine/many], exporters: [inference_dashboard, advice, nop]}
+    metrics/few: {receivers: [llm_engine/few, nvml, nixl], processors: [memory_limiter, phase_attribution/few, kv_fragmentation/few], exporters: [prometheus]}
+    metrics/advice: {exporters: [inference_dashboard]}
+`, status, s.many.Entries, s.few.Entries, library, nixl, rig.Local(rig.FreePort(t)), page, profile)
+}
+
+// churn replaces the workers that come and go, which the collector finds and loses by itself.
+func (s *stage) churn(t *testing.T) {
+	t.Helper()
+	if s.churned != nil {
+		s.churned.Stop(t)
+	}
+	s.churned = rig.NewFleet(t, "aggregated-mixed", "--set", fmt.Sprintf("pools[0].workers=%d", churning), "--set", "workload.synthetic.load_per_worker=0.03")
+}
+
+// sum looks at both pages.
+func (s *stage) sum(series string) float64 {
+	few, _ := rig.Get(s.page)
+	return rig.Sum(s.collector.Page()+few, regexp.MustCompile(series))
+}
+
+func (s *stage) wait(t *testing.T, what string, condition func() bool) bool {
+	t.Helper()
+	for end := time.Now().Add(settle); time.Now().Before(end); <-time.After(500 * time.Millisecond) {
+		if condition() {
+			return true
+		}
+	}
+	t.Logf("not within %s: %s", settle, what)
+	return false
+}
+
+// result is what came of one fault, over all rounds.
+type result struct {
+	tried, seen, told, healed int
+}
+
+// try lets a fault happen until it shows, heals it, and waits until a scrape of a healthy fleet follows.
+func (s *stage) try(t *testing.T, f fault, round int, results map[string]*result) {
+	t.Helper()
+	r := results[f.name]
+	if r == nil {
+		r = &result{}
+		results[f.name] = r
+	}
+	r.tried++
+	fleet, worker := s.many, (round*37+len(results)*53)%many
+	if f.few {
+		fleet = s.few
+	}
+	before := s.sum(f.sign)
+	if err := fleet.Fault(f.on(worker)); err != nil {
+		t.Errorf("%s: %v", f.name, err)
+		return
+	}
+	told := !f.status
+	if s.wait(t, f.name+" shows in a metric", func() bool { return f.shows(before, s.sum(f.sign)) }) {
+		r.seen++
+	}
+	if f.status {
+		told = s.wait(t, f.name+" shows in the status", func() bool {
+			text, _ := rig.Get(s.status)
+			return strings.Contains(text, "StatusRecoverableError")
+		})
+	}
+	if told {
+		r.told++
+	}
+	require.NoError(t, fleet.Heal())
+	if s.healthy(t, f) {
+		r.healed++
+	}
+}
+
+// healthy waits until the status is well again, where the fault had shown there; of others until scrapes go on.
+func (s *stage) healthy(t *testing.T, f fault) bool {
+	t.Helper()
+	scraped := s.sum(outcome("success"))
+	return s.wait(t, f.name+" is over", func() bool {
+		text, err := rig.Get(s.status)
+		well := err == nil && !strings.Contains(text, "StatusRecoverableError")
+		return s.sum(outcome("success")) > scraped && (!f.status || well)
+	})
+}
+
+// use is what the collector takes after a fault.
+type use struct {
+	after      time.Duration // since the start
+	resident   int64         // bytes
+	live       float64       // bytes of the heap that a collection of garbage leaves
+	goroutines float64
+}
+
+func (s *stage) use(t *testing.T) use {
+	t.Helper()
+	u := use{after: time.Since(s.began)}
+	u.live = s.profiled(t, "heap?gc=1&debug=1", `# HeapAlloc = (\d+)`)
+	u.goroutines = s.profiled(t, "goroutine?debug=1", `goroutine profile: total (\d+)`)
+	u.resident = s.collector.Usage(t).Resident
+	return u
+}
+
+// profiled is one number of a profile's text.
+func (s *stage) profiled(t *testing.T, profile, number string) float64 {
+	t.Helper()
+	text, err := rig.Get(s.profile + profile)
+	require.NoError(t, err)
+	found := regexp.MustCompile(number).FindStringSubmatch(text)
+	require.NotNil(t, found, "%s has no %s", profile, number)
+	value, err := strconv.ParseFloat(found[1], 64)
+	require.NoError(t, err)
+	return value
+}
+
+// flat compares the second quarter of the run with the last: the first fills caches. What is resident depends on when garbage is collected,
+// which a busy machine puts off; what lives does not.
+func flat(t *testing.T, took []use) {
+	t.Helper()
+	quarter := len(took) / 4
+	for _, of := range []struct {
+		name   string
+		value  func(use) float64
+		growth float64
+	}{
+		{"live heap, MiB", func(u use) float64 { return u.live / (1 << 20) }, 1.2},
+		{"resident, MiB", func(u use) float64 { return float64(u.resident) / (1 << 20) }, 1.5},
+		{"goroutines", func(u use) float64 { return u.goroutines }, 1.2},
+	} {
+		early, late := middle(took[quarter:2*quarter], of.value), middle(took[3*quarter:], of.value)
+		t.Logf("%-16s %8.0f in the second quarter, %8.0f in the last", of.name, early, late)
+		assert.Less(t, late, of.growth*early, of.name)
+	}
+}
+
+// middle is the median.
+func middle(part []use, of func(use) float64) float64 {
+	values := make([]float64, 0, len(part))
+	for _, u := range part {
+		values = append(values, of(u))
+	}
+	slices.Sort(values)
+	return values[len(values)/2]
+}
+
+// report prints the table of faults and outcomes.
+func report(t *testing.T, results map[string]*result, took []use) {
+	t.Helper()
+	t.Logf("%-32s %6s %10s %10s %8s", "fault", "tried", "in metric", "in status", "healed")
+	for _, f := range faults() {
+		r := results[f.name]
+		told := "-"
+		if f.status {
+			told = fmt.Sprint(r.told)
+		}
+		t.Logf("%-32s %6d %10d %10s %8d", f.name, r.tried, r.seen, told, r.healed)
+	}
+	for _, u := range took {
+		t.Logf("after %4.0f s: %5d MiB resident, %4.0f live, %5.0f goroutines", u.after.Seconds(), u.resident>>20, u.live/(1<<20), u.goroutines)
+	}
+}

@@ -1,0 +1,305 @@
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	yamlv3 "go.yaml.in/yaml/v3"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/yaml"
+)
+
+// helmValues are the keys of the community's chart opentelemetry-collector that the shipped values use, with Kubernetes' own types where the
+// chart hands them through (github.com/open-telemetry/opentelemetry-helm-charts, values.schema.json of chart 0.170.0).
+type helmValues struct {
+	Mode         string                           `json:"mode"`
+	ReplicaCount int                              `json:"replicaCount"`
+	Image        struct{ Repository, Tag string } `json:"image"`
+	ConfigMap    struct{ Create *bool }           `json:"configMap"`
+	Command      struct {
+		ExtraArgs []string `json:"extraArgs"`
+	} `json:"command"`
+	ExtraEnvs []corev1.EnvVar `json:"extraEnvs"`
+
+	RuntimeClassName string              `json:"runtimeClassName"`
+	NodeSelector     map[string]string   `json:"nodeSelector"`
+	Tolerations      []corev1.Toleration `json:"tolerations"`
+
+	PodSecurityContext *corev1.PodSecurityContext `json:"podSecurityContext"`
+	SecurityContext    *corev1.SecurityContext    `json:"securityContext"`
+	ServiceAccount     struct {
+		Create                       bool  `json:"create"`
+		AutomountServiceAccountToken *bool `json:"automountServiceAccountToken"`
+	} `json:"serviceAccount"`
+	ClusterRole struct {
+		Create bool                `json:"create"`
+		Rules  []rbacv1.PolicyRule `json:"rules"`
+	} `json:"clusterRole"`
+
+	ExtraVolumes      []corev1.Volume             `json:"extraVolumes"`
+	ExtraVolumeMounts []corev1.VolumeMount        `json:"extraVolumeMounts"`
+	Resources         corev1.ResourceRequirements `json:"resources"`
+	Ports             map[string]struct {
+		Enabled       bool            `json:"enabled"`
+		ContainerPort int             `json:"containerPort"`
+		ServicePort   int             `json:"servicePort"`
+		Protocol      corev1.Protocol `json:"protocol"`
+		AppProtocol   string          `json:"appProtocol"`
+	} `json:"ports"`
+	Service struct {
+		Type      corev1.ServiceType `json:"type"`
+		ClusterIP string             `json:"clusterIP"`
+	} `json:"service"`
+	NetworkPolicy struct {
+		Enabled          bool `json:"enabled"`
+		AllowIngressFrom []struct {
+			PodSelector map[string]map[string]string `json:"podSelector"`
+		} `json:"allowIngressFrom"`
+	} `json:"networkPolicy"`
+	PodDisruptionBudget struct {
+		Enabled        bool `json:"enabled"`
+		MaxUnavailable int  `json:"maxUnavailable"`
+	} `json:"podDisruptionBudget"`
+	Statefulset struct {
+		VolumeClaimTemplates []corev1.PersistentVolumeClaim `json:"volumeClaimTemplates"`
+	} `json:"statefulset"`
+}
+
+// collectorSpec are the keys of the OpenTelemetry Operator's OpenTelemetryCollector v1beta1 that the shipped resource uses
+// (github.com/open-telemetry/opentelemetry-operator, apis/v1beta1).
+type collectorSpec struct {
+	Mode               string                      `json:"mode"`
+	Replicas           int32                       `json:"replicas"`
+	Image              string                      `json:"image"`
+	UpgradeStrategy    string                      `json:"upgradeStrategy"`
+	ServiceAccount     string                      `json:"serviceAccount"`
+	NodeSelector       map[string]string           `json:"nodeSelector"`
+	Tolerations        []corev1.Toleration         `json:"tolerations"`
+	PodSecurityContext *corev1.PodSecurityContext  `json:"podSecurityContext"`
+	SecurityContext    *corev1.SecurityContext     `json:"securityContext"`
+	Env                []corev1.EnvVar             `json:"env"`
+	Resources          corev1.ResourceRequirements `json:"resources"`
+	Volumes            []corev1.Volume             `json:"volumes"`
+	VolumeMounts       []corev1.VolumeMount        `json:"volumeMounts"`
+	Config             map[string]any              `json:"config"`
+
+	PodDisruptionBudget struct {
+		MaxUnavailable int `json:"maxUnavailable"`
+	} `json:"podDisruptionBudget"`
+	VolumeClaimTemplates []corev1.PersistentVolumeClaim `json:"volumeClaimTemplates"`
+}
+
+// deployedConfigs are the configurations of each kind, in order.
+func deployedConfigs(kind string) []string {
+	return []string{kind + ".yaml", "kubernetes-" + kind + ".yaml"}
+}
+
+func TestHelmValuesAreOfTheChartAndSafe(t *testing.T) {
+	for _, kind := range []string{"agent", "gateway"} {
+		t.Run(kind, func(t *testing.T) {
+			text, err := os.ReadFile(shipped(t, "kubernetes", kind+".values.yaml"))
+			require.NoError(t, err)
+			var v helmValues
+			require.NoError(t, yaml.UnmarshalStrict(text, &v))
+			assert.Equal(t, version(t), v.Image.Tag)
+			require.NotNil(t, v.ConfigMap.Create)
+			assert.False(t, *v.ConfigMap.Create)
+			var want []string
+			for _, file := range deployedConfigs(kind) {
+				want = append(want, "--config=/etc/otelcol-inference/"+file)
+			}
+			assert.Equal(t, want, v.Command.ExtraArgs)
+			assertSafe(t, kind, v.SecurityContext, v.Resources)
+			for name, port := range v.Ports {
+				assert.Equal(t, name == "metrics" || name == "otlp" && kind == "gateway", port.Enabled, name)
+			}
+			if kind == "agent" {
+				assert.Equal(t, "nvidia", v.RuntimeClassName)
+				assert.Equal(t, podsOnly(), v.ClusterRole.Rules)
+				assertMounts(t, v.ExtraVolumes, v.ExtraVolumeMounts)
+				return
+			}
+			assert.False(t, v.ClusterRole.Create)
+			assert.False(t, *v.ServiceAccount.AutomountServiceAccountToken)
+			assert.Equal(t, corev1.ClusterIPNone, v.Service.ClusterIP, "agents need every gateway's address")
+		})
+	}
+}
+
+func TestOperatorResourcesAreValidAndHaveTheShippedConfiguration(t *testing.T) {
+	file := shipped(t, "kubernetes", "operator.yaml")
+	if os.Getenv("UPDATE_GOLDEN") != "" {
+		renewOperator(t, file)
+	}
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	collectors := 0
+	for _, document := range strings.Split(string(text), "\n---\n") {
+		var head struct{ Kind string }
+		require.NoError(t, yaml.Unmarshal([]byte(document), &head))
+		switch head.Kind {
+		case "ServiceAccount":
+			require.NoError(t, yaml.UnmarshalStrict([]byte(document), &corev1.ServiceAccount{}))
+		case "ClusterRole":
+			var role rbacv1.ClusterRole
+			require.NoError(t, yaml.UnmarshalStrict([]byte(document), &role))
+			assert.Equal(t, podsOnly(), role.Rules)
+		case "ClusterRoleBinding":
+			require.NoError(t, yaml.UnmarshalStrict([]byte(document), &rbacv1.ClusterRoleBinding{}))
+		case "OpenTelemetryCollector":
+			collectors++
+			assertCollector(t, document)
+		default:
+			t.Errorf("unknown kind %q", head.Kind)
+		}
+	}
+	assert.Equal(t, 2, collectors)
+}
+
+func assertCollector(t *testing.T, document string) {
+	var c struct {
+		APIVersion string                           `json:"apiVersion"`
+		Kind       string                           `json:"kind"`
+		Metadata   struct{ Name, Namespace string } `json:"metadata"`
+		Spec       collectorSpec                    `json:"spec"`
+	}
+	require.NoError(t, yaml.UnmarshalStrict([]byte(document), &c))
+	assert.Equal(t, "opentelemetry.io/v1beta1", c.APIVersion)
+	assert.True(t, strings.HasSuffix(c.Spec.Image, ":"+version(t)), c.Spec.Image)
+	kind := strings.TrimPrefix(c.Metadata.Name, "inference-")
+	assertSafe(t, kind, c.Spec.SecurityContext, c.Spec.Resources)
+	if kind == "agent" {
+		assertMounts(t, c.Spec.Volumes, c.Spec.VolumeMounts)
+	}
+	want, err := yaml.Marshal(merged(t, kind))
+	require.NoError(t, err)
+	got, err := yaml.Marshal(c.Spec.Config)
+	require.NoError(t, err)
+	assert.Equal(t, string(want), string(got), "UPDATE_GOLDEN=1 renews the configuration of %s", c.Metadata.Name)
+	config := filepath.Join(t.TempDir(), "config.yaml")
+	require.NoError(t, os.WriteFile(config, got, 0o600))
+	_, stderr, code := run(t, collector(t), "validate", "--config", config)
+	assert.Zero(t, code, stderr)
+}
+
+// assertSafe holds a container to least privilege.
+func assertSafe(t *testing.T, kind string, s *corev1.SecurityContext, r corev1.ResourceRequirements) {
+	t.Helper()
+	require.NotNil(t, s)
+	assert.False(t, *s.AllowPrivilegeEscalation)
+	assert.True(t, *s.ReadOnlyRootFilesystem)
+	assert.Equal(t, []corev1.Capability{"ALL"}, s.Capabilities.Drop)
+	assert.Empty(t, s.Capabilities.Add)
+	assert.Nil(t, s.Privileged)
+	assert.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, s.SeccompProfile.Type)
+	if kind == "gateway" {
+		assert.True(t, *s.RunAsNonRoot)
+		assert.EqualValues(t, 10001, *s.RunAsUser)
+	}
+	for _, list := range []corev1.ResourceList{r.Limits, r.Requests} {
+		assert.NotContains(t, list, corev1.ResourceName("nvidia.com/gpu"), "a GPU that is requested is taken from the engines")
+		assert.Contains(t, list, corev1.ResourceMemory)
+	}
+}
+
+// assertMounts holds an agent to read what is not its own.
+func assertMounts(t *testing.T, volumes []corev1.Volume, mounts []corev1.VolumeMount) {
+	t.Helper()
+	paths := map[string]string{}
+	for _, v := range volumes {
+		require.NotNil(t, v.HostPath, v.Name)
+		paths[v.Name] = v.HostPath.Path
+	}
+	for _, m := range mounts {
+		assert.Equal(t, paths[m.Name], m.MountPath)
+		assert.Equal(t, m.Name != "state", m.ReadOnly, m.Name)
+		delete(paths, m.Name)
+	}
+	assert.Empty(t, paths, "volumes that are not mounted")
+}
+
+// podsOnly is all that an agent may ask a cluster.
+func podsOnly() []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}}
+}
+
+// Agents in a cluster find engines as a collector with kubernetes.yaml does.
+func TestAgentsOfAClusterDiscoverAsKubernetesYAML(t *testing.T) {
+	agent, alone := merged(t, "agent"), load(t, "kubernetes.yaml")
+	for _, path := range [][2]string{{"receivers", "receiver_creator"}, {"extensions", "k8s_observer"}} {
+		assert.Equal(t, alone[path[0]].(map[string]any)[path[1]], agent[path[0]].(map[string]any)[path[1]], path[1])
+	}
+}
+
+// shipped is a file of the distribution.
+func shipped(t *testing.T, path ...string) string {
+	return filepath.Join(append([]string{root(t), "distributions", "otelcol-inference"}, path...)...)
+}
+
+// version is that of the distribution.
+func version(t *testing.T) string {
+	var manifest struct{ Dist struct{ Version string } }
+	text, err := os.ReadFile(filepath.Join(root(t), "builder-config.yaml"))
+	require.NoError(t, err)
+	require.NoError(t, yamlv3.Unmarshal(text, &manifest))
+	require.NotEmpty(t, manifest.Dist.Version)
+	return manifest.Dist.Version
+}
+
+func load(t *testing.T, file string) map[string]any {
+	t.Helper()
+	text, err := os.ReadFile(shipped(t, file))
+	require.NoError(t, err)
+	all := map[string]any{}
+	require.NoError(t, yaml.Unmarshal(text, &all))
+	return all
+}
+
+// merged is the configuration of several files as the collector merges them: maps by key, all else by the last.
+func merged(t *testing.T, kind string) map[string]any {
+	all := map[string]any{}
+	for _, file := range deployedConfigs(kind) {
+		merge(all, load(t, file))
+	}
+	return all
+}
+
+func merge(into, from map[string]any) {
+	for key, value := range from {
+		below, isMap := value.(map[string]any)
+		there, wasMap := into[key].(map[string]any)
+		if isMap && wasMap {
+			merge(there, below)
+			continue
+		}
+		into[key] = value
+	}
+}
+
+// renewOperator writes the shipped configurations into the custom resources, and leaves all else as it stands.
+func renewOperator(t *testing.T, file string) {
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	documents := strings.Split(string(text), "\n---\n")
+	for i, document := range documents {
+		if !strings.Contains(document, "kind: OpenTelemetryCollector") {
+			continue
+		}
+		before, _, found := strings.Cut(document, "\n  config:")
+		require.True(t, found, "config is the last key of spec")
+		_, name, _ := strings.Cut(document, "\n  name: inference-")
+		kind, _, _ := strings.Cut(name, "\n")
+		var out bytes.Buffer
+		encoder := yamlv3.NewEncoder(&out)
+		encoder.SetIndent(2)
+		require.NoError(t, encoder.Encode(map[string]any{"config": merged(t, kind)}))
+		documents[i] = before + "\n  " + strings.ReplaceAll(strings.TrimSpace(out.String()), "\n", "\n  ")
+	}
+	require.NoError(t, os.WriteFile(file, []byte(strings.Join(documents, "\n---\n")+"\n"), 0o600))
+}

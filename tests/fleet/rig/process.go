@@ -1,0 +1,156 @@
+package rig
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// Patience bounds every wait; these tests assert what happens, not how fast.
+const Patience = 90 * time.Second
+
+// Root is the repository.
+func Root(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.Getwd()
+	require.NoError(tb, err)
+	for dir != "/" {
+		if _, err := os.Stat(filepath.Join(dir, "builder-config.yaml")); err == nil {
+			return dir
+		}
+		dir = filepath.Dir(dir)
+	}
+	tb.Fatal("no builder-config.yaml above the test")
+	return ""
+}
+
+// Built is the path of a program that `make build` made.
+func Built(tb testing.TB, name string) string {
+	tb.Helper()
+	path := filepath.Join(Root(tb), "bin", name)
+	require.FileExists(tb, path, "run make build first")
+	return path
+}
+
+// Process is a program that runs beside the test until the test ends.
+type Process struct {
+	Name   string
+	cmd    *exec.Cmd
+	output tail
+	done   chan struct{}
+}
+
+// Run starts a program.
+func Run(tb testing.TB, name string, cmd *exec.Cmd) *Process {
+	tb.Helper()
+	p := &Process{Name: name, cmd: cmd, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = &p.output, &p.output
+	require.NoError(tb, cmd.Start())
+	go func() {
+		defer close(p.done)
+		_ = cmd.Wait()
+	}()
+	tb.Cleanup(func() {
+		p.Stop(tb)
+		if tb.Failed() {
+			tb.Logf("%s said last:\n%s", name, p.Output())
+		}
+	})
+	return p
+}
+
+// PID is that of the program.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Output is the end of what the program printed.
+func (p *Process) Output() string { return p.output.String() }
+
+// Running tells whether the program has not ended.
+func (p *Process) Running() bool {
+	select {
+	case <-p.done:
+		return false
+	default:
+		return true
+	}
+}
+
+// Kill ends the program as a crash would.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	<-p.done
+}
+
+// Stop interrupts the program and waits for it.
+func (p *Process) Stop(tb testing.TB) {
+	tb.Helper()
+	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(Patience):
+		p.Kill()
+		tb.Errorf("%s did not stop when asked to", p.Name)
+	}
+}
+
+// Usage is what a process takes at one moment.
+type Usage struct {
+	Resident int64 // bytes
+	CPU      time.Duration
+}
+
+// Usage reads /proc.
+func (p *Process) Usage(tb testing.TB) Usage {
+	tb.Helper()
+	var u Usage
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
+	require.NoError(tb, err)
+	for line := range strings.Lines(string(status)) {
+		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			_, err := fmt.Sscanf(value, "%d", &u.Resident)
+			require.NoError(tb, err)
+			u.Resident <<= 10
+		}
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))
+	require.NoError(tb, err)
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+	var user, system int64
+	_, err = fmt.Sscan(fields[11]+" "+fields[12], &user, &system)
+	require.NoError(tb, err)
+	u.CPU = time.Duration(user+system) * (time.Second / 100) // USER_HZ is 100 on Linux
+	return u
+}
+
+// tail keeps the end of what is written.
+type tail struct {
+	mu sync.Mutex
+	b  []byte
+}
+
+const tailBytes = 1 << 13
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.b = append(t.b, p...)
+	if len(t.b) > 2*tailBytes {
+		t.b = append([]byte(nil), t.b[len(t.b)-tailBytes:]...)
+	}
+	return len(p), nil
+}
+
+func (t *tail) String() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return string(t.b)
+}
