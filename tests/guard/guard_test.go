@@ -125,3 +125,19 @@ func TestBaseline(t *testing.T) {
 	_, err = readBaseline(file)
 	assert.Error(t, err)
 }
+
+// TestTheBaselineIsWhole: each loop that is guarded has a baseline on each platform, and nothing else has.
+func TestTheBaselineIsWhole(t *testing.T) {
+	b, err := readBaseline("baseline.json")
+	require.NoError(t, err)
+	require.NotEmpty(t, b.Platforms)
+	for platform, known := range b.Platforms {
+		assert.Len(t, known, len(loops()), platform)
+		for _, l := range loops() {
+			assert.Contains(t, known, l.name(), platform)
+			if !l.alone {
+				assert.NotEmpty(t, known[l.name()].Instructions, "%s: %s", platform, l.name())
+			}
+		}
+	}
+}
