@@ -155,7 +155,7 @@ packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## deb, rpm, SBOM and che
 
 .PHONY: test-packages
 test-packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install deb, rpm and image in a Debian (root; debootstrap, rpm, shellcheck)
-	$(GO) -C tests test -count=1 -timeout 20m ./packaging
+	$(GO) -C tests test -count=1 -timeout 40m ./packaging
 
 .PHONY: reproducible
 reproducible: build ## Build twice from two directories and compare (COLD=1 without a build cache)
