@@ -42,6 +42,7 @@ func TestChaos(t *testing.T) {
 	s := newStage(t)
 	ends := time.Now().Add(length)
 	s.wait(t, rig.Patience, "the large fleet is scraped", func() bool { return s.sum(`^otelcol_receiver_llm_engine_scrapes_total.*success`) > 2*many })
+	s.churn(t)
 	var took []use
 	results := map[string]*result{}
 	chosen := faults(t)
