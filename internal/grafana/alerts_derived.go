@@ -41,6 +41,9 @@ func splitAlerts(s promql.Scope) []alert.Alert {
 	seen := func(workers float64) []alert.Series {
 		return []alert.Series{data(s, signal.FleetObserved, alert.Steady(workers), chat), data(s, signal.FleetExpected, alert.Steady(8), chat)}
 	}
+	writer := func(id string) alert.Series {
+		return data(s, signal.FleetWriter, alert.Steady(1), chat, promql.Is(signal.AttrFleetWriter, id))
+	}
 	topology := func(which string) []alert.Series {
 		return []alert.Series{data(s, signal.TopologyWorkers, alert.Steady(3), chat, promql.Is(signal.AttrTopology, which), promql.Is(signal.AttrRole, signal.RolePrefill))}
 	}
@@ -55,6 +58,13 @@ func splitAlerts(s promql.Scope) []alert.Alert {
 			Look:    "InferenceWorkerDown; whether the missing ones are scraped by a collector whose metrics do not come here.",
 			Action:  "Bring them back, or lower expected_workers when the fleet was made smaller.",
 			Bad:     seen(6), Good: seen(8)},
+		{Name: "InferenceFleetHasTwoWriters", Severity: alert.Warning, For: 15 * time.Minute,
+			Value: s.Over("count", signal.FleetWriter, s.Value(signal.FleetWriter), fleet...), Condition: "> 1",
+			Summary: "{{ $value }} collectors derive what is said of " + of,
+			Meaning: "Each has a part of the fleet's workers and judges that part, or all have all of them and say everything twice.",
+			Look:    "llm.fleet.writer.id names the collectors; the rest of the series of the fleet alternates between theirs.",
+			Action:  "Send a fleet's data to one gateway: balance by llm.fleet.name, and run the disaggregation processor on gateways only.",
+			Bad:     []alert.Series{writer("a/disaggregation"), writer("b/disaggregation")}, Good: []alert.Series{writer("a/disaggregation")}},
 		{Name: "InferenceSplitLoses", Severity: alert.Info, For: 15 * time.Minute,
 			Value: s.Over("min", signal.DisaggregationScore, s.Value(signal.DisaggregationScore), fleet...), Condition: "< 0.7",
 			Summary: "The split of " + of + " reaches {{ $value | humanizePercentage }} of the goodput that its GPUs could have",

@@ -38,6 +38,7 @@ const (
 
 	FleetExpected = "llm.fleet.expected_workers"
 	FleetObserved = "llm.fleet.observed_workers"
+	FleetWriter   = "llm.fleet.writer"
 )
 
 // Point attributes of the disaggregation processor.
@@ -47,6 +48,8 @@ const (
 	AttrTopology  = "llm.topology"
 	AttrGate      = "llm.gate"
 	AttrGateWhy   = "llm.gate.reason"
+	// AttrFleetWriter is the collector and the component of it that a fleet's series are from.
+	AttrFleetWriter = "llm.fleet.writer.id"
 )
 
 // Values of AttrTopology.
@@ -77,6 +80,8 @@ func DisaggregationMetrics() []Metric {
 	return append(all,
 		Metric{FleetExpected, Gauge, "{worker}", nil, c, "Workers that the fleet should have: configured, told by an agent, or as many as were seen lately."},
 		Metric{FleetObserved, Gauge, "{worker}", nil, c, "Workers of the fleet that were seen through the last window."},
+		Metric{FleetWriter, Gauge, "1", []string{AttrFleetWriter}, c,
+			"1 for the collector that derives what is said of the fleet. Where two do, each has a part of its workers, or both say all twice."},
 		coverage(c),
 		confidence(c),
 		withheld(c),

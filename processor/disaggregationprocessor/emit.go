@@ -70,6 +70,7 @@ func oneIf(yes bool) float64 {
 func (f *fleet) emit(at int64, out pmetric.Metrics) {
 	f.evaluate(at)
 	b := f.builder(f.resource, &f.gauges, f.started, at, out)
+	b.Gauge(signal.FleetWriter, 1, signal.AttrFleetWriter, f.writer)
 	observed, expected := f.coverage()
 	b.Gauge(signal.FleetExpected, float64(expected))
 	b.Gauge(signal.FleetObserved, float64(observed))

@@ -21,6 +21,7 @@ import (
 type fleet struct {
 	mu       sync.Mutex
 	name     string
+	writer   string // of its series
 	cfg      *Config
 	table    map[string]signal.Metric
 	resource pcommon.Resource
@@ -58,9 +59,9 @@ type fleet struct {
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
 
-func newFleet(name string, cfg *Config, table map[string]signal.Metric, model string, rates func(string) float64) *fleet {
+func newFleet(name, writer string, cfg *Config, table map[string]signal.Metric, model string, rates func(string) float64) *fleet {
 	f := &fleet{
-		name: name, cfg: cfg, table: table, resource: pcommon.NewResource(), members: map[workerID]*member{}, rates: rates,
+		name: name, writer: writer, cfg: cfg, table: table, resource: pcommon.NewResource(), members: map[workerID]*member{}, rates: rates,
 		target:  cfg.Objectives.For(model, name),
 		prefill: serving.NewPrefillFit(float64(cfg.MaxNumBatchedTokens)), decode: serving.NewDecodeFit(), pooled: newObserver(), withheld: map[withholding]int64{},
 	}

@@ -27,7 +27,7 @@ type forecast struct {
 	score    serving.Score
 	scored   bool
 	scoreWhy string  // why there is no score
-	doubt    float64 // relative half-width of the interval of the score's ideal
+	doubt    float64 // relative half-width of the interval of the best topology's goodput
 	leak     float64
 	side     serving.Bottleneck
 	sided    bool
@@ -283,7 +283,7 @@ func (f *fleet) rate(s *serving.Situation, next *forecast) {
 		next.scoreWhy = serving.WithheldOverload
 		return
 	}
-	next.score, next.scored, next.doubt = score, true, doubt(s, next.best)
+	next.score, next.scored, next.doubt = score, true, doubt(next.best)
 	if next.doubt > maxScoreHalfWidth {
 		next.scored, next.scoreWhy = false, serving.WithheldUncertain
 	}

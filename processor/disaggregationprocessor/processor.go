@@ -25,6 +25,7 @@ type disaggregation struct {
 	registry  *derive.Registry
 	clock     clock
 	table     map[string]signal.Metric
+	writer    string // of fleets' series: the collector and this component of it
 	fleets    fleets
 	agents    agents
 	hosts     hosts
@@ -44,10 +45,19 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	return &disaggregation{
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c,
 		table:  signal.Index(signal.DisaggregationMetrics()),
+		writer: writerOf(set),
 		fleets: fleets{limit: cfg.MaxFleets, workerLimit: int64(cfg.MaxWorkers), byName: map[string]*fleet{}, places: map[place]string{}},
 		agents: agents{limit: cfg.MaxAgents, byID: map[agentID]*agent{}},
 		hosts:  hosts{limit: cfg.MaxWorkers, rates: map[string]float64{}},
 	}, nil
+}
+
+// writerOf names this processor among all that might write a fleet's series.
+func writerOf(set processor.Settings) string {
+	if v, ok := set.Resource.Attributes().Get(signal.AttrServiceInstanceID); ok {
+		return v.Str() + "/" + set.ID.String()
+	}
+	return set.ID.String()
 }
 
 func (p *disaggregation) Capabilities() consumer.Capabilities {
@@ -129,7 +139,7 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 		return ok
 	}
 	for range 2 {
-		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.cfg, p.table, id.model, p.hosts.rate) })
+		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.writer, p.cfg, p.table, id.model, p.hosts.rate) })
 		if f == nil {
 			return 0, false
 		}
