@@ -155,7 +155,7 @@ packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## deb, rpm, SBOM and che
 
 .PHONY: test-packages
 test-packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install deb, rpm and image in a Debian (root; debootstrap, rpm, shellcheck)
-	$(GO) -C tests test -count=1 -timeout 20m ./packaging
+	$(GO) -C tests test -count=1 -timeout 40m ./packaging
 
 .PHONY: reproducible
 reproducible: build ## Build twice from two directories and compare (COLD=1 without a build cache)
@@ -177,8 +177,8 @@ test-fleet: build bin/kafka ## Agents and gateways on both roads, crashes, a ful
 	$(GO) -C tests test -count=1 -timeout 30m ./fleet
 
 .PHONY: chaos
-chaos: build ## Every fault of the simulator before 1,000 targets with churn (CHAOS=30m)
-	CHAOS=$(or $(CHAOS),30m) $(GO) -C tests test -count=1 -timeout 3h -v ./chaos
+chaos: build ## Every fault of the simulator before 1,000 targets with churn (CHAOS=30m FAULT=regexp)
+	CHAOS=$(or $(CHAOS),30m) FAULT="$(FAULT)" $(GO) -C tests test -count=1 -timeout 3h -v ./chaos
 
 .PHONY: sizing
 sizing: build ## What an agent takes, for docs/sizing.md (SIZING=60s)

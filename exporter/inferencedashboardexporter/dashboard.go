@@ -38,6 +38,8 @@ type dashboard struct {
 	hub       *hub
 	api       *api
 
+	found *found // update alone uses it
+
 	mu     sync.Mutex
 	server *http.Server // nil until started and after shutdown
 	addr   net.Addr
@@ -84,6 +86,7 @@ func newDashboard(cfg *Config, set exporter.Settings, now func() time.Time) (*da
 		}
 	})
 	d.api = &api{board: d.board, hub: d.hub, assets: assets, description: description}
+	d.found = newFound(set.Logger, now())
 	return d, nil
 }
 
@@ -194,7 +197,9 @@ func (d *dashboard) update(ctx context.Context) {
 	}
 	d.register.evict(now)
 	d.advisory.evict(now)
-	dropped, err := d.hub.publish(d.board.update(now), now)
+	shot := d.board.update(now)
+	d.found.tell(shot, now)
+	dropped, err := d.hub.publish(shot, now)
 	if err != nil {
 		d.settings.Logger.Error("Cannot encode the update", zap.Error(err))
 	}

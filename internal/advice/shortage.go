@@ -17,7 +17,7 @@ import (
 //	TTFT missed, a queue, and the imbalance above +0.2 or prefill takes     prefill
 //	half of the busy time or more
 //	TTFT missed, a queue otherwise                                          decode: the batch has no place
-//	ITL missed and not TTFT                                                 decode
+//	ITL missed and not TTFT, and mixing explains no more than half of it    decode
 //
 // The first two decide whatever the imbalance says: no faster prefill makes room, what preempted requests compute again looks like prefill, and a
 // worker that hardly prefills is not held back by it.
@@ -39,6 +39,7 @@ const hardly = 0.25
 func (f figures) shortage() shortage {
 	ttft, _ := f.ttft.Missed()
 	itl, _ := f.itl.Missed()
+	explained, _ := f.mixed()
 	if f.disaggregated {
 		return shortage{}
 	}
@@ -60,7 +61,7 @@ func (f figures) shortage() shortage {
 	case ttft && queued && share.ok:
 		return shortage{DecodeBound, "a place in the batch", share.value < hardly,
 			"Prefill takes less than half of the busy time: relief is a larger batch where memory allows, or more workers."}
-	case itl && !ttft:
+	case itl && !ttft && explained <= 0.5:
 		return shortage{code: DecodeBound}
 	}
 	return shortage{}

@@ -31,6 +31,10 @@ func BenchmarkScrape(b *testing.B) {
 		_, _, err := book.Scrape(page, false, start().Add(time.Duration(i)*time.Second), "0.32.0")
 		require.NoError(b, err)
 	})
+	run("known_page", func(int) {
+		book.begin(book.now.at + 1)
+		require.NoError(b, book.page(page, false))
+	})
 	run("first_scrape", func(int) {
 		_, _, err := newBook(b).Scrape(page, false, start(), "0.32.0")
 		require.NoError(b, err)

@@ -198,6 +198,9 @@ func (b *Book) begin(at pcommon.Timestamp) {
 // target has: then what was not on it began later.
 func (b *Book) finish(whole bool) pmetric.Metrics {
 	b.whole, b.read = whole, b.scrape
+	if !whole {
+		b.noteSeen()
+	}
 	b.noteProcess()
 	if b.replaced() {
 		b.startOver()

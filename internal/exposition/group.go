@@ -21,6 +21,8 @@ type group struct {
 	infos   []*info
 	role    string // that the labels tell
 	engine  bool   // an engine wrote series of it, not only what serves beside one
+	// Of a target that somebody else scrapes: when it was first seen, or again after another model had succeeded it, and when last.
+	came, last pcommon.Timestamp
 }
 
 // stream is one metric and attribute set of a group.

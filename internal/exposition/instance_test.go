@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -57,4 +58,60 @@ func TestEveryWorkerHasAnInstanceOfItsOwn(t *testing.T) {
 		}
 		assert.ElementsMatch(t, tt.want, got)
 	}
+}
+
+// TestTheModelOfAFedWorkerChanges: it is the same worker, and nothing more is said of the former model. Only models of which each was
+// seen after the other had come serve side by side, be it that they are fed one after another.
+func TestTheModelOfAFedWorkerChanges(t *testing.T) {
+	type fed struct {
+		at    time.Duration
+		model string
+		want  []string // workers and their models, after this
+	}
+	for name, feeds := range map[string][]fed{
+		"another": {
+			{0, "a", []string{"10.0.0.7:8000 a"}}, {10, "a", []string{"10.0.0.7:8000 a"}},
+			{20, "b", []string{"10.0.0.7:8000 b"}}, {30, "b", []string{"10.0.0.7:8000 b"}},
+		},
+		"another, and back": {
+			{0, "a", []string{"10.0.0.7:8000 a"}}, {10, "b", []string{"10.0.0.7:8000 b"}}, {20, "b", []string{"10.0.0.7:8000 b"}},
+			{30, "a", []string{"10.0.0.7:8000 a"}}, {40, "a", []string{"10.0.0.7:8000 a"}},
+		},
+		"a third": {
+			{0, "a", []string{"10.0.0.7:8000 a"}}, {10, "b", []string{"10.0.0.7:8000 b"}}, {20, "c", []string{"10.0.0.7:8000 c"}},
+		},
+		"two in parts of one collection": {
+			{0, "a", []string{"10.0.0.7:8000 a"}}, {0, "b", []string{"10.0.0.7:8000#b b"}}, {10, "a", []string{"10.0.0.7:8000#a a"}},
+			{10, "b", []string{"10.0.0.7:8000#b b"}},
+		},
+		"two, one after another": {
+			{0, "a", []string{"10.0.0.7:8000 a"}}, {1, "b", []string{"10.0.0.7:8000 b"}}, {10, "a", []string{"10.0.0.7:8000 a"}},
+			{10, "b", []string{"10.0.0.7:8000#b b"}}, {20, "a", []string{"10.0.0.7:8000#a a"}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBook(t)
+			for i, f := range feeds {
+				md, _ := b.Feed(fedCounter(float64(10*i+1), 0, f.at*time.Second, map[string]any{"engine": "0", "model_name": f.model}))
+				var got []string
+				for _, rm := range md.ResourceMetrics().All() {
+					if !namesOf(rm)[signal.TokensGenerated] {
+						continue
+					}
+					id, _ := rm.Resource().Attributes().Get(signal.AttrServiceInstanceID)
+					model, _ := rm.Resource().Attributes().Get(signal.AttrModel)
+					got = append(got, id.Str()+" "+model.Str())
+				}
+				assert.Equal(t, f.want, got, "feed %d", i)
+			}
+		})
+	}
+}
+
+func namesOf(rm pmetric.ResourceMetrics) map[string]bool {
+	names := make(map[string]bool)
+	for _, m := range rm.ScopeMetrics().At(0).Metrics().All() {
+		names[m.Name()] = true
+	}
+	return names
 }

@@ -62,3 +62,15 @@ func TestKnownPageAllocatesForPointsOnly(t *testing.T) {
 	})
 	assert.Less(t, allocations, 40.0, "for %d series", len(b.known))
 }
+
+// TestKnownLayoutAllocatesNothing: a page of which only the values changed is read without the parser.
+func TestKnownLayoutAllocatesNothing(t *testing.T) {
+	page := readPage(t, filepath.Join(recordings, "vllm-0.32.0-cpu", "metrics-006.prom"))
+	b := newBook(t)
+	_, _, err := b.Scrape(page, false, start(), "")
+	require.NoError(t, err)
+	assert.Zero(t, testing.AllocsPerRun(10, func() {
+		b.begin(b.now.at + 1)
+		require.NoError(t, b.page(page, false))
+	}))
+}

@@ -94,7 +94,7 @@ func (b *Book) arrange() {
 func (b *Book) present(keys []groupKey) []groupKey {
 	first := make(map[string]groupKey) // on the page, by rank
 	for _, k := range keys {
-		if b.whole && !b.groups[k].since(b.read) {
+		if b.whole && !b.groups[k].since(b.read) || !b.whole && b.gone(keys, k) {
 			continue
 		}
 		_, twice := first[k.rank]
@@ -113,6 +113,27 @@ func (b *Book) present(keys []groupKey) []groupKey {
 		b.succeeded = append(b.succeeded, k)
 		return true
 	})
+}
+
+// gone reports whether another model came to the rank after this one was last seen. What is fed may be a part of what the target has, so
+// that a model is not gone because it is not there; but it is once a later one is.
+func (b *Book) gone(keys []groupKey, k groupKey) bool {
+	return slices.ContainsFunc(keys, func(other groupKey) bool {
+		return other.rank == k.rank && b.groups[other].came > b.groups[k].last
+	})
+}
+
+// noteSeen notes which groups were fed.
+func (b *Book) noteSeen() {
+	for key, g := range b.groups {
+		if !g.since(b.scrape) {
+			continue
+		}
+		if g.came == 0 || slices.Contains(b.succeeded, key) {
+			g.came = b.now.at
+		}
+		g.last = b.now.at
+	}
 }
 
 // returned reports whether a model that was succeeded is on the page.

@@ -40,8 +40,7 @@ type Group struct {
 	Secondary   bool // another group stands for the sequence
 	Used        bool // it has been heard of
 
-	Stored   uint64 // blocks, as the engine said
-	Removed  uint64 // likewise
+	Removed  uint64 // blocks, as the engine said
 	Passed   uint64 // of those removed, the ones that lay out of the window of all that was stored below them
 	Found    uint64 // blocks that requests found, as far as events show it
 	Resident int64  // blocks

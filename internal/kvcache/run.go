@@ -100,7 +100,6 @@ func (x *Index) storeRun() {
 	x.touchGhosts(len(r.hashes))
 	r.place, r.lacks = x.place(&r.first), x.lacks()
 	group := &x.totals.Groups[r.place.group()]
-	group.Stored += uint64(len(r.hashes))
 	switch {
 	case r.first.OutputAtEnd:
 		x.outputAtEnd = true

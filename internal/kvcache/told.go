@@ -19,7 +19,6 @@ func (x *Index) told(e Stored) bool {
 		x.slots.at(x.find(keyOf(hash, GPU, e.Group))).epoch = x.epoch
 	}
 	x.totals.Stored[GPU] += uint64(len(e.Hashes))
-	x.totals.Groups[x.place(&e).group()].Stored += uint64(len(e.Hashes))
 	if !e.Secondary {
 		x.totals.StoredTokens[Concurrent] += uint64(len(e.Hashes)) * uint64(max(0, e.Tokens))
 	}

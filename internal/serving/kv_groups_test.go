@@ -60,14 +60,13 @@ func TestMeanWithin(t *testing.T) {
 		sum, n := 0.0, 0
 		for i, c := range counts {
 			for range int(c) * 4000 {
-				low, high := 0.0, 1e12
+				low := 0.0
 				if i > 0 {
 					low = bounds[i-1]
 				}
+				high := low // of the last bucket nothing is known, so the least is taken
 				if i < len(bounds) {
 					high = bounds[i]
-				} else {
-					high = low // nothing is known of it, so the least is taken
 				}
 				sum += min(most, 20+low+rng.Float64()*(high-low))
 				n++

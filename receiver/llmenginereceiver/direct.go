@@ -100,6 +100,9 @@ type exchange struct {
 }
 
 func (e *exchange) Read(p []byte) (int, error) {
+	if e.closed { // the wire may be another's
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := e.body.Read(p)
 	e.ended = e.ended || errors.Is(err, io.EOF)
 	return n, err

@@ -25,13 +25,11 @@ func groupPoints(t *testing.T, k *kvStream) map[string]int64 {
 	for _, m := range w.metrics.All() {
 		declared, ok := table[m.Name()]
 		require.True(t, ok, m.Name())
-		points := pmetric.NewNumberDataPointSlice()
+		points := m.Sum().DataPoints
 		if m.Type() == pmetric.MetricTypeGauge {
-			points = m.Gauge().DataPoints()
-		} else {
-			points = m.Sum().DataPoints()
+			points = m.Gauge().DataPoints
 		}
-		for _, p := range points.All() {
+		for _, p := range points().All() {
 			for key := range p.Attributes().All() {
 				assert.Contains(t, declared.Attributes, key, m.Name())
 			}

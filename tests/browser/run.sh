@@ -15,8 +15,8 @@ trap 'exit 130' INT TERM
 (cd tests/browser && npm ci --silent --no-audit --no-fund)
 
 if [ "${ONLY:-}" = scenarios ]; then
-  cd tests/browser
-  exec npm run --silent scenarios
+  (cd tests/browser && npm run --silent scenarios)
+  exit
 fi
 
 setsid bin/fleetsim run aggregated-mixed --listen 127.0.0.1:18100 --control 127.0.0.1:18099 >"$logs/fleetsim" 2>&1 &

@@ -3,7 +3,12 @@ package chaos
 import (
 	"fmt"
 	"math"
+	"os"
 	"regexp"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // fault is one thing that goes wrong, and where it has to show.
@@ -27,7 +32,17 @@ func outcome(name string) string { return fmt.Sprintf(scrapes, name) }
 
 func message(outcome string) string { return fmt.Sprintf(messages, outcome) }
 
-func faults() []fault {
+// faults are those whose name FAULT, a regular expression, matches; all without it.
+func faults(t *testing.T) []fault {
+	t.Helper()
+	name, err := regexp.Compile(os.Getenv("FAULT"))
+	require.NoError(t, err)
+	chosen := slices.DeleteFunc(allFaults(), func(f fault) bool { return !name.MatchString(f.name) })
+	require.NotEmpty(t, chosen, "FAULT names none")
+	return chosen
+}
+
+func allFaults() []fault {
 	return []fault{
 		{name: "process restarts", body: `{"restart": {"worker": %d, "downtime": "15s"}}`, sign: outcome("connection"), status: true},
 		{name: "page hangs", body: `{"scrape_hang": {"worker": %d}}`, sign: outcome("timeout"), status: true},

@@ -100,7 +100,9 @@ def compare(report: Report, told: Told, pages: dict[str, str], ports: dict[str, 
         if not agent or not worker:
             continue
         report.that(f"{role}: its process is of the server's tree", descends(int(agent["process.pid"]), pids[role]))
-        slot = {k: agent[k] for k in ("nixl.agent.name", "nixl.agent.slot") if k in agent}
+        # A name with a UUID is on nixl.agent.info only.
+        key = "nixl.agent.slot" if "nixl.agent.slot" in agent else "nixl.agent.name"
+        slot = {key: agent[key]}
         of_agent = [(a, p) for _, n, a, p in told.newest.values() if n == "nixl.transfer.io" and slot.items() <= a.items()]
         ring = {
             "bytes": sum(float(p.get("asInt", 0)) for _, p in of_agent),
@@ -154,9 +156,10 @@ def main() -> None:
         out, config, log = (Path(directory) / name for name in ("collected.json", "config.yaml", "collector.log"))
         config.write_text(CONFIG.format(**urls, telemetry=telemetry, out=out, mode=args.mode))
         try:
-            for role, port in ports.items():  # one after the other, for the sake of small machines
+            for role, port in ports.items():
                 processes.append(start(args, role, port, telemetry / role))
-                wait_until_healthy(urls[role], processes[-1])
+            for role, server in zip(ports, list(processes), strict=True):
+                wait_until_healthy(urls[role], server)
             with log.open("wb") as sink:
                 collector = subprocess.Popen([args.collector.resolve(), "--config", config], stdout=sink, stderr=sink, start_new_session=True)
                 processes.append(collector)
@@ -174,7 +177,7 @@ def main() -> None:
         finally:
             if args.out and out.exists():
                 shutil.copy(out, args.out)
-                shutil.copy(log, args.out.with_suffix(".log"))
+                shutil.copy(log, args.out.with_suffix(".collector.log"))
             for process in processes:
                 if process.poll() is None:
                     os.killpg(process.pid, 15)

@@ -116,7 +116,7 @@ func TestDiskFull(t *testing.T) {
 		assert.NoError(t, err, string(out))
 	})
 	s := newStation(t, disk)
-	s.accepted0(t)
+	s.begin(t)
 	s.sink.Down()
 	stop := s.feeder.Start(t, 2*time.Millisecond)
 	rig.Eventually(t, "points are refused", func() bool { _, refused := s.feeder.Counts(); return refused > 1000 })
@@ -142,8 +142,8 @@ func TestDiskFull(t *testing.T) {
 	rig.Arrived(t, s.sink, s.feeder)
 }
 
-// accepted0 sends until something is accepted.
-func (s *station) accepted0(t *testing.T) {
+// begin sends until something is accepted.
+func (s *station) begin(t *testing.T) {
 	t.Helper()
 	rig.Eventually(t, "the first points are accepted", s.feeder.Send)
 }

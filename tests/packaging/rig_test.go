@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	patience = 5 * time.Minute // bounds every wait
+	patience = 10 * time.Minute // bounds every wait
 	name     = "otelcol-inference"
 )
 

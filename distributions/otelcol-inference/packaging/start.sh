@@ -9,7 +9,7 @@
 #   OTEL_EXPORTER_OTLP_HEADERS    key=value,key=value; values percent-encoded
 #   OTEL_EXPORTER_OTLP_CERTIFICATE   the authority to trust, a PEM file (default: the system's)
 #   OTELCOL_CONFIG_DIR            where the shipped configurations are (default /etc/otelcol-inference)
-#   OTELCOL_STATE_DIR             what must outlive a restart (default: systemd's STATE_DIRECTORY, else the user's state directory)
+#   STATE_DIRECTORY               what must outlive a restart; systemd sets it (default: the user's state directory)
 #   OTELCOL_BINARY                the collector (default /usr/bin/otelcol-inference)
 set -eu
 

@@ -3,7 +3,6 @@ package rig
 import (
 	"cmp"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -88,15 +87,6 @@ func (w *Written) Newest(fleet, gateway string) time.Time {
 		}
 	}
 	return newest
-}
-
-// Fleets are those of which something was derived.
-func (w *Written) Fleets() []string {
-	fleets := map[string]bool{}
-	for _, s := range w.series {
-		fleets[s.fleet] = true
-	}
-	return slices.Sorted(maps.Keys(fleets))
 }
 
 // Clash is what gateways wrote of one fleet that they should not have.
