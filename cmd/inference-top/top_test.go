@@ -24,7 +24,7 @@ const (
 		{"id": "a1", "name": "calm", "verdict": {"code": "balanced", "standing": "final", "title": "On target.", "detail": "Objectives are met.", "also": [], "evidence": [], "loss": 0, "confidence": 0.9, "confidence_word": "HIGH"},
 		 "workers": {"total": 1}, "objectives": {"ttft": {"max": null, "quantile": 0.9}, "itl": {"max": null, "quantile": 0.9}}},
 		{"id": "b2", "name": "busy", "verdict": {"code": "decode_bound", "standing": "preliminary", "title": "Decode-bound.", "detail": "Requests wait for room in the KV cache: TTFT p90 9 s against 1 s.",
-		  "direction": "Relief is room.", "waits_for": "a full minute of data", "also": ["1 of 4 workers is silent and not counted."], "loss": 0.8, "confidence": 0.3, "confidence_word": "LOW",
+		  "direction": "Relief is room.", "waits_for": "a full minute of data", "source": "advice", "since": 1763999940000, "told": 1763999990000, "also": ["1 of 4 workers is silent and not counted."], "loss": 0.8, "confidence": 0.3, "confidence_word": "LOW",
 		  "evidence": [{"label": "Imbalance", "unit": "1", "value": {"value": -1.5}}, {"label": "TTFT p90", "unit": "s", "value": {"value": 10, "over": true}, "against": 1},
 		   {"label": "Waiting", "unit": "{request}", "value": {"value": 2590}}, {"label": "ITL p90", "unit": "s", "value": {"value": null}}, {"label": "KV usage, highest", "unit": "1", "value": {"value": 0.97}}]},
 		 "workers": {"total": 4, "stale": 1, "down": 1}, "objectives": {"ttft": {"max": 1, "quantile": 0.9}, "itl": {"max": 0.05, "quantile": 0.99}}}]}`
@@ -96,7 +96,7 @@ func TestOncePrintsTheFleetThatIsWorstOff(t *testing.T) {
 	assert.NotContains(t, out, "\x1b", "no colours, and no names that drive the terminal")
 	for _, part := range []string{
 		"busy (fleet 2 of 2)  4 workers, 1 down, 1 silent", "Decode-bound.", "Requests wait for room", "Also: 1 of 4 workers is silent",
-		"confidence LOW, preliminary, waits for a full minute of data", "Imbalance -1.50   TTFT p90 > 10 s of 1 s   Waiting 2590   KV usage, highest 97 %",
+		"confidence LOW, preliminary, waits for a full minute of data; since " + clock(1763999940000) + ", in words of " + clock(1763999990000), "Imbalance -1.50   TTFT p90 > 10 s of 1 s   Waiting 2590   KV usage, highest 97 %",
 		"1 WARNING Most of every last block is empty. (10.0.0.2:8000 and 1 more)", "    --block-size 16\n    --second line", "predicted share of room that is empty: 60 % to 5 %",
 		"██▒▒▒▒▒▒▒▒▒▒▒▒▒·····", "no estimate yet", "down: its last scrape failed", "silent for 45s", "\uFFFD[2Jevil\uFFFD",
 	} {
