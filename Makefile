@@ -133,6 +133,11 @@ fuzz: ## Every fuzz target, one after another (FUZZTIME=10m each)
 		done; \
 	done
 
+.PHONY: guard
+guard: ## Allocations and instructions of the hot loops against the baseline (UPDATE=1 writes it)
+	$(GO) -C tests run ./guard $(if $(UPDATE),-update)
+	$(GO) -C tests test -count=1 ./guard
+
 .PHONY: bench-scrape
 bench-scrape: build ## CPU and memory of scrapes against the community's Prometheus receiver, 7 minutes (ROUNDS=3)
 	$(GO) -C tests run ./bench -rounds $(or $(ROUNDS),3)

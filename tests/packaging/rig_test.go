@@ -99,7 +99,7 @@ func newHost(t *testing.T) host {
 	if base != "" {
 		must(t, "/", nil, "cp", "-a", base, h.root)
 	} else {
-		must(t, "/", nil, "debootstrap", "--variant=minbase", "--include=ca-certificates", "bookworm", h.root, "http://deb.debian.org/debian")
+		must(t, "/", nil, "debootstrap", "--variant=minbase", "--include=ca-certificates", "bookworm", h.root)
 	}
 	require.NoError(t, os.Chmod(filepath.Dir(h.root), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(h.root, "etc", "hosts"), []byte("127.0.0.1 localhost\n::1 localhost\n"), 0o644))

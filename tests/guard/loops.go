@@ -1,0 +1,47 @@
+package main
+
+import "strings"
+
+// loop is a benchmark of something that runs all the time.
+type loop struct {
+	module    string // folder of its module in the repository
+	pkg       string // in the module
+	benchmark string // with its sub-benchmarks, as the testing package prints it
+	few, many int    // iterations of two runs whose difference is looked at: what a benchmark does before its loop does not count
+	// alone says that the benchmark does more between the iterations than in them, or needs what valgrind cannot run: only allocations
+	// are looked at.
+	alone bool
+}
+
+// name identifies the loop in the baseline and the table.
+func (l loop) name() string { return l.pkg + " " + l.benchmark }
+
+// binary is the name of the package's test binary.
+func (l loop) binary() string { return l.pkg[strings.LastIndexByte(l.pkg, '/')+1:] + ".test" }
+
+// loops are what is guarded.
+func loops() []loop {
+	all := []loop{
+		{pkg: "internal/exposition", benchmark: "Scrape/known_page", few: 20, many: 220},
+		{pkg: "internal/exposition", benchmark: "Scrape/to_data_points", few: 20, many: 120},
+		{pkg: "internal/kvevents", benchmark: "Decode/map", few: 20, many: 220},
+		{pkg: "internal/kvevents", benchmark: "Decode/sglang", few: 20, many: 220},
+		{pkg: "internal/kvevents", benchmark: "DecodeAndReduce/64k_live", alone: true},
+		{pkg: "internal/passes", benchmark: "Take/map", few: 100, many: 2100},
+		{pkg: "internal/nixl", benchmark: "Drain/reader_and_tally", few: 10, many: 60},
+		{pkg: "internal/window", benchmark: "ObserveAndClose", few: 100, many: 2100},
+		{pkg: "receiver/nvmlreceiver", benchmark: "Sample/h100", alone: true},
+		{pkg: "processor/kvfragmentationprocessor", benchmark: "Consume", alone: true},
+		{pkg: "processor/phaseattributionprocessor", benchmark: "ConsumeMetrics/worker", alone: true},
+		{pkg: "processor/llmenginenormalizerprocessor", benchmark: "Normalise", few: 10, many: 60},
+		{pkg: "connector/adviceconnector", benchmark: "Scrape", alone: true},
+		{pkg: "exporter/inferencedashboardexporter", benchmark: "ConsumeMetrics/engine", few: 20, many: 220},
+	}
+	for _, component := range []string{"phase_attribution", "kv_fragmentation", "disaggregation", "llm_engine_normalizer", "advice"} {
+		all = append(all, loop{module: "tests", pkg: "guard", benchmark: "Foreign/" + component, few: 20, many: 220})
+	}
+	return all
+}
+
+// allocationRuns is over how many iterations allocations are averaged: what is made once does not show then.
+const allocationRuns = 1000
