@@ -80,7 +80,9 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	}
 	length, deviation := w.length(prompt)
 	if t.running > 0 {
-		room := func(held, running float64) float64 { return groups.whole(max(0, held), running, length, (bs-1)/2) * bs / running }
+		room := func(held, running float64) float64 {
+			return groups.whole(max(0, held), running, length, (bs-1)/2) * bs / running
+		}
 		mean := room(t.held-(facts.Awaiting+facts.Pinned)*t.seconds, t.running)
 		if l.running > 0 {
 			// The room is a mean over time and the length one over requests: of the same requests only while the load is what it was.

@@ -21,6 +21,7 @@ func TestTheTailAfterAChangeOfLoad(t *testing.T) {
 		"requests of six blocks now": {60, 7.5, 7.7},
 	} {
 		w := newWorker(p.cfg, p.table, &p.models, pcommon.NewResource())
+		w.sums.withheld = map[withholding]int64{}
 		w.facts.blockSize, w.facts.blocks = 16, 1000
 		before := &w.short
 		before.seconds, before.running, before.held = 60, 10*60, 20*60
