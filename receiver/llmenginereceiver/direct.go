@@ -62,7 +62,7 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	if kept := d.conn; kept != nil {
 		d.conn = nil
-		resp, err := d.exchange(req, kept)
+		resp, err := d.exchange(req, kept, true)
 		if !errors.Is(err, errNoAnswer) || req.Context().Err() != nil {
 			return resp, err
 		}
@@ -72,7 +72,7 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.exchange(req, conn)
+	return d.exchange(req, conn, false)
 }
 
 // CloseIdleConnections closes the connection that is kept.
@@ -83,11 +83,11 @@ func (d *direct) CloseIdleConnections() {
 	}
 }
 
-func (d *direct) exchange(req *http.Request, conn net.Conn) (*http.Response, error) {
+func (d *direct) exchange(req *http.Request, conn net.Conn, kept bool) (*http.Response, error) {
 	e := &exchange{client: d, conn: conn, wire: d.wires.get(conn)}
 	// Whatever waits for the connection then fails.
 	e.release = context.AfterFunc(req.Context(), func() { _ = conn.Close() })
-	resp, err := e.wire.ask(req, conn)
+	resp, err := e.wire.ask(req, conn, kept)
 	if err != nil {
 		_ = e.Close()
 		return nil, err
@@ -141,8 +141,8 @@ type wire struct {
 	out    bytes.Buffer
 }
 
-// ask sends the request and reads an answer up to its body.
-func (w *wire) ask(req *http.Request, conn net.Conn) (*http.Response, error) {
+// ask sends the request and reads an answer up to its body. The connection was kept, or is new.
+func (w *wire) ask(req *http.Request, conn net.Conn, kept bool) (*http.Response, error) {
 	w.out.Reset()
 	if err := req.Write(&w.out); err != nil {
 		return nil, err
@@ -161,7 +161,7 @@ func (w *wire) ask(req *http.Request, conn net.Conn) (*http.Response, error) {
 			return nil, fmt.Errorf("the headers of an answer must have at most %d bytes (got more)", maxHeaderBytes)
 		case err != nil:
 			return nil, err
-		case resp.StatusCode == http.StatusRequestTimeout: // said to an idle connection before it is closed
+		case kept && resp.StatusCode == http.StatusRequestTimeout: // said to an idle connection before it is closed
 			return nil, fmt.Errorf("%w: HTTP status %d", errNoAnswer, resp.StatusCode)
 		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
 			w.source.N = math.MaxInt64 // who reads the body bounds it

@@ -165,12 +165,11 @@ func TestDirectDoesNotKeep(t *testing.T) {
 // TestDirectFails: what a new connection does not answer, no third one is asked for.
 func TestDirectFails(t *testing.T) {
 	for name, text := range map[string]string{
-		"no answer":          "",
-		"half an answer":     "HTTP/1.1 200 OK\r\nContent-",
-		"no HTTP":            "SSH-2.0-OpenSSH_9.6\r\n",
-		"endless headers":    "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-A: "+strings.Repeat("y", 1000)+"\r\n", 2000) + "\r\n",
-		"endless interims":   strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100),
-		"a timeout, and new": "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+		"no answer":        "",
+		"half an answer":   "HTTP/1.1 200 OK\r\nContent-",
+		"no HTTP":          "SSH-2.0-OpenSSH_9.6\r\n",
+		"endless headers":  "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-A: "+strings.Repeat("y", 1000)+"\r\n", 2000) + "\r\n",
+		"endless interims": strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100),
 	} {
 		t.Run(name, func(t *testing.T) {
 			address, requests := raw(t, text)
@@ -192,6 +191,14 @@ func TestDirectIsNeverForTLS(t *testing.T) {
 	_, err = directClient(t).Do(req) //nolint:bodyclose // there is none
 	assert.ErrorContains(t, err, `the scheme must be http (got "https")`)
 	assert.Zero(t, connections.Load())
+}
+
+// TestDirectIsToldOfATimeout: on a new connection it is an answer as any other.
+func TestDirectIsToldOfATimeout(t *testing.T) {
+	address, requests := raw(t, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+	status, _ := ask(t, directClient(t), address)
+	assert.Equal(t, http.StatusRequestTimeout, status)
+	assert.Equal(t, int32(1), requests.Load())
 }
 
 // TestDirectDoesNotKeepWhatIsNoHTTP: after an answer of status 101 the connection speaks another protocol.
