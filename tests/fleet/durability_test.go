@@ -21,11 +21,12 @@ type station struct {
 	feeder  *rig.Feeder
 }
 
-// newStation starts the shipped gateway with its state in a directory, "" for one that the test has.
-func newStation(t *testing.T, state string) *station {
+// newStation starts the shipped gateway with its state in a directory, "" for one that the test has, by a program, none for the binary.
+func newStation(t *testing.T, state string, program ...string) *station {
 	t.Helper()
 	s := &station{sink: rig.NewSink(t), gateway: rig.NewCollector(t, "gateway", "gateway.yaml")}
 	g := s.gateway
+	g.Program = program
 	if state != "" {
 		g.Env = []string{"STATE_DIRECTORY=" + state}
 	}
