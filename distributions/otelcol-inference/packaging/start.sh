@@ -23,9 +23,9 @@ put_damaged_aside() {
   page=$(getconf PAGESIZE)
   for file in "$STATE_DIRECTORY"/*/exporter_*; do
     case $file in *.damaged-* | *.backup) continue ;; esac
-    [ -s "$file" ] && [ -r "$file" ] || continue # an empty one is new
+    if [ ! -s "$file" ] || [ ! -r "$file" ]; then continue; fi # an empty one is new
     if [ "$(wc -c <"$file")" -ge $((2 * page)) ]; then
-      [ "$(mark_at 16 "$file")" != ed0cdaed ] && [ "$(mark_at $((page + 16)) "$file")" != ed0cdaed ] || continue
+      case $(mark_at 16 "$file")-$(mark_at $((page + 16)) "$file") in *ed0cdaed*) continue ;; esac
     fi
     aside=$file.damaged-$(date -u +%Y%m%dT%H%M%SZ)
     mv "$file" "$aside" || continue
