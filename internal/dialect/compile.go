@@ -13,7 +13,8 @@ import (
 // Set holds the dialects of all engines. It is read-only and may be shared.
 type Set struct {
 	dialects []*Dialect
-	families []*Family // by Index
+	families []*Family       // by Index
+	begin    [256][]*Dialect // those with a prefix that begins with the byte: most names of strangers begin like nobody's
 }
 
 // Load compiles the tables of all engines. An error is a mistake in a table.
@@ -33,7 +34,10 @@ func (s *Set) Len() int { return len(s.families) }
 
 // Of returns the first dialect that owns the family or series name, or nil.
 func (s *Set) Of(name string) *Dialect {
-	for _, d := range s.dialects {
+	if name == "" {
+		return nil
+	}
+	for _, d := range s.begin[name[0]] {
 		if d.Owns(name) {
 			return d
 		}
@@ -103,6 +107,15 @@ func Compile(tables ...Table) (*Set, error) {
 		d.rank = i
 		s.dialects = append(s.dialects, d)
 		s.families = append(s.families, d.families...)
+		for _, p := range t.Prefixes {
+			if p == "" {
+				errs = append(errs, fmt.Errorf("dialect %s: a prefix is empty", t.Engine))
+				continue
+			}
+			if begin := &s.begin[p[0]]; !slices.Contains(*begin, d) {
+				*begin = append(*begin, d)
+			}
+		}
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, err

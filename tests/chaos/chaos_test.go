@@ -33,6 +33,7 @@ type stage struct {
 	status    string // URL
 	profile   string // URL
 	churned   *rig.Fleet
+	control   int // port of the control server of the workers that come and go, which is no engine
 	began     time.Time
 }
 
@@ -82,6 +83,7 @@ func newStage(t *testing.T) *stage {
 		many: rig.NewFleet(t, "aggregated-mixed", "--set", fmt.Sprintf("pools[0].workers=%d", many), "--set", "workload.synthetic.load_per_worker=0.02"),
 		few:  rig.NewFleet(t, "pd-balanced", "--set", fmt.Sprintf("protocols={kv_events: {replay_port: 0}, nixl: {dir: %s}, nvml: {state: %s}}", nixl, state)),
 	}
+	s.control = rig.FreePort(t)
 	c := rig.NewCollector(t, "collector", "config.yaml")
 	page, status, profile := rig.Local(rig.FreePort(t)), rig.Local(rig.FreePort(t)), rig.Local(rig.FreePort(t))
 	s.collector, s.page, s.status = c, "http://"+page+"/metrics", "http://"+status+"/status?verbose"
@@ -109,7 +111,7 @@ receivers:
   receiver_creator:
     receivers:
       llm_engine/churn:
-        rule: type == "hostport" && command contains "load_per_worker=0.03"
+        rule: type == "hostport" && command contains "load_per_worker=0.03" && port != %[9]d
         config: {endpoint: '`+"`endpoint`"+`', collection_interval: 10s}
   nvml: {library: "%[4]s", collection_interval: 2s}
   nixl: {sources: {buffer: {directories: ["%[5]s"]}}, collection_interval: 2s}
@@ -127,7 +129,7 @@ service:
     metrics: {receivers: [receiver_creator, llm_engine/many], exporters: [inference_dashboard, advice, nop]}
     metrics/few: {receivers: [llm_engine/few, nvml, nixl], processors: [memory_limiter, phase_attribution/few, kv_fragmentation/few], exporters: [prometheus]}
     metrics/advice: {exporters: [inference_dashboard]}
-`, status, s.many.Entries, s.few.Entries, library, nixl, rig.Local(rig.FreePort(t)), page, profile)
+`, status, s.many.Entries, s.few.Entries, library, nixl, rig.Local(rig.FreePort(t)), page, profile, s.control)
 }
 
 // churn replaces the workers that come and go, which the collector finds and loses by itself.
@@ -136,7 +138,8 @@ func (s *stage) churn(t *testing.T) {
 	if s.churned != nil {
 		s.churned.Stop(t)
 	}
-	s.churned = rig.NewFleet(t, "aggregated-mixed", "--set", fmt.Sprintf("pools[0].workers=%d", churning), "--set", "workload.synthetic.load_per_worker=0.03")
+	s.churned = rig.NewFleet(t, "aggregated-mixed", "--set", fmt.Sprintf("pools[0].workers=%d", churning), "--set", "workload.synthetic.load_per_worker=0.03",
+		"--control", rig.Local(s.control))
 }
 
 // sum looks at both pages.
