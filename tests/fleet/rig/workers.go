@@ -169,8 +169,10 @@ func (w *Workers) export(ctx context.Context, md pmetric.Metrics) {
 	defer cancel()
 	points := md.DataPointCount()
 	answer, err := w.client.Export(ctx, pmetricotlp.NewExportRequestFromMetrics(md), grpc.UseCompressor(gzipencoding.Name))
-	if rejected := answer.PartialSuccess().RejectedDataPoints(); err == nil && rejected > 0 {
-		err = fmt.Errorf("%d of %d points rejected: %s", rejected, points, answer.PartialSuccess().ErrorMessage())
+	if err == nil { // otherwise there is no answer to look into
+		if said := answer.PartialSuccess(); said.RejectedDataPoints() > 0 {
+			err = fmt.Errorf("%d of %d points rejected: %s", said.RejectedDataPoints(), points, said.ErrorMessage())
+		}
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
