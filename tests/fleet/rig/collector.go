@@ -15,6 +15,7 @@ import (
 type Collector struct {
 	Name    string
 	Shipped []string // files of distributions/otelcol-inference, the overlays last
+	Further []string // other files over them
 	Overlay string   // YAML of the test: addresses, inputs
 	Env     []string
 	Hosts   string   // a file in the place of /etc/hosts, "" for the machine's
@@ -50,6 +51,9 @@ func (c *Collector) Start(tb testing.TB) {
 	}
 	for _, name := range c.Shipped {
 		args = append(args, "--config", filepath.Join(Root(tb), "distributions", "otelcol-inference", name))
+	}
+	for _, file := range c.Further {
+		args = append(args, "--config", file)
 	}
 	args = append(args, "--config", c.file, "--config", "yaml:"+c.common())
 	if c.Hosts != "" {
