@@ -5,14 +5,18 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
 const recorded = "../engines/recordings/vllm-0.32.0-cpu/metrics-006.prom"
@@ -90,37 +94,114 @@ func TestEveryTargetServes(t *testing.T) {
 	assert.Equal(t, []int64{3, 1}, []int64{f.pages.Load(), f.others.Load()})
 }
 
-func TestConfigurationsAreYAML(t *testing.T) {
-	for _, s := range subjects() {
-		var parsed struct {
-			Receivers map[string]any
-			Service   struct {
-				Pipelines map[string]struct{ Receivers, Exporters []string }
-			}
-		}
-		text := configuration(s.receivers([]string{"127.0.0.1:1", "127.0.0.1:2"}, time.Second), "127.0.0.1:3", "127.0.0.1:4")
-		require.NoError(t, yaml.Unmarshal([]byte(text), &parsed), text)
-		metrics := parsed.Service.Pipelines["metrics"]
-		require.Len(t, metrics.Receivers, 1)
-		assert.Contains(t, parsed.Receivers, metrics.Receivers[0])
-		assert.Equal(t, []string{"nop"}, metrics.Exporters)
-		if s.name != "idle" {
-			assert.Equal(t, s.name, metrics.Receivers[0])
-			assert.Contains(t, text, `["127.0.0.1:1", "127.0.0.1:2"]`)
-		}
+// built is the collector, which `make test` has built before.
+const built = "../../bin/otelcol-inference"
+
+func peers(t *testing.T) []subject {
+	p, err := readPage(recorded)
+	require.NoError(t, err)
+	all, err := scrapers(options{peers: true, interval: time.Second}, built, p)
+	require.NoError(t, err)
+	return all
+}
+
+// TestConfigurations has the collector itself say that it takes what is written for it.
+func TestConfigurations(t *testing.T) {
+	for _, s := range peers(t) {
+		assert.NoError(t, check(s), s.name)
 	}
 }
 
-func TestUsage(t *testing.T) {
-	u, err := parseUsage("7 (a) name) S 1 7 7 0 -1 4194560 9 0 0 0 250 50 0 0 20 0 8 0 5 9 9", "900 200 100 1 0 1 0", 4096)
+// TestEachScrapes runs each subject for a moment, so that none of them measures an error.
+func TestEachScrapes(t *testing.T) {
+	p, err := readPage(recorded)
 	require.NoError(t, err)
-	assert.Equal(t, usage{cpu: 3 * time.Second, rss: 200 * 4096, own: 100 * 4096}, u)
-	_, err = parseUsage("7 (a) S 1", "900 200", 4096)
+	for _, s := range peers(t) {
+		if s.name == idle || s.name == floorCommand {
+			continue // the floor is this very program, and has a test of its own
+		}
+		f, err := serve(2, p)
+		require.NoError(t, err)
+		at, err := newSite(t.TempDir(), f.addresses)
+		require.NoError(t, err)
+		c, err := start(s, at)
+		require.NoError(t, err)
+		assert.Eventually(t, func() bool {
+			points, err := c.counted(s.points)
+			return err == nil && points > 0
+		}, time.Minute, 50*time.Millisecond, s.name)
+		assert.NoError(t, c.stop(), s.name)
+		assert.NoError(t, f.close())
+	}
+}
+
+// TestOTTLRenames holds what leaves the peer equal to the vocabulary: it does the work that it is measured at.
+func TestOTTLRenames(t *testing.T) {
+	p, err := readPage(recorded)
+	require.NoError(t, err)
+	f, err := serve(1, p)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, f.close()) }()
+	at, err := newSite(t.TempDir(), f.addresses)
+	require.NoError(t, err)
+	processors, err := ottl(p)
+	require.NoError(t, err)
+	text := pipeline{receiver: prometheusReceiver(time.Second, at), processors: processors, order: []string{"filter", "transform"}}.configuration(at)
+	out, file := filepath.Join(at.dir, "out"), filepath.Join(at.dir, "collector.yaml")
+	text = strings.NewReplacer("exporters:\n  nop:", "exporters:\n  file: {path: "+out+"}", "exporters: [nop]", "exporters: [file]").Replace(text)
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
+	c, err := start(subject{command: func(site) (*exec.Cmd, error) { return exec.Command(built, "--config", file), nil }}, at)
+	require.NoError(t, err)
+	var line []byte
+	assert.Eventually(t, func() bool {
+		b, _ := os.ReadFile(out)
+		found := false
+		line, _, found = bytes.Cut(b, []byte("\n"))
+		return found
+	}, time.Minute, 50*time.Millisecond)
+	require.NoError(t, c.stop())
+	md, err := (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics(line)
+	require.NoError(t, err)
+	words, names := signal.Index(signal.EngineMetrics()), map[string]bool{}
+	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+		word, known := words[m.Name()]
+		assert.True(t, known, m.Name())
+		assert.Equal(t, word.Unit, m.Unit(), m.Name())
+		names[m.Name()] = true
+	}
+	for _, name := range []string{signal.TTFT, signal.PhaseTime, signal.Waiting, signal.TokensPrompt, signal.KVHitTokens} {
+		assert.True(t, names[name], name)
+	}
+}
+
+func TestFloorReadsEverySeries(t *testing.T) {
+	p, err := readPage(recorded)
+	require.NoError(t, err)
+	f, err := serve(1, p)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, f.close()) }()
+	var least floor
+	defer least.client.CloseIdleConnections()
+	var body bytes.Buffer
+	require.NoError(t, least.scrape(t.Context(), "http://"+f.addresses[0]+"/metrics", &body, labels.NewSymbolTable()))
+	assert.EqualValues(t, p.series(), least.series.Load())
+	assert.Error(t, least.scrape(t.Context(), "http://"+f.addresses[0]+"/nothing", &body, labels.NewSymbolTable()))
+}
+
+func TestUsage(t *testing.T) {
+	u, err := parseMemory("900 200 100 1 0 1 0", 4096)
+	require.NoError(t, err)
+	assert.Equal(t, usage{rss: 200 * 4096, own: 100 * 4096}, u)
+	_, err = parseMemory("900 200", 4096)
 	assert.Error(t, err)
 	u, err = usageOf(os.Getpid())
 	require.NoError(t, err)
 	assert.Positive(t, u.own)
 	assert.Less(t, u.own, u.rss)
+	for began := u.cpu; u.cpu-began < time.Millisecond; { // goes on while this runs
+		u, err = usageOf(os.Getpid())
+		require.NoError(t, err)
+	}
 }
 
 func TestSumOf(t *testing.T) {
@@ -132,18 +213,27 @@ func TestSumOf(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	run := func(cpu time.Duration, mb int64) measured {
-		return measured{cpu: cpu, rss: mb * 1e6, own: mb * 5e5, scrapes: 1000, points: 50_000}
+	run := func(cpu time.Duration, mb, done int64) measured {
+		return measured{cpu: cpu, rss: mb * 1e6, own: mb * 5e5, done: done, due: 1000, points: 50 * float64(done)}
 	}
 	results := map[string][]measured{
-		"idle":       {run(0, 99), run(0, 100), run(0, 105)},
-		"llm_engine": {run(300*time.Millisecond, 140), run(200*time.Millisecond, 130), run(900*time.Millisecond, 150)},
-		"prometheus": {run(2*time.Second, 180), run(time.Second, 190), run(4*time.Second, 170)},
+		"idle":       {run(0, 99, 0), run(0, 100, 0), run(0, 105, 0)},
+		"llm_engine": {run(300*time.Millisecond, 140, 1000), run(200*time.Millisecond, 130, 1000), run(900*time.Millisecond, 150, 1000)},
+		"prometheus": {run(2*time.Second, 180, 1000), run(time.Second, 190, 1000), run(2*time.Second, 170, 500)},
+		"floor":      {run(100*time.Millisecond, 18, 1000), run(150*time.Millisecond, 19, 1000), run(200*time.Millisecond, 17, 1000)},
 	}
+	subjects := []subject{{name: "idle"}, {name: "llm_engine"}, {name: "prometheus"}}
 	var out strings.Builder
-	assert.True(t, report(&out, options{targets: 2, interval: time.Second}, 9, results))
-	assert.Contains(t, out.String(), "| `llm_engine` | 0.3 (0.2 to 0.9) | 140 (130 to 150) | 40 (30 to 50) | 70 (65 to 75) | 50 |\n")
-	assert.Contains(t, out.String(), "| ours to theirs | 0.15 (at most 0.25) | | 0.50 (at most 0.50) | 0.50 over idle | |\n")
+	all := append(subjects, subject{name: "floor", other: true})
+	assert.True(t, report(&out, options{targets: 2, interval: time.Second}, 9, all, results))
+	assert.Contains(t, out.String(), "| `llm_engine` | 0.3 (0.2 to 0.9) | 140 (130 to 150) | 40 (30 to 50) | 70 (65 to 75) | 50 | all |\n")
+	assert.Contains(t, out.String(), "| 50 | **missed: 50 % of what was due** |\n")
+	assert.Contains(t, out.String(), "| `llm_engine` to `prometheus` | 0.15 (at most 0.25) | | 0.50 (at most 0.50) | 0.50 over idle | | |\n")
+	assert.Contains(t, out.String(), "| `llm_engine` to `floor` | 2.00 (at most 2.00) | | | | | |\n")
+	results["floor"][1].cpu = 140 * time.Millisecond
+	assert.False(t, report(&out, options{}, 9, all, results), "more than twice the floor")
+	delete(results, "floor")
+	assert.True(t, report(&out, options{}, 9, subjects, results))
 	results["llm_engine"][0].cpu = 600 * time.Millisecond
-	assert.False(t, report(&out, options{}, 9, results), "0.6 of 2 ms is more than a quarter")
+	assert.False(t, report(&out, options{}, 9, subjects, results), "0.6 of 2 ms is more than a quarter")
 }
