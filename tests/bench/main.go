@@ -3,9 +3,11 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 )
@@ -29,6 +31,9 @@ type options struct {
 	profiles   string // folder for CPU and heap profiles; empty for none
 	peers      bool
 	prometheus string // program of a Prometheus server; empty for none
+	python     string // with nvidia-ml-py, for nvml
+	reader     string // NIXL's example reader
+	rate       int    // transfers per second
 }
 
 func main() {
@@ -40,7 +45,7 @@ func main() {
 		return
 	}
 	var o options
-	flag.StringVar(&o.load, "load", "scrape", "what is measured: scrape")
+	flag.StringVar(&o.load, "load", "scrape", "what is measured: scrape, nixl or nvml")
 	flag.StringVar(&o.binary, "binary", "../bin/otelcol-inference", "the collector")
 	flag.StringVar(&o.page, "page", "engines/recordings/vllm-0.32.0-cpu/metrics-006.prom", "the page that every target serves")
 	flag.IntVar(&o.targets, "targets", 200, "engines")
@@ -51,6 +56,9 @@ func main() {
 	flag.StringVar(&o.profiles, "profiles", "", "folder for profiles of each run, which cost some of the time that is measured")
 	flag.BoolVar(&o.peers, "peers", false, "scrape: also the same renaming by filter and transform, the floor, and -prometheus")
 	flag.StringVar(&o.prometheus, "prometheus", "", "scrape with -peers: program of a Prometheus server")
+	flag.StringVar(&o.python, "python", "python3", "nixl, nvml: a Python; for nvml with nvidia-ml-py")
+	flag.StringVar(&o.reader, "reader", "", "nixl: examples/python/telemetry_reader.py of NIXL's repository")
+	flag.IntVar(&o.rate, "rate", 5000, "nixl: transfers per second")
 	flag.Parse()
 	met, err := run(o)
 	if err != nil {
@@ -71,8 +79,12 @@ func run(o options) (met bool, err error) {
 	switch o.load {
 	case "scrape":
 		return runScrape(o, binary)
+	case "nixl":
+		return true, runNIXL(o, binary)
+	case "nvml":
+		return true, runNVML(o, binary)
 	}
-	return false, fmt.Errorf("load: must be scrape, got %q", o.load)
+	return false, fmt.Errorf("load: must be scrape, nixl or nvml, got %q", o.load)
 }
 
 func runScrape(o options, binary string) (met bool, err error) {
@@ -89,4 +101,37 @@ func runScrape(o options, binary string) (met bool, err error) {
 		return false, err
 	}
 	return report(os.Stdout, o, p.series(), subjects, results), nil
+}
+
+func runNIXL(o options, binary string) error {
+	if _, err := os.Stat(o.reader); err != nil {
+		return fmt.Errorf("reader: must be NIXL's telemetry_reader.py: %w", err)
+	}
+	subjects := ringReaders(o, binary)
+	results, err := rounds(o, subjects, func() (work, error) { return transfers(o.rate) })
+	if err == nil {
+		reportRings(os.Stdout, o, subjects, results)
+	}
+	return err
+}
+
+func runNVML(o options, binary string) (err error) {
+	if out, err := exec.Command(o.python, "-c", "import pynvml").CombinedOutput(); err != nil {
+		return fmt.Errorf("python: must have nvidia-ml-py: %w\n%s", err, out)
+	}
+	dir, err := os.MkdirTemp("", "bench-stub")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	stub, err := buildStub(dir)
+	if err != nil {
+		return err
+	}
+	subjects := gpuReaders(o, binary)
+	results, err := rounds(o, subjects, func() (work, error) { return gpus(stub) })
+	if err == nil {
+		reportGPUs(os.Stdout, o, subjects, results)
+	}
+	return err
 }

@@ -17,6 +17,7 @@ type work struct {
 	done    func() int64              // what has been done of it
 	ready   int64                     // of it, when a subject is seen to be at work: Prometheus looks for targets for 5 s first
 	due     func(time.Duration) int64 // what should have been done in a time; nil where it goes as fast as it can
+	lost    func() int64              // what came to nothing so far; nil where that is what is due and not done
 	close   func() error
 }
 
@@ -39,7 +40,8 @@ type measured struct {
 	own    int64         // of those without a file, likewise
 	done   int64         // of the work, in the window
 	due    int64         // 0 where nothing is
-	points float64       // handed on in the window
+	lost   int64
+	points float64 // handed on in the window
 }
 
 // rounds checks all subjects and then measures them in turn.
@@ -56,8 +58,8 @@ func rounds(o options, subjects []subject, open func() (work, error)) (map[strin
 			if err != nil {
 				return nil, fmt.Errorf("%s, round %d: %w", s.name, round+1, err)
 			}
-			fmt.Fprintf(os.Stderr, "round %d %s: %v of CPU, %d of %d done, %.0f points, %.1f MB, %.1f of its own\n",
-				round+1, s.name, m.cpu, m.done, m.due, m.points, megabytes(m), own(m))
+			fmt.Fprintf(os.Stderr, "round %d %s: %v of CPU, %d done, %d due, %d lost, %.0f points, %.1f MB, %.1f of its own\n",
+				round+1, s.name, m.cpu, m.done, m.due, m.lost, m.points, megabytes(m), own(m))
 			results[s.name] = append(results[s.name], m)
 		}
 	}
@@ -74,7 +76,7 @@ func check(s subject) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	at, err := newSite(dir, []string{"127.0.0.1:1", "127.0.0.1:2"})
+	at, err := newSite(dir, []string{"/nothing:1", "/nothing:2"})
 	if err != nil {
 		return err
 	}
@@ -140,7 +142,10 @@ func window(o options, s subject, c *program, w work) (m measured, err error) {
 	if err != nil {
 		return m, err
 	}
-	began, done := time.Now(), w.done()
+	if w.lost == nil {
+		w.lost = func() int64 { return 0 }
+	}
+	began, done, lost := time.Now(), w.done(), w.lost()
 	before, err := usageOf(pid)
 	if err != nil {
 		return m, err
@@ -154,7 +159,7 @@ func window(o options, s subject, c *program, w work) (m measured, err error) {
 		}
 		resident, own = append(resident, after.rss), append(own, after.own)
 	}
-	m.cpu, m.done, m.took = after.cpu-before.cpu, w.done()-done, time.Since(began)
+	m.cpu, m.done, m.lost, m.took = after.cpu-before.cpu, w.done()-done, w.lost()-lost, time.Since(began)
 	if w.due != nil {
 		m.due = w.due(m.took)
 	}

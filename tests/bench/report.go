@@ -26,6 +26,38 @@ func heading(out io.Writer, what string, o options) {
 	fmt.Fprintf(out, "%s; %d rounds of %v after %v each; median (least to most)\n\n", what, o.rounds, o.window, o.warmup)
 }
 
+// column is one of a table, over all rounds of a subject.
+type column struct {
+	head string
+	of   func([]measured) string
+}
+
+// table writes a row for each subject: the columns, and its memory.
+func table(out io.Writer, subjects []subject, results map[string][]measured, columns []column) {
+	base := spreadOf(results[idle], megabytes).median
+	head, rule := "|", "|---|"
+	for _, c := range columns {
+		head, rule = head+" | "+c.head, rule+"---|"
+	}
+	fmt.Fprintf(out, "%s | RSS, MB | RSS over idle, MB |\n%s---|---|\n", head, rule)
+	for _, s := range subjects {
+		all := results[s.name]
+		fmt.Fprintf(out, "| `%s` |", s.name)
+		for _, c := range columns {
+			if s.name == idle {
+				fmt.Fprint(out, " |")
+			} else {
+				fmt.Fprintf(out, " %s |", c.of(all))
+			}
+		}
+		grown := ""
+		if !s.other && s.name != idle {
+			grown = spreadOf(all, func(m measured) float64 { return megabytes(m) - base }).String()
+		}
+		fmt.Fprintf(out, " %v | %s |\n", spreadOf(all, megabytes), grown)
+	}
+}
+
 // report writes the table of the scrapes and says whether all bars are met.
 func report(out io.Writer, o options, series int, subjects []subject, results map[string][]measured) (met bool) {
 	heading(out, fmt.Sprintf("%d targets, %d series a page, every %v", o.targets, series, o.interval), o)

@@ -26,6 +26,13 @@ const idle = "idle"
 // accepted is what a collector's receivers have handed on.
 const accepted = "otelcol_receiver_accepted_metric_points"
 
+// collectorIdle is what every other collector grows from.
+func collectorIdle(binary string) subject {
+	return collector(idle, binary, func(site) pipeline {
+		return pipeline{receiver: `  otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}`}
+	})
+}
+
 // pipeline is what differs between two collectors.
 type pipeline struct {
 	receiver   string // with its configuration, indented by two
@@ -77,9 +84,7 @@ service:
 // scrapers are the subjects that scrape engines; those beyond the third only with peers.
 func scrapers(o options, binary string, p *page) ([]subject, error) {
 	all := []subject{
-		collector(idle, binary, func(site) pipeline {
-			return pipeline{receiver: `  otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}`}
-		}),
+		collectorIdle(binary),
 		collector("llm_engine", binary, func(at site) pipeline {
 			return pipeline{receiver: fmt.Sprintf("  llm_engine: {collection_interval: %s, endpoints: %s}", o.interval, list(at.targets))}
 		}),
