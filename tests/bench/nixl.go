@@ -78,10 +78,10 @@ func ringReaders(o options, binary string) []subject {
 func reportRings(out io.Writer, o options, subjects []subject, results map[string][]measured) {
 	heading(out, fmt.Sprintf("one ring of 4,096 events, %d transfers/s of %d events", o.rate, eventsOfTransfer), o)
 	table(out, subjects, results, []column{
-		{"CPU µs per event", func(all []measured) string {
+		{head: "CPU µs per event", of: func(all []measured) string {
 			return spreadOf(all, func(m measured) float64 { return 1000 * cpuEach(m) }).String()
 		}},
-		{"events lost, %", func(all []measured) string {
+		{head: "events lost, %", of: func(all []measured) string {
 			return spreadOf(all, func(m measured) float64 { return 100 * float64(m.lost) / float64(max(m.done+m.lost, 1)) }).String()
 		}},
 	})

@@ -82,7 +82,8 @@ func buildStub(dir string) (string, error) {
 	return filepath.Join(dir, "libnvidia-ml.so.1"), nil
 }
 
-// gpuReaders are our receiver and a poller on nvidia-ml-py, each at two grains.
+// gpuReaders are our receiver and a poller on nvidia-ml-py, each with and without XIDs: the simulated library looks for those every 2 ms
+// while somebody waits for them, which costs whoever waits more than all else.
 func gpuReaders(o options, binary string) []subject {
 	onStub := func(s subject) subject {
 		command := s.command
@@ -101,25 +102,26 @@ func gpuReaders(o options, binary string) []subject {
 			return pipeline{receiver: fmt.Sprintf("  nvml: {collection_interval: 1s, library: %q, %s}", at.targets[1], rest)}
 		}))
 	}
-	poller := func(interval string) subject {
-		return onStub(subject{name: "nvidia-ml-py, every " + interval + " s", other: true, command: func(site) (*exec.Cmd, error) {
-			return exec.Command(o.python, "bench/nvml_poll.py", interval), nil
+	poller := func(name string, arguments ...string) subject {
+		return onStub(subject{name: name, other: true, command: func(site) (*exec.Cmd, error) {
+			return exec.Command(o.python, append([]string{"bench/nvml_poll.py"}, arguments...)...), nil
 		}})
 	}
+	const noEvents = "metrics: {nvidia.gpu.xid.count: {enabled: false}, hw.status: {enabled: false}}"
 	return []subject{
 		collectorIdle(binary),
-		ours("nvml, preset minimal", "preset: minimal"), ours("nvml", "preset: default"),
-		poller("1"), poller("0.1"),
+		ours("nvml, preset minimal, no XIDs", "preset: minimal, "+noEvents), ours("nvml, no XIDs", noEvents), ours("nvml", "preset: default"),
+		poller("nvidia-ml-py, 1 s", "1"), poller("nvidia-ml-py, 0.1 s", "0.1"), poller("nvidia-ml-py, 1 s, XIDs", "1", "xids"),
 	}
 }
 
 func reportGPUs(out io.Writer, o options, subjects []subject, results map[string][]measured) {
 	heading(out, "8 H100 of the simulated library, a collection every second", o)
 	table(out, subjects, results, []column{
-		{"CPU ms per second", func(all []measured) string {
+		{head: "CPU ms per second", idle: true, of: func(all []measured) string {
 			return spreadOf(all, func(m measured) float64 { return 1000 * m.cpu.Seconds() / m.took.Seconds() }).String()
 		}},
-		{"NVML calls per second", func(all []measured) string {
+		{head: "NVML calls per second", of: func(all []measured) string {
 			return fmt.Sprintf("%.0f", spreadOf(all, func(m measured) float64 { return float64(m.done) / m.took.Seconds() }).median)
 		}},
 	})

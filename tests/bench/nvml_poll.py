@@ -1,7 +1,9 @@
-"""Polls GPUs by nvidia-ml-py as small exporters do, and counts what it read. Usage: nvml_poll.py SECONDS"""
+"""Polls GPUs by nvidia-ml-py as small exporters do, with a thread that waits for XIDs where asked to.
+Usage: nvml_poll.py SECONDS [xids]"""
 
 import signal
 import sys
+import threading
 import time
 
 import pynvml
@@ -19,12 +21,27 @@ QUESTIONS = [
 ]
 
 
+def wait_for_xids(gpus, stopped):
+    events = pynvml.nvmlEventSetCreate()
+    for gpu in gpus:
+        pynvml.nvmlDeviceRegisterEvents(gpu, pynvml.nvmlEventTypeXidCriticalError, events)
+    while not stopped:
+        try:
+            pynvml.nvmlEventSetWait_v2(events, 1000)
+        except pynvml.NVMLError_Timeout:
+            pass
+    pynvml.nvmlEventSetFree(events)
+
+
 def main():
     interval = float(sys.argv[1])
     stopped = []
     signal.signal(signal.SIGINT, lambda *_: stopped.append(True))
     pynvml.nvmlInit()
     gpus = [pynvml.nvmlDeviceGetHandleByIndex(i) for i in range(pynvml.nvmlDeviceGetCount())]
+    waiting = threading.Thread(target=wait_for_xids, args=(gpus, stopped))
+    if "xids" in sys.argv[2:]:
+        waiting.start()
     values, due = {}, time.monotonic()
     while not stopped:
         for i, gpu in enumerate(gpus):
@@ -32,6 +49,8 @@ def main():
                 values[i, j] = number(ask(gpu))
         due += interval
         time.sleep(max(0, due - time.monotonic()))
+    if waiting.is_alive():
+        waiting.join()
     pynvml.nvmlShutdown()
 
 

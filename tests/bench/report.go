@@ -29,6 +29,7 @@ func heading(out io.Writer, what string, o options) {
 // column is one of a table, over all rounds of a subject.
 type column struct {
 	head string
+	idle bool // idle has a value too
 	of   func([]measured) string
 }
 
@@ -44,7 +45,7 @@ func table(out io.Writer, subjects []subject, results map[string][]measured, col
 		all := results[s.name]
 		fmt.Fprintf(out, "| `%s` |", s.name)
 		for _, c := range columns {
-			if s.name == idle {
+			if s.name == idle && !c.idle {
 				fmt.Fprint(out, " |")
 			} else {
 				fmt.Fprintf(out, " %s |", c.of(all))
