@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -14,9 +13,6 @@ import (
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.opentelemetry.io/collector/pdata/pmetric"
-
-	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
 const recorded = "../engines/recordings/vllm-0.32.0-cpu/metrics-006.prom"
@@ -94,86 +90,6 @@ func TestEveryTargetServes(t *testing.T) {
 	assert.Equal(t, []int64{3, 1}, []int64{f.pages.Load(), f.others.Load()})
 }
 
-// built is the collector, which `make test` has built before.
-const built = "../../bin/otelcol-inference"
-
-func peers(t *testing.T) []subject {
-	p, err := readPage(recorded)
-	require.NoError(t, err)
-	all, err := scrapers(options{peers: true, interval: time.Second}, built, p)
-	require.NoError(t, err)
-	return all
-}
-
-// TestConfigurations has the collector itself say that it takes what is written for it.
-func TestConfigurations(t *testing.T) {
-	for _, s := range peers(t) {
-		assert.NoError(t, check(s), s.name)
-	}
-}
-
-// TestEachScrapes runs each subject for a moment, so that none of them measures an error.
-func TestEachScrapes(t *testing.T) {
-	p, err := readPage(recorded)
-	require.NoError(t, err)
-	for _, s := range peers(t) {
-		if s.name == idle || s.name == floorCommand {
-			continue // the floor is this very program, and has a test of its own
-		}
-		f, err := serve(2, p)
-		require.NoError(t, err)
-		at, err := newSite(t.TempDir(), f.addresses)
-		require.NoError(t, err)
-		c, err := start(s, at)
-		require.NoError(t, err)
-		assert.Eventually(t, func() bool {
-			points, err := c.counted(s.points)
-			return err == nil && points > 0
-		}, time.Minute, 50*time.Millisecond, s.name)
-		assert.NoError(t, c.stop(), s.name)
-		assert.NoError(t, f.close())
-	}
-}
-
-// TestOTTLRenames holds what leaves the peer equal to the vocabulary: it does the work that it is measured at.
-func TestOTTLRenames(t *testing.T) {
-	p, err := readPage(recorded)
-	require.NoError(t, err)
-	f, err := serve(1, p)
-	require.NoError(t, err)
-	defer func() { assert.NoError(t, f.close()) }()
-	at, err := newSite(t.TempDir(), f.addresses)
-	require.NoError(t, err)
-	processors, err := ottl(p)
-	require.NoError(t, err)
-	text := pipeline{receiver: prometheusReceiver(time.Second, at), processors: processors, order: []string{"filter", "transform"}}.configuration(at)
-	out, file := filepath.Join(at.dir, "out"), filepath.Join(at.dir, "collector.yaml")
-	text = strings.NewReplacer("exporters:\n  nop:", "exporters:\n  file: {path: "+out+"}", "exporters: [nop]", "exporters: [file]").Replace(text)
-	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
-	c, err := start(subject{command: func(site) (*exec.Cmd, error) { return exec.Command(built, "--config", file), nil }}, at)
-	require.NoError(t, err)
-	var line []byte
-	assert.Eventually(t, func() bool {
-		b, _ := os.ReadFile(out)
-		found := false
-		line, _, found = bytes.Cut(b, []byte("\n"))
-		return found
-	}, time.Minute, 50*time.Millisecond)
-	require.NoError(t, c.stop())
-	md, err := (&pmetric.JSONUnmarshaler{}).UnmarshalMetrics(line)
-	require.NoError(t, err)
-	words, names := signal.Index(signal.EngineMetrics()), map[string]bool{}
-	for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
-		word, known := words[m.Name()]
-		assert.True(t, known, m.Name())
-		assert.Equal(t, word.Unit, m.Unit(), m.Name())
-		names[m.Name()] = true
-	}
-	for _, name := range []string{signal.TTFT, signal.PhaseTime, signal.Waiting, signal.TokensPrompt, signal.KVHitTokens} {
-		assert.True(t, names[name], name)
-	}
-}
-
 func TestFloorReadsEverySeries(t *testing.T) {
 	p, err := readPage(recorded)
 	require.NoError(t, err)
@@ -210,6 +126,33 @@ func TestSumOf(t *testing.T) {
 	assert.Equal(t, 7.5, sum)
 	_, err = sumOf("points x\n", "points")
 	assert.Error(t, err)
+}
+
+func TestTable(t *testing.T) {
+	run := func(cpu time.Duration, mb int64) measured {
+		return measured{cpu: cpu, rss: mb * 1e6, done: 1000, lost: 250}
+	}
+	results := map[string][]measured{
+		idle:                  {run(0, 100)},
+		"nixl":                {run(time.Millisecond, 104), run(3*time.Millisecond, 106)},
+		"telemetry_reader.py": {run(2*time.Second, 16)},
+	}
+	subjects := []subject{{name: idle}, {name: "nixl"}, {name: "telemetry_reader.py", other: true}}
+	var out strings.Builder
+	reportRings(&out, options{rate: 5000}, subjects, results)
+	assert.Contains(t, out.String(), `
+| `+"`idle`"+` | | | 100 (100 to 100) | |
+| `+"`nixl`"+` | 2 (1 to 3) | 20 (20 to 20) | 105 (104 to 106) | 5 (4 to 6) |
+| `+"`telemetry_reader.py`"+` | 2000 (2000 to 2000) | 20 (20 to 20) | 16 (16 to 16) | |
+`)
+	results = map[string][]measured{
+		empty:    {{cpu: time.Millisecond, done: 1000, answers: []time.Duration{time.Millisecond, time.Second}}},
+		withOurs: {{cpu: 3 * time.Millisecond, done: 1000, lost: 7}},
+	}
+	out.Reset()
+	reportPipelines(&out, options{}, "points", 9, []subject{{name: empty}, {name: withOurs}}, results)
+	assert.Contains(t, out.String(), "| `empty pipeline` | 1000 (1000 to 1000) |  | 1 (1 to 1) | 1 (1 to 1) | 0 | 0 (0 to 0) |\n")
+	assert.Contains(t, out.String(), "disaggregation` | 3000 (3000 to 3000) | 2000 (2000 to 2000) | 0 (0 to 0) | 0 (0 to 0) | 7 |")
 }
 
 func TestReport(t *testing.T) {

@@ -34,6 +34,7 @@ type options struct {
 	python     string // with nvidia-ml-py, for nvml
 	reader     string // NIXL's example reader
 	rate       int    // transfers per second
+	workers    int    // in each request over OTLP
 }
 
 func main() {
@@ -45,7 +46,7 @@ func main() {
 		return
 	}
 	var o options
-	flag.StringVar(&o.load, "load", "scrape", "what is measured: scrape, nixl or nvml")
+	flag.StringVar(&o.load, "load", "scrape", "what is measured: scrape, nixl, nvml or otlp")
 	flag.StringVar(&o.binary, "binary", "../bin/otelcol-inference", "the collector")
 	flag.StringVar(&o.page, "page", "engines/recordings/vllm-0.32.0-cpu/metrics-006.prom", "the page that every target serves")
 	flag.IntVar(&o.targets, "targets", 200, "engines")
@@ -59,6 +60,7 @@ func main() {
 	flag.StringVar(&o.python, "python", "python3", "nixl, nvml: a Python; for nvml with nvidia-ml-py")
 	flag.StringVar(&o.reader, "reader", "", "nixl: examples/python/telemetry_reader.py of NIXL's repository")
 	flag.IntVar(&o.rate, "rate", 5000, "nixl: transfers per second")
+	flag.IntVar(&o.workers, "workers", 50, "otlp: engines whose scrapes are in each request")
 	flag.Parse()
 	met, err := run(o)
 	if err != nil {
@@ -83,8 +85,10 @@ func run(o options) (met bool, err error) {
 		return true, runNIXL(o, binary)
 	case "nvml":
 		return true, runNVML(o, binary)
+	case "otlp":
+		return true, runOTLP(o, binary)
 	}
-	return false, fmt.Errorf("load: must be scrape, nixl or nvml, got %q", o.load)
+	return false, fmt.Errorf("load: must be scrape, nixl, nvml or otlp, got %q", o.load)
 }
 
 func runScrape(o options, binary string) (met bool, err error) {
@@ -134,4 +138,28 @@ func runNVML(o options, binary string) (err error) {
 		reportGPUs(os.Stdout, o, subjects, results)
 	}
 	return err
+}
+
+func runOTLP(o options, binary string) error {
+	p, err := readPage(o.page)
+	if err != nil {
+		return err
+	}
+	points, err := record(binary, o.workers, p)
+	if err != nil {
+		return err
+	}
+	subjects := pipelines(binary)
+	for _, what := range []string{"points of engines", "foreign points"} {
+		if what == "foreign points" {
+			estrange(points)
+		}
+		results, err := rounds(o, subjects, func() (work, error) { return send(points, o.interval) })
+		if err != nil {
+			return err
+		}
+		reportPipelines(os.Stdout, o, what, points.DataPointCount(), subjects, results)
+		fmt.Println()
+	}
+	return nil
 }

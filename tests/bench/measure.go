@@ -18,6 +18,7 @@ type work struct {
 	ready   int64                     // of it, when a subject is seen to be at work: Prometheus looks for targets for 5 s first
 	due     func(time.Duration) int64 // what should have been done in a time; nil where it goes as fast as it can
 	lost    func() int64              // what came to nothing so far; nil where that is what is due and not done
+	answers func() []time.Duration    // how long each piece took since the last call, sorted; nil where nobody waits for it
 	close   func() error
 }
 
@@ -34,22 +35,21 @@ func scrapes(o options, p *page) (work, error) {
 
 // measured is what one run cost.
 type measured struct {
-	took   time.Duration
-	cpu    time.Duration // in the window
-	rss    int64         // bytes, median of the window
-	own    int64         // of those without a file, likewise
-	done   int64         // of the work, in the window
-	due    int64         // 0 where nothing is
-	lost   int64
-	points float64 // handed on in the window
+	took    time.Duration
+	cpu     time.Duration // in the window
+	rss     int64         // bytes, median of the window
+	own     int64         // of those without a file, likewise
+	done    int64         // of the work, in the window
+	due     int64         // 0 where nothing is
+	lost    int64
+	answers []time.Duration // sorted
+	points  float64         // handed on in the window
 }
 
 // rounds checks all subjects and then measures them in turn.
 func rounds(o options, subjects []subject, open func() (work, error)) (map[string][]measured, error) {
-	for _, s := range subjects {
-		if err := check(s); err != nil {
-			return nil, fmt.Errorf("%s: %w", s.name, err)
-		}
+	if err := checkAll(subjects, open); err != nil {
+		return nil, err
 	}
 	results := map[string][]measured{}
 	for round := range o.rounds {
@@ -66,8 +66,23 @@ func rounds(o options, subjects []subject, open func() (work, error)) (map[strin
 	return results, nil
 }
 
+// checkAll checks all subjects against the load.
+func checkAll(subjects []subject, open func() (work, error)) error {
+	w, err := open()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range subjects {
+		if err := check(s, w.targets); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
+		}
+	}
+	return errors.Join(append(errs, w.close())...)
+}
+
 // check has the program look at the configuration that it will get.
-func check(s subject) (err error) {
+func check(s subject, targets []string) (err error) {
 	if s.check == nil {
 		return nil
 	}
@@ -76,7 +91,7 @@ func check(s subject) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	at, err := newSite(dir, []string{"/nothing:1", "/nothing:2"})
+	at, err := newSite(dir, targets)
 	if err != nil {
 		return err
 	}
@@ -145,6 +160,10 @@ func window(o options, s subject, c *program, w work) (m measured, err error) {
 	if w.lost == nil {
 		w.lost = func() int64 { return 0 }
 	}
+	if w.answers == nil {
+		w.answers = func() []time.Duration { return nil }
+	}
+	w.answers()
 	began, done, lost := time.Now(), w.done(), w.lost()
 	before, err := usageOf(pid)
 	if err != nil {
@@ -160,6 +179,7 @@ func window(o options, s subject, c *program, w work) (m measured, err error) {
 		resident, own = append(resident, after.rss), append(own, after.own)
 	}
 	m.cpu, m.done, m.lost, m.took = after.cpu-before.cpu, w.done()-done, w.lost()-lost, time.Since(began)
+	m.answers = w.answers()
 	if w.due != nil {
 		m.due = w.due(m.took)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"math"
 	"slices"
 )
 
@@ -19,7 +20,17 @@ func spreadOf(all []measured, value func(measured) float64) spread {
 	return spread{values[0], (values[(n-1)/2] + values[n/2]) / 2, values[n-1]}
 }
 
-func (s spread) String() string { return fmt.Sprintf("%.3g (%.3g to %.3g)", s.median, s.least, s.most) }
+func (s spread) String() string {
+	return fmt.Sprintf("%s (%s to %s)", digits(s.median), digits(s.least), digits(s.most))
+}
+
+// digits writes three digits that count, or all before the point.
+func digits(v float64) string {
+	if math.Abs(v) >= 1000 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.3g", v)
+}
 
 // heading says what was measured how.
 func heading(out io.Writer, what string, o options) {
@@ -33,29 +44,35 @@ type column struct {
 	of   func([]measured) string
 }
 
-// table writes a row for each subject: the columns, and its memory.
+// table writes a row for each subject: the columns, its memory, and where the collector was also measured idle, what it grew from there.
 func table(out io.Writer, subjects []subject, results map[string][]measured, columns []column) {
-	base := spreadOf(results[idle], megabytes).median
+	columns = append(slices.Clip(columns), column{head: "RSS, MB", idle: true, of: func(all []measured) string { return spreadOf(all, megabytes).String() }})
 	head, rule := "|", "|---|"
 	for _, c := range columns {
 		head, rule = head+" | "+c.head, rule+"---|"
 	}
-	fmt.Fprintf(out, "%s | RSS, MB | RSS over idle, MB |\n%s---|---|\n", head, rule)
+	grown := func(subject) string { return "" }
+	if atRest := results[idle]; atRest != nil {
+		head, rule = head+" | RSS over idle, MB", rule+"---|"
+		base := spreadOf(atRest, megabytes).median
+		grown = func(s subject) string {
+			if s.other || s.name == idle {
+				return " |"
+			}
+			return " " + spreadOf(results[s.name], func(m measured) float64 { return megabytes(m) - base }).String() + " |"
+		}
+	}
+	fmt.Fprintf(out, "%s |\n%s\n", head, rule)
 	for _, s := range subjects {
-		all := results[s.name]
 		fmt.Fprintf(out, "| `%s` |", s.name)
 		for _, c := range columns {
 			if s.name == idle && !c.idle {
 				fmt.Fprint(out, " |")
 			} else {
-				fmt.Fprintf(out, " %s |", c.of(all))
+				fmt.Fprintf(out, " %s |", c.of(results[s.name]))
 			}
 		}
-		grown := ""
-		if !s.other && s.name != idle {
-			grown = spreadOf(all, func(m measured) float64 { return megabytes(m) - base }).String()
-		}
-		fmt.Fprintf(out, " %v | %s |\n", spreadOf(all, megabytes), grown)
+		fmt.Fprintln(out, grown(s))
 	}
 }
 

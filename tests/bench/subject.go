@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -38,6 +39,7 @@ type pipeline struct {
 	receiver   string // with its configuration, indented by two
 	processors string // likewise; empty for none
 	order      []string
+	exporter   string // like the receiver; empty for nop
 }
 
 // collector is a subject that runs the collector with the pipeline in front of an exporter that does nothing.
@@ -58,7 +60,11 @@ func collector(name, binary string, of func(site) pipeline) subject {
 // configuration is the YAML of a collector.
 func (p pipeline) configuration(at site) string {
 	host, port, _ := net.SplitHostPort(at.own)
-	name, _, _ := strings.Cut(strings.TrimSpace(p.receiver), ":")
+	name := func(component string) string {
+		name, _, _ := strings.Cut(strings.TrimSpace(component), ":")
+		return name
+	}
+	exporter := cmp.Or(p.exporter, "  nop:")
 	processors := ""
 	if p.processors != "" {
 		processors = "processors:\n" + p.processors + "\n"
@@ -66,19 +72,19 @@ func (p pipeline) configuration(at site) string {
 	return fmt.Sprintf(`receivers:
 %s
 %sexporters:
-  nop:
+%s
 extensions:
   pprof: {endpoint: %q}
 service:
   extensions: [pprof]
   pipelines:
-    metrics: {receivers: [%s], processors: [%s], exporters: [nop]}
+    metrics: {receivers: [%s], processors: [%s], exporters: [%s]}
   telemetry:
     metrics:
       level: basic
       readers:
         - pull: {exporter: {prometheus: {host: %q, port: %s}}}
-`, p.receiver, processors, at.pprof, name, strings.Join(p.order, ", "), host, port)
+`, p.receiver, processors, exporter, at.pprof, name(p.receiver), strings.Join(p.order, ", "), name(exporter), host, port)
 }
 
 // scrapers are the subjects that scrape engines; those beyond the third only with peers.
