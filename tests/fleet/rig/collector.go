@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,6 +20,7 @@ type Collector struct {
 	Env     []string
 	Hosts   string   // a file in the place of /etc/hosts, "" for the machine's
 	Wrap    []string // a command before the binary
+	Program []string // in the binary's place, nil for the binary
 
 	Health  int // ports on loopback
 	Metrics int
@@ -43,7 +45,10 @@ func NewCollector(tb testing.TB, name string, shipped ...string) *Collector {
 func (c *Collector) Start(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, os.WriteFile(c.file, []byte(c.Overlay), 0o600))
-	args := []string{Built(tb, "otelcol-inference")}
+	args := slices.Clone(c.Program)
+	if args == nil {
+		args = []string{Built(tb, "otelcol-inference")}
+	}
 	for _, name := range c.Shipped {
 		args = append(args, "--config", filepath.Join(Root(tb), "distributions", "otelcol-inference", name))
 	}
