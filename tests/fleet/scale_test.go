@@ -32,7 +32,7 @@ const (
 func TestGatewayScale(t *testing.T) {
 	text := os.Getenv("GATEWAY_ROUNDS")
 	if text == "" {
-		t.Skip("takes minutes and 30 GB of traffic: make sizing-gateway")
+		t.Skip("takes minutes, prints figures for docs/sizing.md: make sizing-gateway")
 	}
 	rounds, err := strconv.Atoi(text)
 	require.NoError(t, err)
