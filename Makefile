@@ -142,6 +142,11 @@ guard: ## Allocations and instructions of the hot loops against the baseline (UP
 bench-scrape: build ## CPU and memory of scrapes against the community's Prometheus receiver, 7 minutes (ROUNDS=3)
 	$(GO) -C tests run ./bench -rounds $(or $(ROUNDS),3)
 
+.PHONY: bench-peers
+bench-peers: build ## The same beside peers: OTTL, a Prometheus server, the floor (ROUNDS=5 WARMUP=5s WINDOW=10s PROMETHEUS=dir)
+	prometheus=$${PROMETHEUS:-$$(tests/grafana/prometheus.sh)}; \
+	$(GO) -C tests run ./bench -load scrape -peers -prometheus "$$prometheus/prometheus" -rounds $(or $(ROUNDS),5) -warmup $(or $(WARMUP),5s) -window $(or $(WINDOW),10s)
+
 .PHONY: bench
 bench: bench-scrape ## Benchmarks of the hot paths, with allocations, and bench-scrape
 	$(GO) test -run '^$$' -bench . -benchmem ./...

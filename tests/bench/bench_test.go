@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"go.yaml.in/yaml/v3"
 )
 
 const recorded = "../engines/recordings/vllm-0.32.0-cpu/metrics-006.prom"
@@ -90,37 +90,34 @@ func TestEveryTargetServes(t *testing.T) {
 	assert.Equal(t, []int64{3, 1}, []int64{f.pages.Load(), f.others.Load()})
 }
 
-func TestConfigurationsAreYAML(t *testing.T) {
-	for _, s := range subjects() {
-		var parsed struct {
-			Receivers map[string]any
-			Service   struct {
-				Pipelines map[string]struct{ Receivers, Exporters []string }
-			}
-		}
-		text := configuration(s.receivers([]string{"127.0.0.1:1", "127.0.0.1:2"}, time.Second), "127.0.0.1:3", "127.0.0.1:4")
-		require.NoError(t, yaml.Unmarshal([]byte(text), &parsed), text)
-		metrics := parsed.Service.Pipelines["metrics"]
-		require.Len(t, metrics.Receivers, 1)
-		assert.Contains(t, parsed.Receivers, metrics.Receivers[0])
-		assert.Equal(t, []string{"nop"}, metrics.Exporters)
-		if s.name != "idle" {
-			assert.Equal(t, s.name, metrics.Receivers[0])
-			assert.Contains(t, text, `["127.0.0.1:1", "127.0.0.1:2"]`)
-		}
-	}
+func TestFloorReadsEverySeries(t *testing.T) {
+	p, err := readPage(recorded)
+	require.NoError(t, err)
+	f, err := serve(1, p)
+	require.NoError(t, err)
+	defer func() { assert.NoError(t, f.close()) }()
+	var least floor
+	defer least.client.CloseIdleConnections()
+	var body bytes.Buffer
+	require.NoError(t, least.scrape(t.Context(), "http://"+f.addresses[0]+"/metrics", &body, labels.NewSymbolTable()))
+	assert.EqualValues(t, p.series(), least.series.Load())
+	assert.Error(t, least.scrape(t.Context(), "http://"+f.addresses[0]+"/nothing", &body, labels.NewSymbolTable()))
 }
 
 func TestUsage(t *testing.T) {
-	u, err := parseUsage("7 (a) name) S 1 7 7 0 -1 4194560 9 0 0 0 250 50 0 0 20 0 8 0 5 9 9", "900 200 100 1 0 1 0", 4096)
+	u, err := parseMemory("900 200 100 1 0 1 0", 4096)
 	require.NoError(t, err)
-	assert.Equal(t, usage{cpu: 3 * time.Second, rss: 200 * 4096, own: 100 * 4096}, u)
-	_, err = parseUsage("7 (a) S 1", "900 200", 4096)
+	assert.Equal(t, usage{rss: 200 * 4096, own: 100 * 4096}, u)
+	_, err = parseMemory("900 200", 4096)
 	assert.Error(t, err)
 	u, err = usageOf(os.Getpid())
 	require.NoError(t, err)
 	assert.Positive(t, u.own)
 	assert.Less(t, u.own, u.rss)
+	for began := u.cpu; u.cpu-began < time.Millisecond; { // goes on while this runs
+		u, err = usageOf(os.Getpid())
+		require.NoError(t, err)
+	}
 }
 
 func TestSumOf(t *testing.T) {
@@ -131,19 +128,55 @@ func TestSumOf(t *testing.T) {
 	assert.Error(t, err)
 }
 
-func TestReport(t *testing.T) {
+func TestTable(t *testing.T) {
 	run := func(cpu time.Duration, mb int64) measured {
-		return measured{cpu: cpu, rss: mb * 1e6, own: mb * 5e5, scrapes: 1000, points: 50_000}
+		return measured{cpu: cpu, rss: mb * 1e6, done: 1000, lost: 250}
 	}
 	results := map[string][]measured{
-		"idle":       {run(0, 99), run(0, 100), run(0, 105)},
-		"llm_engine": {run(300*time.Millisecond, 140), run(200*time.Millisecond, 130), run(900*time.Millisecond, 150)},
-		"prometheus": {run(2*time.Second, 180), run(time.Second, 190), run(4*time.Second, 170)},
+		idle:                  {run(0, 100)},
+		"nixl":                {run(time.Millisecond, 104), run(3*time.Millisecond, 106)},
+		"telemetry_reader.py": {run(2*time.Second, 16)},
 	}
+	subjects := []subject{{name: idle}, {name: "nixl"}, {name: "telemetry_reader.py", other: true}}
 	var out strings.Builder
-	assert.True(t, report(&out, options{targets: 2, interval: time.Second}, 9, results))
-	assert.Contains(t, out.String(), "| `llm_engine` | 0.3 (0.2 to 0.9) | 140 (130 to 150) | 40 (30 to 50) | 70 (65 to 75) | 50 |\n")
-	assert.Contains(t, out.String(), "| ours to theirs | 0.15 (at most 0.25) | | 0.50 (at most 0.50) | 0.50 over idle | |\n")
+	reportRings(&out, options{rate: 5000}, subjects, results)
+	assert.Contains(t, out.String(), `
+| `+"`idle`"+` | | | 100 (100 to 100) | |
+| `+"`nixl`"+` | 2 (1 to 3) | 20 (20 to 20) | 105 (104 to 106) | 5 (4 to 6) |
+| `+"`telemetry_reader.py`"+` | 2000 (2000 to 2000) | 20 (20 to 20) | 16 (16 to 16) | |
+`)
+	results = map[string][]measured{
+		empty:    {{cpu: time.Millisecond, done: 1000, answers: []time.Duration{time.Millisecond, time.Second}}},
+		withOurs: {{cpu: 3 * time.Millisecond, done: 1000, lost: 7}},
+	}
+	out.Reset()
+	reportPipelines(&out, options{}, "points", 9, []subject{{name: empty}, {name: withOurs}}, results)
+	assert.Contains(t, out.String(), "| `empty pipeline` | 1000 (1000 to 1000) |  | 1 (1 to 1) | 1 (1 to 1) | 0 | 0 (0 to 0) |\n")
+	assert.Contains(t, out.String(), "disaggregation` | 3000 (3000 to 3000) | 2000 (2000 to 2000) | 0 (0 to 0) | 0 (0 to 0) | 7 |")
+}
+
+func TestReport(t *testing.T) {
+	run := func(cpu time.Duration, mb, done int64) measured {
+		return measured{cpu: cpu, rss: mb * 1e6, own: mb * 5e5, done: done, due: 1000, points: 50 * float64(done)}
+	}
+	results := map[string][]measured{
+		"idle":       {run(0, 99, 0), run(0, 100, 0), run(0, 105, 0)},
+		"llm_engine": {run(300*time.Millisecond, 140, 1000), run(200*time.Millisecond, 130, 1000), run(900*time.Millisecond, 150, 1000)},
+		"prometheus": {run(2*time.Second, 180, 1000), run(time.Second, 190, 1000), run(2*time.Second, 170, 500)},
+		"floor":      {run(100*time.Millisecond, 18, 1000), run(150*time.Millisecond, 19, 1000), run(200*time.Millisecond, 17, 1000)},
+	}
+	subjects := []subject{{name: "idle"}, {name: "llm_engine"}, {name: "prometheus"}}
+	var out strings.Builder
+	all := append(subjects, subject{name: "floor", other: true})
+	assert.True(t, report(&out, options{targets: 2, interval: time.Second}, 9, all, results))
+	assert.Contains(t, out.String(), "| `llm_engine` | 0.3 (0.2 to 0.9) | 140 (130 to 150) | 40 (30 to 50) | 70 (65 to 75) | 50 | all |\n")
+	assert.Contains(t, out.String(), "| 50 | **missed: 50 % of what was due** |\n")
+	assert.Contains(t, out.String(), "| `llm_engine` to `prometheus` | 0.15 (at most 0.25) | | 0.50 (at most 0.50) | 0.50 over idle | | |\n")
+	assert.Contains(t, out.String(), "| `llm_engine` to `floor` | 2.00 (at most 2.00) | | | | | |\n")
+	results["floor"][1].cpu = 140 * time.Millisecond
+	assert.False(t, report(&out, options{}, 9, all, results), "more than twice the floor")
+	delete(results, "floor")
+	assert.True(t, report(&out, options{}, 9, subjects, results))
 	results["llm_engine"][0].cpu = 600 * time.Millisecond
-	assert.False(t, report(&out, options{}, 9, results), "0.6 of 2 ms is more than a quarter")
+	assert.False(t, report(&out, options{}, 9, subjects, results), "0.6 of 2 ms is more than a quarter")
 }

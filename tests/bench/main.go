@@ -1,5 +1,5 @@
-// Command bench measures what a scrape costs: the receiver of this distribution against the community's Prometheus receiver, in the
-// same binary, on the same pages, in turn. It prints a table in Markdown.
+// Command bench measures what this distribution costs beside its peers: under the same load, in turn, with tables in Markdown. The
+// first is what a scrape costs, against the community's Prometheus receiver in the same binary on the same pages.
 package main
 
 import (
@@ -7,39 +7,60 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 )
 
-// Bars of the ratios of medians, ours to the peer's.
+// Bars of the ratios of medians: ours to the Prometheus receiver's, and to the floor's.
 const (
-	cpuBar = 0.25
-	rssBar = 0.5
+	cpuBar   = 0.25
+	rssBar   = 0.5
+	floorBar = 2.0
 )
 
 type options struct {
-	binary   string
-	page     string
-	targets  int
-	interval time.Duration
-	warmup   time.Duration
-	window   time.Duration
-	rounds   int
-	profiles string // folder for CPU and heap profiles; empty for none
+	load       string
+	binary     string
+	page       string
+	targets    int
+	interval   time.Duration
+	warmup     time.Duration
+	window     time.Duration
+	rounds     int
+	profiles   string // folder for CPU and heap profiles; empty for none
+	peers      bool
+	prometheus string // program of a Prometheus server; empty for none
+	python     string // with nvidia-ml-py, for nvml
+	reader     string // NIXL's example reader
+	rate       int    // transfers per second
+	workers    int    // in each request over OTLP
 }
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == floorCommand {
+		if err := runFloor(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "floor:", err)
+			os.Exit(2)
+		}
+		return
+	}
 	var o options
+	flag.StringVar(&o.load, "load", "scrape", "what is measured: scrape, nixl, nvml or otlp")
 	flag.StringVar(&o.binary, "binary", "../bin/otelcol-inference", "the collector")
 	flag.StringVar(&o.page, "page", "engines/recordings/vllm-0.32.0-cpu/metrics-006.prom", "the page that every target serves")
 	flag.IntVar(&o.targets, "targets", 200, "engines")
 	flag.DurationVar(&o.interval, "interval", time.Second, "between two scrapes of a target")
-	flag.DurationVar(&o.warmup, "warmup", 15*time.Second, "of each run, not measured")
+	flag.DurationVar(&o.warmup, "warmup", 15*time.Second, "of each run once it is at work, not measured")
 	flag.DurationVar(&o.window, "window", 30*time.Second, "of each run, measured")
-	flag.IntVar(&o.rounds, "rounds", 3, "of idle, ours, peer")
+	flag.IntVar(&o.rounds, "rounds", 3, "of all subjects in turn")
 	flag.StringVar(&o.profiles, "profiles", "", "folder for profiles of each run, which cost some of the time that is measured")
+	flag.BoolVar(&o.peers, "peers", false, "scrape: also the same renaming by filter and transform, the floor, and -prometheus")
+	flag.StringVar(&o.prometheus, "prometheus", "", "scrape with -peers: program of a Prometheus server")
+	flag.StringVar(&o.python, "python", "python3", "nixl, nvml: a Python; for nvml with nvidia-ml-py")
+	flag.StringVar(&o.reader, "reader", "", "nixl: examples/python/telemetry_reader.py of NIXL's repository")
+	flag.IntVar(&o.rate, "rate", 5000, "nixl: transfers per second")
+	flag.IntVar(&o.workers, "workers", 50, "otlp: engines whose scrapes are in each request")
 	flag.Parse()
 	met, err := run(o)
 	if err != nil {
@@ -51,122 +72,94 @@ func main() {
 	}
 }
 
-// subject is a configuration that is measured.
-type subject struct {
-	name      string
-	receivers func(addresses []string, interval time.Duration) string
-}
-
-func subjects() []subject {
-	return []subject{
-		{"idle", func([]string, time.Duration) string { return `  otlp: {protocols: {http: {endpoint: "127.0.0.1:0"}}}` }},
-		{"llm_engine", func(addresses []string, interval time.Duration) string {
-			return fmt.Sprintf("  llm_engine: {collection_interval: %s, endpoints: %s}", interval, list(addresses))
-		}},
-		{"prometheus", func(addresses []string, interval time.Duration) string {
-			return fmt.Sprintf(`  prometheus:
-    config:
-      scrape_configs:
-        - {job_name: engines, scrape_interval: %s, scrape_timeout: %[1]s, static_configs: [{targets: %s}]}`, interval, list(addresses))
-		}},
-	}
-}
-
-// list writes addresses in YAML.
-func list(addresses []string) string { return `["` + strings.Join(addresses, `", "`) + `"]` }
-
-// measured is what one run cost.
-type measured struct {
-	cpu     time.Duration // in the window
-	rss     int64         // bytes, median of the window
-	own     int64         // of those without a file, likewise
-	scrapes int64         // in the window
-	points  float64       // handed on in the window
-}
-
+// run measures a load and prints its table.
 func run(o options) (met bool, err error) {
-	p, err := readPage(o.page)
-	if err != nil {
-		return false, err
-	}
 	binary, err := filepath.Abs(o.binary)
 	if err != nil {
 		return false, err
 	}
-	results := map[string][]measured{}
-	for round := range o.rounds {
-		for _, s := range subjects() {
-			m, err := measure(o, binary, p, s, round)
-			if err != nil {
-				return false, fmt.Errorf("%s, round %d: %w", s.name, round+1, err)
-			}
-			fmt.Fprintf(os.Stderr, "round %d %s: %v of CPU, %d scrapes, %.0f points, %.1f MB, %.1f of its own\n",
-				round+1, s.name, m.cpu, m.scrapes, m.points, megabytes(m), float64(m.own)/1e6)
-			results[s.name] = append(results[s.name], m)
-		}
+	switch o.load {
+	case "scrape":
+		return runScrape(o, binary)
+	case "nixl":
+		return true, runNIXL(o, binary)
+	case "nvml":
+		return true, runNVML(o, binary)
+	case "otlp":
+		return true, runOTLP(o, binary)
 	}
-	return report(os.Stdout, o, p.series(), results), nil
+	return false, fmt.Errorf("load: must be scrape, nixl, nvml or otlp, got %q", o.load)
 }
 
-// measure runs one collector against a fleet of its own, so that no run finds what another has left.
-func measure(o options, binary string, p *page, s subject, round int) (m measured, err error) {
-	dir, err := os.MkdirTemp("", "bench")
+func runScrape(o options, binary string) (met bool, err error) {
+	p, err := readPage(o.page)
 	if err != nil {
-		return m, err
+		return false, err
+	}
+	subjects, err := scrapers(o, binary, p)
+	if err != nil {
+		return false, err
+	}
+	results, err := rounds(o, subjects, func() (work, error) { return scrapes(o, p) })
+	if err != nil {
+		return false, err
+	}
+	return report(os.Stdout, o, p.series(), subjects, results), nil
+}
+
+func runNIXL(o options, binary string) error {
+	if _, err := os.Stat(o.reader); err != nil {
+		return fmt.Errorf("reader: must be NIXL's telemetry_reader.py: %w", err)
+	}
+	subjects := ringReaders(o, binary)
+	results, err := rounds(o, subjects, func() (work, error) { return transfers(o.rate) })
+	if err == nil {
+		reportRings(os.Stdout, o, subjects, results)
+	}
+	return err
+}
+
+func runNVML(o options, binary string) (err error) {
+	if out, err := exec.Command(o.python, "-c", "import pynvml").CombinedOutput(); err != nil {
+		return fmt.Errorf("python: must have nvidia-ml-py: %w\n%s", err, out)
+	}
+	dir, err := os.MkdirTemp("", "bench-stub")
+	if err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	f, err := serve(o.targets, p)
+	stub, err := buildStub(dir)
 	if err != nil {
-		return m, err
+		return err
 	}
-	defer func() { err = errors.Join(err, f.close()) }()
-	c, err := start(binary, dir, s.receivers(f.addresses, o.interval), []string{"GOGC=100", "GOMEMLIMIT=1GiB", "GOMAXPROCS=2"})
-	if err != nil {
-		return m, err
+	subjects := gpuReaders(o, binary)
+	results, err := rounds(o, subjects, func() (work, error) { return gpus(stub) })
+	if err == nil {
+		reportGPUs(os.Stdout, o, subjects, results)
 	}
-	defer func() { err = errors.Join(err, c.stop()) }()
-	time.Sleep(o.warmup)
-	profile := c.profile(o, s.name, round)
-	if m, err = window(o, c, f); err != nil {
-		return m, err
-	}
-	if err := <-profile; err != nil {
-		return m, err
-	}
-	// A busy machine may delay scrapes; what one costs is still known.
-	want := int64(float64(o.targets) * o.window.Seconds() / o.interval.Seconds())
-	if s.name != "idle" && (m.scrapes < want/2 || m.points == 0) {
-		return m, fmt.Errorf("must scrape %d pages, got %d with %.0f points", want, m.scrapes, m.points)
-	}
-	return m, nil
+	return err
 }
 
-// window measures from now on.
-func window(o options, c *collector, f *fleet) (m measured, err error) {
-	pid := c.cmd.Process.Pid
-	points, err := c.accepted()
+func runOTLP(o options, binary string) error {
+	p, err := readPage(o.page)
 	if err != nil {
-		return m, err
+		return err
 	}
-	scrapes := f.pages.Load()
-	before, err := usageOf(pid)
+	points, err := record(binary, o.workers, p)
 	if err != nil {
-		return m, err
+		return err
 	}
-	after := before
-	var resident, own []int64
-	for end := time.Now().Add(o.window); time.Now().Before(end); {
-		time.Sleep(min(200*time.Millisecond, time.Until(end)))
-		if after, err = usageOf(pid); err != nil {
-			return m, err
+	subjects := pipelines(binary)
+	for _, what := range []string{"points of engines", "foreign points"} {
+		if what == "foreign points" {
+			estrange(points)
 		}
-		resident, own = append(resident, after.rss), append(own, after.own)
+		results, err := rounds(o, subjects, func() (work, error) { return send(points, o.interval) })
+		if err != nil {
+			return err
+		}
+		reportPipelines(os.Stdout, o, what, points.DataPointCount(), subjects, results)
+		fmt.Println()
 	}
-	m.cpu, m.scrapes = after.cpu-before.cpu, f.pages.Load()-scrapes
-	slices.Sort(resident)
-	slices.Sort(own)
-	m.rss, m.own = resident[len(resident)/2], own[len(own)/2]
-	handed, err := c.accepted()
-	m.points = handed - points
-	return m, err
+	return nil
 }

@@ -63,6 +63,17 @@ func (p *page) series() (n int) {
 	return n
 }
 
+// types are the families of the page with the types that it declares.
+func (p *page) types() map[string]string {
+	all := make(map[string]string)
+	for _, l := range p.lines {
+		if f := strings.Fields(l.text); len(f) == 4 && f[0] == "#" && f[1] == "TYPE" {
+			all[f[2]] = f[3]
+		}
+	}
+	return all
+}
+
 // write writes the page as it is after n further times what the recorded engine had done. Every counter and every part of a histogram
 // grows by the same factor, so that they still fit each other.
 func (p *page) write(out *bytes.Buffer, n int64) {

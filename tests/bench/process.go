@@ -6,10 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
-)
 
-// clockTick is the unit of times in /proc: USER_HZ is 100 on every architecture that Go runs on.
-const clockTick = 10 * time.Millisecond
+	"golang.org/x/sys/unix"
+)
 
 // usage is what a process has used.
 type usage struct {
@@ -18,33 +17,31 @@ type usage struct {
 	own int64         // of those, the ones that no file is behind: the rest is code, and comes and goes with the page cache
 }
 
-// usageOf reads /proc of a process.
-func usageOf(pid int) (usage, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return usage{}, err
+// usageOf asks the kernel for a process: its clock of CPU time, which counts all its threads in nanoseconds where /proc has ticks of 10 ms,
+// and /proc for memory.
+func usageOf(pid int) (u usage, err error) {
+	var now unix.Timespec
+	if err := unix.ClockGettime(cpuClock(pid), &now); err != nil {
+		return u, fmt.Errorf("CPU time of process %d: %w", pid, err)
 	}
 	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
-		return usage{}, err
+		return u, err
 	}
-	return parseUsage(string(stat), string(statm), int64(os.Getpagesize()))
+	u, err = parseMemory(string(statm), int64(os.Getpagesize()))
+	u.cpu = time.Duration(now.Nano())
+	return u, err
 }
 
-// parseUsage reads fields 14 and 15 of stat and fields 2 and 3 of statm, see proc(5).
-func parseUsage(stat, statm string, pageSize int64) (u usage, err error) {
-	// The name of the program, in parentheses, may hold spaces.
-	fields := strings.Fields(stat[strings.LastIndexByte(stat, ')')+1:])
+// cpuClock is the clock of a process' CPU time as clock_getcpuclockid(3) makes it: the complement of the id, and the kind of clock (2,
+// scheduled time of all threads) in the lowest three bits.
+func cpuClock(pid int) int32 { return int32(^pid)<<3 | 2 }
+
+// parseMemory reads fields 2 and 3 of statm, see proc(5).
+func parseMemory(statm string, pageSize int64) (u usage, err error) {
 	pages := strings.Fields(statm)
-	if len(fields) < 13 || len(pages) < 3 {
-		return usage{}, fmt.Errorf("stat must have 15 fields and statm 3, got %q and %q", stat, statm)
-	}
-	for _, ticks := range fields[11:13] {
-		n, err := strconv.ParseInt(ticks, 10, 64)
-		if err != nil {
-			return usage{}, err
-		}
-		u.cpu += time.Duration(n) * clockTick
+	if len(pages) < 3 {
+		return usage{}, fmt.Errorf("statm must have 3 fields, got %q", statm)
 	}
 	resident, err := strconv.ParseInt(pages[1], 10, 64)
 	if err != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // profile takes the profiles of a window, if they are wanted, and says when it is done.
-func (c *collector) profile(o options, name string, round int) <-chan error {
+func (c *program) profile(o options, name string, round int) <-chan error {
 	done := make(chan error, 1)
 	if o.profiles == "" {
 		done <- nil
@@ -21,7 +21,7 @@ func (c *collector) profile(o options, name string, round int) <-chan error {
 		defer cancel()
 		var errs []error
 		for _, kind := range []string{fmt.Sprintf("profile?seconds=%.0f", math.Ceil(o.window.Seconds())), "heap"} {
-			body, err := c.get(ctx, "http://"+c.pprof+"/debug/pprof/"+kind)
+			body, err := c.get(ctx, "http://"+c.site.pprof+"/debug/pprof/"+kind)
 			if err == nil {
 				err = os.WriteFile(filepath.Join(o.profiles, fmt.Sprintf("%s-%d-%.4s.prof", name, round+1, kind)), body, 0o600)
 			}
