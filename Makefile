@@ -193,6 +193,10 @@ chaos: build ## Every fault of the simulator before 1,000 targets with churn (CH
 sizing: build ## What an agent takes, for docs/sizing.md (SIZING=60s)
 	SIZING=$(or $(SIZING),60s) $(GO) -C tests test -count=1 -timeout 30m -v -run TestSizing ./fleet
 
+.PHONY: sizing-gateway
+sizing-gateway: build ## What a gateway of 10,000 workers takes, for docs/sizing.md (ROUNDS=28 of 10 s, OVERLAY=file of YAML)
+	GATEWAY_ROUNDS=$(or $(ROUNDS),28) GATEWAY_OVERLAY="$(if $(OVERLAY),$(abspath $(OVERLAY)))" $(GO) -C tests test -count=1 -timeout 60m -v -run TestGatewayScale ./fleet
+
 bin/kafka: tests/fleet/kafka/pom.xml
 	mvn -q -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $@)
 	@touch $@

@@ -41,7 +41,8 @@ type verdict struct {
 	Loss                                     *float64
 	Also                                     []string
 	Evidence                                 []evidence
-	Since                                    int64
+	Source                                   string // "advice" where the words are those of an event
+	Since, Told                              int64  // Unix milliseconds, of an event
 }
 
 type evidence struct {

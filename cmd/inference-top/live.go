@@ -21,13 +21,11 @@ const (
 // Keys.
 const (
 	keyInterrupt = 3
-	keyEscape    = 27
 	keyTab       = '\t'
 )
 
 // viewer is the program while it runs in a terminal.
 type viewer struct {
-	client  *client
 	options options
 	console console
 	out     io.Writer
@@ -37,7 +35,8 @@ type viewer struct {
 	heard time.Time
 }
 
-// live shows a fleet until q is pressed or ctx ends. A collector that does not answer is said above what was known last, and asked again.
+// live shows a fleet until q is pressed or ctx ends. A collector that does not answer is said above what was known last, and asked again;
+// while it is waited for, keys are heard.
 func live(ctx context.Context, c *client, o options, t console, out io.Writer) error {
 	keys, restore, err := t.keys()
 	if err != nil {
@@ -48,10 +47,10 @@ func live(ctx context.Context, c *client, o options, t console, out io.Writer) e
 		return err
 	}
 	defer func() { _, _ = io.WriteString(out, leave) }()
-	v := viewer{client: c, options: o, console: t, out: out}
-	if err := v.look(ctx); err != nil {
-		return err
-	}
+	v := viewer{options: o, console: t, out: out}
+	asking := newAsker(ctx, c)
+	defer asking.end()
+	asking.ask(v.options.fleet)
 	ticker := time.NewTicker(o.every)
 	defer ticker.Stop()
 	for {
@@ -62,13 +61,21 @@ func live(ctx context.Context, c *client, o options, t console, out io.Writer) e
 			if !open || key == 'q' || key == 'Q' || key == keyInterrupt {
 				return nil
 			}
-			if !v.turn(key) {
-				continue
+			if v.turn(key) {
+				asking.ask(v.options.fleet)
 			}
 		case <-ticker.C:
-		}
-		if err := v.look(ctx); err != nil {
-			return err
+			asking.ask(v.options.fleet)
+		case l := <-asking.looks:
+			asking.free()
+			if errors.Is(l.err, errNoSuchFleet) && v.shown.fleet != nil {
+				v.options.fleet = "" // it is gone: the one that is worst off
+				asking.ask(v.options.fleet)
+				continue
+			}
+			if err := v.see(l); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -93,18 +100,11 @@ func (v *viewer) turn(key byte) bool {
 	return true
 }
 
-// look asks and draws. What cannot be had is said; only a screen that cannot be written is an error.
-func (v *viewer) look(ctx context.Context) error {
-	s, err := v.client.look(ctx, v.options.fleet)
-	if errors.Is(err, errNoSuchFleet) && v.shown.fleet != nil {
-		v.options.fleet = "" // it is gone: the one that is worst off
-		s, err = v.client.look(ctx, "")
-	}
-	switch {
-	case err == nil:
-		v.shown, v.heard, v.err = s, time.Now(), nil
-	case ctx.Err() == nil: // else the program ends
-		v.err = err
+// see draws what came of a look. What cannot be had is said; only a screen that cannot be written is an error.
+func (v *viewer) see(l look) error {
+	v.err = l.err
+	if l.err == nil {
+		v.shown, v.heard = l.snapshot, time.Now()
 	}
 	width, height, ok := v.console.size()
 	if !ok {
@@ -114,9 +114,12 @@ func (v *viewer) look(ctx context.Context) error {
 		width = v.options.width
 	}
 	paint := style{plain: v.options.plain}
-	text := draw(v.shown, width, height-1, paint)
+	text := ""
 	if v.err != nil {
-		text = v.lost(width, paint) + text
+		text = v.lost(width, paint)
+	}
+	if !v.heard.IsZero() {
+		text += draw(v.shown, width, height-1, paint)
 	}
 	return v.write(text, height)
 }

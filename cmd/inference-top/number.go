@@ -47,5 +47,9 @@ func quantity(v float64, unit string) string {
 	case "1":
 		return percent(&v)
 	}
-	return digits(v) + " " + strings.NewReplacer("{", "", "}", "").Replace(unit)
+	things := strings.Replace(unit, "}", "s}", 1)
+	if v == 1 || !strings.HasPrefix(unit, "{") {
+		things = unit
+	}
+	return digits(v) + " " + strings.NewReplacer("{", "", "}", "").Replace(things)
 }

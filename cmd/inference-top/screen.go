@@ -95,11 +95,16 @@ func judgement(v verdict, width int, paint style) []string {
 	if v.WaitsFor != "" {
 		trust += ", waits for " + v.WaitsFor
 	}
+	if v.Source == "advice" && v.Since > 0 {
+		trust += fmt.Sprintf("; since %s, in words of %s", clock(v.Since), clock(v.Told)) // the figures below are of now
+	}
 	for _, line := range wrap(trust, width) {
 		lines = append(lines, paint.dim(line))
 	}
 	return append(lines, figures(v.Evidence, width, paint)...)
 }
+
+func clock(ms int64) string { return time.UnixMilli(ms).Format(time.TimeOnly) }
 
 // figures writes the evidence side by side, in as many lines as it takes.
 func figures(list []evidence, width int, paint style) []string {

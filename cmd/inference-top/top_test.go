@@ -24,7 +24,7 @@ const (
 		{"id": "a1", "name": "calm", "verdict": {"code": "balanced", "standing": "final", "title": "On target.", "detail": "Objectives are met.", "also": [], "evidence": [], "loss": 0, "confidence": 0.9, "confidence_word": "HIGH"},
 		 "workers": {"total": 1}, "objectives": {"ttft": {"max": null, "quantile": 0.9}, "itl": {"max": null, "quantile": 0.9}}},
 		{"id": "b2", "name": "busy", "verdict": {"code": "decode_bound", "standing": "preliminary", "title": "Decode-bound.", "detail": "Requests wait for room in the KV cache: TTFT p90 9 s against 1 s.",
-		  "direction": "Relief is room.", "waits_for": "a full minute of data", "also": ["1 of 4 workers is silent and not counted."], "loss": 0.8, "confidence": 0.3, "confidence_word": "LOW",
+		  "direction": "Relief is room.", "waits_for": "a full minute of data", "source": "advice", "since": 1763999940000, "told": 1763999990000, "also": ["1 of 4 workers is silent and not counted."], "loss": 0.8, "confidence": 0.3, "confidence_word": "LOW",
 		  "evidence": [{"label": "Imbalance", "unit": "1", "value": {"value": -1.5}}, {"label": "TTFT p90", "unit": "s", "value": {"value": 10, "over": true}, "against": 1},
 		   {"label": "Waiting", "unit": "{request}", "value": {"value": 2590}}, {"label": "ITL p90", "unit": "s", "value": {"value": null}}, {"label": "KV usage, highest", "unit": "1", "value": {"value": 0.97}}]},
 		 "workers": {"total": 4, "stale": 1, "down": 1}, "objectives": {"ttft": {"max": 1, "quantile": 0.9}, "itl": {"max": 0.05, "quantile": 0.99}}}]}`
@@ -96,7 +96,7 @@ func TestOncePrintsTheFleetThatIsWorstOff(t *testing.T) {
 	assert.NotContains(t, out, "\x1b", "no colours, and no names that drive the terminal")
 	for _, part := range []string{
 		"busy (fleet 2 of 2)  4 workers, 1 down, 1 silent", "Decode-bound.", "Requests wait for room", "Also: 1 of 4 workers is silent",
-		"confidence LOW, preliminary, waits for a full minute of data", "Imbalance -1.50   TTFT p90 > 10 s of 1 s   Waiting 2590   KV usage, highest 97 %",
+		"confidence LOW, preliminary, waits for a full minute of data; since " + clock(1763999940000) + ", in words of " + clock(1763999990000), "Imbalance -1.50   TTFT p90 > 10 s of 1 s   Waiting 2590   KV usage, highest 97 %",
 		"1 WARNING Most of every last block is empty. (10.0.0.2:8000 and 1 more)", "    --block-size 16\n    --second line", "predicted share of room that is empty: 60 % to 5 %",
 		"██▒▒▒▒▒▒▒▒▒▒▒▒▒·····", "no estimate yet", "down: its last scrape failed", "silent for 45s", "\uFFFD[2Jevil\uFFFD",
 	} {
@@ -147,11 +147,13 @@ func TestColoursOnATerminalOnly(t *testing.T) {
 func TestLiveTurnsThroughFleetsAndEndsWithQ(t *testing.T) {
 	at, asked := serve(t)
 	c := &fakeConsole{width: 100, height: 30, pressed: make(chan byte)}
-	var out, errs bytes.Buffer
+	var out, errs screen
 	done := make(chan int, 1)
 	go func() { done <- run(context.Background(), []string{"-url", at, "-every", "1m"}, c, &out, &errs) }()
+	out.waitFor(t, "Decode-bound.", 1)
 	c.pressed <- keyTab
 	c.pressed <- 'x' // no key of ours
+	out.waitFor(t, "On target.", 1)
 	c.pressed <- 'q'
 	select {
 	case code := <-done:
@@ -172,19 +174,75 @@ func TestLiveTurnsThroughFleetsAndEndsWithQ(t *testing.T) {
 
 func TestACollectorThatIsAwayIsSaidAndAskedAgain(t *testing.T) {
 	c := &fakeConsole{width: 100, height: 30, pressed: make(chan byte)}
-	var out, errs bytes.Buffer
+	var out, errs screen
 	done := make(chan int, 1)
 	go func() {
 		done <- run(context.Background(), []string{"-url", "http://127.0.0.1:1", "-every", "1m"}, c, &out, &errs)
 	}()
+	out.waitFor(t, "The collector does not answer: ", 1)
 	c.pressed <- ' '
+	out.waitFor(t, "The collector does not answer: ", 2)
 	c.pressed <- 'q'
 	assert.Zero(t, <-done)
-	assert.Equal(t, 2, strings.Count(out.String(), "The collector does not answer: "))
+	assert.NotContains(t, out.String(), "No engine", "nothing is known of engines")
 
 	_, text, code := printed(t, &fakeConsole{}, "-url", "http://127.0.0.1:1", "-once")
 	assert.Equal(t, exitError, code)
 	assert.Contains(t, text, "http://127.0.0.1:1/api/v1/verdict")
+}
+
+func TestKeysAreHeardWhileTheCollectorIsWaitedFor(t *testing.T) {
+	asked := make(chan struct{}, 1)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-r.Context().Done() // until the program hangs up
+	}))
+	defer s.Close()
+	c := &fakeConsole{width: 100, height: 30, pressed: make(chan byte)}
+	var out, errs screen
+	done := make(chan int, 1)
+	go func() { done <- run(context.Background(), []string{"-url", s.URL, "-every", "1m"}, c, &out, &errs) }()
+	<-asked
+	select {
+	case c.pressed <- keyInterrupt:
+	case <-time.After(timeout / 2):
+		t.Error("the key is not heard before the collector is given up")
+		c.pressed <- keyInterrupt
+	}
+	assert.Zero(t, <-done)
+	assert.True(t, c.restored)
+}
+
+func TestQuantitiesHaveAUnitInWords(t *testing.T) {
+	for want, got := range map[string]string{
+		"470 preemptions/min": quantity(470, "{preemption}/min"), "1 preemption/min": quantity(1, "{preemption}/min"), "0 requests": quantity(0, "{request}"),
+		"24 ms": quantity(0.024, "s"), "97 %": quantity(0.97, "1"), "5 W": quantity(5, "W"), "2 s/token": quantity(2, "s/{token}"),
+	} {
+		assert.Equal(t, want, got)
+	}
+}
+
+// screen is what was written, for those who wait for it.
+type screen struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (s *screen) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all.Write(p)
+}
+
+func (s *screen) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all.String()
+}
+
+func (s *screen) waitFor(t *testing.T, text string, times int) {
+	t.Helper()
+	require.Eventually(t, func() bool { return strings.Count(s.String(), text) >= times }, 20*time.Second, 5*time.Millisecond, "%d times %q", times, text)
 }
 
 func TestUsage(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/connector/adviceconnector/internal/metadatatest"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/snapshots/storagetest"
 )
 
 func TestOneAdviceIsToldOnceInBothOutputs(t *testing.T) {
@@ -116,14 +117,14 @@ func TestAFleetHasAVerdict(t *testing.T) {
 
 func TestARestartRaisesNothingTwice(t *testing.T) {
 	id := component.MustNewID("file_storage")
-	kept := &memory{values: map[string][]byte{}}
+	kept := storagetest.NewShelf(id)
 	r := newRig(t)
 	r.cfg.Storage = &id
-	r.start(kept.host(id))
+	r.start(kept)
 	r.windows(40, 2)
 	r.stop()
-	require.NotEmpty(t, kept.values)
-	r.start(kept.host(id))
+	require.NotEmpty(t, kept.Values())
+	r.start(kept)
 	r.windows(40, 2)
 	names, _ := r.events()
 	assert.Equal(t, []string{"llm.advice.raised preemptions"}, names)

@@ -12,7 +12,6 @@ import (
 	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/connector/connectortest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -155,45 +154,4 @@ func (r *rig) events() (names []string, records []plog.LogRecord) {
 		}
 	}
 	return names, records
-}
-
-// memory is a storage extension that remembers.
-type memory struct {
-	component.StartFunc
-	component.ShutdownFunc
-	mu     sync.Mutex
-	values map[string][]byte
-	broken error
-}
-
-func (m *memory) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
-	return m, nil
-}
-
-func (m *memory) Get(_ context.Context, key string) ([]byte, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.values[key], m.broken
-}
-
-func (m *memory) Set(_ context.Context, key string, value []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.values[key] = value
-	return m.broken
-}
-
-func (m *memory) Delete(context.Context, string) error               { return nil }
-func (m *memory) Batch(context.Context, ...*storage.Operation) error { return nil }
-func (m *memory) Close(context.Context) error                        { return nil }
-func (m *memory) host(id component.ID) component.Host                { return withExtension{nop(), id, m} }
-
-type withExtension struct {
-	component.Host
-	id        component.ID
-	extension component.Component
-}
-
-func (h withExtension) GetExtensions() map[component.ID]component.Component {
-	return map[component.ID]component.Component{h.id: h.extension}
 }

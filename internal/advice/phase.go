@@ -44,7 +44,7 @@ func checkPrefillBound(r *Reading) Outcome {
 	switch {
 	case f.observed < fullWindow:
 		return Withhold(withheldEarly)
-	case f.idle() || decided && !missed || f.shortage().plain:
+	case f.idle() || decided && !missed || f.shortage().plain || f.churn().mostly():
 		return Nothing()
 	case !decided:
 		return Withhold(withheldNoLatency)

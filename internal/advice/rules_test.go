@@ -47,6 +47,14 @@ func TestAHealthyFleetRaisesNothing(t *testing.T) {
 	assert.Empty(t, raisedIn(t, seen{}), "idle")
 }
 
+// The verdict on a storm says that more prefill capacity would compute the same again: no advice may ask for it.
+func TestAStormIsNoReasonForMoreWorkers(t *testing.T) {
+	late := seen{ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10, waiting: 5, thrash: 0.3}
+	assert.Contains(t, raisedIn(t, late, late), "prefill-bound", "it explains little")
+	late.thrash = 0.7
+	assert.NotContains(t, raisedIn(t, late, late), "prefill-bound")
+}
+
 func TestPrefillBoundTakesWorkersFromAPoolWithRoom(t *testing.T) {
 	prefill := seen{role: "prefill", ttft: 3, running: 5, waiting: 9}
 	idleDecode, busyDecode := seen{role: "decode", ttft: 0.03, itl: 0.015, running: 5}, seen{role: "decode", ttft: 0.03, itl: 0.045, running: 5}

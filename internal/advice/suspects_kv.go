@@ -13,6 +13,9 @@ type churn struct {
 	confidence float64 // of the thrash ratio, over the storming workers
 }
 
+// mostly reports whether more than half of the work is the same again: more capacity for prompts would repeat that as well.
+func (c churn) mostly() bool { return c.again > 0.5 && c.confidence >= confidentMed }
+
 // churn weighs the workers that compute prompts by their load.
 func (f figures) churn() (c churn) {
 	weight, storming := 0.0, 0.0

@@ -36,6 +36,9 @@ func checkTopology(r *Reading) Outcome {
 	if _, ok := r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyCurrent, signal.AttrBound, signal.BoundMid); !ok {
 		return Withhold(withheldNoForecast)
 	}
+	if r.aggregated() {
+		return Nothing() // whether to split it at all is the question of another rule
+	}
 	recommended := func(role string) (float64, bool) {
 		return r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, role)
 	}
@@ -103,14 +106,20 @@ func (r *Reading) holdsBack() string {
 	return ""
 }
 
+// aggregated reports whether workers of the fleet serve both phases.
+func (r *Reading) aggregated() bool {
+	n, _ := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyCurrent, signal.AttrRole, signal.RoleAggregated)
+	return n > 0
+}
+
 // topologyNow writes the present workers as 1P3D.
 func (r *Reading) topologyNow() string {
 	level := func(role string) float64 {
 		v, _ := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyCurrent, signal.AttrRole, role)
 		return v
 	}
-	if n := level(signal.RoleAggregated); n > 0 {
-		return fmt.Sprintf("%.0f aggregated", n)
+	if r.aggregated() {
+		return fmt.Sprintf("%.0f aggregated", level(signal.RoleAggregated))
 	}
 	return fmt.Sprintf("%.0fP%.0fD", level(signal.RolePrefill), level(signal.RoleDecode))
 }
@@ -121,8 +130,7 @@ func checkDisaggregate(r *Reading) Outcome {
 	if !ok {
 		return Withhold(withheldNoForecast)
 	}
-	aggregated, is := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyCurrent, signal.AttrRole, signal.RoleAggregated)
-	if verdict != signal.GateRecommend || !is || aggregated < 1 {
+	if verdict != signal.GateRecommend || !r.aggregated() {
 		return Nothing()
 	}
 	prefill, _ := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, signal.RolePrefill)

@@ -61,6 +61,32 @@ func TestNothingRecommendedIsNothingToSay(t *testing.T) {
 	assert.Empty(t, b.told("topology"))
 }
 
+// Whether to split a fleet is one recommendation and not two: what a split would bring is the benefit, while goodput at a demand that is met
+// hardly rises.
+func TestAnAggregatedFleetIsToldToSplitOnce(t *testing.T) {
+	b := newBench(t, testConfig(), topologyRules()...)
+	b.windows(20, func() {
+		alive(b)
+		at := func(metric string, v float64, kv ...string) { b.level(FleetRef("chat"), metric, v, kv...) }
+		at(signal.TopologyWorkers, 4, signal.AttrTopology, signal.TopologyCurrent, signal.AttrRole, signal.RoleAggregated)
+		at(signal.TopologyWorkers, 3, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, signal.RolePrefill)
+		at(signal.TopologyWorkers, 1, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, signal.RoleDecode)
+		at(signal.TopologyGoodput, 25.6, signal.AttrTopology, signal.TopologyCurrent, signal.AttrBound, signal.BoundMid)
+		at(signal.TopologyGoodput, 25.7, signal.AttrTopology, signal.TopologyRecommended, signal.AttrBound, signal.BoundMid)
+		at(signal.DisaggregationGate, 1, signal.AttrGate, signal.GateRecommend, signal.AttrGateWhy, "benefit")
+		for _, estimate := range []string{signal.TopologyGoodput, signal.DisaggregationBenefit} {
+			at(signal.EstimateConfidence, 0.9, signal.AttrEstimate, estimate, signal.AttrEstimateMethod, "rehearsal")
+		}
+	})
+	changes := map[string]string{}
+	for _, e := range b.events {
+		if e.Name == Raised {
+			changes[e.Rule] = e.Finding.Action.Change
+		}
+	}
+	assert.Equal(t, map[string]string{"disaggregate": "4 aggregated -> 3P1D"}, changes)
+}
+
 func TestASplitFleetThatShouldNotBe(t *testing.T) {
 	b := newBench(t, testConfig(), topologyRules()...)
 	b.windows(20, func() {

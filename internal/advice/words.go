@@ -111,7 +111,7 @@ func (f figures) waitsFor(v Verdict) string {
 		}
 		return "the first phase estimates"
 	}
-	return fmt.Sprintf("a full minute of data, %d s more", int(math.Ceil(fullWindow-f.observed)))
+	return "a full minute of data" // without how many seconds more: it is told once and holds until then
 }
 
 // evidence lists the numbers behind the verdict, in the order in which they are shown.

@@ -62,7 +62,7 @@ func Load() (Book, error) {
 	if err := yaml.Unmarshal(embedded, &b); err != nil {
 		return Book{}, fmt.Errorf("facts.yaml: %w", err)
 	}
-	return b, b.Validate()
+	return b, b.Check()
 }
 
 // Over returns the book with the entries of another before its own, so that they are found first.
@@ -73,8 +73,8 @@ func (b Book) Over(below Book) Book {
 	}
 }
 
-// Validate names key, bound and value of every fault.
-func (b Book) Validate() error {
+// Check names key, bound and value of every fault.
+func (b Book) Check() error {
 	var errs []error
 	positive := func(key string, v float64) {
 		if !(v > 0) {

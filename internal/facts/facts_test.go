@@ -68,7 +68,7 @@ func TestFaultsAreNamed(t *testing.T) {
 	err := Book{
 		Models: []Model{{Parameters: 1, ActiveParameters: 2}},
 		GPUs:   []Device{{Names: []string{"x"}, Bandwidth: -1}},
-	}.Validate()
+	}.Check()
 	for _, text := range []string{
 		"models[0].names must have at least 1 entry (got 0)", "models[0].layers must be positive (got 0)",
 		"models[0].active_parameters must be between 0 and parameters, which are 1 (got 2)",

@@ -25,7 +25,7 @@ func TestRecordingOfSGLang(t *testing.T) {
 	first := binary.BigEndian.Uint64(r.messages[0][1])
 	var decoder Decoder
 	for i, message := range r.messages {
-		assert.EqualValues(t, first+uint64(i), binary.BigEndian.Uint64(message[1]), "sequence number")
+		assert.Equal(t, first+uint64(i), binary.BigEndian.Uint64(message[1]), "sequence number")
 		report, err := decoder.Decode(message[2], index)
 		require.NoError(t, err)
 		assert.Zero(t, report.Malformed+report.Foreign)

@@ -36,15 +36,15 @@ func TestValidateNamesKeyBoundAndValue(t *testing.T) {
 		{ITL: Bound{Max: -time.Second}},
 		{},
 	}
-	assert.EqualError(t, c.Validate(), "objectives[0].ttft.quantile must be between 0 and 1 (got 1.5)\n"+
+	assert.EqualError(t, c.Check(), "objectives[0].ttft.quantile must be between 0 and 1 (got 1.5)\n"+
 		"objectives[1].itl.max must be positive (got -1s)\n"+
 		"objectives[2]: needs ttft or itl (got neither)")
-	assert.NoError(t, Config(nil).Validate())
+	assert.NoError(t, Config(nil).Check())
 }
 
 func TestPrices(t *testing.T) {
 	p := Prices{{GPU: "*H200*", PerHour: 3.5, Currency: "USD"}, {PerHour: 2, Currency: "USD"}}
-	require.NoError(t, p.Validate())
+	require.NoError(t, p.Check())
 	got, ok := p.For("", "NVIDIA H200")
 	assert.True(t, ok)
 	assert.Equal(t, 3.5, got.PerHour)
@@ -53,7 +53,7 @@ func TestPrices(t *testing.T) {
 	assert.Equal(t, 2.0, got.PerHour)
 	_, ok = Prices(nil).For("NVIDIA A100")
 	assert.False(t, ok)
-	assert.EqualError(t, Prices{{PerHour: -1, Currency: "USD"}, {PerHour: 1}}.Validate(),
+	assert.EqualError(t, Prices{{PerHour: -1, Currency: "USD"}, {PerHour: 1}}.Check(),
 		"prices[0].per_hour must not be negative (got -1)\n"+
 			"prices[1].currency must be set (got \"\")\n"+
 			"prices[1].currency must be \"USD\" as in prices[0] (got \"\")")

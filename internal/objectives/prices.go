@@ -21,8 +21,8 @@ type Price struct {
 	_ struct{}
 }
 
-// Validate checks every price and reports all faults at once. One worker's cost is one sum, so that all have one currency.
-func (p Prices) Validate() error {
+// Check checks every price and reports all faults at once. One worker's cost is one sum, so that all have one currency.
+func (p Prices) Check() error {
 	var errs []error
 	for i, one := range p {
 		if !(one.PerHour >= 0) || math.IsInf(one.PerHour, 1) {

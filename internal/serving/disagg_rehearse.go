@@ -275,21 +275,31 @@ func (p *play) pool(workers int, prefill bool, requests []*rehearsed, of func(*r
 
 // counted are the requests that met the workers as full as they are all the time.
 func (p *play) counted() []*rehearsed {
-	n := len(p.requests)
-	most := int(edgeShare * float64(n))
-	stay := 0.0
-	for _, r := range p.requests[most : n-most] {
-		stay += r.last - r.arrival
-	}
-	stay *= edgeStays / float64(n-2*most)
-	from, to := 0, n
+	most := int(edgeShare * float64(len(p.requests)))
+	from, stay := 0, p.stay(most, most)
 	for begin := p.requests[0].arrival; from < most && p.requests[from].arrival < begin+stay; {
 		from++
 	}
+	return p.requests[from:p.lastCounted(stay, most)]
+}
+
+// stay is edgeStays mean stays of the requests between so many at either end, s.
+func (p *play) stay(first, last int) (stay float64) {
+	between := p.requests[first : len(p.requests)-last]
+	for _, r := range between {
+		stay += r.last - r.arrival
+	}
+	return stay * edgeStays / float64(len(between))
+}
+
+// lastCounted leaves out the requests that came within a stay of the end, at most so many.
+func (p *play) lastCounted(stay float64, most int) int {
+	n := len(p.requests)
+	to := n
 	for end := p.requests[n-1].arrival; to > n-most && p.requests[to-1].arrival > end-stay; {
 		to--
 	}
-	return p.requests[from:to]
+	return to
 }
 
 // outcome judges them.

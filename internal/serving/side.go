@@ -48,6 +48,8 @@ const (
 	leverageMost    = 4000
 	// leverageWarmUp is the share of the arrivals that come before those that count: a queue that grows without end begins short.
 	leverageWarmUp = 0.4
+	// leverageEnd is the most of them that are left out at the end: no prompts come behind their tokens any more.
+	leverageEnd = 0.2
 	// slowest is by how much the fitted costs may be off in either direction, in calibrationGrid steps.
 	slowest         = 0.18
 	calibrationGrid = 4
@@ -174,7 +176,8 @@ func (s *SharedWorker) play(cost StepCost, seed uint64) (met Met, both float64) 
 	p := newPlay(d, s.Workload, n, seed)
 	p.pool(1, false, p.requests, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
 	var seconds, tokens float64
-	counted := p.requests[int(leverageWarmUp*float64(n)):]
+	first, most := int(leverageWarmUp*float64(n)), int(leverageEnd*float64(n))
+	counted := p.requests[first:p.lastCounted(p.stay(first, most), most)]
 	for _, r := range counted {
 		inTime := s.TTFT <= 0 || r.first-r.arrival <= s.TTFT
 		fast := s.ITL <= 0 || r.last-r.first <= s.ITL*(r.output-1)

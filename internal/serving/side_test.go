@@ -63,6 +63,28 @@ func TestLeverageMeetsWhatWasMeasured(t *testing.T) {
 	assert.InDelta(t, 1.1, l.Slower, 0.08)
 }
 
+// After the last arrival tokens come faster than they ever do. Near the limit of decode they made the mean between tokens too short.
+func TestLeverageLeavesOutTheEndOfThePlay(t *testing.T) {
+	w := shared(11.8, 50, 800)
+	met, _ := w.play(w.Cost, 3)
+	n := int(leverageSeconds * w.Rate)
+	p := newPlay(w.Capability, w.Workload, n, 3)
+	p.pool(1, false, p.requests, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
+	meanITL := func(of []*rehearsed) float64 {
+		var seconds, tokens float64
+		for _, r := range of {
+			seconds += r.last - r.first
+			tokens += r.output - 1
+		}
+		return seconds / tokens
+	}
+	first := int(leverageWarmUp * float64(n))
+	stayed := p.requests[first : n-int(leverageEnd*float64(n))]
+	assert.InEpsilon(t, meanITL(stayed), met.MeanITL, 0.01)
+	assert.Less(t, meanITL(p.requests[n-100:]), 0.97*met.MeanITL, "those at the end are another kind")
+	assert.Less(t, int(met.Requests), n-first)
+}
+
 func TestLeverageNeedsSomethingToPlay(t *testing.T) {
 	for name, change := range map[string]func(*SharedWorker){
 		"no costs": func(w *SharedWorker) { w.Cost = StepCost{} }, "no arrivals": func(w *SharedWorker) { w.Rate = 0 },

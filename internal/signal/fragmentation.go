@@ -105,7 +105,7 @@ func KVFragmentationMetrics() []Metric {
 		{KVStorm, Gauge, "1", nil, c, "1 during an eviction storm, 0 outside; absent where it cannot be known."},
 		{KVEvictionSurge, Gauge, "1", nil, c, "Rate of evictions over its median in calm windows of the last ten minutes."},
 		{KVWasteTokens, Sum, "{token}", waste, c,
-			"Tokens computed again that had been computed before: evicted too early (thrash), of preempted requests (preemption), of prompts whose lease ended before they were fetched (lease)."},
+			"Tokens computed again that had been computed before: evicted too early (thrash), of preempted requests (preemption; with KV events only what no full block held, the rest is thrash), of prompts whose lease ended before they were fetched (lease)."},
 		{KVWasteTime, Sum, "s", waste, c, "What they cost: GPU seconds where GPUs are joined, else worker seconds, at the price of a prompt token."},
 		{KVWasteEnergy, Sum, "J", waste, c, "What they cost in energy."},
 		{KVSavedTokens, Gauge, "{token}/s", scale, c, "Prompt tokens a second that would not be computed if the pool were so many times its size; below 0 for a smaller one."},

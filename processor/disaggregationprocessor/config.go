@@ -110,7 +110,7 @@ func (c *Config) Validate() error {
 	rate("link_rate", c.Transfer.LinkRate, 0)
 	rate("assumed_bandwidth", c.Transfer.AssumedBandwidth, 1)
 	rate("assumed_token_bytes", c.Transfer.AssumedTokenBytes, 0)
-	errs = append(errs, c.Objectives.Validate())
+	errs = append(errs, c.Objectives.Check())
 	return errors.Join(errs...)
 }
 

@@ -1,6 +1,8 @@
 package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor"
 
 import (
+	"math"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
@@ -78,8 +80,15 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	}
 	length, deviation := w.length(prompt)
 	if t.running > 0 {
-		held := groups.whole(max(0, t.held-(facts.Awaiting+facts.Pinned)*t.seconds), t.running, length, (bs-1)/2)
-		facts.Tail = groups.tail(bs, serving.KVTail(bs, held*bs/t.running, length, deviation))
+		room := func(held, running float64) float64 {
+			return groups.whole(max(0, held), running, length, (bs-1)/2) * bs / running
+		}
+		mean := room(t.held-(facts.Awaiting+facts.Pinned)*t.seconds, t.running)
+		if l.running > 0 {
+			// The room is a mean over time and the length one over requests: of the same requests only while the load is what it was.
+			deviation = math.Hypot(deviation, mean-room(l.held-facts.Awaiting-facts.Pinned, l.running))
+		}
+		facts.Tail = groups.tail(bs, serving.KVTail(bs, mean, length, deviation))
 	}
 	p.method, p.confidence = w.cached(&facts, win, l)
 	use, ok := facts.Divide()

@@ -288,3 +288,28 @@ func TestAStormIsTold(t *testing.T) {
 	_, ok := last(sink, signal.KVStorm)
 	assert.False(t, ok, "it is not known any more")
 }
+
+// TestAPreemptionIsWastedOnce: events show the blocks that a preempted request stores again, and they count as thrash.
+func TestAPreemptionIsWastedOnce(t *testing.T) {
+	for name, want := range map[string]struct {
+		change func(*engine)
+		tokens float64 // of a preemption
+	}{
+		"with events":     {func(*engine) {}, 7.5},
+		"without events":  {func(e *engine) { e.events = false }, 325},
+		"without a cache": {func(e *engine) { e.events, e.uncached = false, true }, 325},
+	} {
+		t.Run(name, func(t *testing.T) {
+			sink := new(consumertest.MetricsSink)
+			p, c := newTestProcessor(t, testConfig(), sink)
+			e := newEngine("a:8000")
+			e.preemptions = 0.5
+			want.change(e)
+			play(t, p, c, 13, e)
+			dp, ok := last(sink, signal.KVWasteTokens, signal.AttrKVWaste, signal.WastePreemption)
+			require.True(t, ok)
+			seconds := dp.Timestamp().AsTime().Sub(dp.StartTimestamp().AsTime()).Seconds()
+			assert.InDelta(t, want.tokens*0.5, dp.DoubleValue()/seconds, 0.02*want.tokens)
+		})
+	}
+}

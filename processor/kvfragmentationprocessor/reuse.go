@@ -159,8 +159,8 @@ func (s *sums) wasteTrust() (method string, confidence float64) {
 	return method, (measured*told + byLength*reckoned) / (told + reckoned)
 }
 
-// wasted adds what the window shows to have been computed again: blocks evicted too early; preempted requests, from their mean length;
-// prompts whose lease ended, from their mean length.
+// wasted adds what the window shows to have been computed again: blocks evicted too early; preempted requests; prompts whose lease ended,
+// from their mean length.
 func (w *worker) wasted(win window.Window) {
 	prompts, _ := w.short.prompts()
 	prompt := w.short.perRequest(prompts)
@@ -169,7 +169,7 @@ func (w *worker) wasted(win window.Window) {
 	cost := w.costs.of(computed, w.long.seconds)
 	for i, tokens := range [wastes]float64{
 		wasteThrash:     win.Totals[inRegret].Sum,
-		wastePreemption: win.Totals[inPreemptions].Sum * length,
+		wastePreemption: win.Totals[inPreemptions].Sum * w.again(win, length),
 		wasteLease:      win.Totals[inExpired].Sum * prompt,
 	} {
 		v := &w.sums.waste[i]
@@ -177,4 +177,14 @@ func (w *worker) wasted(win window.Window) {
 		v.seconds += max(0, tokens) * cost.seconds
 		v.joules += max(0, tokens) * cost.joules
 	}
+}
+
+// again is how many tokens of a preempted request are computed again, beside those that thrash has. An engine that caches prefixes finds
+// what it has not evicted meanwhile, and events show the blocks that it stores again: then it is what was in the last block, which no event
+// shows. Otherwise it is taken for all of the request.
+func (w *worker) again(win window.Window, length float64) float64 {
+	if w.facts.uncached || !w.heard(win) {
+		return length
+	}
+	return min(length, (w.facts.blockSize-1)/2)
 }

@@ -66,7 +66,7 @@ func (w *worker) snapshot() ([]byte, error) {
 	defer w.mu.Unlock()
 	t := &w.long
 	k := workerSnapshot{
-		Schema: schema, At: w.ended, Inputs: counters, Storm: w.storm, Lowest: w.lowest,
+		Schema: schema, At: max(w.ended, w.kept), Inputs: counters, Storm: w.storm, Lowest: w.lowest,
 		Long: trailSnapshot{
 			Seconds: t.seconds, Held: t.held, Running: t.running, Resident: t.resident, Known: t.known, Waited: t.waited,
 			Totals: map[int]window.Value{},

@@ -3,7 +3,6 @@ package kvfragmentationprocessor
 import (
 	"context"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -11,60 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/consumer/consumertest"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/processor/processortest"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/snapshots/storagetest"
 	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
 )
-
-// shelf is a storage extension, its one client, and the host that has it.
-type shelf struct {
-	component.StartFunc
-	component.ShutdownFunc
-	mu     sync.Mutex
-	values map[string][]byte
-}
-
-func (s *shelf) GetExtensions() map[component.ID]component.Component {
-	return map[component.ID]component.Component{component.MustNewID("shelf"): s}
-}
-
-func (s *shelf) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
-	return s, nil
-}
-
-func (s *shelf) Get(_ context.Context, key string) ([]byte, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.values[key], nil
-}
-
-func (s *shelf) Set(ctx context.Context, key string, value []byte) error {
-	return s.Batch(ctx, storage.SetOperation(key, value))
-}
-
-func (s *shelf) Delete(ctx context.Context, key string) error {
-	return s.Batch(ctx, storage.DeleteOperation(key))
-}
-
-func (s *shelf) Batch(_ context.Context, ops ...*storage.Operation) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, op := range ops {
-		if op.Type == storage.Delete {
-			delete(s.values, op.Key)
-		} else {
-			s.values[op.Key] = op.Value
-		}
-	}
-	return nil
-}
-
-func (s *shelf) Close(context.Context) error { return nil }
 
 // life is one of the collector.
 type life struct {
@@ -74,7 +28,7 @@ type life struct {
 	logs *observer.ObservedLogs
 }
 
-func begin(t *testing.T, kept *shelf, at time.Time) life {
+func begin(t *testing.T, kept *storagetest.Shelf, at time.Time) life {
 	t.Helper()
 	cfg, id := testConfig(), component.MustNewID("shelf")
 	cfg.Storage = &id
@@ -91,7 +45,7 @@ func begin(t *testing.T, kept *shelf, at time.Time) life {
 }
 
 func TestARestartOfTheCollectorKeepsWhatTakesALongLook(t *testing.T) {
-	kept := &shelf{values: map[string][]byte{}}
+	kept := storagetest.NewShelf(component.MustNewID("shelf"))
 	first := begin(t, kept, time.Unix(1_700_000_000, 0))
 	e := newEngine("a:8000")
 	e.resident = 1000
@@ -101,8 +55,8 @@ func TestARestartOfTheCollectorKeepsWhatTakesALongLook(t *testing.T) {
 	play(t, first.p, first.c, 10, e)
 	require.InDelta(t, 1, value(t, first.sink, signal.KVStorm), 0)
 	require.NoError(t, first.p.Shutdown(t.Context()))
-	require.Len(t, kept.values, 2, "a worker and the index")
-	for key, text := range kept.values {
+	require.Len(t, kept.Values(), 2, "a worker and the index")
+	for key, text := range kept.Values() {
 		assert.Less(t, len(text), 16<<10, key)
 	}
 
@@ -124,7 +78,7 @@ func TestARestartOfTheCollectorKeepsWhatTakesALongLook(t *testing.T) {
 }
 
 func TestAfterALongPauseItWarmsUpAgain(t *testing.T) {
-	kept := &shelf{values: map[string][]byte{}}
+	kept := storagetest.NewShelf(component.MustNewID("shelf"))
 	first := begin(t, kept, time.Unix(1_700_000_000, 0))
 	e := newEngine("a:8000")
 	e.thrash, e.resident = 0.6, 1000
@@ -140,13 +94,13 @@ func TestAfterALongPauseItWarmsUpAgain(t *testing.T) {
 }
 
 func TestAnotherSchemaIsDroppedWithOneLine(t *testing.T) {
-	kept := &shelf{values: map[string][]byte{}}
+	kept := storagetest.NewShelf(component.MustNewID("shelf"))
 	first := begin(t, kept, time.Unix(1_700_000_000, 0))
 	a, b := newEngine("a:8000"), newEngine("b:8000")
 	play(t, first.p, first.c, 100, a, b)
 	require.NoError(t, first.p.Shutdown(t.Context()))
-	for key, text := range kept.values {
-		kept.values[key] = []byte(strings.Replace(string(text), `"Schema":1`, `"Schema":0`, 1))
+	for key, text := range kept.Values() {
+		require.NoError(t, kept.Set(t.Context(), key, []byte(strings.Replace(string(text), `"Schema":1`, `"Schema":0`, 1))))
 	}
 	second := begin(t, kept, first.c.Now())
 	play(t, second.p, second.c, 3, a, b)
@@ -165,7 +119,6 @@ func TestSnapshotsComeBackWholeOrNotAtAll(t *testing.T) {
 		require.NoError(t, err)
 		again := newWorker(p.cfg, p.table, &p.models, w.resource)
 		require.NoError(t, again.restore(text))
-		again.ended = w.ended
 		written, err := again.snapshot()
 		require.NoError(t, err)
 		assert.JSONEq(t, string(text), string(written))

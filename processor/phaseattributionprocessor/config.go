@@ -83,8 +83,8 @@ func (c *Config) Validate() error {
 	if c.MaxNumSeqs < 0 {
 		errs = append(errs, fmt.Errorf("max_num_seqs must not be negative (got %d)", c.MaxNumSeqs))
 	}
-	errs = append(errs, c.Objectives.Validate(), validateGPUs(c.GPUs), c.Prices.Validate(), validateDeployments(c.Deployments))
-	if err := c.Facts.Validate(); err != nil {
+	errs = append(errs, c.Objectives.Check(), validateGPUs(c.GPUs), c.Prices.Check(), validateDeployments(c.Deployments))
+	if err := c.Facts.Check(); err != nil {
 		errs = append(errs, fmt.Errorf("facts: %w", err))
 	}
 	return errors.Join(errs...)

@@ -2,75 +2,24 @@ package phaseattributionprocessor
 
 import (
 	"context"
-	"errors"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/component"
+	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
-	"go.opentelemetry.io/collector/extension/xextension/storage"
 	"go.opentelemetry.io/collector/processor/processortest"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
-	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
+	"github.com/otelcol-inference/otelcol-inference/internal/snapshots/storagetest"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
-
-// cupboard is a storage extension, and its one client.
-type cupboard struct {
-	component.StartFunc
-	component.ShutdownFunc
-	mu     sync.Mutex
-	values map[string][]byte
-	fail   error
-}
-
-func (c *cupboard) GetClient(context.Context, component.Kind, component.ID, string) (storage.Client, error) {
-	return c, nil
-}
-
-func (c *cupboard) Get(_ context.Context, key string) ([]byte, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.values[key], c.fail
-}
-
-func (c *cupboard) Set(_ context.Context, key string, value []byte) error {
-	return c.Batch(context.Background(), storage.SetOperation(key, value))
-}
-
-func (c *cupboard) Delete(_ context.Context, key string) error {
-	return c.Batch(context.Background(), storage.DeleteOperation(key))
-}
-
-func (c *cupboard) Batch(_ context.Context, ops ...*storage.Operation) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, op := range ops {
-		if op.Type == storage.Delete {
-			delete(c.values, op.Key)
-		} else {
-			c.values[op.Key] = op.Value
-		}
-	}
-	return c.fail
-}
-
-func (c *cupboard) Close(context.Context) error { return nil }
-
-// host has the cupboard as an extension.
-type host struct {
-	extensions map[component.ID]component.Component
-}
-
-func (h host) GetExtensions() map[component.ID]component.Component { return h.extensions }
 
 // life is one of the collector.
 type life struct {
@@ -80,7 +29,7 @@ type life struct {
 	logs *observer.ObservedLogs
 }
 
-func begin(t *testing.T, kept *cupboard, cfg *Config, at time.Time) life {
+func begin(t *testing.T, kept *storagetest.Shelf, cfg *Config, at time.Time) life {
 	t.Helper()
 	id := component.MustNewID("cupboard")
 	cfg.Storage = &id
@@ -92,7 +41,7 @@ func begin(t *testing.T, kept *cupboard, cfg *Config, at time.Time) life {
 	var err error
 	l.p, err = newProcessor(set, cfg, l.sink, newRegistry(), l.c)
 	require.NoError(t, err)
-	require.NoError(t, l.p.Start(t.Context(), host{map[component.ID]component.Component{id: kept}}))
+	require.NoError(t, l.p.Start(t.Context(), kept))
 	t.Cleanup(func() { require.NoError(t, l.p.Shutdown(context.Background())) })
 	return l
 }
@@ -103,7 +52,7 @@ func TestARestartKeepsTheFitAndBeginsTheSumsAnew(t *testing.T) {
 		serving.MethodRoofline:       {{Model: "llama-3-70b", GPU: "h200", TensorParallel: 4}},
 	} {
 		t.Run(method, func(t *testing.T) {
-			kept := &cupboard{values: map[string][]byte{}}
+			kept := storagetest.NewShelf(component.MustNewID("cupboard"))
 			cfg := createDefaultConfig().(*Config)
 			cfg.Deployments = deployments
 			first := begin(t, kept, cfg, time.Unix(1_800_000_000, 0))
@@ -111,7 +60,7 @@ func TestARestartKeepsTheFitAndBeginsTheSumsAnew(t *testing.T) {
 			play(t, first.p, first.c, 60, 5*time.Second, e)
 			require.Equal(t, method, confidenceMethod(first.sink))
 			require.NoError(t, first.p.Shutdown(t.Context()))
-			require.Len(t, kept.values, 2, "a worker and the index")
+			require.Len(t, kept.Values(), 2, "a worker and the index")
 
 			second := begin(t, kept, cfg, first.c.Now())
 			play(t, second.p, second.c, 3, 5*time.Second, e)
@@ -157,40 +106,18 @@ func TestAllThatWasLearntComesBack(t *testing.T) {
 }
 
 func TestAnotherSchemaIsDroppedWithOneLine(t *testing.T) {
-	kept := &cupboard{values: map[string][]byte{}}
+	kept := storagetest.NewShelf(component.MustNewID("cupboard"))
 	first := begin(t, kept, createDefaultConfig().(*Config), time.Unix(1_800_000_000, 0))
 	a, b := newEngine("a:1", 1_800_000_000*second), newEngine("b:1", 1_800_000_000*second)
 	play(t, first.p, first.c, 40, 5*time.Second, a, b)
 	require.NoError(t, first.p.Shutdown(t.Context()))
-	for key, text := range kept.values {
-		kept.values[key] = []byte(strings.Replace(string(text), `"Schema":1`, `"Schema":0`, 1))
+	for key, text := range kept.Values() {
+		require.NoError(t, kept.Set(t.Context(), key, []byte(strings.Replace(string(text), `"Schema":1`, `"Schema":0`, 1))))
 	}
 	second := begin(t, kept, createDefaultConfig().(*Config), first.c.Now())
 	play(t, second.p, second.c, 3, 5*time.Second, a, b)
 	assert.Empty(t, confidenceMethod(second.sink), "it warms up")
 	assert.Equal(t, 1, second.logs.FilterMessageSnippet("dropped").Len())
-}
-
-func TestSnapshotsOfTheLongGoneAreDeletedAndAFailureIsToldOnce(t *testing.T) {
-	kept := &cupboard{values: map[string][]byte{}}
-	l := begin(t, kept, createDefaultConfig().(*Config), time.Unix(1_800_000_000, 0))
-	e := newEngine("a:1", 1_800_000_000*second)
-	play(t, l.p, l.c, 3, 5*time.Second, e)
-	l.p.snapshots.Save(t.Context(), l.c.Now(), snapshotsOf(l.p.workers.all()))
-	require.Len(t, kept.values, 2)
-	l.p.snapshots.Save(t.Context(), l.c.Now().Add(snapshots.KeptFor-time.Hour), snapshotsOf(nil))
-	require.Len(t, kept.values, 2)
-	l.p.snapshots.Save(t.Context(), l.c.Now().Add(2*snapshots.KeptFor), snapshotsOf(nil))
-	require.Len(t, kept.values, 1, "the index")
-
-	kept.fail = errors.New("disk full")
-	for range 3 {
-		l.p.snapshots.Save(t.Context(), l.c.Now(), snapshotsOf(l.p.workers.all()))
-	}
-	kept.fail = nil
-	l.p.snapshots.Save(t.Context(), l.c.Now(), snapshotsOf(l.p.workers.all()))
-	assert.Equal(t, 1, l.logs.FilterMessageSnippet("not kept").Len())
-	assert.Equal(t, 1, l.logs.FilterMessageSnippet("kept again").Len())
 }
 
 func TestStorageMustBeAStorageExtension(t *testing.T) {
@@ -199,6 +126,6 @@ func TestStorageMustBeAStorageExtension(t *testing.T) {
 	cfg.Storage = &id
 	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop(), newRegistry(), newHandClock())
 	require.NoError(t, err)
-	require.ErrorContains(t, p.Start(t.Context(), host{}), "storage must name an extension (got nothing)")
+	require.ErrorContains(t, p.Start(t.Context(), componenttest.NewNopHost()), "storage must name an extension (got nothing)")
 	require.NoError(t, p.Shutdown(t.Context()))
 }

@@ -11,7 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"sync"
+	"unicode"
 
 	"go.opentelemetry.io/collector/config/confighttp"
 )
@@ -28,9 +30,14 @@ func isPlain(cfg *Config, u *url.URL) bool {
 	c := cfg.ClientConfig
 	proxy, err := http.ProxyFromEnvironment(&http.Request{URL: u})
 	idle := c.IdleConnTimeout //nolint:staticcheck // confighttp folds the keepalive section into the deprecated fields
-	return u.Scheme == "http" && u.User == nil && proxy == nil && err == nil && c.ProxyURL == "" &&
+	return u.Scheme == "http" && u.User == nil && isASCII(u.Host) && proxy == nil && err == nil && c.ProxyURL == "" &&
 		len(c.Headers) == 0 && !c.Auth.HasValue() && len(c.Middlewares) == 0 && !c.Cookies.HasValue() &&
 		!c.Compression.IsCompressed() && keepsAlive(c) && (idle == 0 || cfg.Scrape.CollectionInterval < idle)
+}
+
+// isASCII is false of a name that net/http's transport writes in its ASCII form before it looks it up.
+func isASCII(host string) bool {
+	return !strings.ContainsFunc(host, func(r rune) bool { return r > unicode.MaxASCII })
 }
 
 func keepsAlive(c confighttp.ClientConfig) bool {
@@ -50,9 +57,12 @@ var errNoAnswer = errors.New("the engine closed the connection before it answere
 
 // RoundTrip sends a request without a body. It is sent anew, once, where a connection that was kept turns out to be closed.
 func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != "http" {
+		return nil, fmt.Errorf("the scheme must be http (got %q)", req.URL.Scheme)
+	}
 	if kept := d.conn; kept != nil {
 		d.conn = nil
-		resp, err := d.exchange(req, kept)
+		resp, err := d.exchange(req, kept, true)
 		if !errors.Is(err, errNoAnswer) || req.Context().Err() != nil {
 			return resp, err
 		}
@@ -62,7 +72,7 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.exchange(req, conn)
+	return d.exchange(req, conn, false)
 }
 
 // CloseIdleConnections closes the connection that is kept.
@@ -73,16 +83,17 @@ func (d *direct) CloseIdleConnections() {
 	}
 }
 
-func (d *direct) exchange(req *http.Request, conn net.Conn) (*http.Response, error) {
+func (d *direct) exchange(req *http.Request, conn net.Conn, kept bool) (*http.Response, error) {
 	e := &exchange{client: d, conn: conn, wire: d.wires.get(conn)}
 	// Whatever waits for the connection then fails.
 	e.release = context.AfterFunc(req.Context(), func() { _ = conn.Close() })
-	resp, err := e.wire.ask(req, conn)
+	resp, err := e.wire.ask(req, conn, kept)
 	if err != nil {
 		_ = e.Close()
 		return nil, err
 	}
-	e.body, e.ended, e.last = resp.Body, resp.Body == http.NoBody, resp.Close
+	e.body, e.ended = resp.Body, resp.Body == http.NoBody
+	e.last = resp.Close || resp.StatusCode == http.StatusSwitchingProtocols // what follows is no HTTP
 	resp.Body = e
 	return resp, nil
 }
@@ -130,8 +141,8 @@ type wire struct {
 	out    bytes.Buffer
 }
 
-// ask sends the request and reads an answer up to its body.
-func (w *wire) ask(req *http.Request, conn net.Conn) (*http.Response, error) {
+// ask sends the request and reads an answer up to its body. The connection was kept, or is new.
+func (w *wire) ask(req *http.Request, conn net.Conn, kept bool) (*http.Response, error) {
 	w.out.Reset()
 	if err := req.Write(&w.out); err != nil {
 		return nil, err
@@ -146,9 +157,11 @@ func (w *wire) ask(req *http.Request, conn net.Conn) (*http.Response, error) {
 	for range maxInterim {
 		resp, err := http.ReadResponse(w.in, req)
 		switch {
+		case err != nil && w.source.N <= 0:
+			return nil, fmt.Errorf("the headers of an answer must have at most %d bytes (got more)", maxHeaderBytes)
 		case err != nil:
 			return nil, err
-		case resp.StatusCode == http.StatusRequestTimeout: // said to an idle connection before it is closed
+		case kept && resp.StatusCode == http.StatusRequestTimeout: // said to an idle connection before it is closed
 			return nil, fmt.Errorf("%w: HTTP status %d", errNoAnswer, resp.StatusCode)
 		case resp.StatusCode >= 200 || resp.StatusCode == http.StatusSwitchingProtocols:
 			w.source.N = math.MaxInt64 // who reads the body bounds it

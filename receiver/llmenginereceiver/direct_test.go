@@ -165,12 +165,11 @@ func TestDirectDoesNotKeep(t *testing.T) {
 // TestDirectFails: what a new connection does not answer, no third one is asked for.
 func TestDirectFails(t *testing.T) {
 	for name, text := range map[string]string{
-		"no answer":          "",
-		"half an answer":     "HTTP/1.1 200 OK\r\nContent-",
-		"no HTTP":            "SSH-2.0-OpenSSH_9.6\r\n",
-		"endless headers":    "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-A: "+strings.Repeat("y", 1000)+"\r\n", 2000) + "\r\n",
-		"endless interims":   strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100),
-		"a timeout, and new": "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n",
+		"no answer":        "",
+		"half an answer":   "HTTP/1.1 200 OK\r\nContent-",
+		"no HTTP":          "SSH-2.0-OpenSSH_9.6\r\n",
+		"endless headers":  "HTTP/1.1 200 OK\r\n" + strings.Repeat("X-A: "+strings.Repeat("y", 1000)+"\r\n", 2000) + "\r\n",
+		"endless interims": strings.Repeat("HTTP/1.1 103 Early Hints\r\n\r\n", 100),
 	} {
 		t.Run(name, func(t *testing.T) {
 			address, requests := raw(t, text)
@@ -178,9 +177,37 @@ func TestDirectFails(t *testing.T) {
 			require.NoError(t, err)
 			_, err = directClient(t).Do(req) //nolint:bodyclose // there is none
 			assert.Error(t, err)
+			assert.Equal(t, name == "endless headers", strings.Contains(fmt.Sprint(err), "at most 1048576 bytes"), err)
 			assert.Equal(t, int32(1), requests.Load())
 		})
 	}
+}
+
+// TestDirectIsNeverForTLS: what is meant to be encrypted is not sent in the clear, whoever asks for it.
+func TestDirectIsNeverForTLS(t *testing.T) {
+	s, connections := counted(t, func(http.ResponseWriter, *http.Request) {})
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https"+strings.TrimPrefix(s.URL, "http"), nil)
+	require.NoError(t, err)
+	_, err = directClient(t).Do(req) //nolint:bodyclose // there is none
+	assert.ErrorContains(t, err, `the scheme must be http (got "https")`)
+	assert.Zero(t, connections.Load())
+}
+
+// TestDirectIsToldOfATimeout: on a new connection it is an answer as any other.
+func TestDirectIsToldOfATimeout(t *testing.T) {
+	address, requests := raw(t, "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+	status, _ := ask(t, directClient(t), address)
+	assert.Equal(t, http.StatusRequestTimeout, status)
+	assert.Equal(t, int32(1), requests.Load())
+}
+
+// TestDirectDoesNotKeepWhatIsNoHTTP: after an answer of status 101 the connection speaks another protocol.
+func TestDirectDoesNotKeepWhatIsNoHTTP(t *testing.T) {
+	address, _ := raw(t, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: other\r\nConnection: Upgrade\r\n\r\n", short)
+	client := directClient(t)
+	status, _ := ask(t, client, address)
+	assert.Equal(t, http.StatusSwitchingProtocols, status)
+	assert.Nil(t, client.Transport.(*direct).conn)
 }
 
 // TestDirectEnds: a request ends when its context does, wherever it is.
@@ -226,6 +253,8 @@ func TestDirectLeavesTheRest(t *testing.T) {
 	}
 	plain := at("http://127.0.0.1:8000/metrics")
 	assert.True(t, isPlain(createDefaultConfig().(*Config), plain))
+	assert.True(t, isPlain(createDefaultConfig().(*Config), at("http://[fe80::1%25eth0]:8000/metrics")))
+	assert.False(t, isPlain(createDefaultConfig().(*Config), at("http://b\u00fccher.example:8000/metrics")))
 	assert.False(t, isPlain(createDefaultConfig().(*Config), at("https://127.0.0.1:8000/metrics")))
 	assert.False(t, isPlain(createDefaultConfig().(*Config), at("http://user:secret@127.0.0.1:8000/metrics")))
 	for name, change := range map[string]func(*Config){

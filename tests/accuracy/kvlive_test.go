@@ -96,6 +96,10 @@ func TestAnEngineUnderLoad(t *testing.T) {
 		}
 	}
 	require.Equal(t, len(r.phases), phase)
+	thrash, preempted := w.said[key(signal.KVWasteTokens, signal.WasteThrash)], w.said[key(signal.KVWasteTokens, signal.WastePreemption)]
+	again := r.truth[len(r.truth)-1].computed
+	t.Logf("computed again: %.0f and %.0f tokens, engine %.0f", thrash, preempted, again)
+	assert.InEpsilon(t, again, thrash+preempted, 0.05, "each token once, whether preempted or evicted")
 	assert.Less(t, w.poolOff, 1.0, "the parts add up to the pool")
 	for _, p := range r.phases {
 		r.share(t, p, windows, w.pool())

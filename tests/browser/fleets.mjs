@@ -10,7 +10,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 const root = resolve(import.meta.dirname, '../..');
 const program = (name) => join(root, 'bin', name);
 
-/** Starts the fleets and the collector. A fleet is {scenario, set}; it is observed under the scenario's name.
+/** Starts the fleets and the collector. A fleet is {scenario, set, objectives}, the last as [TTFT, ITL] where the scenario states none; it is
+ *  observed under the scenario's name.
  *  Returns {url, stop}; `stop` ends what was started, and only that. */
 export async function startFleets(fleets, { window = 1 } = {}) {
   const dir = await mkdtemp(join(tmpdir(), 'fleets-'));
@@ -45,11 +46,11 @@ export async function startFleets(fleets, { window = 1 } = {}) {
   }
 }
 
-async function startFleet({ scenario, set = [] }, dir, run) {
+async function startFleet({ scenario, set = [], objectives = [] }, dir, run) {
   const file = join(dir, `${scenario}.endpoints`);
   const child = run('fleetsim', ['run', scenario, '--listen', '127.0.0.1:0', '--control', '127.0.0.1:0', '--endpoints', file, ...set.flatMap((s) => ['--set', s])]);
   const endpoints = await until(`scenario ${scenario} to listen`, () => readFile(file, 'utf8').then(JSON.parse, () => null), () => ended(child));
-  const [, ttft, itl] = /^objectives: \{ttft: (\w+), itl: (\w+)\}$/m.exec(await readFile(join(root, `internal/fleetsim/scenario/ready/${scenario}.yaml`), 'utf8'));
+  const [, ttft, itl] = /^objectives: \{ttft: (\w+), itl: (\w+)\}$/m.exec(await readFile(join(root, `internal/fleetsim/scenario/ready/${scenario}.yaml`), 'utf8')) ?? ['', ...objectives];
   return { scenario, ttft, itl, endpoints: endpoints.map((e) => ({ ...e, fleet: scenario })) };
 }
 
@@ -76,10 +77,10 @@ async function freePort() {
   return port;
 }
 
-/** The collector's configuration: as the demo's, with every fleet's own objectives. JSON is YAML. */
+/** The collector's configuration: as the demo's, with the objectives that fleets state. JSON is YAML. */
 function configuration(observed, port, window) {
   const seconds = (n) => `${n}s`;
-  const objectives = observed.map((f) => ({ match: { fleet: f.scenario }, ttft: { max: f.ttft }, itl: { max: f.itl } }));
+  const objectives = observed.filter((f) => f.ttft).map((f) => ({ match: { fleet: f.scenario }, ttft: { max: f.ttft }, itl: { max: f.itl } }));
   const windows = { window: seconds(window), allowed_lateness: seconds(window) };
   return {
     receivers: { llm_engine: { collection_interval: seconds(window), endpoints: observed.flatMap((f) => f.endpoints), kv_events: { memory_limit: 512 << 20 } } },

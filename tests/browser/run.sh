@@ -3,7 +3,7 @@
 #
 #   run.sh                  run the tests
 #   run.sh --shots DIR      also write screenshots (light, dark, phone) to DIR
-#   ONLY=page|scenarios     the page's tests, or those of what is said of every scenario (three minutes), alone
+#   ONLY=page|scenarios     the page's tests, or those of what is said of every scenario (six minutes), alone
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 source scripts/lib.sh

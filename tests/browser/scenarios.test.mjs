@@ -8,7 +8,7 @@ import { openDashboard, withBrowser } from './browser.mjs';
 import { startFleets } from './fleets.mjs';
 import { scenarios } from './scenarios.mjs';
 
-const patience = Number(process.env.PATIENCE_SECONDS ?? 360); // on a machine that is busy with other things
+const patience = Number(process.env.PATIENCE_SECONDS ?? 480); // on a machine that is busy with other things
 const every = 5000;
 let fleets;
 let told = new Map(); // by scenario: what the API says last

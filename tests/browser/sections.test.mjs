@@ -64,6 +64,62 @@ test('the KV pool adds up, misses have causes, and other sizes a forecast', () =
   assert.equal(words.includes('silent'), false, 'what is there by now is not called withheld');
 }));
 
+test('a reason is told in words of its estimate', () => {
+  const message = snapshot();
+  const worker = message.subjects.find((x) => x.kind === 'worker'), fleet = message.subjects.find((x) => x.kind === 'fleet');
+  delete worker.sections.kv['llm.kv_cache.fragmentation'];
+  worker.sections.estimates['llm.estimate.withheld'] = [{ of: ['llm.kv_cache.fragmentation', 'coverage'], value: 0.2 }];
+  delete fleet.sections.disaggregation['llm.topology.goodput'];
+  fleet.sections.estimates = { 'llm.estimate.withheld': [{ of: ['llm.topology.goodput', 'coverage'], value: 0.2 }] };
+  return shown({}, message, async (page) => {
+    assert.match(await text(page, '#kv-body .withheld'), /llm\.kv_cache\.fragmentation – too much of the pool is unattributed/);
+    assert.match(await text(page, '#split-body .withheld'), /llm\.topology\.goodput – too few of its workers are seen/);
+  });
+});
+
+test('a worker that is silent has its past fetched once, and a day back once each step', () => {
+  const message = { ...snapshot(), charts: true, long_step: 120000, long_history: 86400000 };
+  const values = { unit: '1', values: [0.2] };
+  const names = ['imbalance', 'prefill', 'decode', 'idle', 'unattributed', 'ttft_p50', 'ttft_p90', 'ttft_p99', 'itl_p50', 'itl_p90', 'itl_p99', 'running', 'waiting', 'thrash', 'storm', 'hiccup', 'interference'];
+  const past = { json: { start: message.at - 600000, step: 5000, series: Object.fromEntries(names.map((n) => [n, values])) } };
+  return shown({}, message, async (page) => {
+    if (!(await page.request.get(new URL('vendor/uPlot.iife.min.js', url).href)).ok()) return;
+    await page.waitForSelector('#charts canvas');
+    const asked = [];
+    page.on('request', (r) => { if (r.url().includes('/history')) asked.push(new URL(r.url()).searchParams.get('span')); });
+    let at = message.at;
+    const pass = (ms) => page.evaluate((now) => { window.stream.dispatchEvent(new MessageEvent('update', { data: JSON.stringify({ at: now }) })); return new Promise((done) => setTimeout(done, 50)); }, at += ms);
+    for (let i = 0; i < 5; i++) await pass(1000);
+    assert.deepEqual(asked, [], 'a past that ends long ago is not asked for again');
+    await page.selectOption('#range', '1440');
+    for (let i = 0; i < 5; i++) await pass(1000);
+    const before = asked.length;
+    assert.ok(before >= 1 && before <= 2, `${before} times, at most one of them at a step`);
+    await pass(120000);
+    for (let i = 0; i < 5; i++) await pass(1000);
+    assert.ok(asked.length > before && asked.length <= before + 2, `${asked.length - before} times after a step`);
+  }, '', past);
+});
+
+test('without a long history an hour is drawn from what there is', () => shown({}, { ...snapshot(), charts: true, history: 900000, long_history: 0 }, async (page) => {
+  const asked = [];
+  page.on('request', (r) => { if (r.url().includes('/history')) asked.push(r.url()); });
+  await page.locator('#rows tr').first().click();
+  await page.waitForFunction(() => new URL(location).searchParams.has('worker'));
+  await page.waitForTimeout(200);
+  assert.ok(asked.length && asked.every((u) => !u.includes('span=long')), asked.join());
+}, '?range=60'));
+
+test('a copied change can be copied again', () => shown({}, snapshot(), async (page) => {
+  await page.clock.install();
+  const button = page.locator('#advice-cards [data-copy]').first();
+  await button.click();
+  await button.click();
+  await page.waitForFunction(() => document.querySelector('#advice-cards [data-copy]').textContent !== 'Copy');
+  await page.clock.fastForward(5000);
+  assert.equal(await button.textContent(), 'Copy');
+}));
+
 test('transfers name transport, evidence and what amplifies a hiccup', () => shown({}, snapshot(), async (page) => {
   const words = await text(page, '#transfer-body');
   for (const part of ['100 % of transfers fell back to TCP', 'bytes that links counted', '4.2 ms', '300 ms', '390 MB/s', '14×', 'fan-out over ranks', '2 % of 50 GB/s']) assert.ok(words.includes(part), `${part} in ${words}`);

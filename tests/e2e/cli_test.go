@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -108,5 +109,23 @@ service:
 				assert.Contains(t, stdout+stderr, word)
 			}
 		})
+	}
+}
+
+// The collector asks every part of a configuration that can judge itself, and the component as well.
+func TestEachFaultIsSaidOnce(t *testing.T) {
+	_, stderr, code := run(t, collector(t), "validate", "--config", `yaml:
+receivers: {llm_engine: {endpoints: [http://localhost:8000]}}
+processors:
+  phase_attribution:
+    objectives: [{ttft: {quantile: 2, max: 1s}}]
+    prices: [{per_hour: -1, currency: USD}]
+    facts: {gpus: [{names: []}]}
+exporters: {inference_dashboard: }
+service: {pipelines: {metrics: {receivers: [llm_engine], processors: [phase_attribution], exporters: [inference_dashboard]}}}
+`)
+	assert.NotZero(t, code)
+	for _, key := range []string{"objectives[0].ttft.quantile", "prices[0].per_hour", "gpus[0].names"} {
+		assert.Equal(t, 1, strings.Count(stderr, key), "%s in %s", key, stderr)
 	}
 }

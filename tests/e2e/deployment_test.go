@@ -2,8 +2,10 @@ package e2e
 
 import (
 	"bytes"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -261,13 +263,26 @@ func load(t *testing.T, file string) map[string]any {
 	return all
 }
 
-// merged is the configuration of several files as the collector merges them: maps by key, all else by the last.
+// merged is the configuration of several files as the collector merges them, maps by key, all else by the last, without what then is
+// not used.
 func merged(t *testing.T, kind string) map[string]any {
 	all := map[string]any{}
 	for _, file := range deployedConfigs(kind) {
 		merge(all, load(t, file))
 	}
+	service := all["service"].(map[string]any)
+	keep(all["extensions"], service["extensions"])
+	var receivers []any
+	for _, pipeline := range service["pipelines"].(map[string]any) {
+		receivers = append(receivers, pipeline.(map[string]any)["receivers"].([]any)...)
+	}
+	keep(all["receivers"], receivers)
 	return all
+}
+
+// keep drops components that are not in a list of names.
+func keep(components, names any) {
+	maps.DeleteFunc(components.(map[string]any), func(name string, _ any) bool { return !slices.Contains(names.([]any), any(name)) })
 }
 
 func merge(into, from map[string]any) {

@@ -25,6 +25,7 @@ type seenWorker struct {
 	engine   string
 	role     string
 	pod      string
+	fleet    string
 	tokens   float64
 	start    pcommon.Timestamp         // of the tokens
 	starts   map[pcommon.Timestamp]int // all of them
@@ -59,7 +60,7 @@ func seenFile(t *testing.T, file string) map[string]*seenWorker {
 				all[id] = w
 			}
 			w.engine, w.observer, w.pod = text("llm.engine.name"), text("llm.observer"), text("k8s.pod.name")
-			w.role = text("llm.engine.role")
+			w.role, w.fleet = text("llm.engine.role"), text("llm.fleet.name")
 			for _, sm := range rm.ScopeMetrics().All() {
 				for _, m := range sm.Metrics().All() {
 					w.take(m)

@@ -15,7 +15,7 @@ import (
 // The shipped configuration for Kubernetes with its observer: pods come, change their mind and go.
 func TestPodsComeAndGo(t *testing.T) {
 	api := newKubernetes(t)
-	overlay, points := observing(t, "k8s_observer: {auth_type: kubeConfig}", "", "processors: {k8s_attributes: {auth_type: kubeConfig}}\n")
+	overlay, points := observing(t, "k8s_observer: {auth_type: kubeConfig}", ", advice", "processors: {k8s_attributes: {auth_type: kubeConfig}}\n")
 	start(t, []string{"KUBECONFIG=" + api.config(t)}, collector(t),
 		"--config", filepath.Join("distributions", "otelcol-inference", "kubernetes.yaml"), "--config", overlay)
 
@@ -40,7 +40,9 @@ func TestPodsComeAndGo(t *testing.T) {
 		return all
 	}
 	annotated, labelled, later, stranger := engines[0], engines[1], engines[2], engines[3]
-	api.put("annotated", 1, "http", scrape(annotated, "role", "decode"), nil)
+	// A port of a stream that is no number costs the stream, and one of the page that leads elsewhere is not followed.
+	api.put("annotated", 1, "http", scrape(annotated, "role", "decode", "kv-events-port", "5557@elsewhere.example"), nil)
+	api.put("misled", 1, "http", map[string]string{"otelcol-inference/scrape": "true", "otelcol-inference/port": "8000@127.0.0.1:" + port(stranger)}, nil)
 	api.put("labelled", labelled.port, "metrics", nil, map[string]string{"llm-d.ai/role": "prefill"})
 	api.put("trtllm", 1, "http", scrape(elsewhere, "path", "/prometheus/metrics"), nil)
 	api.put("stranger", stranger.port, "metrics", nil, nil)

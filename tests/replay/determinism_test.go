@@ -46,6 +46,20 @@ func TestEmptyRecordingSaysNothing(t *testing.T) {
 	assert.Empty(t, replay(t, strings.NewReader("\n\n")).lines)
 }
 
+// Batches of whatever kind have their place in time, and one without a time does not wind the clock back by decades.
+func TestBatchesAreInOrderOfTime(t *testing.T) {
+	const line = `{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"m",%s}]}]}]}` + "\n"
+	recording := fmt.Sprintf(line, `"summary":{"dataPoints":[{"timeUnixNano":"1760000002000000000"}]}`) +
+		fmt.Sprintf(line, `"exponentialHistogram":{"dataPoints":[{"timeUnixNano":"1760000001000000000"}]}`) +
+		fmt.Sprintf(line, `"gauge":{"dataPoints":[{"asInt":"1"}]}`) +
+		fmt.Sprintf(line, `"gauge":{"dataPoints":[{"timeUnixNano":"1760000000000000000","asInt":"1"}]}`)
+	var times []int64
+	for _, md := range read(t, strings.NewReader(recording)) {
+		times = append(times, newest(md).Unix())
+	}
+	assert.Equal(t, []int64{1760000000, 1760000001, 1760000002}, times)
+}
+
 func onlyMetrics(lines []string) (metrics []string) {
 	for _, l := range lines {
 		if strings.Contains(l, `"resourceMetrics"`) {

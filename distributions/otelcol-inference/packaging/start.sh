@@ -16,18 +16,40 @@ set -eu
 binary=${OTELCOL_BINARY:-/usr/bin/otelcol-inference}
 configs=${OTELCOL_CONFIG_DIR:-/etc/otelcol-inference}
 
-for argument; do
-  case $argument in
-  --config | --config=* | -h | --help | -v | --version) exec "$binary" "$@" ;;
-  esac
-done
+# A queue whose file lost its head, as by a power cut, would stop every start ("invalid database"). It is put aside with what is in it. A
+# good file has two pages or more, and on one of the first two bbolt's mark, 0xED0CDAED, 16 bytes in.
+mark_at() { od -An -tx4 -j "$1" -N4 "$2" | tr -d ' '; }
+put_damaged_aside() {
+  page=$(getconf PAGESIZE)
+  for file in "$STATE_DIRECTORY"/*/exporter_*; do
+    case $file in *.damaged-* | *.backup) continue ;; esac
+    if [ ! -s "$file" ] || [ ! -r "$file" ]; then continue; fi # an empty one is new
+    if [ "$(wc -c <"$file")" -ge $((2 * page)) ]; then
+      case $(mark_at 16 "$file")-$(mark_at $((page + 16)) "$file") in *ed0cdaed*) continue ;; esac
+    fi
+    aside=$file.damaged-$(date -u +%Y%m%dT%H%M%SZ)
+    mv "$file" "$aside" || continue
+    echo "queue $file is damaged: it is put aside as $aside, and what waited in it is not sent" >&2
+  done
+}
+
 case ${1:-} in
 '' | -*) ;;
 *) exec "$binary" "$@" ;; # a command
 esac
+for argument; do
+  case $argument in
+  -h | --help | -v | --version) exec "$binary" "$@" ;;
+  --config | --config=*)
+    [ -z "${STATE_DIRECTORY:-}" ] || put_damaged_aside
+    exec "$binary" "$@"
+    ;;
+  esac
+done
 
 STATE_DIRECTORY=${STATE_DIRECTORY:-${XDG_STATE_HOME:-${HOME:-/tmp}/.local/state}/otelcol-inference}
 export STATE_DIRECTORY
+put_damaged_aside
 [ -n "${OTEL_EXPORTER_OTLP_ENDPOINT:-}" ] || exec "$binary" --config "$configs/config.yaml" "$@"
 
 case ${OTEL_EXPORTER_OTLP_PROTOCOL:-http/protobuf} in

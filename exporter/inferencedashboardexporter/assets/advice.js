@@ -49,8 +49,8 @@ function card(a) {
 function prediction({ predicted: p }) {
   if (!p) return null;
   return h('p', { class: 'predicted' }, h('span', { class: 'hint' }, `predicted ${shorten(p.name, 80)}`), h('br'),
-    h('span', null, quantity(p.from, p.unit)), h('span', { class: 'to', 'aria-label': 'to' }, ' → '), h('b', null, quantity(p.to, p.unit)),
-    h('span', { class: 'hint' }, `  80 %: ${interval(p)}`));
+    h('span', null, quantity(p.from, p.unit)), ' ', h('span', { class: 'to', 'aria-label': 'to' }, '→'), ' ', h('b', null, quantity(p.to, p.unit)), ' ',
+    h('span', { class: 'hint' }, `80 %: ${interval(p)}`));
 }
 
 /** The interval of a prediction. A unit in words is not said again. */

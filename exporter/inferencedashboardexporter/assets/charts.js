@@ -30,7 +30,7 @@ export function prepare() {
 
 /** Chooses what the charts show. */
 export async function showSeries(kind, id) {
-  const long = minutes * 60000 > state.meta.history;
+  const long = state.meta.long_history > 0 && minutes * 60000 > state.meta.history;
   if (series && series.kind === kind && series.id === id && series.long === long) return;
   series = new Series(kind, id, long);
   await reload();

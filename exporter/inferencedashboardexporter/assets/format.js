@@ -54,13 +54,13 @@ export function age(ms) {
   return min < 100 ? `${min} min` : `${Math.round(min / 60)} h`;
 }
 
-/** A percentile's name: 0.9 is p90. */
 /** Shares of time in words: prefill and decode, or what there is instead while neither has any. */
 export function shares(phase) {
   const pair = phase.prefill + phase.decode > 0.005 ? ['prefill', 'decode'] : ['idle', 'unattributed'].filter((p) => phase[p] > 0.005);
   return pair.map((p) => `${percent(phase[p])} ${p}`).join(' · ');
 }
 
+/** A percentile's name: 0.9 is p90. */
 export const quantileName = (q) => 'p' + +(q * 100).toFixed(2);
 
 /** Keeps a figure and its unit, and a percentile and its figure, on one line. */

@@ -16,11 +16,13 @@ export class Series {
 
   clear() {
     this.times = [];
+    this.asked = 0; // server time when the past was fetched last, ms
     this.columns = Object.fromEntries(names.map((n) => [n, []]));
   }
 
   /** Fetches the past. What the stream says afterwards is added by `carryOn`. */
   async load() {
+    this.asked = state.at;
     const answer = await fetch(`api/v1/history?${this.kind}=${this.id}&metric=${names.join()}${this.long ? '&span=long' : ''}`);
     if (!answer.ok) return;
     const { start, step, series } = await answer.json();
@@ -31,11 +33,12 @@ export class Series {
 
   /** Writes the present into its slot. Returns false after a longer silence: then the past has to be fetched anew. */
   carryOn() {
-    if (this.long) return !this.times.length || state.at < 1000 * this.times.at(-1) + state.meta.long_step; // folded by the collector
-    const { step, history } = state.meta;
+    const { step, history, long_step } = state.meta;
+    if (this.long) return Math.floor(state.at / long_step) === Math.floor(this.asked / long_step); // folded by the collector
     const slot = Math.floor(state.at / step) * step / 1000;
     const last = this.times.at(-1);
-    if (last !== undefined && slot - last > 3 * step / 1000) return false;
+    // What is silent has a past that ends long ago, and no other to fetch.
+    if (last !== undefined && slot - Math.max(last, this.asked / 1000) > 3 * step / 1000) return false;
     if (last === undefined || slot > last) {
       for (let t = last === undefined ? slot : last + step / 1000; t <= slot + 1e-6; t += step / 1000) this.push(t);
     }

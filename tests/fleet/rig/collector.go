@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,10 +15,12 @@ import (
 type Collector struct {
 	Name    string
 	Shipped []string // files of distributions/otelcol-inference, the overlays last
+	Further []string // other files over them
 	Overlay string   // YAML of the test: addresses, inputs
 	Env     []string
 	Hosts   string   // a file in the place of /etc/hosts, "" for the machine's
 	Wrap    []string // a command before the binary
+	Program []string // in the binary's place, nil for the binary
 
 	Health  int // ports on loopback
 	Metrics int
@@ -42,9 +45,15 @@ func NewCollector(tb testing.TB, name string, shipped ...string) *Collector {
 func (c *Collector) Start(tb testing.TB) {
 	tb.Helper()
 	require.NoError(tb, os.WriteFile(c.file, []byte(c.Overlay), 0o600))
-	args := []string{Built(tb, "otelcol-inference")}
+	args := slices.Clone(c.Program)
+	if args == nil {
+		args = []string{Built(tb, "otelcol-inference")}
+	}
 	for _, name := range c.Shipped {
 		args = append(args, "--config", filepath.Join(Root(tb), "distributions", "otelcol-inference", name))
+	}
+	for _, file := range c.Further {
+		args = append(args, "--config", file)
 	}
 	args = append(args, "--config", c.file, "--config", "yaml:"+c.common())
 	if c.Hosts != "" {

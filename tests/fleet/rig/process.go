@@ -105,6 +105,7 @@ func (p *Process) Stop(tb testing.TB) {
 // Usage is what a process takes at one moment.
 type Usage struct {
 	Resident int64 // bytes
+	Peak     int64 // bytes, the most that was resident so far
 	CPU      time.Duration
 }
 
@@ -115,10 +116,12 @@ func (p *Process) Usage(tb testing.TB) Usage {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	require.NoError(tb, err)
 	for line := range strings.Lines(string(status)) {
-		if value, ok := strings.CutPrefix(line, "VmRSS:"); ok {
-			_, err := fmt.Sscanf(value, "%d", &u.Resident)
-			require.NoError(tb, err)
-			u.Resident <<= 10
+		for name, to := range map[string]*int64{"VmRSS:": &u.Resident, "VmHWM:": &u.Peak} {
+			if value, ok := strings.CutPrefix(line, name); ok {
+				_, err := fmt.Sscanf(value, "%d", to)
+				require.NoError(tb, err)
+				*to <<= 10
+			}
 		}
 	}
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID()))

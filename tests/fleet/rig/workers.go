@@ -1,0 +1,191 @@
+package rig
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/pdata/pcommon"
+	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	gzipencoding "google.golang.org/grpc/encoding/gzip"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
+	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/engine"
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// WorkerScope is the scope of the points that Workers send; what a gateway derives has another.
+const WorkerScope = "rig/workers"
+
+// Workers stand for the agents of many fleets of one kind: pages of a simulated fleet, decoded as agents do it, under the names of as many workers
+// as are asked for. Agents have a host of workers each, and send gzip over OTLP/gRPC.
+type Workers struct {
+	Fleets, Each int // fleets, and workers of each
+	Host         int // workers of an agent
+	Interval     time.Duration
+
+	begin time.Time
+	pages [][]pmetric.Metrics // of a round, by simulated worker
+
+	connection *grpc.ClientConn
+	client     pmetricotlp.GRPCClient
+
+	mu       sync.Mutex
+	accepted int
+	refused  []error
+}
+
+// inFlight bounds the requests that wait for an answer.
+const inFlight = 16
+
+// NewWorkers records a ready scenario for so many rounds and connects to a gateway.
+func NewWorkers(tb testing.TB, name string, fleets, each, rounds int, gateway string) *Workers {
+	tb.Helper()
+	require.NoError(tb, gzipencoding.SetLevel(gzip.BestSpeed)) // what is measured is at the other end
+	connection, err := grpc.NewClient(gateway, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = connection.Close() })
+	w := &Workers{Fleets: fleets, Each: each, Host: 8, Interval: 10 * time.Second, connection: connection, client: pmetricotlp.NewGRPCClient(connection)}
+	w.record(tb, name, rounds)
+	return w
+}
+
+// record plays the scenario and decodes what its workers say in each round.
+func (w *Workers) record(tb testing.TB, name string, rounds int) {
+	tb.Helper()
+	s, err := scenario.Load(name, scenario.Options{})
+	require.NoError(tb, err)
+	fleet, err := fleetsim.New(s.Fleet)
+	require.NoError(tb, err)
+	defer func() { require.NoError(tb, fleet.Close()) }()
+	dialects, err := dialect.Load()
+	require.NoError(tb, err)
+	books := make([]*exposition.Book, fleet.Workers())
+	for i := range books {
+		books[i] = exposition.NewBook(exposition.Settings{
+			Dialects: dialects, Scope: WorkerScope, MaxSeries: 20_000,
+			Identity: exposition.Identity{Address: "worker", Port: 8000, Fleet: "fleet", Role: string(fleet.Pool(i).Role), Host: "host"},
+		})
+	}
+	var page bytes.Buffer
+	for round := range rounds {
+		at := time.Duration(round+1) * w.Interval
+		require.NoError(tb, fleet.Advance(at))
+		said := make([]pmetric.Metrics, len(books))
+		for i, book := range books {
+			page.Reset()
+			require.NoError(tb, fleet.WriteMetrics(i, &page))
+			page.Grow(1) // the decoder writes behind the end
+			said[i], _, err = book.Scrape(page.Bytes(), false, s.Fleet.StartTime.Add(at), engine.VLLMVersion)
+			require.NoError(tb, err)
+		}
+		w.pages = append(w.pages, said)
+	}
+}
+
+// Send sends one round, spread over the time that it should take, and waits for all answers. 0 sends as fast as the gateway answers. The points
+// are an interval after those of the round before, however long that took.
+func (w *Workers) Send(ctx context.Context, round int, over time.Duration) {
+	if w.begin.IsZero() {
+		w.begin = time.Now()
+		if over == 0 {
+			w.begin = w.begin.Add(-time.Duration(len(w.pages)) * w.Interval) // not in the future
+		}
+	}
+	at := pcommon.NewTimestampFromTime(w.begin.Add(time.Duration(round) * w.Interval))
+	hosts := (w.Each + w.Host - 1) / w.Host
+	slots := make(chan struct{}, inFlight)
+	var answers sync.WaitGroup
+	began := time.Now()
+	for i := range w.Fleets * hosts {
+		due := began.Add(over * time.Duration(i) / time.Duration(w.Fleets*hosts))
+		select {
+		case <-time.After(time.Until(due)):
+		case <-ctx.Done():
+		}
+		slots <- struct{}{}
+		answers.Go(func() {
+			defer func() { <-slots }()
+			w.export(ctx, w.host(round, i%w.Fleets, i/w.Fleets, at))
+		})
+	}
+	answers.Wait()
+}
+
+// host is what the agent of one host of a fleet sends.
+func (w *Workers) host(round, fleet, host int, at pcommon.Timestamp) pmetric.Metrics {
+	md := pmetric.NewMetrics()
+	pages := w.pages[round]
+	for worker := host * w.Host; worker < min(w.Each, (host+1)*w.Host); worker++ {
+		for _, rm := range pages[worker%len(pages)].ResourceMetrics().All() {
+			own := md.ResourceMetrics().AppendEmpty()
+			rm.CopyTo(own)
+			attributes := own.Resource().Attributes()
+			attributes.PutStr(signal.AttrFleetName, fmt.Sprintf("fleet-%d", fleet))
+			attributes.PutStr(signal.AttrHostName, fmt.Sprintf("host-%d-%d", fleet, host))
+			attributes.PutStr(signal.AttrServiceInstanceID, fmt.Sprintf("worker-%d-%d:8000", fleet, worker))
+			attributes.PutStr(signal.AttrServerAddress, fmt.Sprintf("worker-%d-%d", fleet, worker))
+			date(own, at)
+		}
+	}
+	return md
+}
+
+// date sets the time of all points.
+func date(rm pmetric.ResourceMetrics, at pcommon.Timestamp) {
+	for _, sm := range rm.ScopeMetrics().All() {
+		for _, m := range sm.Metrics().All() {
+			switch m.Type() {
+			case pmetric.MetricTypeHistogram:
+				for _, dp := range m.Histogram().DataPoints().All() {
+					dp.SetTimestamp(at)
+				}
+			case pmetric.MetricTypeSum:
+				for _, dp := range m.Sum().DataPoints().All() {
+					dp.SetTimestamp(at)
+				}
+			case pmetric.MetricTypeGauge:
+				for _, dp := range m.Gauge().DataPoints().All() {
+					dp.SetTimestamp(at)
+				}
+			}
+		}
+	}
+}
+
+func (w *Workers) export(ctx context.Context, md pmetric.Metrics) {
+	ctx, cancel := context.WithTimeout(ctx, Patience)
+	defer cancel()
+	points := md.DataPointCount()
+	answer, err := w.client.Export(ctx, pmetricotlp.NewExportRequestFromMetrics(md), grpc.UseCompressor(gzipencoding.Name))
+	if err == nil { // otherwise there is no answer to look into
+		if said := answer.PartialSuccess(); said.RejectedDataPoints() > 0 {
+			err = fmt.Errorf("%d of %d points rejected: %s", said.RejectedDataPoints(), points, said.ErrorMessage())
+		}
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.refused = append(w.refused, err)
+		return
+	}
+	w.accepted += points
+}
+
+// Accepted is how many points the gateway said it had taken, and why it took others not.
+func (w *Workers) Accepted() (points int, refused []error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.accepted, w.refused
+}
