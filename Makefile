@@ -143,9 +143,8 @@ bench-scrape: build ## CPU and memory of scrapes against the community's Prometh
 	$(GO) -C tests run ./bench -rounds $(or $(ROUNDS),3)
 
 .PHONY: bench-peers
-bench-peers: build ## The same beside peers: OTTL, a Prometheus server, the floor (ROUNDS=5 WARMUP=5s WINDOW=10s PROMETHEUS=dir)
-	prometheus=$${PROMETHEUS:-$$(tests/grafana/prometheus.sh)}; \
-	$(GO) -C tests run ./bench -load scrape -peers -prometheus "$$prometheus/prometheus" -rounds $(or $(ROUNDS),5) -warmup $(or $(WARMUP),5s) -window $(or $(WINDOW),10s)
+bench-peers: build ## Beside peers: Prometheus, OTTL, a floor, Python readers, an empty pipeline (ROUNDS=5; see tests/bench/peers.sh)
+	ROUNDS=$(or $(ROUNDS),5) tests/bench/peers.sh
 
 .PHONY: bench
 bench: bench-scrape ## Benchmarks of the hot paths, with allocations, and bench-scrape

@@ -34,7 +34,7 @@ func gpus(stub string) (w work, err error) {
 		tick := time.NewTicker(50 * time.Millisecond)
 		defer tick.Stop()
 		for began := time.Now(); failed == nil; {
-			failed = load(state, len(machine.Devices), time.Since(began).Seconds())
+			failed = load(state, len(machine.Devices), began, time.Now())
 			select {
 			case <-stop:
 				return
@@ -59,10 +59,11 @@ func gpus(stub string) (w work, err error) {
 	}, nil
 }
 
-// load has every GPU do for so many seconds what decoding does.
-func load(state *gpu.State, devices int, seconds float64) error {
+// load has every GPU do what decoding does from a moment until now.
+func load(state *gpu.State, devices int, began, now time.Time) error {
+	seconds := now.Sub(began).Seconds()
 	s := gpu.Sample{
-		Energy: 400 * seconds, Power: 400, MemoryUsed: 60 << 30, SMClock: 1.7e9, MemoryClock: 2.6e9, Temperature: 60, MemoryTemperature: 70,
+		Time: now, Energy: 400 * seconds, Power: 400, MemoryUsed: 60 << 30, SMClock: 1.7e9, MemoryClock: 2.6e9, Temperature: 60, MemoryTemperature: 70,
 		Activity: gpu.Activity{Graphics: 0.9 * seconds, SM: 0.7 * seconds, Tensor: 0.2 * seconds, DRAM: 0.6 * seconds},
 		PCIe:     gpu.Traffic{Receive: 1e8 * seconds, Transmit: 1e8 * seconds},
 	}
