@@ -163,7 +163,7 @@ packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## deb, rpm, SBOM and che
 	scripts/packages.sh
 
 .PHONY: test-packages
-test-packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install deb, rpm and image in a Debian (root; debootstrap, rpm, shellcheck)
+test-packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install deb, rpm and image in a Debian (root; mmdebstrap, rpm, shellcheck)
 	$(GO) -C tests test -count=1 -timeout 40m ./packaging
 
 .PHONY: reproducible

@@ -106,6 +106,8 @@ func checkDecodeBound(r *Reading) Outcome {
 	kv := largestOf(f.workers, func(w workerFigures) number { return w.kv })
 	full := r.Over(kv, kvLimit)
 	explained, _ := f.mixed()
+	_, without := f.lost()
+	mixing := explained > 0.5 && without < f.itl.Objective // that is another rule's, which speaks under the same condition
 	switch {
 	case f.observed < fullWindow:
 		return Withhold(withheldEarly)
@@ -113,13 +115,13 @@ func checkDecodeBound(r *Reading) Outcome {
 		return Nothing()
 	case !decided && !full:
 		return Withhold(withheldNoLatency)
-	case f.shortage().code == DecodeBound && (full || missed && f.sureOf(DecodeBound) >= confidentMed && explained <= 0.5):
+	case f.shortage().code == DecodeBound && (full || missed && f.sureOf(DecodeBound) >= confidentMed && !mixing):
 	case f.unsure() != "":
 		return Withhold(f.unsure())
 	case !r.Over(-f.balance.imbalance.value, band):
 		return Nothing()
-	case explained > 0.5 && !full && !late:
-		return Nothing() // that is what mixing does, and another rule's
+	case mixing && !full && !late:
+		return Nothing()
 	}
 	p := poolOf(f, signal.RoleDecode)
 	running := sumOf(f.workers, func(w workerFigures) number { return number{w.load.value - w.waiting.orZero(), w.load.ok} })

@@ -86,6 +86,13 @@ func TestInterferenceIsNotDecodesCapacity(t *testing.T) {
 	assert.Contains(t, found["interference"].Action.Text, "different workers", "nothing is known of the cost of a prefill token")
 }
 
+// A decode that is too slow by itself is nobody else's: without prefill tokens would be late as well.
+func TestDecodeIsShortBesideInterference(t *testing.T) {
+	found := raisedIn(t, seen{ttft: 0.15, itl: 0.3, imbalance: -1, confidence: 0.9, running: 10, lost: 0.8, without: 0.06})
+	assert.NotContains(t, found, "interference")
+	assert.Contains(t, found, "decode-bound")
+}
+
 func TestTokenBudgets(t *testing.T) {
 	assert.Equal(t, 512, budgetFor(0.06, 0.015, 8e-5), "562 fit")
 	assert.Equal(t, 0, budgetFor(0.03, 0.015, 8e-5), "187 do not fill the GPU")

@@ -20,15 +20,19 @@ func TestGatewayPassesFleets(t *testing.T) {
 	scale(t, load{fleets: 2, each: 10, rounds: 30})
 }
 
-// settled is after how many intervals CPU is measured: then fleets are evaluated.
-const settled = 4
+const (
+	// settled is after how many intervals CPU is measured: then fleets are evaluated.
+	settled = 4
+	// judged is after how many each was.
+	judged = 28
+)
 
 // TestGatewayScale is 10,000 workers in 200 fleets at 10 s, for docs/sizing.md. GATEWAY_ROUNDS is how many intervals it lasts: a fleet of 50 is
 // evaluated once in 24. GATEWAY_OVERLAY is a file of configuration to lay over the shipped one.
 func TestGatewayScale(t *testing.T) {
 	text := os.Getenv("GATEWAY_ROUNDS")
 	if text == "" {
-		t.Skip("takes minutes and 30 GB of traffic: make sizing-gateway")
+		t.Skip("takes minutes, prints figures for docs/sizing.md: make sizing-gateway")
 	}
 	rounds, err := strconv.Atoi(text)
 	require.NoError(t, err)
@@ -88,5 +92,7 @@ func scale(t *testing.T, l load) {
 	assert.Positive(t, accepted)
 	assert.Equal(t, accepted, in, "what was accepted arrives, once")
 	assert.Equal(t, l.fleets, backend.Fleets(signal.FleetObserved), "every fleet is seen")
-	assert.Equal(t, l.fleets, backend.Fleets(signal.DisaggregationScore), "and judged")
+	if l.rounds >= judged {
+		assert.Equal(t, l.fleets, backend.Fleets(signal.DisaggregationScore), "and judged")
+	}
 }

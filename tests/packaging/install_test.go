@@ -78,6 +78,27 @@ func installDeb(t *testing.T, h host, dist, later string) {
 	h.must(t, "dpkg -r otelcol-inference; [ ! -e /usr/bin/otelcol-inference ]; [ -e /etc/otelcol-inference/config.yaml ]; [ -d /var/lib/otelcol-inference ]")
 	h.must(t, "dpkg --purge otelcol-inference")
 	assertSame(t, before, h.files(t))
+	assertService(t, h, before)
+}
+
+// assertService holds what the deb's scripts ask systemd to do, which here is a script that writes it down: installed, upgraded, removed, installed
+// again, removed after an administrator had disabled it, installed again, purged.
+func assertService(t *testing.T, h host, before []string) {
+	for _, version := range []string{"0.1.0", "0.2.0"} {
+		h.bring(t, small(t, version), version+".deb")
+	}
+	h.must(t, `mkdir -p /run/systemd/system
+cat >/usr/bin/systemctl <<'EOF'
+#!/bin/sh
+case $1 in is-enabled) [ ! -e /tmp/disabled ] ;; daemon-reload) ;; *) echo "$*" >>/tmp/asked ;; esac
+EOF
+chmod +x /usr/bin/systemctl
+dpkg -i /tmp/0.1.0.deb; dpkg -i /tmp/0.2.0.deb; dpkg -r otelcol-inference; dpkg -i /tmp/0.2.0.deb
+touch /tmp/disabled; dpkg -r otelcol-inference; dpkg -i /tmp/0.2.0.deb; dpkg -r otelcol-inference; dpkg --purge otelcol-inference`)
+	const enable, disable, restart = "enable --now " + name, "disable --now " + name, "try-restart " + name
+	assert.Equal(t, []string{enable, restart, disable, enable, disable, restart, disable},
+		strings.Split(strings.TrimSpace(h.must(t, "cat /tmp/asked; rm -r /tmp/asked /tmp/disabled /run/systemd /usr/bin/systemctl")), "\n"))
+	assertSame(t, before, h.files(t))
 }
 
 // followDocs executes the commands of docs/install.md, in order, as root would who has the packages in /tmp.

@@ -4,7 +4,7 @@
 set -eu
 case $1 in
 purge | 0)
-  rm -rf /var/lib/otelcol-inference /etc/systemd/system/otelcol-inference.service.d
+  rm -rf /var/lib/otelcol-inference /etc/otelcol-inference/.enabled /etc/systemd/system/otelcol-inference.service.d
   rmdir --ignore-fail-on-non-empty /etc/otelcol-inference 2>/dev/null || true
   ! getent passwd otelcol-inference >/dev/null || userdel otelcol-inference
   ! getent group otelcol-inference >/dev/null || groupdel otelcol-inference
