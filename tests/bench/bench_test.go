@@ -130,7 +130,7 @@ func TestSumOf(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	run := func(cpu time.Duration, mb int64) measured {
-		return measured{cpu: cpu, rss: mb * 1e6, done: 1000, lost: 250}
+		return measured{cpu: cpu, rss: mb * 1e6, own: mb * 5e5, done: 1000, lost: 250}
 	}
 	results := map[string][]measured{
 		idle:                  {run(0, 100)},
@@ -141,9 +141,9 @@ func TestTable(t *testing.T) {
 	var out strings.Builder
 	reportRings(&out, options{rate: 5000}, subjects, results)
 	assert.Contains(t, out.String(), `
-| `+"`idle`"+` | | | 100 (100 to 100) | |
-| `+"`nixl`"+` | 2 (1 to 3) | 20 (20 to 20) | 105 (104 to 106) | 5 (4 to 6) |
-| `+"`telemetry_reader.py`"+` | 2000 (2000 to 2000) | 20 (20 to 20) | 16 (16 to 16) | |
+| `+"`idle`"+` | | | 100 (100 to 100) | 50 (50 to 50) |
+| `+"`nixl`"+` | 2 (1 to 3) | 20 (20 to 20) | 105 (104 to 106) | 52.5 (52 to 53) |
+| `+"`telemetry_reader.py`"+` | 2000 (2000 to 2000) | 20 (20 to 20) | 16 (16 to 16) | 8 (8 to 8) |
 `)
 	results = map[string][]measured{
 		empty:    {{cpu: time.Millisecond, done: 1000, answers: []time.Duration{time.Millisecond, time.Second}}},
@@ -151,7 +151,7 @@ func TestTable(t *testing.T) {
 	}
 	out.Reset()
 	reportPipelines(&out, options{}, "points", 9, []subject{{name: empty}, {name: withOurs}}, results)
-	assert.Contains(t, out.String(), "| `empty pipeline` | 1000 (1000 to 1000) |  | 1 (1 to 1) | 1 (1 to 1) | 0 | 0 (0 to 0) |\n")
+	assert.Contains(t, out.String(), "| `empty pipeline` | 1000 (1000 to 1000) |  | 1 (1 to 1) | 1 (1 to 1) | 0 | 0 (0 to 0) | 0 (0 to 0) |\n")
 	assert.Contains(t, out.String(), "disaggregation` | 3000 (3000 to 3000) | 2000 (2000 to 2000) | 0 (0 to 0) | 0 (0 to 0) | 7 |")
 }
 

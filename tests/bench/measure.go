@@ -139,7 +139,7 @@ func measure(o options, s subject, round int, open func() (work, error)) (m meas
 	}
 	// A busy machine may delay scrapes, which the table tells; what one costs is still known.
 	if s.name != idle && (m.done == 0 || s.points != "" && m.points == 0) {
-		return m, fmt.Errorf("did nothing: %d of %d, %.0f points", m.done, m.due, m.points)
+		return m, fmt.Errorf("did nothing: %d of the work, %.0f points handed on", m.done, m.points)
 	}
 	return m, nil
 }

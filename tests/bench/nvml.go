@@ -84,7 +84,7 @@ func buildStub(dir string) (string, error) {
 }
 
 // gpuReaders are our receiver and a poller on nvidia-ml-py, each with and without XIDs: the simulated library looks for those every 2 ms
-// while somebody waits for them, which costs whoever waits more than all else.
+// for each that waits (our receiver has one for each GPU), which costs more than all else and is no cost of the receiver's.
 func gpuReaders(o options, binary string) []subject {
 	onStub := func(s subject) subject {
 		command := s.command

@@ -44,23 +44,15 @@ type column struct {
 	of   func([]measured) string
 }
 
-// table writes a row for each subject: the columns, its memory, and where the collector was also measured idle, what it grew from there.
+// table writes a row for each subject: the columns, and its memory. How much of a binary is resident differs between runs by tens of
+// megabytes, so what no file is behind is beside it.
 func table(out io.Writer, subjects []subject, results map[string][]measured, columns []column) {
-	columns = append(slices.Clip(columns), column{head: "RSS, MB", idle: true, of: func(all []measured) string { return spreadOf(all, megabytes).String() }})
+	columns = append(slices.Clip(columns),
+		column{head: "RSS, MB", idle: true, of: func(all []measured) string { return spreadOf(all, megabytes).String() }},
+		column{head: "memory without a file, MB", idle: true, of: func(all []measured) string { return spreadOf(all, own).String() }})
 	head, rule := "|", "|---|"
 	for _, c := range columns {
 		head, rule = head+" | "+c.head, rule+"---|"
-	}
-	grown := func(subject) string { return "" }
-	if atRest := results[idle]; atRest != nil {
-		head, rule = head+" | RSS over idle, MB", rule+"---|"
-		base := spreadOf(atRest, megabytes).median
-		grown = func(s subject) string {
-			if s.other || s.name == idle {
-				return " |"
-			}
-			return " " + spreadOf(results[s.name], func(m measured) float64 { return megabytes(m) - base }).String() + " |"
-		}
 	}
 	fmt.Fprintf(out, "%s |\n%s\n", head, rule)
 	for _, s := range subjects {
@@ -72,7 +64,7 @@ func table(out io.Writer, subjects []subject, results map[string][]measured, col
 				fmt.Fprintf(out, " %s |", c.of(results[s.name]))
 			}
 		}
-		fmt.Fprintln(out, grown(s))
+		fmt.Fprintln(out)
 	}
 }
 
