@@ -23,6 +23,7 @@ type group struct {
 	engine  bool   // an engine wrote series of it, not only what serves beside one
 	// Of a target that somebody else scrapes: when it was first seen, or again after another model had succeeded it, and when last.
 	came, last pcommon.Timestamp
+	back       bool // it came back once
 }
 
 // stream is one metric and attribute set of a group.

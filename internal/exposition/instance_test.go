@@ -88,6 +88,11 @@ func TestTheModelOfAFedWorkerChanges(t *testing.T) {
 			{0, "a", []string{"10.0.0.7:8000 a"}}, {1, "b", []string{"10.0.0.7:8000 b"}}, {10, "a", []string{"10.0.0.7:8000 a"}},
 			{10, "b", []string{"10.0.0.7:8000#b b"}}, {20, "a", []string{"10.0.0.7:8000#a a"}},
 		},
+		"two in turn": {
+			{0, "a", []string{"10.0.0.7:8000 a"}}, {1, "b", []string{"10.0.0.7:8000 b"}}, {10, "a", []string{"10.0.0.7:8000 a"}},
+			{11, "b", []string{"10.0.0.7:8000 b"}}, {20, "a", []string{"10.0.0.7:8000#a a"}}, {21, "b", []string{"10.0.0.7:8000#b b"}},
+			{30, "a", []string{"10.0.0.7:8000#a a"}},
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBook(t)

@@ -123,15 +123,18 @@ func (b *Book) gone(keys []groupKey, k groupKey) bool {
 	})
 }
 
-// noteSeen notes which groups were fed.
+// noteSeen notes which groups were fed. A model that comes back once was started again; of one that comes back again and again the parts
+// arrive in turn with another's, and both serve.
 func (b *Book) noteSeen() {
 	for key, g := range b.groups {
 		if !g.since(b.scrape) {
 			continue
 		}
-		if g.came == 0 || slices.Contains(b.succeeded, key) {
+		back := slices.Contains(b.succeeded, key)
+		if g.came == 0 || back && !g.back {
 			g.came = b.now.at
 		}
+		g.back = g.back || back
 		g.last = b.now.at
 	}
 }
