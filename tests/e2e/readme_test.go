@@ -2,12 +2,15 @@ package e2e
 
 import (
 	"context"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -33,8 +36,35 @@ func TestReadmeCommandsWork(t *testing.T) {
 		if command == "make test" {
 			continue
 		}
-		t.Run(command, func(t *testing.T) { execute(t, command) })
+		t.Run(command, func(t *testing.T) {
+			if command == "make top" {
+				besideDemo(t, func() { execute(t, command) })
+				return
+			}
+			execute(t, command)
+		})
 	}
+}
+
+// besideDemo calls look when a collector runs that has seen engines.
+func besideDemo(t *testing.T, look func()) {
+	t.Helper()
+	demo := exec.Command("make", "demo") // it ends by itself
+	demo.Dir, demo.Env = root(t), append(os.Environ(), "DEMO_SECONDS=12")
+	require.NoError(t, demo.Start())
+	defer func() { assert.NoError(t, demo.Wait()) }()
+	require.Eventually(t, func() bool {
+		ask, _ := http.NewRequest(http.MethodGet, "http://localhost:8899/api/v1/verdict", http.NoBody)
+		ask.Header.Set("Accept", "text/plain")
+		answer, err := http.DefaultClient.Do(ask)
+		if err != nil {
+			return false
+		}
+		defer answer.Body.Close()
+		said, err := io.ReadAll(answer.Body)
+		return err == nil && answer.StatusCode == http.StatusOK && !strings.Contains(string(said), "No engine")
+	}, patience, 100*time.Millisecond)
+	look()
 }
 
 func execute(t *testing.T, command string) {
@@ -52,5 +82,7 @@ func execute(t *testing.T, command string) {
 		assert.Regexp(t, `\d\d:\d\d:\d\d  \S+`, string(out), "a verdict line")
 	case "make run":
 		assert.Contains(t, string(out), "http://localhost:8899")
+	case "make top":
+		assert.Regexp(t, `(?i)confidence`, string(out), "a verdict")
 	}
 }
