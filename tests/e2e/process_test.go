@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // patience bounds every wait; these tests assert what happens, not how fast.
@@ -128,10 +130,7 @@ func (l *lockedBuffer) String() string {
 // freeAddress is a loopback address nobody listens on.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return net.JoinHostPort("localhost", strconv.Itoa(l.Addr().(*net.TCPAddr).Port))
+	return net.JoinHostPort("localhost", strconv.Itoa(rig.FreePort(t)))
 }
 
 // fetch gets a page; an error is an answer not yet there.

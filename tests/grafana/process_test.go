@@ -6,7 +6,6 @@ package grafana
 
 import (
 	"bytes"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	fleetrig "github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // root is the repository.
@@ -96,8 +97,5 @@ func start(t *testing.T, dir string, env []string, name string, args ...string) 
 // freePort is a loopback port that nobody listens on.
 func freePort(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer l.Close()
-	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+	return strconv.Itoa(fleetrig.FreePort(t))
 }

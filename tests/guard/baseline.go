@@ -24,7 +24,7 @@ type tolerance struct {
 
 // readBaseline reads a file; one that is not there is an empty baseline.
 func readBaseline(file string) (*baseline, error) {
-	b := &baseline{Tolerance: tolerance{Allocations: 0.02, Instructions: 0.05}, Platforms: make(map[string]map[string]cost)}
+	b := &baseline{Tolerance: tolerance{Allocations: 0.02, Instructions: 0.08}, Platforms: make(map[string]map[string]cost)}
 	raw, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return b, nil

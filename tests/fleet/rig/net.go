@@ -3,6 +3,7 @@ package rig
 import (
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"strconv"
@@ -12,13 +13,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
+// Below the ports that systems give to connections on their way out (Linux: 32768 and above): one of those may be taken by any scrape
+// before the program that it is for listens on it.
+const lowestPort, ports = 20_000, 12_000
+
 // FreePort is a port that nobody listens on, on any loopback address.
 func FreePort(tb testing.TB) int {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(tb, err)
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	for range 100 {
+		port := lowestPort + rand.IntN(ports)
+		if l, err := net.Listen("tcp", Local(port)); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	require.FailNow(tb, "no port is free")
+	return 0
 }
 
 // Local is host:port of a loopback port.
