@@ -39,6 +39,11 @@ type question struct {
 func unstaged() map[string]string {
 	return map[string]string{
 		"alert InferenceCollectorAbsent":                "the check needs its collectors",
+		"alert InferenceCollectorCannotQueue":           "a full disk is tests/fleet's, which sees its counter rise",
+		"alert InferenceEstimatesLost":                  "no exporter here refuses what is derived and takes what it comes from",
+		"alert InferenceFleetEstimatesLost":             "as InferenceEstimatesLost",
+		"alert InferenceFleetsNotAnalysed":              "the limit of fleets is not reached",
+		"alert InferenceNIXLFilesRejected":              "all telemetry files are well formed",
 		"alert InferenceWorkerStuck":                    "the simulated engine does not hang",
 		"alert InferenceTransfersOverTCP":               "simulated transfers move no bytes over a link of the host",
 		"alert InferenceAdviceUrgent":                   "the fleets are not so badly off",
