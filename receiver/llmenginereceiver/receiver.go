@@ -123,8 +123,10 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 		if t == nil {
 			continue
 		}
-		delay := r.cfg.Scrape.InitialDelay + phase(i, len(targets), r.cfg.Scrape.CollectionInterval)
-		r.loops.Go(func() { t.run(running, delay, r.cfg.Scrape.CollectionInterval, r.deliver) })
+		interval := r.cfg.Scrape.CollectionInterval
+		delay := r.cfg.Scrape.InitialDelay + phase(i, len(targets), interval)
+		delay = untilCommon(r.clock.Now(), delay, interval)
+		r.loops.Go(func() { t.run(running, delay, interval, r.deliver) })
 	}
 	return nil
 }
@@ -137,6 +139,16 @@ func (r *engineReceiver) scrapes(e EndpointConfig) bool {
 // phase spreads n targets evenly over the interval, the same way at each start.
 func phase(i, n int, interval time.Duration) time.Duration {
 	return time.Duration(int64(interval) / int64(n) * int64(i))
+}
+
+// commonMoments is how many times in an interval scrapes begin, at most: a process that sleeps pays more for waking up than for the
+// scrape it wakes for (docs/performance.md), so that those of several targets, and of several receivers, begin together.
+const commonMoments = 20
+
+// untilCommon lengthens a delay from now to the next of the moments at which scrapes begin. They are the same for all receivers of a host.
+func untilCommon(now time.Time, delay, interval time.Duration) time.Duration {
+	apart := max(interval/commonMoments, 1)
+	return now.Add(delay + apart - 1).Truncate(apart).Sub(now)
 }
 
 func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *reporter, pool *buffers, wires *wires) (*target, error) {

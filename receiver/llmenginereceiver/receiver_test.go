@@ -160,6 +160,29 @@ func TestRefusedPointsAreDropped(t *testing.T) {
 }
 
 // TestPhases: targets are spread over the interval, the same way each time.
+func TestScrapesOfAHostBeginAtCommonMoments(t *testing.T) {
+	interval := time.Second
+	began := time.Date(2026, 1, 2, 3, 4, 5, 123_456_789, time.UTC)
+	moments := map[time.Time]int{}
+	for receiver := range 7 { // each started a little later than the one before
+		now := began.Add(time.Duration(receiver) * 1_234_567 * time.Nanosecond)
+		for i := range 200 {
+			delay := phase(i, 200, interval)
+			lengthened := untilCommon(now, delay, interval)
+			assert.GreaterOrEqual(t, lengthened, delay)
+			assert.Less(t, lengthened, delay+interval/commonMoments)
+			moments[now.Add(lengthened).Truncate(0)]++
+		}
+	}
+	assert.Len(t, moments, commonMoments+1) // the first of the second interval, too
+	for at, n := range moments {
+		assert.Equal(t, at.Truncate(interval/commonMoments), at)
+		assert.LessOrEqual(t, n, 7*200/commonMoments)
+	}
+	assert.Equal(t, time.Duration(0), untilCommon(began, 0, 1))
+	assert.Equal(t, interval, untilCommon(began.Truncate(interval), interval, interval))
+}
+
 func TestPhases(t *testing.T) {
 	assert.Equal(t, time.Duration(0), phase(0, 1, 5*time.Second))
 	assert.Equal(t, []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second}, []time.Duration{
