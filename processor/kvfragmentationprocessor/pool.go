@@ -30,6 +30,8 @@ const (
 )
 
 const (
+	// hopeless is the standard deviation of a use, as a share of the pool, at which nothing is known of the pool.
+	hopeless = 0.1
 	// leastKnown is the share of the pool that must be explained for a score.
 	leastKnown = 0.9
 	// leastSampled evictions of sampled blocks say how long blocks lie idle.
@@ -74,8 +76,13 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	prompts, _ := t.prompts()
 	prompt := t.perRequest(prompts)
 	facts.Awaiting = win.Levels[inDeferred].Mean * groups.footprint(prompt, bs)
+	off := l.off
 	if w.facts.role == signal.RolePrefill {
 		facts.Pinned = max(0, l.held-l.running*groups.footprint(prompt, bs))
+		// At a look after a step, what finished in it waits to be fetched. For how long it does is told by the workers that fetch it: it may be
+		// none of the time, or all of it.
+		most := max(0, l.held-win.Levels[inRunning].Mean*groups.footprint(prompt, bs))
+		off = math.Hypot(off, (most-facts.Pinned)/math.Sqrt(12))
 	}
 	length, deviation := w.length(prompt)
 	if t.running > 0 {
@@ -88,9 +95,14 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 			deviation = math.Hypot(deviation, mean-room(l.held-facts.Awaiting-facts.Pinned, l.running))
 		}
 		facts.Tail = groups.tail(bs, serving.KVTail(bs, mean, length, deviation))
+		if length <= 0 {
+			deviation = 0
+		}
+		off = math.Hypot(off, l.running*max(1, groups.lasts())*serving.KVTailError(bs, deviation)/bs)
 	}
 	var gap string
 	p.method, p.confidence, gap = w.cached(&facts, win, l)
+	p.confidence *= max(0, 1-off/blocks/hopeless)
 	use, ok := facts.Divide()
 	if !ok {
 		w.withhold(signal.KVTokens, reasonNoPool)
