@@ -194,6 +194,7 @@ func (a *Advisor) verdict(r *Reading, gauges *exporter, out *Report) {
 		}
 	}
 	if changed {
+		a.changed = true
 		l.Said = now
 		out.Events = append(out.Events, Event{Name: Judged, At: r.At, Subject: r.Identity, Since: l.Since, Verdict: &now})
 	}
