@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/connector/adviceconnector/internal/metadata"
 	"github.com/otelcol-inference/otelcol-inference/internal/advice"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
 
 // saveEvery is how often the state is kept although nothing changed in it but how long conditions hold.
@@ -27,6 +28,7 @@ type adviser struct {
 	logger     *zap.Logger
 	telemetry  *metadata.TelemetryBuilder
 	clock      clock
+	steps      wall.Steps
 	id         component.ID
 	references int       // guarded by the registry
 	feeder     *instance // that hands data on; set before any instance is started
@@ -130,7 +132,11 @@ func (a *adviser) save(ctx context.Context) {
 func (a *adviser) consume(ctx context.Context, md pmetric.Metrics) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	refused := a.reader.read(md, a.clock.Now())
+	now := a.clock.Now()
+	if a.steps.Passed(now) {
+		a.restart(now)
+	}
+	refused := a.reader.read(md, now)
 	if refused > 0 {
 		a.telemetry.ConnectorAdviceRefused.Add(ctx, int64(refused))
 	}

@@ -48,6 +48,13 @@ func (a *Aligner) Grow(counters int) {
 // Forget takes it that n counters from key on were never observed: their next values are baselines.
 func (a *Aligner) Forget(key, n int) { clear(a.series[key : key+n]) }
 
+// Restart takes it that nothing was observed: times from now on may be of another axis.
+func (a *Aligner) Restart() {
+	clear(a.series)
+	clear(a.gauges)
+	a.closed, a.started = 0, false
+}
+
 // Observe takes a cumulative value of a counter at time at; start is the counter's start time or 0.
 func (a *Aligner) Observe(key int, at, start int64, v Value) Outcome {
 	if at <= 0 {

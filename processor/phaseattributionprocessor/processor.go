@@ -14,6 +14,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
@@ -25,6 +26,7 @@ type phaseAttribution struct {
 	next      consumer.Metrics
 	registry  *registry
 	clock     clock
+	steps     wall.Steps
 	table     map[string]signal.Metric // what it emits
 	book      facts.Book
 	workers   workers
@@ -133,6 +135,9 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) (deri
 		id, is := identify(rm.Resource())
 		if is != foreign && !ok {
 			derived, now, ok = pmetric.NewMetrics(), p.clock.Now(), true
+			if p.steps.Passed(now) {
+				p.joins.restart()
+			}
 		}
 		switch is {
 		case aWorker:
