@@ -220,12 +220,13 @@ type statusHost struct {
 	component.Host
 	mu     sync.Mutex
 	events []componentstatus.Status
+	last   error
 }
 
 func (h *statusHost) Report(e *componentstatus.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.events = append(h.events, e.Status())
+	h.events, h.last = append(h.events, e.Status()), e.Err()
 }
 
 func (h *statusHost) all() []componentstatus.Status {
@@ -260,9 +261,15 @@ func startableReceiver(t *testing.T, cfg *Config) *engineReceiver {
 // startShared starts a receiver that shares its fleets with others.
 func startShared(t *testing.T, cfg *Config, next consumer.Metrics, c clock, common shared) *engineReceiver {
 	t.Helper()
+	return startUnder(t, componenttest.NewNopHost(), cfg, next, c, common)
+}
+
+// startUnder starts one that shares its host, too.
+func startUnder(t *testing.T, host component.Host, cfg *Config, next consumer.Metrics, c clock, common shared) *engineReceiver {
+	t.Helper()
 	require.NoError(t, cfg.Validate())
 	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, next, c, common)
 	require.NoError(t, err)
-	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
+	require.NoError(t, r.Start(context.Background(), host))
 	return r
 }

@@ -42,6 +42,7 @@ type engineReceiver struct {
 	addresses  []netip.Addr // of this host
 	fleets     *fleets
 	hosts      *hosts
+	statuses   *statuses
 	processes  *host // of this host; nil when they are not looked for
 
 	streams *streams  // nil before Start
@@ -74,7 +75,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 	return &engineReceiver{
 		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
 		vocabulary: exposition.NewVocabulary(signal.Preset(cfg.Scrape.Preset)),
-		addresses:  ownAddresses(), fleets: common.fleets, hosts: common.hosts,
+		addresses:  ownAddresses(), fleets: common.fleets, hosts: common.hosts, statuses: common.statuses,
 	}, nil
 }
 
@@ -98,7 +99,7 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 			scraped++
 		}
 	}
-	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
+	tell := newReporter(r.telemetry, r.set.Logger, r.clock, r.statuses.open(host), scraped)
 	r.tell = tell
 	pool := newBuffers(pooledBuffers)
 	wires := new(wires)
@@ -220,7 +221,10 @@ func (r *engineReceiver) Shutdown(context.Context) error {
 		r.loops.Wait()
 		r.streams.stop()
 		r.client.CloseIdleConnections()
+	}
+	if r.tell != nil {
 		r.tell.leave()
+		r.tell = nil
 	}
 	r.processes.close()
 	r.processes = nil
