@@ -124,10 +124,17 @@ type rig struct {
 	telemetry *componenttest.Telemetry
 	host      *statusHost
 	receiver  receiver.Metrics
+	set       receiver.Settings
 }
 
 // startRig runs a receiver of these endpoints until the test ends.
 func startRig(t *testing.T, next consumer.Metrics, change func(*Config), endpoints ...string) *rig {
+	t.Helper()
+	return startRigWith(t, newShared(), next, change, endpoints...)
+}
+
+// startRigWith does so with what it shares with other receivers.
+func startRigWith(t *testing.T, common shared, next consumer.Metrics, change func(*Config), endpoints ...string) *rig {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
 	r := &rig{
@@ -149,10 +156,11 @@ func startRig(t *testing.T, next consumer.Metrics, change func(*Config), endpoin
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = r.telemetry.NewTelemetrySettings()
 	set.Logger = zap.New(core)
+	r.set = set
 	if next == nil {
 		next = r.sink
 	}
-	made, err := newReceiver(set, cfg, next, r.clock, newShared())
+	made, err := newReceiver(set, cfg, next, r.clock, common)
 	require.NoError(t, err)
 	r.receiver = made
 	require.NoError(t, made.Start(context.Background(), r.host))

@@ -14,10 +14,11 @@ type shared struct {
 	fleets   *fleets
 	hosts    *hosts
 	statuses *statuses
+	ports    *localPorts
 }
 
 func newShared() shared {
-	return shared{newFleets(), &hosts{byPath: make(map[string]*host)}, newStatuses()}
+	return shared{newFleets(), &hosts{byPath: make(map[string]*host)}, newStatuses(), newLocalPorts()}
 }
 
 // tableAge is for how long one look through all processes serves every receiver.
