@@ -173,6 +173,20 @@ packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## deb, rpm, SBOM and che
 test-packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install deb, rpm and image in a Debian (root; mmdebstrap or debootstrap, rpm, shellcheck)
 	$(GO) -C tests test -count=1 -timeout 40m ./packaging
 
+# The same sources and flags as ocb's, for the other architecture. A first build takes many minutes.
+ARM64 := bin/arm64/$(NAME)
+TAGS  := remove_all_sd,enable_dns_sd,enable_http_sd,enable_kubernetes_sd
+.PHONY: arm64
+arm64: $(ARM64) ## Build bin/arm64/otelcol-inference (aarch64-linux-gnu-gcc)
+
+$(ARM64): $(BIN)
+	@mkdir -p $(@D)
+	cd $(BUILDDIR) && CC=aarch64-linux-gnu-gcc GOOS=linux GOARCH=arm64 $(GO) build -trimpath -tags $(TAGS) -ldflags="-s -w" -o $(abspath $@) .
+
+.PHONY: test-arm64
+test-arm64: arm64 $(FLEETSIM) $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Run and pack the arm64 binary by emulation (qemu-user-static, libc6-arm64-cross)
+	$(GO) -C tests test -tags arm64emulated -count=1 -timeout 20m -v -run TestARM64 ./packaging
+
 .PHONY: reproducible
 reproducible: build ## Build twice from two directories and compare (COLD=1 without a build cache)
 	scripts/reproducible.sh
@@ -214,6 +228,6 @@ security: build $(TOOLS)/golangci-lint $(TOOLS)/govulncheck ## gosec on the sour
 	$(TOOLS)/golangci-lint run --config .golangci-security.yml ./...
 	@$(if $(VULNDB),scripts/vulndb.py "$(VULNDB)" bin/vulndb)
 	$(TOOLS)/govulncheck $(if $(VULNDB),-db file://$(abspath bin/vulndb)) -scan=package \
-		-C $(BUILDDIR) -tags remove_all_sd,enable_dns_sd,enable_http_sd,enable_kubernetes_sd .
+		-C $(BUILDDIR) -tags $(TAGS) .
 
 $(TOOLS)/govulncheck: PKG := golang.org/x/vuln/cmd/govulncheck
