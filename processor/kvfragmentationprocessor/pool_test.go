@@ -20,7 +20,7 @@ func TestTheTailAfterAChangeOfLoad(t *testing.T) {
 		"requests of one block now":  {10, 7.5, 8.5, 0.3},
 		"requests of six blocks now": {60, 7.5, 7.7, 0.3},
 	} {
-		w := newWorker(p.cfg, p.table, &p.models, pcommon.NewResource())
+		w := newWorker(p.cfg, p.table, p.inputs, &p.models, pcommon.NewResource())
 		w.sums.withheld = map[withholding]int64{}
 		w.facts.blockSize, w.facts.blocks, w.facts.computed = 16, 64, 1
 		before := &w.short

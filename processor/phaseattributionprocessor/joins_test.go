@@ -32,7 +32,7 @@ func (s *site) worker(instance, host string, attributes ...string) *worker {
 	if host != "" {
 		r.Attributes().PutStr(signal.AttrHostName, host)
 	}
-	w := newWorker(createDefaultConfig().(*Config), nil, &facts.Book{}, hooks{}, r)
+	w := newWorker(createDefaultConfig().(*Config), nil, nil, &facts.Book{}, hooks{}, r)
 	s.workers[instance] = w
 	s.joins.add(w)
 	return w
