@@ -93,6 +93,7 @@ type candidate struct {
 	loss       float64 // predicted share of goodput lost
 	confidence float64
 	title      string
+	beside     string // what is said of it beside another verdict, the title where empty
 	detail     string
 	direction  string
 	evidence   []Quantity // beside that of every verdict
@@ -134,7 +135,7 @@ func verdictOn(r *Reading) Verdict {
 	lead := cs[0]
 	v := Verdict{
 		Code: lead.code, Standing: f.standing(lead.code), Basis: f.balance.basis, Title: lead.title, Detail: lead.detail,
-		Direction: lead.direction, Also: f.asides(cs[1:]), Confidence: lead.confidence, Loss: lead.loss,
+		Direction: lead.direction, Also: f.asides(lead, cs[1:]), Confidence: lead.confidence, Loss: lead.loss,
 		Evidence: append(f.evidence(), lead.evidence...),
 	}
 	v.WaitsFor = f.waitsFor(v)

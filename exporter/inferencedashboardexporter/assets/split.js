@@ -39,8 +39,8 @@ function verdict(fleet) {
   return h('div', null,
     text ? h('p', { class: `say ${tone}` }, h('b', null, text), ' ', why[because] ?? (because ? `Reason: ${reason(because)}.` : ''), ' ', metricButton('the verdict on splitting', 'llm.disaggregation.gate')) : null,
     facts(
-      fact('Benefit of splitting', 'llm.disaggregation.benefit', benefit.mid === undefined ? unknown : `${benefit.mid.toFixed(2)}×`, benefit.low === undefined ? 'goodput, split over aggregated' : `80 %: ${benefit.low.toFixed(2)} to ${benefit.high.toFixed(2)}, goodput`),
-      fact('Goodput', 'llm.disaggregation.goodput', at(fleet, 'llm.disaggregation.goodput') === null ? unknown : `${count(at(fleet, 'llm.disaggregation.goodput'))}/s`, 'requests within both objectives'),
+      fact('Benefit of splitting', 'llm.disaggregation.benefit', benefit.mid === undefined ? unknown : `${benefit.mid.toFixed(2)}×`, benefit.low === undefined ? 'goodput, split over together' : `80 %: ${benefit.low.toFixed(2)} to ${benefit.high.toFixed(2)}; how it is served now is measured, the other way rehearsed`),
+      fact('Goodput, measured', 'llm.disaggregation.goodput', at(fleet, 'llm.disaggregation.goodput') === null ? unknown : `${count(at(fleet, 'llm.disaggregation.goodput'))}/s`, 'requests within both objectives'),
       fact('Held back by', 'llm.disaggregation.bottleneck', side ?? unknown, side === 'balanced' ? 'neither phase' : 'the phase that limits', side === 'prefill' || side === 'decode' ? `ink-${side}` : ''),
       fact('Prompts on decode', 'llm.disaggregation.leak.ratio', percent(at(fleet, 'llm.disaggregation.leak.ratio')), 'of computed prompt tokens'),
       fact('Workers seen', 'llm.fleet.observed_workers', seen === null ? unknown : `${figure(seen)} of ${figure(expected)}`, 'expected', seen < 0.9 * expected ? 'miss' : ''),
@@ -69,10 +69,11 @@ function waterfall(fleet) {
 function topology(fleet) {
   const rows = ['current', 'recommended'].filter((t) => points(fleet, 'disaggregation', 'llm.topology.workers').some((p) => p.of[0] === t && p.value > 0));
   const goodput = (t, bound) => at(fleet, 'llm.topology.goodput', t, bound);
-  const most = Math.max(1e-9, ...rows.map((t) => goodput(t, 'high') ?? goodput(t, 'mid') ?? 0));
+  const measured = at(fleet, 'llm.disaggregation.goodput');
+  const most = Math.max(1e-9, measured ?? 0, ...rows.map((t) => goodput(t, 'high') ?? goodput(t, 'mid') ?? 0));
   const sure = confidenceOf(fleet, 'llm.topology.goodput');
   const gains = byFirst(fleet, 'disaggregation', 'llm.topology.gain');
-  const head = h('p', { class: 'sub-head' }, h('b', null, 'Topology'), ' with the goodput that is forecast at this load ', metricButton('the forecast', 'llm.topology.goodput'));
+  const head = h('p', { class: 'sub-head' }, h('b', null, 'Topology'), ' with the goodput that rehearsals at this load give ', metricButton('the forecast', 'llm.topology.goodput'));
   if (!rows.length) return h('div', null, head, nothing('No topology is known.'));
   return h('div', null, head,
     h('ul', { class: 'topologies' }, ...rows.map((t) => {
@@ -82,8 +83,10 @@ function topology(fleet) {
         h('span', { class: 'who' }, shape(fleet, t), ' ', tag(t, t === 'recommended' ? 'good' : '')),
         h('span', { class: 'interval', role: 'img', 'aria-label': `goodput ${figure(mid)} requests a second, 80 %: ${figure(low)} to ${figure(high)}` },
           low === null ? null : styled(h('i', { class: 'range' }), { left: `${100 * low / most}%`, width: `${Math.max(0.6, 100 * (high - low) / most)}%` }),
-          mid === null ? null : styled(h('i', { class: 'mid' }), { left: `${100 * mid / most}%` })),
-        h('span', { class: 'figures' }, mid === null ? 'no forecast' : h('span', null, h('b', null, `${figure(mid)}/s`), ` ${figure(low)} to ${figure(high)}`),
+          mid === null ? null : styled(h('i', { class: 'mid' }), { left: `${100 * mid / most}%` }),
+          t === 'current' && measured !== null ? styled(h('i', { class: 'measured', title: `measured: ${figure(measured)}/s` }), { left: `${100 * measured / most}%` }) : null),
+        h('span', { class: 'figures' }, mid === null ? 'no forecast' : h('span', null, h('b', null, `${figure(mid)}/s`), ` ${figure(low)} to ${figure(high)} rehearsed`),
+          t === 'current' && measured !== null && mid !== null ? h('span', { class: measured < low || measured > high ? 'miss' : '' }, ` · ${figure(measured)}/s measured${measured < low || measured > high ? ', outside of it' : ''}`) : null,
           ttft === null ? null : h('span', { class: 'hint' }, ` TTFT p90 ${seconds(ttft)}`), itl === null ? null : h('span', { class: 'hint' }, ` · ITL p99 ${seconds(itl)}`)));
     })),
     h('p', { class: 'hint' }, [
