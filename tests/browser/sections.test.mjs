@@ -147,12 +147,19 @@ test('what is unattributed, idle and free is told apart without looking at how g
   });
 });
 
+test('a worker whose time is unattributed says why', () => {
+  const message = snapshot();
+  message.workers[0].phase = { prefill: 0, decode: 0, idle: 0, unattributed: 1 };
+  message.subjects.find((x) => x.kind === 'worker').sections.estimates['llm.estimate.withheld'] = [{ of: ['llm.phase.worker.time', 'busy_unknown'], value: 0.9 }];
+  return shown({}, message, async (page) => assert.match(await text(page, '#rows tr:first-child'), /100 % unattributed: when it was busy is not known/));
+});
+
 test('what is measured and what is rehearsed are told apart', () => {
   const message = snapshot();
   message.subjects[0].sections.disaggregation['llm.disaggregation.goodput'] = [{ of: [], value: 4.2 }];
   return shown({}, message, async (page) => {
     const words = await text(page, '#split-body');
-    for (const part of ['Goodput, measured', 'rehearsed', '4.2/s measured, outside of it']) assert.ok(words.includes(part), `${part} in ${words}`);
+    for (const part of ['Goodput, measured', 'rehearsed', '4.2/s measured, outside of it', 'best split, if it stays split']) assert.ok(words.includes(part), `${part} in ${words}`);
     assert.equal(await page.locator('.topologies .measured').count(), 1, 'of the present split only');
   });
 });

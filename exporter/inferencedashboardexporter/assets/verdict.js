@@ -82,7 +82,7 @@ function evidenceNote({ label, unit, value, against, implied }, miss) {
     return Math.abs(value.value) <= 0.2 ? 'balanced within ±0.2' : value.value > 0 ? 'above 0: prefill' : 'below 0: decode';
   }
   if (label.startsWith('KV') && value.value >= 0.9) return 'no room';
-  if (against === null) return unit.startsWith('{') && value.value !== null ? `${unit.slice(1, -1)}s, mean of a minute` : '';
+  if (against === null) return unit.startsWith('{') && value.value !== null ? `${unit.slice(1, -1)}s now` : '';
   return `${miss ? 'above' : value.value === null ? 'objective' : 'within'} ${seconds(against)}${implied ? ' (implied)' : ''}`;
 }
 
