@@ -86,7 +86,7 @@ grafana-check: build ## Dashboards and alert rules against a real Prometheus, by
 	tests/grafana/run.sh
 
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
+lint: $(TOOLS)/golangci-lint generated ## gofmt, vet, golangci-lint, generated files
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(TOOLS)/golangci-lint run
@@ -99,6 +99,16 @@ generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, vocabulary
 	$(GO) run ./internal/dialect/catalogue > docs/engines.md
 	$(GO) run ./internal/grafana/generate .
 	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
+
+.PHONY: generated
+generated: ## What is generated is as its sources say: generating anew changes nothing
+	@before=$$(git status --porcelain; git diff | sha256sum); $(MAKE) --no-print-directory generate >/dev/null 2>&1; \
+		[ "$$before" = "$$(git status --porcelain; git diff | sha256sum)" ] || { echo "make generate changes files:"; git status --short; exit 1; } >&2
+
+.PHONY: coverage
+coverage: ## Coverage of the components; fails when a package has less than 60 % of its statements tested
+	$(GO) test -cover $$($(GO) list ./receiver/... ./processor/... ./connector/... ./exporter/... | grep -v '/internal/metadata') | tee /dev/stderr | \
+		awk '/coverage:/ && !/no statements/ { match($$0, /coverage: [0-9.]+/); if (substr($$0, RSTART + 10, RLENGTH - 10) + 0 < 60) { print "less than 60 %: " $$0; low = 1 } } END { exit low }'
 
 .PHONY: accept
 # Those that public traces make better. The others are synthetic: TestQuick has them in short, make accuracy whole.
