@@ -55,6 +55,13 @@ func (a *Aligner) Forget(key, n int) {
 	}
 }
 
+// Restart takes it that nothing was observed: times from now on may be of another axis.
+func (a *Aligner) Restart() {
+	clear(a.series)
+	clear(a.gauges)
+	a.closed, a.started, a.newest = 0, false, 0
+}
+
 // Observe takes a cumulative value of a counter at time at; start is the counter's start time or 0. Of v's slices nothing is kept.
 func (a *Aligner) Observe(key int, at, start int64, v Value) Outcome {
 	if at <= 0 {

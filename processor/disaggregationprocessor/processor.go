@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor/internal/metadata"
 )
 
@@ -24,6 +25,7 @@ type disaggregation struct {
 	next      consumer.Metrics
 	registry  *derive.Registry
 	clock     clock
+	steps     wall.Steps
 	table     map[string]signal.Metric
 	inputs    derive.Inputs // of workers
 	nixl      derive.Inputs // of agents
@@ -114,6 +116,10 @@ func (p *disaggregation) ConsumeMetrics(ctx context.Context, md pmetric.Metrics)
 func (p *disaggregation) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
+	if p.steps.Passed(now) {
+		p.fleets.restart(now, derived)
+		p.agents.restart()
+	}
 	for _, rm := range md.ResourceMetrics().All() {
 		late, known := 0, true
 		switch id, is := identify(rm.Resource()); is {

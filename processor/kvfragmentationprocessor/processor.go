@@ -15,6 +15,7 @@ import (
 	book "github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
 )
 
@@ -26,6 +27,7 @@ type kvFragmentation struct {
 	next      consumer.Metrics
 	running   *derive.Registry
 	clock     clock
+	steps     wall.Steps
 	table     map[string]signal.Metric
 	inputs    derive.Inputs
 	workers   workers
@@ -122,6 +124,9 @@ func (p *kvFragmentation) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
+	if p.steps.Passed(now) {
+		p.workers.each(func(w *worker) bool { return w.restart() })
+	}
 	for _, rm := range md.ResourceMetrics().All() {
 		switch id, is := identify(rm.Resource()); is {
 		case aWorker:

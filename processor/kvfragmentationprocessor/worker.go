@@ -192,8 +192,12 @@ func (l *look) between(t *trail, blocks float64, role string) {
 		return
 	}
 	if more := t.sum(inInference) / max(t.running, 1e-9); more > 1 && t.running > 0 {
+		// Both are of the trailing minute: the correction holds as far as the load is what it was.
+		mean := t.running / t.seconds
+		held := min(l.held*more, blocks)
+		l.off = (held - l.held) * math.Abs(l.running-mean) / max(l.running, mean)
 		l.running *= more
-		l.held = min(l.held*more, blocks)
+		l.held = held
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
@@ -26,6 +27,7 @@ type phaseAttribution struct {
 	next      consumer.Metrics
 	registry  *registry
 	clock     clock
+	steps     wall.Steps
 	table     map[string]signal.Metric // what it emits
 	inputs    derive.Inputs
 	book      facts.Book
@@ -136,6 +138,9 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) (deri
 		id, is := identify(rm.Resource())
 		if is != foreign && !ok {
 			derived, now, ok = pmetric.NewMetrics(), p.clock.Now(), true
+			if p.steps.Passed(now) {
+				p.joins.restart()
+			}
 		}
 		switch is {
 		case aWorker:
