@@ -20,6 +20,9 @@ type Value struct {
 // Empty reports whether nothing was counted.
 func (v Value) Empty() bool { return v.Sum == 0 && v.Count == 0 }
 
+// Reset empties v and keeps its room for counts, which must be v's own.
+func (v *Value) Reset() { *v = Value{Counts: v.Counts[:0]} }
+
 // AddScaled adds f times d to v. Bucket counts are added only where the bounds agree or v has none yet; the caller starts a
 // new Value when bounds change.
 func (v *Value) AddScaled(d Value, f float64) {
@@ -91,7 +94,12 @@ func (sum *Value) addOwned(v Value, bounds []float64) {
 // room makes buckets where there are none yet, and reports whether there are n.
 func (v *Value) room(n int, bounds []float64) bool {
 	if len(v.Counts) == 0 && n > 0 {
-		v.Bounds, v.Counts = bounds, make([]float64, n)
+		v.Bounds = bounds
+		if cap(v.Counts) < n {
+			v.Counts = make([]float64, n)
+		}
+		v.Counts = v.Counts[:n]
+		clear(v.Counts)
 	}
 	return len(v.Counts) == n
 }

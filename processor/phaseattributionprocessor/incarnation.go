@@ -85,8 +85,8 @@ func (w *worker) end(now time.Time, out pmetric.Metrics) {
 	if win, ok := w.aligner.Flush(); ok {
 		w.estimate(win, out)
 	}
-	if len(w.given) > 0 {
-		newBuilder(w, pcommon.NewTimestampFromTime(now), out).finish()
+	if !w.gauges.Empty() {
+		newBuilder(w, pcommon.NewTimestampFromTime(now), out).Finish()
 	}
 }
 

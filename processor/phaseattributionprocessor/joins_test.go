@@ -144,3 +144,10 @@ func TestProcessesGiveGPUTime(t *testing.T) {
 		assert.Equal(t, want, ok, id)
 	}
 }
+
+// put sets attributes given as key, value, key, value.
+func put(m pcommon.Map, attributes []string) {
+	for i := 0; i+1 < len(attributes); i += 2 {
+		m.PutStr(attributes[i], attributes[i+1])
+	}
+}

@@ -39,9 +39,9 @@ type worker struct {
 	ended int64 // data time of the last window's end
 	sums  sums
 
-	given    map[gaugeKey]bool // gauges that the last window had
-	seen     time.Time         // last input, wall clock
-	interval time.Duration     // between the last two inputs
+	gauges   derive.Gauges // that the last window had
+	seen     time.Time     // last input, wall clock
+	interval time.Duration // between the last two inputs
 	silent   bool
 	told     bool // its input tells its GPUs
 }
@@ -93,7 +93,6 @@ func newWorker(cfg *Config, table map[string]signal.Metric, inputs derive.Inputs
 		meddling: newMeddling(cfg.LatencyWindow),
 		latency:  newLatencies(cfg.LatencyWindow),
 		sides:    newSides(cfg),
-		given:    map[gaugeKey]bool{},
 	}
 	w.intake = derive.Intake{Inputs: inputs, Into: w.aligner, Summed: true}
 	resource.CopyTo(w.resource)
