@@ -20,7 +20,7 @@ const startBar = 10 * time.Second
 // started are the moments of one start, after the start of the demo: zero where they did not come.
 type started struct {
 	page, first, high time.Duration
-	verdict           string // the first of high confidence
+	last              word // the first of high confidence, or what there was in the end
 }
 
 // runStart starts the demo several times at two intervals, one after the other until each has its first word, and then waits for the first
@@ -47,9 +47,13 @@ func runStart(o options, binary string) (met bool, err error) {
 		}
 	}
 	waiting.Wait()
-	fmt.Println("| interval | page, s | first verdict, s | first HIGH, s | which |\n|---|---|---|---|---|")
+	fmt.Println("| interval | page, s | first verdict, s | first HIGH, s | its verdict, or the last | confidence |\n|---|---|---|---|---|---|")
 	for _, d := range all {
-		fmt.Printf("| %v | %s | %s | %s | %s |\n", d.interval, moment(d.page), moment(d.first), moment(d.high), d.verdict)
+		confidence := "none"
+		if d.last.Confidence != nil {
+			confidence = fmt.Sprintf("%.2f", *d.last.Confidence)
+		}
+		fmt.Printf("| %v | %s | %s | %s | %s | %s |\n", d.interval, moment(d.page), moment(d.first), moment(d.high), d.last.Title, confidence)
 	}
 	return met, nil
 }
@@ -118,8 +122,11 @@ func (d *demo) watch(within time.Duration, done func() bool) {
 		if v.Confidence != nil && d.first == 0 {
 			d.first = now
 		}
+		if ok && d.high == 0 {
+			d.last = v
+		}
 		if v.Word == "HIGH" && d.high == 0 {
-			d.high, d.verdict = now, v.Title
+			d.high = now
 		}
 		return done()
 	})

