@@ -196,6 +196,9 @@ func (s *stage) try(t *testing.T, f fault, round int, results map[string]*result
 		r.told++
 	}
 	require.NoError(t, fleet.Heal())
+	if f.after != "" {
+		require.NoError(t, fleet.Fault(f.after))
+	}
 	if s.healthy(t, f) {
 		r.healed++
 	}
