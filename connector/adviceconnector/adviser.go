@@ -19,7 +19,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
 
-// saveEvery is how often the state is kept, and at shutdown. What happened since the last time may be told once more after a crash.
+// saveEvery is how often the state is kept although nothing changed in it but how long conditions hold.
 const saveEvery = time.Minute
 
 // adviser is what the instances of one connector share.
@@ -73,8 +73,9 @@ func (a *adviser) start(ctx context.Context, host component.Host) error {
 			case <-running.Done():
 				return
 			case <-ticks:
-				a.sweep(running)
-				if now := a.clock.Now(); now.Sub(saved) >= saveEvery {
+				changed := a.sweep(running)
+				// What happened since the last time may be told once more after a crash: at most what a window brought.
+				if now := a.clock.Now(); changed || now.Sub(saved) >= saveEvery {
 					a.save(running)
 					saved = now
 				}
@@ -142,11 +143,13 @@ func (a *adviser) consume(ctx context.Context, md pmetric.Metrics) {
 	a.tell(ctx, a.advisor.Judge())
 }
 
-func (a *adviser) sweep(ctx context.Context) {
+// sweep tells of silent subjects, and reports whether what outlives a restart changed since the last sweep.
+func (a *adviser) sweep(ctx context.Context) (changed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tell(ctx, a.advisor.Sweep(a.clock.Now()))
 	a.telemetry.ConnectorAdviceSubjects.Record(ctx, int64(a.advisor.Subjects()))
+	return a.advisor.Changed()
 }
 
 // tell sends a report to the pipelines there are. The caller holds the lock.

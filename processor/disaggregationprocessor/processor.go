@@ -27,7 +27,9 @@ type disaggregation struct {
 	clock     clock
 	steps     wall.Steps
 	table     map[string]signal.Metric
-	writer    string // of fleets' series: the collector and this component of it
+	inputs    derive.Inputs // of workers
+	nixl      derive.Inputs // of agents
+	writer    string        // of fleets' series: the collector and this component of it
 	fleets    fleets
 	agents    agents
 	hosts     hosts
@@ -47,6 +49,8 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	return &disaggregation{
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c,
 		table:  signal.Index(signal.DisaggregationMetrics()),
+		inputs: workerInputs(),
+		nixl:   agentInputs(),
 		writer: writerOf(set),
 		fleets: fleets{limit: cfg.MaxFleets, workerLimit: int64(cfg.MaxWorkers), byName: map[string]*fleet{}, places: map[place]string{}},
 		agents: agents{limit: cfg.MaxAgents, byID: map[agentID]*agent{}},
@@ -145,7 +149,7 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 		return ok
 	}
 	for range 2 {
-		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.writer, p.cfg, p.table, id.model, p.hosts.rate) })
+		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.writer, p.cfg, p.table, p.inputs, id.model, p.hosts.rate) })
 		if f == nil {
 			return 0, false
 		}
@@ -158,7 +162,7 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 }
 
 func (p *disaggregation) agent(id identity, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) (late int, known bool) {
-	a := p.agents.get(id.agentID(), func() *agent { return newAgent(p.cfg, id, rm.Resource()) })
+	a := p.agents.get(id.agentID(), func() *agent { return newAgent(p.cfg, p.nixl, id, rm.Resource()) })
 	if a == nil {
 		return 0, false
 	}

@@ -29,6 +29,7 @@ type kvFragmentation struct {
 	clock     clock
 	steps     wall.Steps
 	table     map[string]signal.Metric
+	inputs    derive.Inputs
 	workers   workers
 	gpus      *devices
 	models    book.Book
@@ -56,6 +57,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, ru
 	return &kvFragmentation{
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, running: running, clock: c,
 		table:   signal.Index(signal.KVFragmentationMetrics()),
+		inputs:  inputs(),
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		gpus:    newDevices(gpusPerWorker * cfg.MaxWorkers),
 		models:  models,
@@ -140,7 +142,7 @@ func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetri
 
 func (p *kvFragmentation) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) {
 	w := p.workers.get(id, func() *worker {
-		w := newWorker(p.cfg, p.table, &p.models, rm.Resource())
+		w := newWorker(p.cfg, p.table, p.inputs, &p.models, rm.Resource())
 		p.snapshots.Load(ctx, id.key(), w.restore)
 		return w
 	})

@@ -62,7 +62,7 @@ func (p *phaseAttribution) find(ctx context.Context, id workerID, resource pcomm
 		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
 		return nil
 	}
-	w := newWorker(p.cfg, p.table, &p.book, p.hooks(ctx, id), resource)
+	w := newWorker(p.cfg, p.table, p.inputs, &p.book, p.hooks(ctx, id), resource)
 	w.life = life
 	w.seen = now // nobody forgets it before its first page is read
 	if old == nil {
@@ -85,8 +85,8 @@ func (w *worker) end(now time.Time, out pmetric.Metrics) {
 	if win, ok := w.aligner.Flush(); ok {
 		w.estimate(win, out)
 	}
-	if len(w.given) > 0 {
-		newBuilder(w, pcommon.NewTimestampFromTime(now), out).finish()
+	if !w.gauges.Empty() {
+		newBuilder(w, pcommon.NewTimestampFromTime(now), out).Finish()
 	}
 }
 
