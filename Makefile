@@ -86,7 +86,7 @@ grafana-check: build ## Dashboards and alert rules against a real Prometheus, by
 	tests/grafana/run.sh
 
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
+lint: $(TOOLS)/golangci-lint generated ## gofmt, vet, golangci-lint, generated files
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(TOOLS)/golangci-lint run
@@ -100,16 +100,33 @@ generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, vocabulary
 	$(GO) run ./internal/grafana/generate .
 	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
 
-.PHONY: accept
-# Those that public traces make better. The others are synthetic: TestQuick has them in short, make accuracy whole.
-TRACE_CHECKS := A1,A2,A5,A9,A14,A19,goodput
+.PHONY: generated
+generated: ## What is generated is as its sources say: generating anew changes nothing
+	@before=$$(git status --porcelain; git diff | sha256sum); $(MAKE) --no-print-directory generate >/dev/null 2>&1; \
+		[ "$$before" = "$$(git status --porcelain; git diff | sha256sum)" ] || { echo "make generate changes files:"; git status --short; exit 1; } >&2
 
+.PHONY: coverage
+coverage: ## Coverage of the components; fails when a package has less than 60 % of its statements tested
+	$(GO) test -cover $$($(GO) list ./receiver/... ./processor/... ./connector/... ./exporter/... | grep -v '/internal/metadata') | tee /dev/stderr | \
+		awk '/coverage:/ && !/no statements/ { match($$0, /coverage: [0-9.]+/); if (substr($$0, RSTART + 10, RLENGTH - 10) + 0 < 60) { print "less than 60 %: " $$0; low = 1 } } END { exit low }'
+
+.PHONY: accept
 accept: ## Checks on public traces and real expositions (DATA=dir, required)
 	@test -n "$(DATA)" || { echo "accept: DATA=dir is required" >&2; exit 2; }
 	@test -d "$(DATA)" || { echo "accept: DATA=$(DATA) is not a directory" >&2; exit 2; }
-	$(GO) -C tests run ./accuracy -only $(TRACE_CHECKS) -data "$(abspath $(DATA))"
+	$(MAKE) --no-print-directory -j2 accept-halves DATA="$(abspath $(DATA))"
 	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 -run PublicPages -v ./internal/exposition ./internal/fleetsim/engine
 	DATA="$(abspath $(DATA))" $(GO) test -tags accept -count=1 -run PublicTrace -v ./internal/kvcache
+
+# The checks that public traces make better; each half keeps one core busy. The others are synthetic: TestQuick has them in short,
+# make accuracy whole.
+TRACE_CHECKS_1 := A1,A9,A14,A19
+TRACE_CHECKS_2 := A2,A5,goodput
+
+.PHONY: accept-halves
+accept-halves: accept-half-1 accept-half-2
+accept-half-%:
+	$(GO) -C tests run ./accuracy -only $(TRACE_CHECKS_$*) -data "$(DATA)"
 
 .PHONY: accuracy
 accuracy: ## Estimators against the simulator's truth (ONLY=A1 QUICK=1 DATA=dir)
@@ -165,6 +182,20 @@ packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## deb, rpm, SBOM and che
 .PHONY: test-packages
 test-packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install deb, rpm and image in a Debian (root; mmdebstrap or debootstrap, rpm, shellcheck)
 	$(GO) -C tests test -count=1 -timeout 40m ./packaging
+
+# The same sources and flags as ocb's, for the other architecture. A first build takes many minutes.
+ARM64 := bin/arm64/$(NAME)
+TAGS  := remove_all_sd,enable_dns_sd,enable_http_sd,enable_kubernetes_sd
+.PHONY: arm64
+arm64: $(ARM64) ## Build bin/arm64/otelcol-inference (aarch64-linux-gnu-gcc)
+
+$(ARM64): $(BIN)
+	@mkdir -p $(@D)
+	cd $(BUILDDIR) && CC=aarch64-linux-gnu-gcc GOOS=linux GOARCH=arm64 $(GO) build -trimpath -tags $(TAGS) -ldflags="-s -w" -o $(abspath $@) .
+
+.PHONY: test-arm64
+test-arm64: arm64 $(FLEETSIM) $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Run and pack the arm64 binary by emulation (qemu-user-static, libc6-arm64-cross)
+	$(GO) -C tests test -tags arm64emulated -count=1 -timeout 20m -v -run TestARM64 ./packaging
 
 .PHONY: reproducible
 reproducible: build ## Build twice from two directories and compare (COLD=1 without a build cache)
@@ -223,12 +254,11 @@ bin/kafka: tests/fleet/kafka/pom.xml
 	mvn -q -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $@)
 	@touch $@
 
-# Without VULNDB govulncheck asks its service. VULNDB is a checkout of golang/vulndb, for machines that do not reach it.
+# The database is a Go module, so that it is had wherever modules are. VULNDB is a checkout of golang/vulndb, for machines without network.
 .PHONY: security
-security: build $(TOOLS)/golangci-lint $(TOOLS)/govulncheck ## gosec on the sources, govulncheck on all that is linked (VULNDB=dir without network)
-	$(TOOLS)/golangci-lint run --config .golangci-security.yml ./...
-	@$(if $(VULNDB),scripts/vulndb.py "$(VULNDB)" bin/vulndb)
-	$(TOOLS)/govulncheck $(if $(VULNDB),-db file://$(abspath bin/vulndb)) -scan=package \
-		-C $(BUILDDIR) -tags remove_all_sd,enable_dns_sd,enable_http_sd,enable_kubernetes_sd .
+security: build $(TOOLS)/govulncheck ## govulncheck on all that is linked (VULNDB=dir without network); gosec is among the linters
+	@scripts/vulndb.py "$(or $(VULNDB),$$($(GO) mod download -json golang.org/x/vulndb@latest | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'))" bin/vulndb
+	$(TOOLS)/govulncheck -db file://$(abspath bin/vulndb) -scan=package \
+		-C $(BUILDDIR) -tags $(TAGS) .
 
 $(TOOLS)/govulncheck: PKG := golang.org/x/vuln/cmd/govulncheck

@@ -16,15 +16,12 @@ type Situation struct {
 	Measured float64 // goodput of the current topology, requests/s; 0 when not known
 	// Spreads are the standard deviations of relative errors of what the forecast rests on.
 	Spreads Spreads
+
+	stage *stage // shared by copies
 }
 
 // Spreads are standard deviations of relative errors.
 type Spreads struct{ Prefill, Decode, Prompt, Output, Rate float64 }
-
-// Rehearse plays the situation's workload on a topology.
-func (s *Situation) Rehearse(t Topology) (Rehearsal, bool) {
-	return Rehearse(s.Capability, s.Workload, t, s.Limits)
-}
 
 // Forecast is what a topology would do, with 80 % intervals.
 type Forecast struct {
@@ -192,6 +189,7 @@ func around(values []float64, middle float64) (low, high float64) {
 
 // disturbed draws a situation that might be the true one.
 func (s *Situation) disturbed(random *rand.Rand) *Situation {
+	s.staged()
 	d := *s
 	factor := func(spread float64) float64 { return math.Exp(spread * random.NormFloat64()) }
 	prefill, decode := factor(s.Spreads.Prefill), factor(s.Spreads.Decode)
