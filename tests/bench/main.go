@@ -35,6 +35,7 @@ type options struct {
 	reader     string // NIXL's example reader
 	rate       int    // transfers per second
 	workers    int    // in each request over OTLP
+	each       bool   // each processor alone
 }
 
 func main() {
@@ -61,6 +62,7 @@ func main() {
 	flag.StringVar(&o.reader, "reader", "", "nixl: examples/python/telemetry_reader.py of NIXL's repository")
 	flag.IntVar(&o.rate, "rate", 5000, "nixl: transfers per second")
 	flag.IntVar(&o.workers, "workers", 50, "otlp: engines whose scrapes are in each request")
+	flag.BoolVar(&o.each, "each", false, "otlp: also each of our processors alone")
 	flag.Parse()
 	met, err := run(o)
 	if err != nil {
@@ -149,7 +151,7 @@ func runOTLP(o options, binary string) error {
 	if err != nil {
 		return err
 	}
-	subjects := pipelines(binary)
+	subjects := pipelines(binary, o.each)
 	for _, what := range []string{"points of engines", "foreign points"} {
 		if what == "foreign points" {
 			estrange(points)
