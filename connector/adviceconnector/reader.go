@@ -20,6 +20,7 @@ type reader struct {
 	advisor *advice.Advisor
 	latest  int64
 	pairs   []advice.Pair // scratch
+	layouts window.Layouts
 	refused int
 }
 
@@ -115,7 +116,7 @@ func (r *reader) histograms(s advice.Subject, name string, h pmetric.Histogram) 
 				r.refused++
 				continue
 			}
-			p.Value = window.Value{Sum: dp.Sum(), Count: float64(dp.Count()), Bounds: dp.ExplicitBounds().AsRaw()}
+			p.Value = window.Value{Sum: dp.Sum(), Count: float64(dp.Count()), Bounds: r.layouts.Of(dp.ExplicitBounds().Len(), dp.ExplicitBounds().At)}
 			p.Value.Counts = make([]float64, dp.BucketCounts().Len())
 			for i := range p.Value.Counts {
 				p.Value.Counts[i] = float64(dp.BucketCounts().At(i))

@@ -24,6 +24,9 @@ type Inputs struct {
 type Intake struct {
 	Inputs
 	Into *window.Aligner
+	// Layouts has the bounds of histograms where they are shared, nil where each input has its own.
+	Layouts *window.Layouts
+
 	now  pcommon.Timestamp // points too far after it are refused
 	late int               // points refused for their time
 }
@@ -79,7 +82,7 @@ func (r *Intake) histogram(m pmetric.Metric) {
 		if key < 0 || dp.Flags().NoRecordedValue() || dp.BucketCounts().Len() != dp.ExplicitBounds().Len()+1 {
 			continue
 		}
-		v := window.Value{Sum: dp.Sum(), Count: float64(dp.Count()), Bounds: dp.ExplicitBounds().AsRaw()}
+		v := window.Value{Sum: dp.Sum(), Count: float64(dp.Count()), Bounds: r.Layouts.Of(dp.ExplicitBounds().Len(), dp.ExplicitBounds().At)}
 		v.Counts = make([]float64, dp.BucketCounts().Len())
 		for i := range v.Counts {
 			v.Counts[i] = float64(dp.BucketCounts().At(i))

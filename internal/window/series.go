@@ -72,6 +72,7 @@ func (s *series) observeDelta(from, at int64, v Value) Outcome {
 // take removes what happened up to boundary and returns it with the seconds of (from, boundary] that observations cover, and with all
 // that they tell of.
 func (s *series) take(from, boundary int64) (total Value, covered, spanned float64) {
+	held := s.open
 	rest := s.open[:0]
 	for _, g := range s.open {
 		end := min(g.to, boundary)
@@ -85,6 +86,7 @@ func (s *series) take(from, boundary int64) (total Value, covered, spanned float
 			rest = append(rest, g.after(boundary))
 		}
 	}
+	clear(held[len(rest):]) // or they would be held on to until others take their place
 	s.open = rest
 	return total, covered, spanned
 }

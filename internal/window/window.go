@@ -49,6 +49,9 @@ func sameBuckets(a, b Value) bool {
 	if len(a.Counts) != len(b.Counts) || len(a.Bounds) != len(b.Bounds) {
 		return false
 	}
+	if len(a.Bounds) > 0 && &a.Bounds[0] == &b.Bounds[0] {
+		return true
+	}
 	for i := range a.Bounds {
 		if a.Bounds[i] != b.Bounds[i] {
 			return false

@@ -35,6 +35,7 @@ type fleet struct {
 	whole   bool      // a window was spanned by all workers that told of it: sums are of all the time since
 	told    int       // workers that an agent says there are
 	rates   func(host string) float64
+	layouts *window.Layouts // of histograms, shared by fleets
 
 	past        trailing
 	prefill     *serving.PrefillFit
@@ -86,7 +87,7 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 		if !admit() {
 			return 0, refused
 		}
-		m = newMember(f.cfg, id, rm.Resource())
+		m = newMember(f.cfg, id, rm.Resource(), f.layouts)
 		f.members[id.worker()] = m
 		f.ordered = append(f.ordered, m)
 		slices.SortFunc(f.ordered, func(a, b *member) int {

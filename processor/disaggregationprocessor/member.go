@@ -63,7 +63,7 @@ type member struct {
 // behaviour is what a worker whose role nobody tells was seen to do.
 type behaviour struct{ requests, generated, fetched, prompt float64 }
 
-func newMember(cfg *Config, id identity, resource pcommon.Resource) *member {
+func newMember(cfg *Config, id identity, resource pcommon.Resource, layouts *window.Layouts) *member {
 	m := &member{
 		resource: pcommon.NewResource(), id: id,
 		aligner: window.NewAligner(window.Config{
@@ -71,7 +71,7 @@ func newMember(cfg *Config, id identity, resource pcommon.Resource) *member {
 		}, inputCounters, inputGauges),
 		transfers: newObserver(),
 	}
-	m.intake = derive.Intake{Inputs: workerInputs(), Into: m.aligner}
+	m.intake = derive.Intake{Inputs: workerInputs(), Into: m.aligner, Layouts: layouts}
 	m.told = roleOf(id.role)
 	resource.CopyTo(m.resource)
 	return m

@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
 	"github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor/internal/metadata"
 )
 
@@ -29,6 +30,7 @@ type disaggregation struct {
 	fleets    fleets
 	agents    agents
 	hosts     hosts
+	layouts   window.Layouts // of all workers' histograms
 
 	stop            context.CancelFunc
 	done            sync.WaitGroup
@@ -139,7 +141,11 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 		return ok
 	}
 	for range 2 {
-		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.writer, p.cfg, p.table, id.model, p.hosts.rate) })
+		f := p.fleets.get(id.fleet, func() *fleet {
+			one := newFleet(id.fleet, p.writer, p.cfg, p.table, id.model, p.hosts.rate)
+			one.layouts = &p.layouts
+			return one
+		})
 		if f == nil {
 			return 0, false
 		}
