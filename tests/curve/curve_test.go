@@ -96,7 +96,7 @@ func TestCurve(t *testing.T) {
 	}
 	var all []cost
 	for _, s := range sizes {
-		c := measure(t, s.fleets, s.each, 2, 3)
+		c := measure(t, s.fleets, s.each, 2, 2)
 		t.Logf("| %d | %.2f | %.1f | %.0f | %.1f |", c.workers, float64(c.cpu.Microseconds())/float64(c.points), c.allocations/float64(c.points),
 			c.bytes/float64(c.points), float64(c.heap)/float64(c.workers)/1000)
 		all = append(all, c)

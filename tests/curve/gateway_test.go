@@ -25,7 +25,8 @@ import (
 )
 
 // gateway is the pipeline of gateway.yaml between its receiver and its exporter, in this process, with the settings of that file but for windows of
-// the interval at which points come, and a page that nobody reads: it has no port of its own, and judges by the clock once a minute, not a second.
+// the interval at which points come, a page that nobody reads (it has no port of its own, and judges by the clock once a minute, not a second), and
+// no rehearsals: they are a cost of fleets and of time, not of points, and come too rarely to be met alike by every size in a few intervals.
 type gateway struct {
 	first   consumer.Metrics
 	workers *rig.Workers
@@ -61,7 +62,7 @@ func newGateway(tb testing.TB, fleets, each, rounds int) *gateway {
 	require.NoError(tb, err)
 	run(tb, advised)
 	f := disaggregationprocessor.NewFactory()
-	cfg := configure(f, "processors", "{window: 10s, allowed_lateness: 10s}")
+	cfg := configure(f, "processors", "{window: 10s, allowed_lateness: 10s, evaluate_every: 24h}")
 	p, err := f.CreateMetrics(tb.Context(), processortest.NewNopSettings(f.Type()), cfg, everywhere(tb, shown, advised))
 	require.NoError(tb, err)
 	run(tb, p)
