@@ -26,8 +26,8 @@ func (g *ring) put(now time.Time, r row) {
 	switch {
 	case !g.begun:
 		g.begun, g.first, g.last = true, slot, slot
-	case slot < g.last: // the clock was set back
-		return
+	case slot < g.last: // the clock was set back: what was written of later times goes
+		g.first, g.last = min(g.first, slot), slot
 	case slot-g.last >= g.slots:
 		g.first, g.last = slot, slot
 	}

@@ -159,7 +159,7 @@ func TestEvaluationsOfFleetsAreSpread(t *testing.T) {
 	cfg := testConfig()
 	perWindow := map[int64]int{}
 	for i := range 60 {
-		f := newFleet(fmt.Sprintf("fleet-%d", i), "a", cfg, nil, "", nil)
+		f := newFleet(fmt.Sprintf("fleet-%d", i), "a", cfg, nil, workerInputs(), "", nil)
 		turns := 0
 		for now := int64(1e18); now < int64(1e18)+10*period; now += width {
 			if f.turn(now, serving.Topology{Prefill: 2, Decode: 2}) {
@@ -268,7 +268,7 @@ func TestASlowPathIsNamedWhateverSplitIsBestBesideIt(t *testing.T) {
 		Workload: serving.Workload{Rate: 20, Dispersion: 1, Prompt: lengths(1100), Output: lengths(210)},
 		Limits:   serving.Limits{TTFT: 1, ITL: 0.03}, Current: serving.Topology{Prefill: 3, Decode: 1},
 	}
-	f := newFleet("chat", "a", testConfig(), nil, "", nil)
+	f := newFleet("chat", "a", testConfig(), nil, workerInputs(), "", nil)
 	score, _ := f.score(s, serving.Topology{Prefill: 1, Decode: 3})
 	require.GreaterOrEqual(t, score.Worst(), 0)
 	assert.Equal(t, "locality", serving.FactorNames()[score.Worst()])
