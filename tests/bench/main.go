@@ -37,8 +37,8 @@ type options struct {
 	blocks     int    // KV blocks stored per second
 	fleetsim   string // program of the simulator
 	wait       time.Duration
-	workers    int // in each request over OTLP
-	each       bool   // each processor alone
+	workers    int  // in each request over OTLP
+	each       bool // each processor alone
 }
 
 func main() {
