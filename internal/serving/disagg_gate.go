@@ -1,9 +1,6 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
-import (
-	"math"
-	"math/rand/v2"
-)
+import "math"
 
 // Verdicts of a gate.
 const (
@@ -150,10 +147,8 @@ func (s *Situation) currentAttained() float64 {
 // benefitInterval is the 90 % interval over disturbed situations, quantiles, since goodput near a limit is anything but normal, and the share of
 // them in which splitting is better.
 func (s *Situation) benefitInterval(g *Gate) (low, high, better float64) {
-	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
 	var benefits []float64
-	for range draws {
-		d := s.disturbed(random)
+	for _, d := range s.disturbed() {
 		apart, ok := d.near(g.Split)
 		d.Budget = g.Budget
 		together, also := d.Rehearse(Topology{Aggregated: s.Current.Groups()})

@@ -12,6 +12,12 @@ type Topology struct{ Prefill, Decode, Aggregated int }
 // Groups is the number of worker groups.
 func (t Topology) Groups() int { return t.Prefill + t.Decode + t.Aggregated }
 
+// besides reports whether the split is the other one or differs by one group.
+func (t Topology) besides(other Topology) bool {
+	by := t.Prefill - other.Prefill
+	return t.Groups() == other.Groups() && t.Aggregated == other.Aggregated && by >= -1 && by <= 1
+}
+
 // Split reports whether the phases have workers of their own.
 func (t Topology) Split() bool { return t.Prefill > 0 && t.Decode > 0 }
 
@@ -41,7 +47,7 @@ type Capability struct {
 	Sequences float64 // most requests in a step
 	KVTokens  float64 // most tokens of context of a worker; 0: no limit
 	Moves     Moves
-	Leak      float64 // share of computed prompt tokens that decode workers compute
+	Leak      Leak
 }
 
 // Rehearsal is a forecast: what a workload would meet on a topology.
@@ -148,11 +154,11 @@ func (d *Capability) overload(w Workload, t Topology) float64 {
 	if !t.Split() {
 		return w.Rate * (prefill + decode) / float64(t.Aggregated)
 	}
-	leaked := w.Rate * d.Leak * prefill
+	leaked := w.Rate * d.Leak.Tokens * prefill
 	moving := (1-d.Moves.SlowShare)*d.Moves.seconds(w.Prompt.Mean, false) + d.Moves.SlowShare*d.Moves.seconds(w.Prompt.Mean, true)
 	return max(
-		w.Rate*(1-d.Leak)*prefill/float64(t.Prefill), (w.Rate*decode+leaked)/float64(t.Decode),
-		w.Rate*(1-d.Leak)*moving/float64(min(t.Prefill, t.Decode)),
+		w.Rate*(1-d.Leak.Tokens)*prefill/float64(t.Prefill), (w.Rate*decode+leaked)/float64(t.Decode),
+		w.Rate*(1-d.Leak.Tokens)*moving/float64(min(t.Prefill, t.Decode)),
 	)
 }
 
@@ -172,12 +178,13 @@ func newPlay(d Capability, w Workload, n int, seed uint64) *play {
 	p := &play{Capability: d, rate: w.Rate, random: random}
 	arrivals := w.arrivals(n, random)
 	prompts, outputs := w.Prompt.sample(n, random), w.Output.sample(n, random)
+	leaked := d.Leak.among(prompts, random)
 	all := make([]rehearsed, n)
 	p.requests = make([]*rehearsed, n)
 	for i := range all {
 		all[i] = rehearsed{
 			arrival: arrivals[i], prompt: max(1, prompts[i]*(1-w.Hit)), context: prompts[i], output: outputs[i],
-			leaked: random.Float64() < d.Leak,
+			leaked: leaked(prompts[i]),
 		}
 		p.requests[i] = &all[i]
 	}

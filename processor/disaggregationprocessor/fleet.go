@@ -152,7 +152,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	f.past.seconds += seconds
 	var sum serving.TransferWindow
 	var first, hops float64
-	told, whole := 0, true
+	told, whole, waited := 0, true, f.past.backlog
 	for _, m := range f.ordered {
 		win, ok := m.close(boundary)
 		if !ok {
@@ -174,7 +174,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 		f.learn(m, r, win)
 	}
 	f.watch(boundary)
-	f.count(first)
+	f.count(max(0, first+f.past.backlog-waited))
 	f.pool(sum, hops, seconds)
 	if f.whole = f.whole || whole && told > 0 || boundary-f.started >= int64(settling); !f.whole {
 		f.past = trailing{} // a worker's first scrape lies within its first window: of that, a part is told
@@ -222,9 +222,9 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 		})
 	case roleDecode:
 		if n := at(inStepCountDecode).Sum; n > 0 {
-			f.decode.Add(at(inStepTimeDecode).Sum*at(inStepSequences).Sum/n, at(inStepSequences).Sum, n)
+			f.decode.Add(at(inStepTimeDecode).Sum*at(inStepSequences).Sum/n, at(inStepSequences).Sum, n, 0)
 		} else {
-			f.decode.Add(at(inITL).Sum, at(inITL).Count, at(inStepTokens).Count)
+			f.decode.Add(at(inITL).Sum, at(inITL).Count, at(inStepTokens).Count, at(inLocal).Sum)
 		}
 	case roleAggregated:
 		m.divide(win, f.cfg)
@@ -237,12 +237,13 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 	}
 }
 
-// count notes how many requests got their first token in a window, for how they scatter.
-func (f *fleet) count(first float64) {
-	if first > 0 || f.past.counts[0] > 0 {
+// count notes how many requests arrived in a window, for how they scatter: those that got their first token and by how much more wait. Prefill
+// workers that decode workers hold up answer in bursts.
+func (f *fleet) count(arrived float64) {
+	if arrived > 0 || f.past.counts[0] > 0 {
 		f.past.counts[0]++
-		f.past.counts[1] += first
-		f.past.counts[2] += first * first
+		f.past.counts[1] += arrived
+		f.past.counts[2] += arrived * arrived
 	}
 }
 
