@@ -92,6 +92,26 @@ func (f *DecodeFit) Line() (Line, bool) {
 	return l, true
 }
 
+// Prompt is the line of steps with prompts, by what tokens waited for those that the same workers computed; prompt is their mean length, tokens. What a
+// prompt's step hides of a decode step is added. ok is false where they computed next to none.
+func (f *DecodeFit) Prompt(prompt float64) (Line, bool) {
+	decode, ok := f.Line()
+	if !ok || !(prompt >= 1) || f.beside.Mean() < besideLeast {
+		return Line{}, false
+	}
+	token := f.fit.Solve()[2]
+	l := Line{Base: overheadShare * decode.Base, Spread: besideSpread, Samples: decode.Samples, Mean: prompt}
+	l.Slope = token + (decode.Base-l.Base)/prompt
+	return l, token > 0
+}
+
+const (
+	// besideLeast is how many prompt tokens a decode worker's step must have for their cost to be read off it, and besideSpread the standard
+	// deviation of that cost's relative error.
+	besideLeast  = 5
+	besideSpread = 0.1
+)
+
 // expect solves the fit with what is expected of a step of that batch and duration.
 func (f *DecodeFit) expect(x, y float64) []float64 {
 	f.fit.Toward([]float64{(1 - slopeShare) * y, slopeShare * y / x, 0}, []float64{slopeSpread * y, slopeSpread * y / x, 0})

@@ -86,6 +86,11 @@ func TestWhatDecodeWaitsForPromptsIsNoPartOfItsStep(t *testing.T) {
 	assert.InEpsilon(t, 0.012, l.Base, 0.05)
 	assert.InEpsilon(t, 0.00007, l.Slope, 0.1)
 	assert.Greater(t, l.SlopeSpread, 0.0)
+	p, ok := fit.Prompt(1000)
+	require.True(t, ok)
+	assert.InEpsilon(t, 0.00008+0.6*0.012/1000, p.Slope, 0.1, "a step of one prompt takes the decode step's place")
+	_, ok = NewDecodeFit().Prompt(1000)
+	assert.False(t, ok)
 }
 
 func TestALineIsLessSureWhereBatchesWereAlike(t *testing.T) {

@@ -82,7 +82,10 @@ func (f *fleet) attained(paces []float64) (float64, bool) {
 		return 0, false
 	}
 	front := bucketsOf(p.prefill.ttft)
-	if by := p.bypassed() * p.decode.ttft.Count; by > 0 && len(front.Counts) > 0 {
+	if by := p.bypassed() * p.decode.ttft.Count; by > 0 {
+		if len(front.Counts) == 0 {
+			front = serving.Buckets{Bounds: p.decode.ttft.Bounds, Counts: make([]float64, len(p.decode.ttft.Counts))}
+		}
 		front.Counts = slices.Clone(front.Counts)
 		front.Counts[0] += by // these spent no time at a prefill worker
 	}

@@ -102,6 +102,9 @@ func (f *fleet) costs(s *serving.Situation) bool {
 	}
 	d, okD := f.decode.Line()
 	p, okP := f.prefill.Line(d.Base)
+	if in := f.past.decode.input; !okP && okD && in.Count >= minRequests { // all prompts are computed where they are decoded
+		p, okP = f.decode.Prompt(in.Sum / in.Count)
+	}
 	if !okP || !okD {
 		return false
 	}
