@@ -86,7 +86,7 @@ grafana-check: build ## Dashboards and alert rules against a real Prometheus, by
 	tests/grafana/run.sh
 
 .PHONY: lint
-lint: $(TOOLS)/golangci-lint ## gofmt, vet, golangci-lint
+lint: $(TOOLS)/golangci-lint generated ## gofmt, vet, golangci-lint, generated files
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); exit 1; }
 	$(GO) vet ./...
 	$(TOOLS)/golangci-lint run
@@ -99,6 +99,16 @@ generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, vocabulary
 	$(GO) run ./internal/dialect/catalogue > docs/engines.md
 	$(GO) run ./internal/grafana/generate .
 	$(TOOLS)/builder --config builder-config.yaml --skip-compilation
+
+.PHONY: generated
+generated: ## What is generated is as its sources say: generating anew changes nothing
+	@before=$$(git status --porcelain; git diff | sha256sum); $(MAKE) --no-print-directory generate >/dev/null 2>&1; \
+		[ "$$before" = "$$(git status --porcelain; git diff | sha256sum)" ] || { echo "make generate changes files:"; git status --short; exit 1; } >&2
+
+.PHONY: coverage
+coverage: ## Coverage of the components; fails when a package has less than 60 % of its statements tested
+	$(GO) test -cover $$($(GO) list ./receiver/... ./processor/... ./connector/... ./exporter/... | grep -v '/internal/metadata') | tee /dev/stderr | \
+		awk '/coverage:/ && !/no statements/ { match($$0, /coverage: [0-9.]+/); if (substr($$0, RSTART + 10, RLENGTH - 10) + 0 < 60) { print "less than 60 %: " $$0; low = 1 } } END { exit low }'
 
 .PHONY: accept
 accept: ## Checks on public traces and real expositions (DATA=dir, required)
@@ -173,6 +183,20 @@ packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## deb, rpm, SBOM and che
 test-packages: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install deb, rpm and image in a Debian (root; mmdebstrap or debootstrap, rpm, shellcheck)
 	$(GO) -C tests test -count=1 -timeout 40m ./packaging
 
+# The same sources and flags as ocb's, for the other architecture. A first build takes many minutes.
+ARM64 := bin/arm64/$(NAME)
+TAGS  := remove_all_sd,enable_dns_sd,enable_http_sd,enable_kubernetes_sd
+.PHONY: arm64
+arm64: $(ARM64) ## Build bin/arm64/otelcol-inference (aarch64-linux-gnu-gcc)
+
+$(ARM64): $(BIN)
+	@mkdir -p $(@D)
+	cd $(BUILDDIR) && CC=aarch64-linux-gnu-gcc GOOS=linux GOARCH=arm64 $(GO) build -trimpath -tags $(TAGS) -ldflags="-s -w" -o $(abspath $@) .
+
+.PHONY: test-arm64
+test-arm64: arm64 $(FLEETSIM) $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Run and pack the arm64 binary by emulation (qemu-user-static, libc6-arm64-cross)
+	$(GO) -C tests test -tags arm64emulated -count=1 -timeout 20m -v -run TestARM64 ./packaging
+
 .PHONY: reproducible
 reproducible: build ## Build twice from two directories and compare (COLD=1 without a build cache)
 	scripts/reproducible.sh
@@ -208,12 +232,11 @@ bin/kafka: tests/fleet/kafka/pom.xml
 	mvn -q -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $@)
 	@touch $@
 
-# Without VULNDB govulncheck asks its service. VULNDB is a checkout of golang/vulndb, for machines that do not reach it.
+# The database is a Go module, so that it is had wherever modules are. VULNDB is a checkout of golang/vulndb, for machines without network.
 .PHONY: security
-security: build $(TOOLS)/golangci-lint $(TOOLS)/govulncheck ## gosec on the sources, govulncheck on all that is linked (VULNDB=dir without network)
-	$(TOOLS)/golangci-lint run --config .golangci-security.yml ./...
-	@$(if $(VULNDB),scripts/vulndb.py "$(VULNDB)" bin/vulndb)
-	$(TOOLS)/govulncheck $(if $(VULNDB),-db file://$(abspath bin/vulndb)) -scan=package \
-		-C $(BUILDDIR) -tags remove_all_sd,enable_dns_sd,enable_http_sd,enable_kubernetes_sd .
+security: build $(TOOLS)/govulncheck ## govulncheck on all that is linked (VULNDB=dir without network); gosec is among the linters
+	@scripts/vulndb.py "$(or $(VULNDB),$$($(GO) mod download -json golang.org/x/vulndb@latest | sed -n 's/.*"Dir": "\(.*\)".*/\1/p'))" bin/vulndb
+	$(TOOLS)/govulncheck -db file://$(abspath bin/vulndb) -scan=package \
+		-C $(BUILDDIR) -tags $(TAGS) .
 
 $(TOOLS)/govulncheck: PKG := golang.org/x/vuln/cmd/govulncheck

@@ -18,10 +18,11 @@ def main() -> None:
         (out / name).mkdir(parents=True, exist_ok=True)
     modules: dict[str, list[dict]] = {}
     newest = ""
-    for file in sorted(reports.glob("*.json")):
+    files = sorted(reports.glob("*.json"))
+    for file in files:
         report = json.loads(file.read_text())
         (out / "ID" / file.name).write_text(json.dumps(report))
-        newest = max(newest, report["published"]) # the repository has no other date
+        newest = max(newest, report["published"]) # the repository has no other date, and this not always
         for affected in report.get("affected", []):
             # Without "fixed", which would let govulncheck pass over a report: one may be introduced again after a fix.
             entry = {"id": report["id"], "modified": report["modified"]}
@@ -29,7 +30,7 @@ def main() -> None:
     index = [{"path": path, "vulns": vulns} for path, vulns in sorted(modules.items())]
     (out / "index" / "modules.json").write_text(json.dumps(index))
     (out / "index" / "db.json").write_text(json.dumps({"modified": newest}))
-    print(f"{len(index)} modules, as of {newest}")
+    print(f"{len(files)} reports on {len(index)} modules")  # those of after 2022 have no date there
 
 
 if __name__ == "__main__":

@@ -16,9 +16,10 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/connector/adviceconnector/internal/metadata"
 	"github.com/otelcol-inference/otelcol-inference/internal/advice"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
 
-// saveEvery is how often the state is kept, and at shutdown. What happened since the last time may be told once more after a crash.
+// saveEvery is how often the state is kept although nothing changed in it but how long conditions hold.
 const saveEvery = time.Minute
 
 // adviser is what the instances of one connector share.
@@ -27,6 +28,7 @@ type adviser struct {
 	logger     *zap.Logger
 	telemetry  *metadata.TelemetryBuilder
 	clock      clock
+	steps      wall.Steps
 	id         component.ID
 	references int       // guarded by the registry
 	feeder     *instance // that hands data on; set before any instance is started
@@ -71,8 +73,9 @@ func (a *adviser) start(ctx context.Context, host component.Host) error {
 			case <-running.Done():
 				return
 			case <-ticks:
-				a.sweep(running)
-				if now := a.clock.Now(); now.Sub(saved) >= saveEvery {
+				changed := a.sweep(running)
+				// What happened since the last time may be told once more after a crash: at most what a window brought.
+				if now := a.clock.Now(); changed || now.Sub(saved) >= saveEvery {
 					a.save(running)
 					saved = now
 				}
@@ -129,18 +132,24 @@ func (a *adviser) save(ctx context.Context) {
 func (a *adviser) consume(ctx context.Context, md pmetric.Metrics) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	refused := a.reader.read(md, a.clock.Now())
+	now := a.clock.Now()
+	if a.steps.Passed(now) {
+		a.restart(now)
+	}
+	refused := a.reader.read(md, now)
 	if refused > 0 {
 		a.telemetry.ConnectorAdviceRefused.Add(ctx, int64(refused))
 	}
 	a.tell(ctx, a.advisor.Judge())
 }
 
-func (a *adviser) sweep(ctx context.Context) {
+// sweep tells of silent subjects, and reports whether what outlives a restart changed since the last sweep.
+func (a *adviser) sweep(ctx context.Context) (changed bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.tell(ctx, a.advisor.Sweep(a.clock.Now()))
 	a.telemetry.ConnectorAdviceSubjects.Record(ctx, int64(a.advisor.Subjects()))
+	return a.advisor.Changed()
 }
 
 // tell sends a report to the pipelines there are. The caller holds the lock.

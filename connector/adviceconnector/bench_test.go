@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/connector/adviceconnector/internal/metadata"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -135,4 +136,24 @@ func heap() int64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
+}
+
+// BenchmarkSave says what it takes to write down the state of a fleet of a thousand workers.
+func BenchmarkSave(b *testing.B) {
+	clock := newHandClock()
+	cfg := createDefaultConfig().(*Config)
+	a, err := newAdviser(connectortest.NewNopSettings(metadata.Type), cfg, clock)
+	require.NoError(b, err)
+	for scrape := range 10 {
+		clock.move(5 * time.Second)
+		for worker := range 1000 {
+			a.consume(b.Context(), page(worker, clock.Now(), scrape))
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		data, err := a.advisor.Snapshot()
+		require.NoError(b, err)
+		b.ReportMetric(float64(len(data))/1000, "B/worker")
+	}
 }

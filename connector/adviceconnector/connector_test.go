@@ -130,6 +130,33 @@ func TestARestartRaisesNothingTwice(t *testing.T) {
 	assert.Equal(t, []string{"llm.advice.raised preemptions"}, names)
 }
 
+// TestACrashLosesAWindowAtMost: what was told is kept with the next sweep, one window later, and not only by an orderly end.
+func TestACrashLosesAWindowAtMost(t *testing.T) {
+	id := component.MustNewID("file_storage")
+	kept := storagetest.NewShelf(id)
+	r := newRig(t)
+	r.cfg.Storage = &id
+	r.start(kept)
+	r.windows(40, 2)
+	r.clock.tick()
+	crashed := storagetest.NewShelf(id)
+	for key, value := range kept.Values() {
+		require.NoError(t, crashed.Set(context.Background(), key, value))
+		require.NoError(t, kept.Delete(context.Background(), key))
+	}
+	require.NotEmpty(t, crashed.Values())
+	r.clock.tick()
+	assert.Empty(t, kept.Values(), "nothing is written while nothing changes")
+	r.stop()
+	names, _ := r.events()
+	require.Equal(t, []string{"llm.advice.raised preemptions"}, names)
+
+	r.start(crashed)
+	r.windows(40, 2)
+	names, _ = r.events()
+	assert.Equal(t, []string{"llm.advice.raised preemptions"}, names)
+}
+
 func TestAStorageThatIsNoneIsAnError(t *testing.T) {
 	id := component.MustNewID("file_storage")
 	r := newRig(t)

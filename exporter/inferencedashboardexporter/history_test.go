@@ -33,7 +33,13 @@ func TestHistoryKeepsTheRecentPast(t *testing.T) {
 	assert.Equal(t, now.Add(10*time.Second).UnixMilli(), start)
 	assert.Equal(t, []number{some(3), {}, {}, some(4)}, values)
 
-	put(-time.Hour, 9) // the clock was set back
+	put(20*time.Second, 6) // the clock was set back: what was of later times goes
+	_, values = h.fine.read(historyKV)
+	assert.Equal(t, []number{some(3), {}, some(6)}, values)
+	put(-time.Hour, 9)
+	start, values = h.fine.read(historyKV)
+	assert.Equal(t, now.Add(-time.Hour).UnixMilli(), start)
+	assert.Equal(t, []number{some(9)}, values)
 	put(24*time.Hour, 5)
 	_, values = h.fine.read(historyKV)
 	assert.Equal(t, []number{some(5)}, values)

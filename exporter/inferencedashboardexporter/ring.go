@@ -25,8 +25,8 @@ func (g *ring) put(now time.Time, r row) {
 	case g.cells == nil:
 		g.cells = make([]float32, g.slots*int64(historyMetrics))
 		g.first, g.last = slot, slot
-	case slot < g.last: // the clock was set back
-		return
+	case slot < g.last: // the clock was set back: what was written of later times goes
+		g.first, g.last = min(g.first, slot), slot
 	case slot-g.last >= g.slots:
 		g.first, g.last = slot, slot
 	}

@@ -140,11 +140,22 @@ func unknownDetail(f fleetFacts) string {
 	return fmt.Sprintf("%d %s, none with an estimate yet.", len(ws), plural(len(ws), "worker reports", "workers report"))
 }
 
+// beside is what is said of a candidate beside the verdict.
+func beside(c code, f fleetFacts) string {
+	switch {
+	case c != codeBalanced:
+		return title(c, f)
+	case f.met():
+		return "Objectives are met."
+	}
+	return "Neither phase holds the other back."
+}
+
 // asides says in one sentence each what holds beside the verdict.
 func asides(rest []candidate, f fleetFacts) []string {
 	also := []string{}
 	for _, c := range rest {
-		also = append(also, title(c.code, f))
+		also = append(also, beside(c.code, f))
 	}
 	if n := f.in(stateStale); n > 0 && n < len(f.workers) {
 		also = append(also, fmt.Sprintf("%d of %d workers %s silent and not counted.", n, len(f.workers), plural(n, "is", "are")))

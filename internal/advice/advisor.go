@@ -21,6 +21,7 @@ type Advisor struct {
 	records  map[recordKey]record
 	pending  map[string]saved // what was remembered of subjects that were not seen since the restart, by their text
 	loaded   time.Time
+	changed  bool // see Changed
 }
 
 // New makes an Advisor for the given rules.
@@ -43,6 +44,14 @@ func New(cfg Config, rules []Rule) *Advisor {
 
 // Wants reports whether a metric is read at all.
 func (a *Advisor) Wants(metric string) bool { return a.inputs[metric] }
+
+// Changed reports whether what Snapshot returns became another since Changed was asked last, but for how far a condition has come towards being
+// raised or cleared, which matters to nobody after a restart.
+func (a *Advisor) Changed() bool {
+	was := a.changed
+	a.changed = false
+	return was
+}
 
 // Subjects is how many subjects are remembered.
 func (a *Advisor) Subjects() int { return len(a.subjects) }
@@ -171,6 +180,7 @@ func (a *Advisor) forget(s *state, now time.Time, out *Report) {
 	}
 	out.export(s, now.UnixNano()).finish()
 	delete(a.subjects, s.Ref)
+	a.changed = true
 	a.part(s)
 }
 
@@ -185,7 +195,9 @@ func (a *Advisor) judge(r *Reading, out *Report) {
 		if l == nil {
 			l = &life{}
 		}
+		before := l.mark()
 		a.ask(rule, l, r, out)
+		a.changed = a.changed || l.mark() != before
 		if l.idle(r.At, &a.cfg) {
 			delete(r.lives, rule.ID)
 			continue

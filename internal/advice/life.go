@@ -18,6 +18,22 @@ type life struct {
 	Trial    *trial   `json:"trial,omitempty"`
 }
 
+// mark is what tells two states of a life apart that a restart must not confuse.
+type mark struct {
+	standing, muted bool
+	said            *Finding
+	trial           *trial
+	followed        int64
+}
+
+func (l *life) mark() mark {
+	m := mark{standing: l.Standing, muted: l.Muted, said: l.Said, trial: l.Trial}
+	if l.Trial != nil {
+		m.followed = l.Trial.Followed
+	}
+	return m
+}
+
 // materialShare is by how much of the larger one a predicted effect changes before it is told again.
 const materialShare = 0.5
 

@@ -58,7 +58,10 @@ func stormy(f figures) (candidate, bool) {
 		direction: "More prefill capacity would compute the same again: relief is a larger KV cache, a tier below it, or routing by prefix.",
 		evidence:  []Quantity{{Name: "Stored again soon after eviction", Value: k.again, Unit: "1", Metric: signal.KVThrash}},
 	}
-	if missed, _ := f.ttft.Missed(); missed {
+	if f.met() {
+		c.detail += " " + f.bothDetail()
+		c.beside = "Cached blocks are evicted and computed again, so far within the objectives."
+	} else if missed, _ := f.ttft.Missed(); missed {
 		c.detail += " " + against("TTFT", f.ttft) + "."
 	}
 	return c, true

@@ -11,16 +11,13 @@ import (
 // The verdict on a fleet
 //
 // Workers that are silent or down do not count. Of the candidates whose condition holds, the one with the largest predicted goodput
-// loss times confidence is the verdict; the rest are said beside it. Ties keep the order of this table.
+// loss times confidence is the verdict; the rest are said beside it. Ties keep the order of this table, so that a storm that costs nobody
+// anything stands beside what else holds.
 //
 //	candidate      holds when                                              loss                           confidence
 //	workers_down   a worker's last scrape failed                           workers down over all          1, a scrape is no estimate
 //	tcp_fallback   KV transfers have fallen back to TCP                    requests above the TTFT        0.8, as of the transport
 //	                                                                       objective at decode workers
-//	kv_storm       cached blocks are evicted and computed again, over and  requests above the TTFT        of the thrash ratio
-//	               over, where prompts are computed, and not all that      objective, or what mixing
-//	               presses is well below its limit                         explains, x share of what is
-//	                                                                       stored that is stored again
 //	prefill_bound  fleet imbalance above +0.2, or within 0.2 and         requests above the TTFT        of the imbalance, of a
 //	               prefill is short (shortage.go); an objective is missed  objective, less what a storm   queue that is seen 0.79
 //	                                                                       explains
@@ -32,6 +29,10 @@ import (
 //	               decode not to share its steps with prefill              what a storm explains
 //	balanced       both objectives are met and there is room: on target;   0; what is missed              of the imbalance
 //	               or the imbalance is within 0.2 and neither is short
+//	kv_storm       cached blocks are evicted and computed again, over and  requests above the TTFT        of the thrash ratio
+//	               over, where prompts are computed, and not all that      objective, or what mixing
+//	               presses is well below its limit                         explains, x share of what is
+//	                                                                       stored that is stored again
 //	idle           no request ran, waited or got a token for a minute      0                              1
 //	unknown        none of these                                           0                              0
 //
@@ -53,11 +54,11 @@ type Code string
 const (
 	WorkersDown  Code = "workers_down"
 	TCPFallback  Code = "tcp_fallback"
-	KVStorm      Code = "kv_storm"
 	PrefillBound Code = "prefill_bound"
 	DecodeBound  Code = "decode_bound"
 	Interference Code = "interference"
 	Balanced     Code = "balanced"
+	KVStorm      Code = "kv_storm"
 	Idle         Code = "idle"
 	Unknown      Code = "unknown"
 )
@@ -93,6 +94,7 @@ type candidate struct {
 	loss       float64 // predicted share of goodput lost
 	confidence float64
 	title      string
+	beside     string // what is said of it beside another verdict, the title where empty
 	detail     string
 	direction  string
 	evidence   []Quantity // beside that of every verdict
@@ -103,7 +105,7 @@ type suspect func(figures) (candidate, bool)
 
 // suspects are those of the table, in its order.
 func suspects() []suspect {
-	return []suspect{workersDown, tcpFallback, stormy, prefillBound, decodeBound, mixing, evenly, idling}
+	return []suspect{workersDown, tcpFallback, prefillBound, decodeBound, mixing, evenly, stormy, idling}
 }
 
 // verdictInputs are the metrics that the verdict reads.
@@ -134,7 +136,7 @@ func verdictOn(r *Reading) Verdict {
 	lead := cs[0]
 	v := Verdict{
 		Code: lead.code, Standing: f.standing(lead.code), Basis: f.balance.basis, Title: lead.title, Detail: lead.detail,
-		Direction: lead.direction, Also: f.asides(cs[1:]), Confidence: lead.confidence, Loss: lead.loss,
+		Direction: lead.direction, Also: f.asides(lead, cs[1:]), Confidence: lead.confidence, Loss: lead.loss,
 		Evidence: append(f.evidence(), lead.evidence...),
 	}
 	v.WaitsFor = f.waitsFor(v)
@@ -194,6 +196,7 @@ func (a *Advisor) verdict(r *Reading, gauges *exporter, out *Report) {
 		}
 	}
 	if changed {
+		a.changed = true
 		l.Said = now
 		out.Events = append(out.Events, Event{Name: Judged, At: r.At, Subject: r.Identity, Since: l.Since, Verdict: &now})
 	}

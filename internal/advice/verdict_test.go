@@ -137,6 +137,28 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// TestAStormWithinTheObjectives: it is the verdict where requests are late for it, and says that objectives are met; else it stands beside.
+func TestAStormWithinTheObjectives(t *testing.T) {
+	verdict := func(late float64) Verdict {
+		b := newBench(t, testConfig())
+		b.windows(20, func() {
+			b.show(worker("a"), seen{ttft: 0.8, itl: 0.015, imbalance: 0.1, confidence: 0.9, running: 10, thrash: 0.7})
+			if late > 0 {
+				b.histogram(worker("b"), signal.TTFT, 3, late)
+				b.show(worker("b"), seen{ttft: 0.8, itl: 0.015, imbalance: 0.1, confidence: 0.9, running: 10, thrash: 0.7})
+			}
+		})
+		return b.inForce()
+	}
+	v := verdict(0)
+	assert.Equal(t, Balanced, v.Code)
+	assert.Equal(t, []string{"Cached blocks are evicted and computed again, so far within the objectives."}, v.Also)
+	v = verdict(1)
+	assert.Equal(t, KVStorm, v.Code)
+	assert.Contains(t, v.Detail, "Objectives are met: TTFT p90 ")
+	assert.Empty(t, v.Also, "what it says itself is not said beside it")
+}
+
 // A cache of a decode worker that is written over holds nobody's first token back.
 func TestAStormIsSoughtWherePromptsAreComputed(t *testing.T) {
 	b := newBench(t, testConfig())

@@ -1,6 +1,7 @@
 package advice // import "github.com/otelcol-inference/otelcol-inference/internal/advice"
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -80,10 +81,13 @@ func (f figures) decodeRelief() string {
 }
 
 // asides says in one sentence each what holds beside the verdict.
-func (f figures) asides(rest []candidate) []string {
+func (f figures) asides(lead candidate, rest []candidate) []string {
 	also := []string{}
 	for _, c := range rest {
-		also = append(also, c.title)
+		if lead.code == KVStorm && c.code == Balanced && f.met() {
+			continue // it says so itself
+		}
+		also = append(also, cmp.Or(c.beside, c.title))
 	}
 	if f.silent > 0 && f.silent < f.all {
 		also = append(also, fmt.Sprintf("%d of %d workers %s silent and not counted.", f.silent, f.all, plural(f.silent, "is", "are")))

@@ -8,7 +8,10 @@ import (
 )
 
 // Gauges remembers which gauges of a resource the last batch had, so that the next can say which are gone. The zero value is ready.
-type Gauges struct{ given map[gaugeKey]bool }
+type Gauges struct {
+	given []gaugeKey // in the order in which they came, which is most often that of the batch before
+	room  []gaugeKey // of the batch before that, to be written again
+}
 
 // Empty tells whether there are none.
 func (g *Gauges) Empty() bool { return len(g.given) == 0 }
@@ -25,7 +28,7 @@ type Builder struct {
 	metrics   pmetric.MetricSlice
 	start, at pcommon.Timestamp
 	gauges    *Gauges
-	given     map[gaugeKey]bool
+	given     []gaugeKey
 }
 
 // NewBuilder adds a resource to out. Sums began at start, all points are of the time at. gauges may be nil for a resource that is not
@@ -39,7 +42,7 @@ func NewBuilder(table map[string]signal.Metric, scope string, resource pcommon.R
 		gauges = &Gauges{}
 	}
 	return &Builder{
-		table: table, metrics: sm.Metrics(), start: start, at: at, gauges: gauges, given: make(map[gaugeKey]bool, len(gauges.given)),
+		table: table, metrics: sm.Metrics(), start: start, at: at, gauges: gauges, given: gauges.room[:0],
 	}
 }
 
@@ -50,12 +53,14 @@ func (b *Builder) metric(name string) (m pmetric.Metric, made bool) {
 	}
 	m = b.metrics.AppendEmpty()
 	m.SetName(name)
-	m.SetUnit(b.table[name].Unit)
-	m.SetDescription(b.table[name].Description)
+	entry := b.table[name]
+	m.SetUnit(entry.Unit)
+	m.SetDescription(entry.Description)
 	return m, true
 }
 
-func (b *Builder) gaugePoint(name string, v float64, attributes []string) pmetric.NumberDataPoint {
+// Point appends a point of a gauge that is never gone, with attributes given as key, value.
+func (b *Builder) Point(name string, v float64, attributes ...string) pmetric.NumberDataPoint {
 	m, made := b.metric(name)
 	if made {
 		m.SetEmptyGauge()
@@ -71,12 +76,17 @@ func (b *Builder) gaugePoint(name string, v float64, attributes []string) pmetri
 func (b *Builder) Gauge(name string, v float64, attributes ...string) {
 	key := gaugeKey{metric: name}
 	copy(key.attributes[:], attributes)
-	b.given[key] = true
-	b.gaugePoint(name, v, attributes)
+	b.given = append(b.given, key)
+	b.Point(name, v, attributes...)
 }
 
 // Sum appends a point of a cumulative monotonic sum.
 func (b *Builder) Sum(name string, attributes ...string) pmetric.NumberDataPoint {
+	return b.SumSince(b.start, name, attributes...)
+}
+
+// SumSince appends a point of one that began at a time of its own.
+func (b *Builder) SumSince(start pcommon.Timestamp, name string, attributes ...string) pmetric.NumberDataPoint {
 	m, made := b.metric(name)
 	if made {
 		sum := m.SetEmptySum()
@@ -84,7 +94,20 @@ func (b *Builder) Sum(name string, attributes ...string) pmetric.NumberDataPoint
 		sum.SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
 	}
 	dp := m.Sum().DataPoints().AppendEmpty()
-	dp.SetStartTimestamp(b.start)
+	dp.SetStartTimestamp(start)
+	dp.SetTimestamp(b.at)
+	put(dp.Attributes(), attributes)
+	return dp
+}
+
+// HistogramSince appends a point of a cumulative histogram that began at start.
+func (b *Builder) HistogramSince(start pcommon.Timestamp, name string, attributes ...string) pmetric.HistogramDataPoint {
+	m, made := b.metric(name)
+	if made {
+		m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+	}
+	dp := m.Histogram().DataPoints().AppendEmpty()
+	dp.SetStartTimestamp(start)
 	dp.SetTimestamp(b.at)
 	put(dp.Attributes(), attributes)
 	return dp
@@ -92,17 +115,35 @@ func (b *Builder) Sum(name string, attributes ...string) pmetric.NumberDataPoint
 
 // Finish marks gauges that the batch before had and this one has not as not recorded, so that no backend carries the last value on.
 func (b *Builder) Finish() {
-	for key := range b.gauges.given {
-		if b.given[key] {
+	was, next := b.gauges.given, 0
+	for i := range was {
+		key := &was[i]
+		if at := b.find(key, next); at >= 0 {
+			next = at + 1
 			continue
 		}
 		n := len(key.attributes)
 		for n > 0 && key.attributes[n-2] == "" {
 			n -= 2
 		}
-		b.gaugePoint(key.metric, 0, key.attributes[:n]).SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
+		b.Point(key.metric, 0, key.attributes[:n]...).SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 	}
-	b.gauges.given = b.given
+	b.gauges.given, b.gauges.room = b.given, was
+}
+
+// find returns the place of a gauge in this batch, looked for from a place on, or -1.
+func (b *Builder) find(key *gaugeKey, from int) int {
+	n := len(b.given)
+	for i := range n {
+		at := from + i
+		if at >= n {
+			at -= n
+		}
+		if b.given[at] == *key {
+			return at
+		}
+	}
+	return -1
 }
 
 func put(m pcommon.Map, attributes []string) {

@@ -18,23 +18,14 @@ const second = int64(time.Second)
 
 func newTestIntake() (*Intake, *window.Aligner) {
 	a := window.NewAligner(window.Config{Width: 5 * time.Second, Lateness: 5 * time.Second, MaxGap: time.Minute}, 2, 1)
-	return &Intake{Into: a, Inputs: Inputs{
-		Counter: func(metric string, at pcommon.Map) int {
-			switch metric {
-			case "sum":
-				return 0
-			case "histogram":
-				return 1
-			}
-			return -1
-		},
-		Gauge: func(metric string, _ pcommon.Map) int {
-			if metric == "gauge" {
-				return 0
-			}
-			return -1
-		},
-	}}, a
+	counters := map[string]int{"sum": 0, "histogram": 1}
+	in := Inputs{}
+	for name, key := range counters {
+		in[name] = &Input{name: name, Counter: Always(key)}
+	}
+	in["gauge"] = &Input{name: "gauge", Gauge: Always(0)}
+	in["nothing"] = &Input{name: "nothing"}
+	return &Intake{Into: a, Inputs: in}, a
 }
 
 func point(dp pmetric.NumberDataPoint, at int64, v float64) {
@@ -64,8 +55,9 @@ func TestPointsOfOneInputAddUp(t *testing.T) {
 		g := pmetric.NewMetric()
 		g.SetName("gauge")
 		point(g.SetEmptyGauge().DataPoints().AppendEmpty(), at, 7)
+		in.Begin(time.Unix(100, 0))
 		for _, m := range []pmetric.Metric{m, h, g} {
-			assert.Zero(t, in.Read(m, time.Unix(100, 0)))
+			assert.Zero(t, in.Read(m))
 		}
 	}
 	win, ok := a.Close()
@@ -81,12 +73,13 @@ func TestTimesThatCannotBeAreCounted(t *testing.T) {
 		m := pmetric.NewMetric()
 		m.SetName("sum")
 		point(m.SetEmptySum().DataPoints().AppendEmpty(), at, 1)
-		assert.Equal(t, 1, in.Read(m, time.Unix(100, 0)), name)
+		in.Begin(time.Unix(100, 0))
+		assert.Equal(t, 1, in.Read(m), name)
 	}
 	other := pmetric.NewMetric()
 	other.SetName("other")
 	point(other.SetEmptySum().DataPoints().AppendEmpty(), 0, 1)
-	assert.Zero(t, in.Read(other, time.Unix(100, 0)), "no input")
+	assert.Zero(t, in.Read(other), "no input")
 }
 
 func TestGaugesThatGoAreMarked(t *testing.T) {

@@ -14,33 +14,65 @@ import (
 // late.
 const MaxAhead = 10 * time.Minute
 
-// Inputs says which counter or gauge of an Aligner a point is, or -1. Points of one input at one time add up.
-type Inputs struct {
-	Counter func(metric string, attributes pcommon.Map) int
-	Gauge   func(metric string, attributes pcommon.Map) int
-}
-
-// Intake takes points into an Aligner.
+// Intake takes points into an Aligner. Points of one input at one time add up. It is not safe for concurrent use.
 type Intake struct {
 	Inputs
-	Into *window.Aligner
-	now  pcommon.Timestamp // points too far after it are refused
-	late int               // points refused for their time
+	Into   *window.Aligner
+	Summed bool // a histogram without a sum is not taken
+
+	order  []*Input // of the metrics of the batch before
+	place  int      // of the next metric in its batch
+	latest pcommon.Timestamp
+	late   int     // points refused for their time
+	totals []total // of one metric; written again
 }
 
-// Read takes a metric's points and returns how many were refused for their time: older than one seen before, without a time, or too far
-// ahead of now.
-func (r *Intake) Read(m pmetric.Metric, now time.Time) (late int) {
-	r.now, r.late = pcommon.NewTimestampFromTime(now.Add(MaxAhead)), 0
+// maxOrder bounds the metrics of a batch whose places are remembered.
+const maxOrder = 512
+
+// Begin begins a batch. Points too far ahead of now are refused.
+func (r *Intake) Begin(now time.Time) {
+	r.place, r.latest = 0, pcommon.NewTimestampFromTime(now.Add(MaxAhead))
+}
+
+// Read takes the next metric's points and returns how many were refused for their time: older than one seen before, without a time, or too
+// far ahead.
+func (r *Intake) Read(m pmetric.Metric) (late int) {
+	in := r.input(m.Name())
+	if in == nil || in.Counter == nil && in.Gauge == nil {
+		return 0
+	}
+	r.late, r.totals = 0, r.totals[:0]
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:
-		r.histogram(m)
+		if in.Counter != nil {
+			r.histogram(in.Counter, m.Histogram().DataPoints())
+			r.observe(m.Histogram().AggregationTemporality())
+		}
 	case pmetric.MetricTypeSum:
-		r.numbers(m.Name(), m.Sum().DataPoints(), m.Sum().AggregationTemporality())
+		r.numbers(in, m.Sum().DataPoints())
+		r.observe(m.Sum().AggregationTemporality())
 	case pmetric.MetricTypeGauge:
-		r.numbers(m.Name(), m.Gauge().DataPoints(), pmetric.AggregationTemporalityCumulative)
+		r.numbers(in, m.Gauge().DataPoints())
+		r.observe(pmetric.AggregationTemporalityCumulative)
 	}
 	return r.late
+}
+
+// input looks up the next metric of a batch; its name is most often that which stood in this place before.
+func (r *Intake) input(name string) *Input {
+	i := r.place
+	r.place++
+	if i < len(r.order) && r.order[i] != nil && r.order[i].name == name {
+		return r.order[i]
+	}
+	in := r.Inputs[name]
+	if i < len(r.order) {
+		r.order[i] = in
+	} else if i == len(r.order) && i < maxOrder {
+		r.order = append(r.order, in)
+	}
+	return in
 }
 
 // total is what the points of one input add up to at one time.
@@ -51,65 +83,101 @@ type total struct {
 	value     window.Value
 }
 
-// totals are those of one metric: a metric has few inputs.
-type totals []total
-
-func (t *totals) add(key int, gauge bool, start, at pcommon.Timestamp, v window.Value) {
-	for i := range *t {
-		one := &(*t)[i]
-		if one.key != key || one.gauge != gauge {
+// total returns that of an input, and whether it has no points of that time yet; nil where it has newer ones. A metric has few inputs.
+func (r *Intake) total(key int, gauge bool, start, at pcommon.Timestamp) (t *total, fresh bool) {
+	for i := range r.totals {
+		t = &r.totals[i]
+		if t.key != key || t.gauge != gauge {
 			continue
 		}
-		if at > one.at {
-			*one = total{key, gauge, start, at, v}
-		} else if at == one.at {
-			one.start = max(one.start, start)
-			one.value.AddScaled(v, 1)
+		switch {
+		case at < t.at:
+			return nil, false
+		case at == t.at:
+			t.start = max(t.start, start)
+			return t, false
 		}
-		return
+		t.start, t.at = start, at
+		return t, true
 	}
-	*t = append(*t, total{key, gauge, start, at, v})
+	if n := len(r.totals); n < cap(r.totals) {
+		r.totals = r.totals[:n+1]
+	} else {
+		r.totals = append(r.totals, total{})
+	}
+	t = &r.totals[len(r.totals)-1]
+	t.key, t.gauge, t.start, t.at = key, gauge, start, at
+	return t, true
 }
 
-func (r *Intake) histogram(m pmetric.Metric) {
-	var room [4]total
-	sums := totals(room[:0])
-	for _, dp := range m.Histogram().DataPoints().All() {
-		key := r.Counter(m.Name(), dp.Attributes())
-		if key < 0 || dp.Flags().NoRecordedValue() || dp.BucketCounts().Len() != dp.ExplicitBounds().Len()+1 {
+func (r *Intake) histogram(of Pick, points pmetric.HistogramDataPointSlice) {
+	for i := range points.Len() {
+		dp := points.At(i)
+		bounds, buckets := dp.ExplicitBounds(), dp.BucketCounts()
+		if dp.Flags().NoRecordedValue() || buckets.Len() != bounds.Len()+1 || r.Summed && !dp.HasSum() {
 			continue
 		}
-		v := window.Value{Sum: dp.Sum(), Count: float64(dp.Count()), Bounds: dp.ExplicitBounds().AsRaw()}
-		v.Counts = make([]float64, dp.BucketCounts().Len())
-		for i := range v.Counts {
-			v.Counts[i] = float64(dp.BucketCounts().At(i))
+		key := of(dp.Attributes())
+		if key < 0 {
+			continue
 		}
-		sums.add(key, false, dp.StartTimestamp(), dp.Timestamp(), v)
+		t, fresh := r.total(key, false, dp.StartTimestamp(), dp.Timestamp())
+		if t == nil {
+			continue
+		}
+		v := &t.value
+		if fresh {
+			*v = window.Value{Bounds: v.Bounds[:0], Counts: v.Counts[:0]}
+			for b := range bounds.Len() {
+				v.Bounds = append(v.Bounds, bounds.At(b))
+			}
+			for range buckets.Len() {
+				v.Counts = append(v.Counts, 0)
+			}
+		}
+		v.Sum += dp.Sum()
+		v.Count += float64(dp.Count())
+		if len(v.Counts) == buckets.Len() {
+			for b := range v.Counts {
+				v.Counts[b] += float64(buckets.At(b))
+			}
+		}
 	}
-	r.observe(sums, m.Histogram().AggregationTemporality())
 }
 
-func (r *Intake) numbers(name string, points pmetric.NumberDataPointSlice, temporality pmetric.AggregationTemporality) {
-	var room [4]total
-	sums := totals(room[:0])
-	for _, dp := range points.All() {
+func (r *Intake) numbers(in *Input, points pmetric.NumberDataPointSlice) {
+	for i := range points.Len() {
+		dp := points.At(i)
 		v := Number(dp)
 		if dp.Flags().NoRecordedValue() || math.IsNaN(v) || math.IsInf(v, 0) {
 			continue
 		}
-		if key := r.Gauge(name, dp.Attributes()); key >= 0 {
-			sums.add(key, true, 0, dp.Timestamp(), window.Value{Sum: v})
-		} else if key := r.Counter(name, dp.Attributes()); key >= 0 {
-			sums.add(key, false, dp.StartTimestamp(), dp.Timestamp(), window.Value{Sum: v})
+		key, start := -1, pcommon.Timestamp(0)
+		gauge := in.Gauge != nil
+		if gauge {
+			key = in.Gauge(dp.Attributes())
 		}
+		if key < 0 && in.Counter != nil {
+			gauge, key, start = false, in.Counter(dp.Attributes()), dp.StartTimestamp()
+		}
+		if key < 0 {
+			continue
+		}
+		t, fresh := r.total(key, gauge, start, dp.Timestamp())
+		if t == nil {
+			continue
+		}
+		if fresh {
+			t.value = window.Value{Bounds: t.value.Bounds[:0], Counts: t.value.Counts[:0]}
+		}
+		t.value.Sum += v
 	}
-	r.observe(sums, temporality)
 }
 
-func (r *Intake) observe(sums totals, temporality pmetric.AggregationTemporality) {
-	for i := range sums {
-		t := &sums[i]
-		if t.at == 0 || t.at > r.now || math.IsNaN(t.value.Sum) || math.IsInf(t.value.Sum, 0) {
+func (r *Intake) observe(temporality pmetric.AggregationTemporality) {
+	for i := range r.totals {
+		t := &r.totals[i]
+		if t.at == 0 || t.at > r.latest || math.IsNaN(t.value.Sum) || math.IsInf(t.value.Sum, 0) {
 			r.late++
 			continue
 		}

@@ -25,6 +25,9 @@ func (f *Family) link(byID map[string]*Family, metrics map[string]signal.Metric)
 			return fmt.Errorf("yields to the unknown family %s", id)
 		}
 	}
+	if more := byID[f.Plus]; f.Plus != "" && (more == nil || !more.Spread() || f.Kind != Counter) {
+		return fmt.Errorf("a %s cannot have the count of %s added", f.Kind, f.Plus)
+	}
 	if f.Ignored != "" {
 		return nil
 	}

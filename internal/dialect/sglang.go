@@ -96,7 +96,11 @@ func sglangTokens() []Row {
 			Name: realtime, ID: realtime + " cache", Kind: Counter, Metric: signal.TokensPrompt, Only: mode("prefill_cache"),
 			Fixed: source(signal.TokenSourceLocalHit),
 		},
-		{Name: realtime, ID: realtime + " decode", Kind: Counter, Metric: signal.TokensGenerated, Only: mode("decode")},
+		// The first token of each request comes of prefill, which this leaves out; decode's front end tells when it came.
+		{
+			Name: realtime, ID: realtime + " decode", Kind: Counter, Metric: signal.TokensGenerated, Only: mode("decode"),
+			Plus: "sglang:time_to_first_token_seconds",
+		},
 		{Name: "sglang:prompt_tokens", Kind: Counter, Metric: signal.TokensPrompt, YieldsTo: better},
 		{Name: "sglang:generation_tokens", Kind: Counter, Metric: signal.TokensGenerated, YieldsTo: better},
 		{

@@ -93,6 +93,8 @@ type Row struct {
 	Sums bool
 	// AliasOf names the family that this one was renamed to: it takes that row's mapping and yields to it.
 	AliasOf string
+	// Plus is the ID of a histogram of requests whose count is added to this counter, which leaves out one for each.
+	Plus    string
 	Facts   []Fact // of Info
 	Ignored string // why the family is not mapped
 }

@@ -34,7 +34,8 @@ type stream struct {
 	created    parts
 	histogram  *histogram // of a histogram, else nil
 	tracker    tracker
-	replica    int64 // of the processes that tell the same, the one that counts
+	firsts     float64 // of a family that leaves out one for each request: those
+	replica    int64   // of the processes that tell the same, the one that counts
 }
 
 // info holds the series of one info family. Several say the same at different times; the one with the largest value is newest.

@@ -14,7 +14,7 @@ import (
 func (o *output) worker(w *worker) {
 	for _, s := range w.streams {
 		if len(s.family.Yields) == 0 || !o.book.yields(s.family) {
-			o.stream(s)
+			o.stream(w, s)
 		}
 	}
 	o.facts = true
@@ -33,7 +33,7 @@ func (o *output) worker(w *worker) {
 }
 
 // stream writes the point of a stream that was on the page.
-func (o *output) stream(s *stream) {
+func (o *output) stream(w *worker, s *stream) {
 	if s.histogram != nil {
 		o.histogramStream(s)
 		return
@@ -54,6 +54,9 @@ func (o *output) stream(s *stream) {
 	converted, ok := o.convert(s.family, v)
 	if !ok {
 		return
+	}
+	if s.family.Adds != s.family.Index {
+		converted += o.firsts(w, s, v)
 	}
 	p := o.number(s.family.Metric)
 	switch s.family.Metric.Instrument {

@@ -13,6 +13,7 @@ type Table struct {
 	children  map[int][]int // in the order of their numbers
 	sockets   []socket
 	holders   map[string][]int // by socket.file
+	hidden    []int            // processes whose open files cannot be seen
 }
 
 // Table looks through all processes. Those that end meanwhile are left out, and those whose open files cannot be seen hold nothing.
@@ -36,12 +37,15 @@ func (r *Reader) Table() (*Table, error) {
 		}
 		t.processes[pid] = p
 		t.children[p.Parent] = append(t.children[p.Parent], pid)
-		r.OpenFile(pid, func(name string) bool {
+		_, seen := r.OpenFile(pid, func(name string) bool {
 			if all, listens := t.holders[name]; listens && !slices.Contains(all, pid) {
 				t.holders[name] = append(all, pid)
 			}
 			return false
 		})
+		if !seen {
+			t.hidden = append(t.hidden, pid)
+		}
 	}
 	for _, list := range t.children {
 		slices.Sort(list)
@@ -72,6 +76,15 @@ func (t *Table) Listening(address netip.Addr, port int) (pids []int, listens boo
 		}
 	}
 	return pids, listens
+}
+
+// Hidden returns the processes whose open files cannot be seen, so that nobody knows whether they listen: those of other users, without
+// privileges.
+func (t *Table) Hidden() []int { return t.hidden }
+
+// Orphaned reports whether there is a socket that listens at a wanted port and whose holder is not in sight.
+func (t *Table) Orphaned(wanted func(port int) bool) bool {
+	return slices.ContainsFunc(t.sockets, func(s socket) bool { return len(t.holders[s.file()]) == 0 && wanted(int(s.at.Port())) })
 }
 
 // Process returns a process of the table.

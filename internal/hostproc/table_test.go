@@ -73,6 +73,10 @@ func TestWhoListens(t *testing.T) {
 	}
 	assert.Equal(t, []int{20, 21, 22}, tree)
 	assert.Empty(t, table.Descendants(31))
+	assert.ElementsMatch(t, []int{1, 22}, table.Hidden(), "whose open files cannot be seen")
+	at := func(port int) func(int) bool { return func(p int) bool { return p == port } }
+	assert.True(t, table.Orphaned(at(9001)), "nobody in sight holds it")
+	assert.False(t, table.Orphaned(at(8000)))
 }
 
 func TestSocketsOfAnotherNamespaceOfProcesses(t *testing.T) {

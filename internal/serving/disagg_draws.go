@@ -138,6 +138,7 @@ func around(values []float64, middle float64) (low, high float64) {
 // disturbed draws situations that might be the true one. Each error takes every sixteenth of its distribution once (a Latin hypercube): of 16
 // independent draws the largest error of one kind may well be small.
 func (s *Situation) disturbed() []*Situation {
+	s.staged()
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
 	spreads := []float64{s.Spreads.Prefill, s.Spreads.Decode, s.Spreads.Prompt, s.Spreads.Output, s.Spreads.Rate, s.Spreads.DecodeSlope}
 	order := make([][]int, len(spreads))

@@ -111,19 +111,24 @@ func TestALineIsLessSureWhereBatchesWereAlike(t *testing.T) {
 
 func TestALeakHasItsSharesOfTokensAndOfRequests(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	prompts := lengthsAround(1000).sample(20_000, random)
+	shape := lengthsAround(1000)
+	chance := uniform(20_000, random)
 	for _, l := range []Leak{{}, {0.25, 0.55}, {0.3, 0.3}, {0.3, 0.1}, {0.05, 0.06}, {1, 1}} {
-		among := l.among(prompts, random)
-		var all, tokens, requests float64
-		for _, p := range prompts {
-			all += p
-			if among(p) {
-				tokens += p
-				requests++
+		requests := make([]rehearsed, len(chance))
+		for i := range requests {
+			requests[i].context = shape.quantile(random.Float64(), Buckets{Counts: shape.Counts}.count())
+		}
+		l.mark(requests, chance)
+		var all, tokens, leaked float64
+		for _, r := range requests {
+			all += r.context
+			if r.leaked {
+				tokens += r.context
+				leaked++
 			}
 		}
 		assert.InDelta(t, l.Tokens, tokens/all, 0.03, "%+v", l)
-		assert.InDelta(t, max(l.Requests, l.Tokens), requests/float64(len(prompts)), 0.03, "%+v", l)
+		assert.InDelta(t, max(l.Requests, l.Tokens), leaked/float64(len(requests)), 0.03, "%+v", l)
 	}
 }
 

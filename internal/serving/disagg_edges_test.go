@@ -29,14 +29,16 @@ func TestALargeFleetIsRehearsedAsFullAsASmallOne(t *testing.T) {
 func TestMostRequestsOfARehearsalCount(t *testing.T) {
 	s := ordinary()
 	s.Current = Topology{Prefill: 3, Decode: 1}
-	p, ok := s.play(s.Workload, s.Current)
-	require.True(t, ok)
+	play := func() *play {
+		require.True(t, s.plays(s.Workload, s.Current))
+		return s.staged().play(s.Capability, s.Workload, s.Current)
+	}
+	p := play()
 	n, all := len(p.counted()), len(p.requests)
 	assert.Less(t, n, all)
 	assert.GreaterOrEqual(t, n, all/3)
 	s.Rate *= 20 // hardly any request leaves
-	p, ok = s.play(s.Workload, s.Current)
-	require.True(t, ok)
+	p = play()
 	assert.GreaterOrEqual(t, len(p.counted()), len(p.requests)/3)
 }
 

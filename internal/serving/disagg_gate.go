@@ -110,9 +110,9 @@ func (s *Situation) Judge(interference float64) Gate {
 func (s *Situation) together(g *Gate, groups int) bool {
 	found := false
 	for _, budget := range aggregatedBudgets(s.Budget) {
-		d := s.Capability
+		d := *s
 		d.Budget = budget
-		r, ok := Rehearse(d, s.Workload, Topology{Aggregated: groups}, s.Limits)
+		r, ok := d.Rehearse(Topology{Aggregated: groups})
 		if ok && (!found || r.Goodput > g.Together.Goodput*(1+balanceTolerance)) {
 			g.Together, g.Budget, found = r, budget, true
 		}

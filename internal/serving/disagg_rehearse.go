@@ -1,10 +1,6 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
-import (
-	"cmp"
-	"math/rand/v2"
-	"slices"
-)
+import "slices"
 
 // Topology is how a fleet's worker groups are divided. Either Aggregated or the other two are 0.
 type Topology struct{ Prefill, Decode, Aggregated int }
@@ -74,33 +70,32 @@ const (
 	edgeShare = 1.0 / 3
 )
 
-// Rehearse plays a workload on a topology with the deployment's fitted costs, request by request. ok is false when the deployment or
-// the workload cannot be played.
+// Rehearse plays the situation's workload on a topology with the deployment's fitted costs, request by request. ok is false when the deployment
+// or the workload cannot be played.
 //
 // It is the queue model of docs/disaggregation.md: arrivals go to the worker with the fewest requests, steps batch what is there, KV
 // travels in order of prompts computed, and an answer's tokens come with the steps of its worker. Nothing of it is measured on the fleet
 // but the parameters; nothing of it knows how long a step of a real or a simulated GPU takes but by these.
-func Rehearse(d Capability, w Workload, t Topology, limits Limits) (out Rehearsal, ok bool) {
-	p, ok := d.play(w, t)
-	if !ok {
-		return Rehearsal{}, false
+func (s *Situation) Rehearse(t Topology) (out Rehearsal, ok bool) {
+	return s.staged().rehearse(s.Capability, s.Workload, t, s.Limits)
+}
+
+// staged returns the stage of the situation and of all that are copied from it from then on.
+func (s *Situation) staged() *stage {
+	if s.stage == nil {
+		s.stage = newStage()
 	}
-	out = p.outcome(limits)
-	if over := d.overload(w, t); over > 1 {
-		out.overloaded(over, limits)
-	}
-	return out, true
+	return s.stage
 }
 
 // Paces rehearses the situation's workload on the current topology and returns the mean time between tokens of each request with more than one,
 // s, in ascending order: how they are distributed, which buckets of a histogram do not tell.
 func (s *Situation) Paces() []float64 {
-	p, ok := s.play(s.Workload, s.Current)
-	if !ok {
+	if !s.plays(s.Workload, s.Current) {
 		return nil
 	}
 	var out []float64
-	for _, r := range p.counted() {
+	for _, r := range s.staged().play(s.Capability, s.Workload, s.Current).counted() {
 		if r.output > 1 {
 			out = append(out, (r.last-r.first)/(r.output-1))
 		}
@@ -109,19 +104,21 @@ func (s *Situation) Paces() []float64 {
 	return out
 }
 
-func (d Capability) play(w Workload, t Topology) (*play, bool) {
-	if !d.Cost.valid() || !w.valid() || t.Groups() < 1 || t.Split() == (t.Aggregated > 0) || !(d.Budget >= 1) || !(d.Sequences >= 1) {
-		return nil, false
-	}
+// plays reports whether a workload can be played on a topology.
+func (d *Capability) plays(w Workload, t Topology) bool {
+	return d.Cost.valid() && w.valid() && t.Groups() >= 1 && t.Split() != (t.Aggregated > 0) && d.Budget >= 1 && d.Sequences >= 1
+}
+
+// play plays a workload on a topology.
+func (s *stage) play(d Capability, w Workload, t Topology) *play {
 	n := int(max(minRehearsed, min(maxRehearsed, rehearsedSeconds*w.Rate)))
-	p := newPlay(d, w, n, rehearsalSeed)
+	p := s.newPlay(d, w, n, rehearsalSeed)
 	if t.Split() {
 		p.split(t)
 	} else {
-		p.busyPrefill = p.pool(t.Aggregated, false, p.requests, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
-		p.busyDecode = p.busyPrefill
+		p.together(t.Aggregated)
 	}
-	return p, true
+	return p
 }
 
 // overloadLasts is how long an overload is taken to have lasted, s. A rehearsal is too short for a small one to show.
@@ -162,116 +159,107 @@ func (d *Capability) overload(w Workload, t Topology) float64 {
 	)
 }
 
-// play is a rehearsal under way.
+// play is a rehearsal under way. It is over when the next one begins on its stage.
 type play struct {
 	Capability
+	stage    *stage
 	rate     float64
-	requests []*rehearsed
-	random   *rand.Rand
+	requests []rehearsed // in order of arrival
+	branches []float64   // 0..1, of each transfer
 	tokens   tokenTimes
 
 	busyPrefill, busyDecode float64
 }
 
-func newPlay(d Capability, w Workload, n int, seed uint64) *play {
-	random := rand.New(rand.NewPCG(seed, seed))
-	p := &play{Capability: d, rate: w.Rate, random: random}
-	arrivals := w.arrivals(n, random)
-	prompts, outputs := w.Prompt.sample(n, random), w.Output.sample(n, random)
-	leaked := d.Leak.among(prompts, random)
-	all := make([]rehearsed, n)
-	p.requests = make([]*rehearsed, n)
-	for i := range all {
-		all[i] = rehearsed{
-			arrival: arrivals[i], prompt: max(1, prompts[i]*(1-w.Hit)), context: prompts[i], output: outputs[i],
-			leaked: leaked(prompts[i]),
-		}
-		p.requests[i] = &all[i]
+// together plays workers whose phases share their steps.
+func (p *play) together(workers int) {
+	visits := p.stage.visits[:0]
+	for i := range p.requests {
+		visits = append(visits, visit{at: p.requests[i].arrival, tokens: p.requests[i].prompt, request: int32(i)})
 	}
-	return p
+	p.stage.visits = visits
+	p.busyPrefill = p.pool(workers, false, visits)
+	p.busyDecode = p.busyPrefill
 }
 
 // split plays the prefill workers, the transfers and the decode workers, one after the other: nothing flows back.
 func (p *play) split(t Topology) {
-	var front []*rehearsed
-	for _, r := range p.requests {
-		if !r.leaked {
-			front = append(front, r)
+	visits := p.stage.visits[:0]
+	for i := range p.requests {
+		if r := &p.requests[i]; !r.leaked {
+			visits = append(visits, visit{at: r.arrival, tokens: r.prompt, request: int32(i)})
 		}
 	}
-	p.busyPrefill = p.pool(t.Prefill, true, front, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
-	p.transfers(t, front)
-	for _, r := range p.requests {
+	p.busyPrefill = p.pool(t.Prefill, true, visits)
+	p.transfers(t, visits)
+	visits = visits[:0]
+	for i := range p.requests {
+		r := &p.requests[i]
 		if r.leaked {
 			r.ready = r.arrival
+			visits = append(visits, visit{at: r.ready, tokens: r.prompt, request: int32(i)})
+		} else {
+			visits = append(visits, visit{at: r.ready, tokens: 1, request: int32(i)})
 		}
 	}
-	order := slices.Clone(p.requests)
-	slices.SortFunc(order, func(a, b *rehearsed) int {
-		return cmp.Or(cmp.Compare(a.ready, b.ready), cmp.Compare(a.arrival, b.arrival))
-	})
-	p.busyDecode = p.pool(t.Decode, false, order, func(r *rehearsed) (float64, float64) {
-		if r.leaked {
-			return r.ready, r.prompt
-		}
-		return r.ready, 1
-	})
+	inOrder(visits)
+	p.stage.visits = visits
+	p.busyDecode = p.pool(t.Decode, false, visits)
 }
 
 // transfers finds when each prompt's KV is at its decode worker. The links of the smaller side carry one transfer at a time each.
-func (p *play) transfers(t Topology, front []*rehearsed) {
-	order := slices.Clone(front)
-	slices.SortFunc(order, func(a, b *rehearsed) int {
-		return cmp.Or(cmp.Compare(a.first, b.first), cmp.Compare(a.arrival, b.arrival))
-	})
-	links := make([]float64, min(t.Prefill, t.Decode))
-	for _, r := range order {
+func (p *play) transfers(t Topology, front []visit) {
+	for i := range front {
+		front[i].at = p.requests[front[i].request].first
+	}
+	inOrder(front)
+	p.stage.links = append(p.stage.links[:0], make([]float64, min(t.Prefill, t.Decode))...)
+	links := p.stage.links
+	for n, v := range front {
 		free := 0
 		for i := range links {
 			if links[i] < links[free] {
 				free = i
 			}
 		}
-		slow := p.random.Float64() < p.Moves.SlowShare
-		links[free] = max(links[free], r.first) + p.Moves.seconds(r.context, slow)
+		r := &p.requests[v.request]
+		links[free] = max(links[free], r.first) + p.Moves.seconds(r.context, p.branches[n] < p.Moves.SlowShare)
 		r.ready = links[free]
 	}
 }
 
-// pool plays a pool of workers; of tells when a request is theirs and how many prompt tokens they compute. Requests come in that
-// order. It returns the share of time they were busy.
-func (p *play) pool(workers int, prefill bool, requests []*rehearsed, of func(*rehearsed) (at, tokens float64)) float64 {
-	desks := make([]desk, workers)
+// pool plays a pool of workers, which requests visit in that order. It returns the share of time they were busy.
+func (p *play) pool(workers int, prefill bool, visits []visit) float64 {
+	desks := p.stage.idle(workers)
 	for i := range desks {
-		desks[i] = desk{cost: p.Cost, budget: p.Budget, seats: p.Sequences, kv: p.KVTokens, prefill: prefill, finished: func(*rehearsed) {}}
+		d := &desks[i]
+		d.cost, d.budget, d.seats, d.kv, d.prefill, d.requests = p.Cost, p.Budget, p.Sequences, p.KVTokens, prefill, p.requests
 		if !prefill {
-			desks[i].steps = p.tokens.add
+			d.tokens = &p.tokens
 		}
 	}
-	var begin, end float64
-	for i, r := range requests {
-		at, tokens := of(r)
-		if i == 0 {
-			begin = at
-		}
-		end = at
-		least := 0
+	for _, v := range visits {
+		var least *desk
 		for j := range desks {
-			if desks[j].now < at && desks[j].load() > 0 {
-				desks[j].advance(at)
+			d := &desks[j]
+			if d.load > 0 && d.now < v.at {
+				d.advance(v.at)
 			}
-			if desks[j].load() < desks[least].load() || desks[j].load() == desks[least].load() && desks[j].busy < desks[least].busy {
-				least = j
+			if least == nil || d.load < least.load || d.load == least.load && d.busy < least.busy {
+				least = d
 			}
 		}
-		desks[least].submit(r, at, tokens)
+		least.submit(v)
 	}
-	var busy float64
+	var begin, end, busy float64
+	if len(visits) > 0 {
+		begin, end = visits[0].at, visits[len(visits)-1].at
+	}
 	for j := range desks {
 		busy += min(desks[j].busy, end-begin)
 	}
 	for j := range desks {
-		desks[j].steps = nil // the end of the play is no ordinary load
+		desks[j].tokens = nil // the end of the play is no ordinary load
 		desks[j].advance(1e18)
 	}
 	if end <= begin {
@@ -281,7 +269,7 @@ func (p *play) pool(workers int, prefill bool, requests []*rehearsed, of func(*r
 }
 
 // counted are the requests that met the workers as full as they are all the time.
-func (p *play) counted() []*rehearsed {
+func (p *play) counted() []rehearsed {
 	most := int(edgeShare * float64(len(p.requests)))
 	from, stay := 0, p.stay(most, most)
 	for begin := p.requests[0].arrival; from < most && p.requests[from].arrival < begin+stay; {
@@ -293,8 +281,8 @@ func (p *play) counted() []*rehearsed {
 // stay is edgeStays mean stays of the requests between so many at either end, s.
 func (p *play) stay(first, last int) (stay float64) {
 	between := p.requests[first : len(p.requests)-last]
-	for _, r := range between {
-		stay += r.last - r.arrival
+	for i := range between {
+		stay += between[i].last - between[i].arrival
 	}
 	return stay * edgeStays / float64(len(between))
 }
@@ -312,9 +300,11 @@ func (p *play) lastCounted(stay float64, most int) int {
 // outcome judges them.
 func (p *play) outcome(limits Limits) Rehearsal {
 	counted := p.counted()
-	ttft := make([]float64, len(counted))
+	p.stage.ttft = slices.Grow(p.stage.ttft[:0], len(counted))[:len(counted)]
+	ttft := p.stage.ttft
 	met := 0.0
-	for i, r := range counted {
+	for i := range counted {
+		r := &counted[i]
 		ttft[i] = r.first - r.arrival
 		late := limits.TTFT > 0 && ttft[i] > limits.TTFT
 		slow := limits.ITL > 0 && r.last-r.first > limits.ITL*(r.output-1)

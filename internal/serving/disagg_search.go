@@ -15,6 +15,8 @@ type Situation struct {
 	Measured float64 // goodput of the current topology, requests/s; 0 when not known
 	// Spreads are the standard deviations of relative errors of what the forecast rests on.
 	Spreads Spreads
+
+	stage *stage // shared by copies
 }
 
 // Spreads are standard deviations of relative errors.
@@ -23,11 +25,6 @@ type Spreads struct {
 	// DecodeSlope is that of the part of a decode step that grows with its sequences, as a share of the step at DecodeBatch sequences: how much
 	// less is known of steps of other batches.
 	DecodeSlope, DecodeBatch float64
-}
-
-// Rehearse plays the situation's workload on a topology.
-func (s *Situation) Rehearse(t Topology) (Rehearsal, bool) {
-	return Rehearse(s.Capability, s.Workload, t, s.Limits)
 }
 
 // Forecast is what a topology would do, with 80 % intervals.

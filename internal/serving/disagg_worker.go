@@ -14,48 +14,57 @@ type rehearsed struct {
 	ready       float64 // its KV is at the decode worker
 }
 
-// seat is a request that waits, is prefilled or decodes on a worker.
+// seat is a request that waits, is prefilled or decodes on a worker. Requests go by their place in the rehearsal: without pointers, the garbage
+// collector has nothing to follow and nothing to be told of when seats move.
 type seat struct {
-	r    *rehearsed
-	left float64 // prompt tokens to compute
-	end  float64 // worker's clock at which its last token is due
+	request int32
+	left    float64 // prompt tokens to compute
+	end     float64 // worker's clock at which its last token is due
 }
 
 // desk is a worker in a rehearsal: it runs step after step, decodes first and prompts with what is left of the token budget, first
 // come, first served, as engines with continuous batching and chunked prefill do.
 type desk struct {
+	now  float64
+	busy float64 // s
+	load int     // how many requests are there
+
 	cost    StepCost
 	budget  float64
 	seats   float64 // most requests at once
 	kv      float64 // most tokens of context at once; 0: no limit
 	prefill bool    // requests leave with their first token
 
-	now      float64
+	requests []rehearsed
 	clock    float64 // steps that decoded
-	waiting  []seat
+	queue    []seat
+	served   int    // of the queue, those that wait no more
 	prompts  []seat // admitted, prompt not finished
 	decodes  seatHeap
-	context  float64 // tokens that running requests hold
-	finished func(*rehearsed)
-	steps    func(seconds, tokens float64) // told of decoded tokens and how long each took
-	busy     float64                       // s
+	context  float64     // tokens that running requests hold
+	tokens   *tokenTimes // told of decoded tokens and how long each took, where somebody asks
 }
 
-// load is how many requests are there.
-func (d *desk) load() int { return len(d.waiting) + len(d.prompts) + len(d.decodes) }
+// clear makes the desk one of an idle worker, with the room that it has for requests.
+func (d *desk) clear() {
+	*d = desk{queue: d.queue[:0], prompts: d.prompts[:0], decodes: d.decodes[:0]}
+}
 
 // submit hands a request over at its time; until then the worker has been advanced.
-func (d *desk) submit(r *rehearsed, at, tokens float64) {
-	if d.load() == 0 {
-		d.now = max(d.now, at)
+func (d *desk) submit(v visit) {
+	if d.load == 0 {
+		d.now = max(d.now, v.at)
 	}
-	d.waiting = append(d.waiting, seat{r: r, left: max(1, tokens)})
+	d.load++
+	d.queue = append(d.queue, seat{request: v.request, left: max(1, v.tokens)})
 }
 
 // advance runs all steps that begin before until.
 func (d *desk) advance(until float64) {
-	for d.now < until && d.load() > 0 {
-		d.admit()
+	for d.now < until && d.load > 0 {
+		if d.served < len(d.queue) {
+			d.admit()
+		}
 		if len(d.prompts) == 0 && len(d.decodes) > 0 {
 			d.decodeOnly(until)
 			continue
@@ -66,21 +75,17 @@ func (d *desk) advance(until float64) {
 
 // admit takes waiting requests in while there are seats and blocks. One alone is always taken.
 func (d *desk) admit() {
-	n := 0
-	for n < len(d.waiting) {
-		s := d.waiting[n]
-		need := s.r.context + 1
+	for ; d.served < len(d.queue); d.served++ {
+		s := d.queue[d.served]
+		need := d.requests[s.request].context + 1
 		running := float64(len(d.prompts) + len(d.decodes))
 		if running >= d.seats || running > 0 && d.kv > 0 && d.context+need > d.kv {
-			break
+			return
 		}
 		d.context += need
 		d.prompts = append(d.prompts, s)
-		n++
 	}
-	if n > 0 {
-		d.waiting = append(d.waiting[:0], d.waiting[n:]...)
-	}
+	d.queue, d.served = d.queue[:0], 0
 }
 
 // decodeOnly runs steps in which nothing changes but the clock: up to the next answer that ends, or to until.
@@ -88,10 +93,14 @@ func (d *desk) decodeOnly(until float64) {
 	n := float64(len(d.decodes))
 	steps := max(1, math.Ceil(d.decodes[0].end-d.clock))
 	t := d.cost.Seconds(0, n, d.context)
-	if room := math.Ceil((until - d.now) / t); room < steps {
-		steps = max(1, room)
+	if steps > 1 {
+		if room := math.Ceil((until - d.now) / t); room < steps {
+			steps = max(1, room)
+		}
+		if steps > 1 {
+			t = d.cost.Seconds(0, n, d.context+n*(steps-1)/2)
+		}
 	}
-	t = d.cost.Seconds(0, n, d.context+n*(steps-1)/2)
 	d.pass(t*steps, n*steps, t, steps)
 	d.retire()
 }
@@ -134,31 +143,32 @@ func (d *desk) pass(seconds, tokens, each, steps float64) {
 	}
 	d.clock += steps
 	d.context += tokens
-	if d.steps != nil {
-		d.steps(each, tokens)
+	if d.tokens != nil {
+		d.tokens.add(each, tokens)
 	}
 }
 
 // firstToken takes note that a prompt is computed.
 func (d *desk) firstToken(s seat) {
-	s.r.first = d.now
-	if d.prefill || s.r.output <= 1 {
-		s.r.last = d.now
-		d.context -= s.r.context + 1
-		d.finished(s.r)
+	r := &d.requests[s.request]
+	r.first = d.now
+	if d.prefill || r.output <= 1 {
+		r.last = d.now
+		d.context -= r.context + 1
+		d.load--
 		return
 	}
-	s.end = d.clock + s.r.output - 1
+	s.end = d.clock + r.output - 1
 	d.decodes.push(s)
 }
 
 // retire lets go of the requests whose last token has come.
 func (d *desk) retire() {
 	for len(d.decodes) > 0 && d.decodes[0].end <= d.clock {
-		s := d.decodes.pop()
-		s.r.last = d.now
-		d.context = max(0, d.context-s.r.context-s.r.output)
-		d.finished(s.r)
+		r := &d.requests[d.decodes.pop().request]
+		r.last = d.now
+		d.context = max(0, d.context-r.context-r.output)
+		d.load--
 	}
 }
 

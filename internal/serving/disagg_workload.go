@@ -125,27 +125,36 @@ func (l Lengths) edge(i int) float64 {
 	return 2 * l.Bounds[len(l.Bounds)-1]
 }
 
-// sample draws n lengths of at least 1 token, one from each of n equally likely parts of the distribution, in random order.
-func (l Lengths) sample(n int, random *rand.Rand) []float64 {
+// draft is n lengths in random order, before their mean is known.
+type draft struct {
+	lengths []float64
+	sum     float64
+}
+
+// draft draws n lengths, one from each of n equally likely parts of the distribution.
+func (l Lengths) draft(n int, random *rand.Rand) draft {
 	var total float64
 	for _, c := range l.Counts {
 		total += max(c, 0)
 	}
-	out := make([]float64, n)
-	var sum float64
+	d := draft{lengths: make([]float64, n)}
 	for i, at := range random.Perm(n) {
-		out[at] = l.quantile((float64(i)+0.5)/float64(n), total)
-		sum += out[at]
+		d.lengths[at] = l.quantile((float64(i)+0.5)/float64(n), total)
+		d.sum += d.lengths[at]
 	}
-	scale := 1.0
-	if l.Mean > 0 && sum > 0 {
-		scale = l.Mean * float64(n) / sum
-	}
-	for i := range out {
-		out[i] = max(1, math.Round(out[i]*scale))
-	}
-	return out
+	return d
 }
+
+// scale is the factor that gives lengths a mean; 0 leaves them as the buckets say.
+func (d draft) scale(mean float64) float64 {
+	if mean > 0 && d.sum > 0 {
+		return mean * float64(len(d.lengths)) / d.sum
+	}
+	return 1
+}
+
+// length is that of one of them at a scale, whole tokens and at least 1.
+func (d draft) length(i int, scale float64) float64 { return max(1, math.Round(d.lengths[i]*scale)) }
 
 // Workload is what a fleet is asked to do.
 type Workload struct {
@@ -161,23 +170,13 @@ func (w Workload) valid() bool {
 	return w.Rate > 0 && w.Rate < 1e6 && w.Prompt.Seen() && w.Output.Seen() && w.Hit >= 0 && w.Hit <= 1
 }
 
-// arrivals draws n arrival times in s. The intervals are gamma distributed; the variance over the mean of their counts is the square
-// of their coefficient of variation.
-func (w Workload) arrivals(n int, random *rand.Rand) []float64 {
+// gaps draws n intervals between arrivals, of no rate yet. They are gamma distributed; the variance over the mean of the counts of arrivals is
+// the square of their coefficient of variation.
+func (w Workload) gaps(n int, random *rand.Rand) []float64 {
 	variation := max(0.05, min(w.Dispersion, 400))
-	shape := 1 / variation
 	out := make([]float64, n)
-	var at float64
 	for i := range out {
-		out[i] = gamma(shape, random)
-		at += out[i]
-	}
-	// Of exactly the rate, so that one draw cannot make a fleet look more loaded than another.
-	scale := float64(n) / w.Rate / at
-	at = 0
-	for i := range out {
-		at += out[i] * scale
-		out[i] = at
+		out[i] = gamma(1/variation, random)
 	}
 	return out
 }

@@ -79,6 +79,15 @@ func KVTail(blockSize, room, length, deviation float64) float64 {
 	return min(max(0, weight*(room-length)+(1-weight)*even), most)
 }
 
+// KVTailError is the standard deviation of KVTail in tokens; that of the length is 0 when the length is not known.
+func KVTailError(blockSize, deviation float64) float64 {
+	even := blockSize / math.Sqrt(12)
+	if !(deviation > 0) {
+		return even
+	}
+	return even * deviation / math.Hypot(even, deviation)
+}
+
 func (p KVPool) groups() float64 { return max(1, p.Groups) }
 
 // Partial is how many of a running request's blocks in a group are not full, and so without a hash: all but one in b when lengths are even over a

@@ -26,6 +26,8 @@ type SharedWorker struct {
 	Measured Met
 	// CostError is the standard deviation of the relative error of either phase's cost.
 	CostError float64
+
+	stage *stage // shared by copies
 }
 
 // Leverage is what a tenth more capacity for one phase alone would add to a worker's goodput, as a share of what it is.
@@ -89,6 +91,8 @@ func (s *SharedWorker) Leverage() (l Leverage, ok bool) {
 	if open := s.open(); open < sideGap/2 {
 		return Leverage{Slower: 1, Spread: leverageFloor, Confidence: sideConfidence(0, leverageFloor)}, true
 	}
+	s.stage = newStage()
+	defer func() { s.stage = nil }()
 	slower := s.calibrate()
 	random := rand.New(rand.NewPCG(rehearsalSeed, variants))
 	var weights, sum, squares, prefill, decode, scales float64
@@ -173,8 +177,11 @@ func (s *SharedWorker) play(cost StepCost, seed uint64) (met Met, both float64) 
 	d := s.Capability
 	d.Cost = cost
 	n := int(max(leverageFewest, min(leverageMost, leverageSeconds*s.Rate)))
-	p := newPlay(d, s.Workload, n, seed)
-	p.pool(1, false, p.requests, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
+	if s.stage == nil {
+		s.stage = newStage()
+	}
+	p := s.stage.newPlay(d, s.Workload, n, seed)
+	p.together(1)
 	var seconds, tokens float64
 	first, most := int(leverageWarmUp*float64(n)), int(leverageEnd*float64(n))
 	counted := p.requests[first:p.lastCounted(p.stay(first, most), most)]

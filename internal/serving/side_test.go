@@ -68,9 +68,9 @@ func TestLeverageLeavesOutTheEndOfThePlay(t *testing.T) {
 	w := shared(11.8, 50, 800)
 	met, _ := w.play(w.Cost, 3)
 	n := int(leverageSeconds * w.Rate)
-	p := newPlay(w.Capability, w.Workload, n, 3)
-	p.pool(1, false, p.requests, func(r *rehearsed) (float64, float64) { return r.arrival, r.prompt })
-	meanITL := func(of []*rehearsed) float64 {
+	p := newStage().newPlay(w.Capability, w.Workload, n, 3)
+	p.together(1)
+	meanITL := func(of []rehearsed) float64 {
 		var seconds, tokens float64
 		for _, r := range of {
 			seconds += r.last - r.first

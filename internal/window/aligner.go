@@ -26,6 +26,7 @@ type Aligner struct {
 	width, lateness, maxGap int64
 	series                  []series
 	gauges                  []gauge
+	newest                  int64 // time of the newest observation
 	closed                  int64 // end of the last window handed out
 	started                 bool
 }
@@ -46,18 +47,33 @@ func (a *Aligner) Grow(counters int) {
 }
 
 // Forget takes it that n counters from key on were never observed: their next values are baselines.
-func (a *Aligner) Forget(key, n int) { clear(a.series[key : key+n]) }
+func (a *Aligner) Forget(key, n int) {
+	clear(a.series[key : key+n])
+	a.newest = 0
+	for i := range a.series {
+		a.newest = max(a.newest, a.series[i].at)
+	}
+}
 
-// Observe takes a cumulative value of a counter at time at; start is the counter's start time or 0.
+// Restart takes it that nothing was observed: times from now on may be of another axis.
+func (a *Aligner) Restart() {
+	clear(a.series)
+	clear(a.gauges)
+	a.closed, a.started, a.newest = 0, false, 0
+}
+
+// Observe takes a cumulative value of a counter at time at; start is the counter's start time or 0. Of v's slices nothing is kept.
 func (a *Aligner) Observe(key int, at, start int64, v Value) Outcome {
 	if at <= 0 {
 		return Late
 	}
 	a.begin(at)
-	return a.series[key].observe(at, start, v, a.maxGap)
+	outcome := a.series[key].observe(at, start, v, a.maxGap, a.width)
+	a.newest = max(a.newest, a.series[key].at)
+	return outcome
 }
 
-// ObserveDelta takes an increase of a counter over (from, at].
+// ObserveDelta takes an increase of a counter over (from, at]. Of v's slices nothing is kept.
 func (a *Aligner) ObserveDelta(key int, from, at int64, v Value) Outcome {
 	if at <= 0 {
 		return Late
@@ -68,7 +84,9 @@ func (a *Aligner) ObserveDelta(key int, from, at int64, v Value) Outcome {
 	} else {
 		a.begin(from)
 	}
-	return a.series[key].observeDelta(from, at, v)
+	outcome := a.series[key].observeDelta(from, at, v, a.width)
+	a.newest = max(a.newest, a.series[key].at)
+	return outcome
 }
 
 // ObserveGauge takes the value of a gauge at time at.
@@ -79,7 +97,7 @@ func (a *Aligner) ObserveGauge(key int, at int64, v float64) Outcome {
 // begin places the first boundary. Windows start there: what lies before it was not seen whole. After a silence longer than
 // MaxGap it is placed anew, so that the silence is in no window.
 func (a *Aligner) begin(at int64) {
-	if a.started && at-a.Watermark() <= a.maxGap {
+	if a.started && at-a.newest <= a.maxGap {
 		return
 	}
 	if a.started {
@@ -92,13 +110,7 @@ func (a *Aligner) begin(at int64) {
 }
 
 // Watermark is the time of the newest observation, 0 before the first.
-func (a *Aligner) Watermark() int64 {
-	var w int64
-	for i := range a.series {
-		w = max(w, a.series[i].at)
-	}
-	return w
-}
+func (a *Aligner) Watermark() int64 { return a.newest }
 
 // Close hands out the windows that are complete, as one: several windows between two scrapes carry no more information than
 // their sum, and taken as separate samples they would make an estimate look better founded than it is. ok is false when no
@@ -113,20 +125,21 @@ func (a *Aligner) CloseTo(boundary int64) (w Window, ok bool) {
 
 // Flush hands out everything up to the newest boundary that any observation has passed, for a worker that fell silent.
 func (a *Aligner) Flush() (w Window, ok bool) {
-	mark := a.Watermark()
-	return a.closeAt(mark - mod(mark, a.width))
+	return a.closeAt(a.newest - mod(a.newest, a.width))
 }
 
 // boundary is the newest window end that every series has passed, or that one series passed more than the lateness ago.
 func (a *Aligner) boundary() int64 {
-	newest := a.Watermark()
-	oldest := newest
+	oldest := a.newest
+	if oldest-mod(oldest, a.width) <= a.closed {
+		return a.closed // nobody is there yet
+	}
 	for i := range a.series {
 		if a.series[i].seen {
 			oldest = min(oldest, a.series[i].at)
 		}
 	}
-	at := max(oldest, newest-a.lateness)
+	at := max(oldest, a.newest-a.lateness)
 	return at - mod(at, a.width)
 }
 
@@ -134,12 +147,10 @@ func (a *Aligner) closeAt(boundary int64) (Window, bool) {
 	if !a.started || boundary <= a.closed {
 		return Window{}, false
 	}
+	n := len(a.series)
+	times := make([]float64, 2*n)
 	w := Window{
-		From: a.closed, To: boundary,
-		Totals:  make([]Value, len(a.series)),
-		Covered: make([]float64, len(a.series)),
-		Spanned: make([]float64, len(a.series)),
-		Levels:  make([]Level, len(a.gauges)),
+		From: a.closed, To: boundary, Totals: make([]Value, n), Covered: times[:n:n], Spanned: times[n:], Levels: make([]Level, len(a.gauges)),
 	}
 	for i := range a.series {
 		w.Totals[i], w.Covered[i], w.Spanned[i] = a.series[i].take(w.From, boundary)

@@ -234,3 +234,40 @@ func TestACounterMayJoinLater(t *testing.T) {
 	assert.InDelta(t, 20, w.Totals[2].Sum, 1e-9)
 	assert.InDelta(t, 2, w.Covered[2], 1e-9)
 }
+
+// TestBetweenBoundariesNothingIsAllocated: observations of the same buckets are added up in place.
+func TestBetweenBoundariesNothingIsAllocated(t *testing.T) {
+	a := NewAligner(Config{Width: time.Hour, Lateness: time.Second, MaxGap: time.Minute}, 1, 0)
+	at, v := int64(0), Value{Bounds: []float64{1, 2}, Counts: []float64{0, 0, 0}}
+	observe := func() {
+		at += second
+		v.Sum, v.Count, v.Counts[1] = v.Sum+2, v.Count+1, v.Counts[1]+1
+		a.Observe(0, at, 1, v)
+	}
+	observe()
+	observe()
+	assert.Zero(t, testing.AllocsPerRun(100, observe))
+	a.Observe(0, 3601*second, 1, v) // MaxGap is far exceeded: a window begins anew
+	assert.Len(t, a.series[0].open, 0)
+}
+
+// TestObservationsMayBeWrittenAgain: the slices of what is observed stay the caller's, and those of a window are its own.
+func TestObservationsMayBeWrittenAgain(t *testing.T) {
+	a := newTestAligner(1, 0)
+	bounds, counts := []float64{1}, []float64{0, 0}
+	var wins []Window
+	for i := range int64(40) {
+		bounds[0], counts[0], counts[1] = 1, float64(i), 0
+		a.Observe(0, 700*int64(time.Millisecond)*(i+1), 1, Value{Count: float64(i), Bounds: bounds, Counts: counts})
+		bounds[0], counts[0], counts[1] = -7, -7, -7
+		if w, ok := a.Close(); ok {
+			wins = append(wins, w)
+		}
+	}
+	require.Len(t, wins, 5)
+	for _, w := range wins[1:] {
+		assert.Equal(t, []float64{1}, w.Totals[0].Bounds)
+		assert.InDelta(t, 5/0.7, w.Totals[0].Counts[0], 1e-9, "a second has 1/0.7 of them")
+		assert.InDelta(t, 5, w.Covered[0], 1e-9)
+	}
+}

@@ -6,6 +6,8 @@
 // It knows nothing of OpenTelemetry.
 package window // import "github.com/otelcol-inference/otelcol-inference/internal/window"
 
+import "slices"
+
 // Value is a counter's value or increase. A plain counter uses Sum only; a histogram also has Count and one count per bucket.
 // Counts are real numbers because a boundary may split an increase.
 type Value struct {
@@ -18,6 +20,9 @@ type Value struct {
 // Empty reports whether nothing was counted.
 func (v Value) Empty() bool { return v.Sum == 0 && v.Count == 0 }
 
+// Reset empties v and keeps its room for counts, which must be v's own.
+func (v *Value) Reset() { *v = Value{Counts: v.Counts[:0]} }
+
 // AddScaled adds f times d to v. Bucket counts are added only where the bounds agree or v has none yet; the caller starts a
 // new Value when bounds change.
 func (v *Value) AddScaled(d Value, f float64) {
@@ -26,11 +31,7 @@ func (v *Value) AddScaled(d Value, f float64) {
 	if len(d.Counts) == 0 {
 		return
 	}
-	if len(v.Counts) == 0 {
-		v.Bounds = d.Bounds
-		v.Counts = make([]float64, len(d.Counts))
-	}
-	if len(v.Counts) != len(d.Counts) {
+	if !v.room(len(d.Counts), d.Bounds) {
 		return
 	}
 	for i, c := range d.Counts {
@@ -44,29 +45,61 @@ func (v Value) Clone() Value {
 	return v
 }
 
-// sameBuckets reports whether a and b have the same bucket bounds.
-func sameBuckets(a, b Value) bool {
-	if len(a.Counts) != len(b.Counts) || len(a.Bounds) != len(b.Bounds) {
-		return false
-	}
-	for i := range a.Bounds {
-		if a.Bounds[i] != b.Bounds[i] {
-			return false
-		}
-	}
-	return true
+// set makes v what w is, in room of its own. Bounds are taken over as by keep.
+func (v *Value) set(w Value) {
+	v.Bounds = v.keep(w.Bounds)
+	v.Sum, v.Count, v.Counts = w.Sum, w.Count, append(v.Counts[:0], w.Counts...)
 }
 
-// minus returns v-w and whether no part of it is negative, that is whether w can be an earlier state of the same counter.
-func (v Value) minus(w Value) (Value, bool) {
-	d := Value{Sum: v.Sum - w.Sum, Count: v.Count - w.Count, Bounds: v.Bounds}
-	ok := d.Sum >= 0 && d.Count >= 0
-	if len(v.Counts) > 0 {
-		d.Counts = make([]float64, len(v.Counts))
-		for i := range v.Counts {
-			d.Counts[i] = v.Counts[i] - w.Counts[i]
-			ok = ok && d.Counts[i] >= 0
-		}
+// keep returns bounds that nobody writes: those that v has where they are the same, else a copy.
+func (v *Value) keep(bounds []float64) []float64 {
+	if slices.Equal(v.Bounds, bounds) {
+		return v.Bounds
 	}
-	return d, ok
+	return slices.Clone(bounds)
+}
+
+// sameBuckets reports whether a and b have the same bucket bounds.
+func sameBuckets(a, b Value) bool {
+	return len(a.Counts) == len(b.Counts) && slices.Equal(a.Bounds, b.Bounds)
+}
+
+// follows reports whether w can be an earlier state of the same counter as v, of the same buckets: nothing of it is more.
+func (v *Value) follows(w Value) bool {
+	ok := v.Sum-w.Sum >= 0 && v.Count-w.Count >= 0 // neither is where one is no number
+	for i, c := range v.Counts {
+		ok = ok && c-w.Counts[i] >= 0
+	}
+	return ok
+}
+
+// addIncrease adds v-w, of the same buckets, to sum, whose bounds become those of w.
+func (sum *Value) addIncrease(v, w Value) {
+	sum.Sum += v.Sum - w.Sum
+	sum.Count += v.Count - w.Count
+	if !sum.room(len(v.Counts), w.Bounds) {
+		return
+	}
+	for i, c := range v.Counts {
+		sum.Counts[i] += c - w.Counts[i]
+	}
+}
+
+// addOwned adds v, with bounds that nobody writes in the place of its own.
+func (sum *Value) addOwned(v Value, bounds []float64) {
+	v.Bounds = bounds
+	sum.AddScaled(v, 1)
+}
+
+// room makes buckets where there are none yet, and reports whether there are n.
+func (v *Value) room(n int, bounds []float64) bool {
+	if len(v.Counts) == 0 && n > 0 {
+		v.Bounds = bounds
+		if cap(v.Counts) < n {
+			v.Counts = make([]float64, n)
+		}
+		v.Counts = v.Counts[:n]
+		clear(v.Counts)
+	}
+	return len(v.Counts) == n
 }

@@ -41,7 +41,7 @@ type agent struct {
 	joined    bool
 }
 
-func newAgent(cfg *Config, id identity, resource pcommon.Resource) *agent {
+func newAgent(cfg *Config, inputs derive.Inputs, id identity, resource pcommon.Resource) *agent {
 	a := &agent{
 		cfg: cfg, resource: pcommon.NewResource(), host: id.host, transfers: newObserver(), joined: id.fleet != "",
 		aligner: window.NewAligner(window.Config{
@@ -49,37 +49,39 @@ func newAgent(cfg *Config, id identity, resource pcommon.Resource) *agent {
 		}, agentCounters, 0),
 	}
 	resource.CopyTo(a.resource)
-	a.intake = derive.Intake{Inputs: derive.Inputs{Counter: agentCounterOf, Gauge: func(string, pcommon.Map) int { return -1 }}, Into: a.aligner}
+	a.intake = derive.Intake{Inputs: inputs, Into: a.aligner}
 	return a
 }
 
-// agentCounterOf returns which input a point of the metric is, or -1. Directions add up: an agent initiates one or the other.
-func agentCounterOf(metric string, _ pcommon.Map) int {
-	switch metric {
-	case signal.NIXLTransferTime:
-		return inAgentTime
-	case signal.NIXLTransferIO:
-		return inAgentBytes
-	case signal.NIXLTransferPost:
-		return inAgentPost
-	}
-	return -1
+// agentInputs tells which counter a point of an agent is. Directions add up: an agent initiates one or the other.
+func agentInputs() derive.Inputs {
+	return derive.NewInputs(func(metric string) derive.Pick {
+		switch metric {
+		case signal.NIXLTransferTime:
+			return derive.Always(inAgentTime)
+		case signal.NIXLTransferIO:
+			return derive.Always(inAgentBytes)
+		case signal.NIXLTransferPost:
+			return derive.Always(inAgentPost)
+		}
+		return nil
+	}, func(string) derive.Pick { return nil })
 }
 
 // consume takes one batch of the agent's metrics. rate is that of its host's links; fleetOf finds the fleet of the worker at a place.
 func (a *agent) consume(rm pmetric.ResourceMetrics, now time.Time, rate float64, fleetOf func(place) string, table map[string]signal.Metric, out pmetric.Metrics) (late int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.intake.Begin(now)
 	for _, sm := range rm.ScopeMetrics().All() {
 		for _, m := range sm.Metrics().All() {
+			late += a.intake.Read(m)
 			switch m.Name() {
 			case signal.NIXLAgentInfo:
 				a.join(m, fleetOf)
 				a.transport.configured(m)
 			case signal.NIXLTransport:
 				a.transport.told(m)
-			default:
-				late += a.intake.Read(m, now)
 			}
 		}
 	}

@@ -24,6 +24,7 @@ type fleet struct {
 	writer   string // of its series
 	cfg      *Config
 	table    map[string]signal.Metric
+	inputs   derive.Inputs // of its workers
 	resource pcommon.Resource
 	target   objectives.InForce
 
@@ -60,9 +61,9 @@ type fleet struct {
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
 
-func newFleet(name, writer string, cfg *Config, table map[string]signal.Metric, model string, rates func(string) float64) *fleet {
+func newFleet(name, writer string, cfg *Config, table map[string]signal.Metric, inputs derive.Inputs, model string, rates func(string) float64) *fleet {
 	f := &fleet{
-		name: name, writer: writer, cfg: cfg, table: table, resource: pcommon.NewResource(), members: map[workerID]*member{}, rates: rates,
+		name: name, writer: writer, cfg: cfg, table: table, inputs: inputs, resource: pcommon.NewResource(), members: map[workerID]*member{}, rates: rates,
 		target:  cfg.Objectives.For(model, name),
 		prefill: serving.NewPrefillFit(float64(cfg.MaxNumBatchedTokens)), decode: serving.NewDecodeFit(), pooled: newObserver(), withheld: map[withholding]int64{},
 	}
@@ -87,7 +88,7 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 		if !admit() {
 			return 0, refused
 		}
-		m = newMember(f.cfg, id, rm.Resource())
+		m = newMember(f.cfg, f.inputs, id, rm.Resource())
 		f.members[id.worker()] = m
 		f.ordered = append(f.ordered, m)
 		slices.SortFunc(f.ordered, func(a, b *member) int {

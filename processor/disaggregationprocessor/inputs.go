@@ -1,8 +1,6 @@
 package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
 
 import (
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -44,41 +42,49 @@ const (
 	inputGauges
 )
 
-func workerInputs() derive.Inputs { return derive.Inputs{Counter: counterOf, Gauge: gaugeOf} }
+func workerInputs() derive.Inputs { return derive.NewInputs(counterOf, gaugeOf) }
 
-// counterOf returns which input a point of the metric is, or -1.
-func counterOf(metric string, attributes pcommon.Map) int {
+// counterOf returns how points of the metric are told apart, nil where none is a counter.
+func counterOf(metric string) derive.Pick {
 	switch metric {
 	case signal.TTFT:
-		return inTTFT
+		return derive.Always(inTTFT)
 	case signal.ITL:
-		return inITL
+		return derive.Always(inITL)
 	case signal.TPOT:
-		return inTPOT
+		return derive.Always(inTPOT)
 	case signal.IterationTokens:
-		return inStepTokens
+		return derive.Always(inStepTokens)
 	case signal.ComputedTokens:
-		return inComputed
+		return derive.Always(inComputed)
 	case signal.TokensGenerated:
-		return inGenerated
+		return derive.Always(inGenerated)
 	case signal.PhaseTime:
-		if derive.Text(attributes, signal.AttrPhase) == signal.PhasePrefill {
-			return inPrefillTime
-		}
+		return derive.ByText(signal.AttrPhase, func(phase string) int {
+			if phase == signal.PhasePrefill {
+				return inPrefillTime
+			}
+			return -1
+		})
 	case signal.RequestTokens:
-		switch derive.Text(attributes, signal.AttrTokenType) {
-		case signal.TokenTypeInput:
-			return inInput
-		case signal.TokenTypeOutput:
-			return inOutput
-		}
+		return derive.ByText(signal.AttrTokenType, lengthInput)
 	case signal.TokensPrompt:
-		return promptInput(derive.Text(attributes, signal.AttrTokenSource))
+		return derive.ByText(signal.AttrTokenSource, promptInput)
 	}
-	if i := transferInput(metric, attributes); i >= 0 {
-		return i
+	if pick := transferInput(metric); pick != nil {
+		return pick
 	}
-	return stepInput(metric, attributes)
+	return stepInput(metric)
+}
+
+func lengthInput(kind string) int {
+	switch kind {
+	case signal.TokenTypeInput:
+		return inInput
+	case signal.TokenTypeOutput:
+		return inOutput
+	}
+	return -1
 }
 
 func promptInput(source string) int {
@@ -94,64 +100,70 @@ func promptInput(source string) int {
 }
 
 // transferInput takes what an engine observes as the receiving side. What it says of sending is the same transfers once more.
-func transferInput(metric string, attributes pcommon.Map) int {
-	switch metric {
-	case signal.KVTransferTime, signal.KVTransferSize, signal.KVTransferPostTime, signal.KVTransferPieces:
-		if derive.Text(attributes, signal.AttrIODirection) == signal.IOSend {
-			return -1
-		}
+func transferInput(metric string) derive.Pick {
+	received := func(input int) derive.Pick {
+		return derive.ByText(signal.AttrIODirection, func(direction string) int {
+			if direction == signal.IOSend {
+				return -1
+			}
+			return input
+		})
 	}
 	switch metric {
 	case signal.KVTransferTime:
-		return inMoveTime
+		return received(inMoveTime)
 	case signal.KVTransferSize:
-		return inMoveBytes
+		return received(inMoveBytes)
 	case signal.KVTransferPostTime:
-		return inMovePost
+		return received(inMovePost)
 	case signal.KVTransferPieces:
-		return inMovePieces
+		return received(inMovePieces)
 	case signal.KVTransferFailures:
-		if derive.Text(attributes, signal.AttrFailure) == signal.FailureExpired {
-			return inMoveExpired
-		}
-		return inMoveFailed
+		return derive.ByText(signal.AttrFailure, func(failure string) int {
+			if failure == signal.FailureExpired {
+				return inMoveExpired
+			}
+			return inMoveFailed
+		})
 	}
-	return -1
+	return nil
 }
 
 // stepInput takes the steps of one phase from forward passes.
-func stepInput(metric string, attributes pcommon.Map) int {
-	var prefill, decode int
+func stepInput(metric string) derive.Pick {
+	of := func(prefill, decode int) derive.Pick {
+		return derive.ByText(signal.AttrComposition, func(composition string) int {
+			switch composition {
+			case signal.PhasePrefill:
+				return prefill
+			case signal.PhaseDecode:
+				return decode
+			}
+			return -1
+		})
+	}
 	switch metric {
 	case signal.StepCount:
-		prefill, decode = inStepCountPrefill, inStepCountDecode
+		return of(inStepCountPrefill, inStepCountDecode)
 	case signal.StepTime:
-		prefill, decode = inStepTimePrefill, inStepTimeDecode
+		return of(inStepTimePrefill, inStepTimeDecode)
 	case signal.StepPrefillTokens:
-		prefill, decode = inStepTokensPrefill, -1
+		return of(inStepTokensPrefill, -1)
 	case signal.StepDecodeSequences:
-		prefill, decode = -1, inStepSequences
-	default:
-		return -1
+		return of(-1, inStepSequences)
 	}
-	switch derive.Text(attributes, signal.AttrComposition) {
-	case signal.PhasePrefill:
-		return prefill
-	case signal.PhaseDecode:
-		return decode
-	}
-	return -1
+	return nil
 }
 
-// gaugeOf returns which input gauge the metric is, or -1.
-func gaugeOf(metric string, _ pcommon.Map) int {
+// gaugeOf does so for gauges.
+func gaugeOf(metric string) derive.Pick {
 	switch metric {
 	case signal.Running:
-		return inRunning
+		return derive.Always(inRunning)
 	case signal.Waiting:
-		return inWaiting
+		return derive.Always(inWaiting)
 	case signal.KVCapacityTokens:
-		return inKVCapacity
+		return derive.Always(inKVCapacity)
 	}
-	return -1
+	return nil
 }

@@ -63,7 +63,7 @@ type member struct {
 // behaviour is what a worker whose role nobody tells was seen to do.
 type behaviour struct{ requests, generated, fetched, prompt float64 }
 
-func newMember(cfg *Config, id identity, resource pcommon.Resource) *member {
+func newMember(cfg *Config, inputs derive.Inputs, id identity, resource pcommon.Resource) *member {
 	m := &member{
 		resource: pcommon.NewResource(), id: id,
 		aligner: window.NewAligner(window.Config{
@@ -71,7 +71,7 @@ func newMember(cfg *Config, id identity, resource pcommon.Resource) *member {
 		}, inputCounters, inputGauges),
 		transfers: newObserver(),
 	}
-	m.intake = derive.Intake{Inputs: workerInputs(), Into: m.aligner}
+	m.intake = derive.Intake{Inputs: inputs, Into: m.aligner}
 	m.told = roleOf(id.role)
 	resource.CopyTo(m.resource)
 	return m
@@ -82,13 +82,13 @@ const bridgedWindows = 12
 
 // consume takes one batch of the worker's metrics and returns how many points were refused for their time.
 func (m *member) consume(sms pmetric.ScopeMetricsSlice, now time.Time) (late int) {
+	m.intake.Begin(now)
 	for _, sm := range sms.All() {
 		for _, metric := range sm.Metrics().All() {
 			if metric.Name() == signal.EngineInfo {
 				m.learnRole(metric)
-				continue
 			}
-			late += m.intake.Read(metric, now)
+			late += m.intake.Read(metric)
 		}
 	}
 	m.seen = now

@@ -13,6 +13,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor/internal/metadata"
 )
 
@@ -24,8 +25,11 @@ type disaggregation struct {
 	next      consumer.Metrics
 	registry  *derive.Registry
 	clock     clock
+	steps     wall.Steps
 	table     map[string]signal.Metric
-	writer    string // of fleets' series: the collector and this component of it
+	inputs    derive.Inputs // of workers
+	nixl      derive.Inputs // of agents
+	writer    string        // of fleets' series: the collector and this component of it
 	fleets    fleets
 	agents    agents
 	hosts     hosts
@@ -45,6 +49,8 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	return &disaggregation{
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c,
 		table:  signal.Index(signal.DisaggregationMetrics()),
+		inputs: workerInputs(),
+		nixl:   agentInputs(),
 		writer: writerOf(set),
 		fleets: fleets{limit: cfg.MaxFleets, workerLimit: int64(cfg.MaxWorkers), byName: map[string]*fleet{}, places: map[place]string{}},
 		agents: agents{limit: cfg.MaxAgents, byID: map[agentID]*agent{}},
@@ -110,6 +116,10 @@ func (p *disaggregation) ConsumeMetrics(ctx context.Context, md pmetric.Metrics)
 func (p *disaggregation) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
+	if p.steps.Passed(now) {
+		p.fleets.restart(now, derived)
+		p.agents.restart()
+	}
 	for _, rm := range md.ResourceMetrics().All() {
 		late, known := 0, true
 		switch id, is := identify(rm.Resource()); is {
@@ -139,7 +149,7 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 		return ok
 	}
 	for range 2 {
-		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.writer, p.cfg, p.table, id.model, p.hosts.rate) })
+		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.writer, p.cfg, p.table, p.inputs, id.model, p.hosts.rate) })
 		if f == nil {
 			return 0, false
 		}
@@ -152,7 +162,7 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 }
 
 func (p *disaggregation) agent(id identity, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) (late int, known bool) {
-	a := p.agents.get(id.agentID(), func() *agent { return newAgent(p.cfg, id, rm.Resource()) })
+	a := p.agents.get(id.agentID(), func() *agent { return newAgent(p.cfg, p.nixl, id, rm.Resource()) })
 	if a == nil {
 		return 0, false
 	}

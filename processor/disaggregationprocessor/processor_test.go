@@ -159,7 +159,7 @@ func TestEvaluationsOfFleetsAreSpread(t *testing.T) {
 	cfg := testConfig()
 	perWindow := map[int64]int{}
 	for i := range 60 {
-		f := newFleet(fmt.Sprintf("fleet-%d", i), "a", cfg, nil, "", nil)
+		f := newFleet(fmt.Sprintf("fleet-%d", i), "a", cfg, nil, workerInputs(), "", nil)
 		turns := 0
 		for now := int64(1e18); now < int64(1e18)+10*period; now += width {
 			if f.turn(now, serving.Topology{Prefill: 2, Decode: 2}) {

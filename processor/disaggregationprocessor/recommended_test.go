@@ -12,7 +12,7 @@ import (
 
 // What is recommended comes with its forecast, and where the last window says nothing, nothing is recommended.
 func TestARecommendationHasAForecast(t *testing.T) {
-	f := newFleet("chat", "a", testConfig(), signal.Index(signal.DisaggregationMetrics()), "", func(string) float64 { return 0 })
+	f := newFleet("chat", "a", testConfig(), signal.Index(signal.DisaggregationMetrics()), workerInputs(), "", func(string) float64 { return 0 })
 	f.forecast = forecast{
 		current: serving.Forecast{Topology: serving.Topology{Aggregated: 4}}, stands: true,
 		best: serving.Forecast{Topology: serving.Topology{Prefill: 2, Decode: 2}, Rehearsal: serving.Rehearsal{Goodput: 7}},

@@ -175,15 +175,15 @@ func (w *worker) emitWaste(b *derive.Builder) {
 	names := [wastes]string{wasteThrash: signal.WasteThrash, wastePreemption: signal.WastePreemption, wasteLease: signal.WasteLease}
 	for _, m := range []struct {
 		name string
-		of   func(wasted) float64
+		of   func(wasted) (v float64, known bool)
 	}{
-		{signal.KVWasteTokens, func(v wasted) float64 { return v.tokens }},
-		{signal.KVWasteTime, func(v wasted) float64 { return v.seconds }},
-		{signal.KVWasteEnergy, func(v wasted) float64 { return v.joules }},
+		{signal.KVWasteTokens, func(v wasted) (float64, bool) { return v.tokens, v.tokens > 0 }},
+		{signal.KVWasteTime, func(v wasted) (float64, bool) { return v.seconds.cost, v.seconds.tokens > 0 }},
+		{signal.KVWasteEnergy, func(v wasted) (float64, bool) { return v.joules.cost, v.joules.tokens > 0 }},
 	} {
-		for i, v := range w.sums.waste {
-			if v.tokens > 0 {
-				b.Sum(m.name, signal.AttrKVWaste, names[i]).SetDoubleValue(m.of(v))
+		for i, of := range w.sums.waste {
+			if v, known := m.of(of); known {
+				b.Sum(m.name, signal.AttrKVWaste, names[i]).SetDoubleValue(v)
 			}
 		}
 	}

@@ -60,117 +60,112 @@ const (
 )
 
 // inputs tells which counter or gauge a point is.
-func inputs() derive.Inputs { return derive.Inputs{Counter: counterOf, Gauge: gaugeOf} }
+func inputs() derive.Inputs { return derive.NewInputs(counterOf, gaugeOf) }
 
-func counterOf(metric string, a pcommon.Map) int {
+// counterOf returns how points of the metric are told apart, nil where none is a counter.
+func counterOf(metric string) derive.Pick {
 	switch metric {
 	case signal.KVLookupTokens:
-		return scoped(a, inLookup, inExternalLooks)
+		return scoped(inLookup, inExternalLooks)
 	case signal.KVHitTokens:
-		return scoped(a, inHit, inExternalHits)
+		return scoped(inHit, inExternalHits)
 	case signal.TokensPrompt:
-		return bySource(derive.Text(a, signal.AttrTokenSource))
+		return derive.ByText(signal.AttrTokenSource, bySource)
 	case signal.TokensGenerated:
-		return inGenerated
+		return derive.Always(inGenerated)
 	case signal.TTFT:
-		return inFirstToken
+		return derive.Always(inFirstToken)
 	case signal.PhaseTime:
-		return only(a, signal.AttrPhase, signal.PhaseInference, inInference)
+		return only(signal.AttrPhase, signal.PhaseInference, inInference)
 	case signal.RequestTokens:
-		return byType(derive.Text(a, signal.AttrTokenType))
+		return derive.ByText(signal.AttrTokenType, byType)
 	case signal.Preemptions:
-		return inPreemptions
+		return derive.Always(inPreemptions)
 	case signal.KVTransferFailures:
-		return only(a, signal.AttrFailure, signal.FailureExpired, inExpired)
-	}
-	if key := cacheCounterOf(metric, a); key >= 0 {
-		return key
-	}
-	switch metric {
+		return only(signal.AttrFailure, signal.FailureExpired, inExpired)
 	case signal.StepPrefillTokens:
-		return inStepPrefill
+		return derive.Always(inStepPrefill)
 	case signal.StepTime:
-		return inStepTime
+		return derive.Always(inStepTime)
 	case signal.StepDecodeSequences:
-		return inStepSequences
+		return derive.Always(inStepSequences)
 	case signal.StepDecodeKVTokens:
-		return inStepContext
+		return derive.Always(inStepContext)
 	}
-	return -1
+	return cacheCounterOf(metric)
 }
 
-// cacheCounterOf tells so for what is said of blocks.
-func cacheCounterOf(metric string, a pcommon.Map) int {
+// cacheCounterOf does so for what is said of blocks.
+func cacheCounterOf(metric string) derive.Pick {
 	switch metric {
 	case signal.KVBlockStored:
-		return onGPU(a, inStored)
+		return onGPU(inStored)
 	case signal.KVBlockRemoved:
-		return onGPU(a, inRemoved)
+		return onGPU(inRemoved)
 	case signal.KVGroupPassed:
-		return inPassed
+		return derive.Always(inPassed)
 	case signal.KVEvictions:
-		return onGPU(a, inEvicted)
+		return onGPU(inEvicted)
 	case signal.KVReuseDistance:
-		return inDistance
+		return derive.Always(inDistance)
 	case signal.KVReuseGap:
-		return inReuseGap
+		return derive.Always(inReuseGap)
 	case signal.KVRegretTokens:
-		return inRegret
+		return derive.Always(inRegret)
 	case signal.KVReuseTokens:
-		return inReuseTokens
+		return derive.Always(inReuseTokens)
 	case signal.KVStoredTokens:
-		return byCause(a, inStoredBy)
+		return byCause(inStoredBy)
 	case signal.KVRoutingTokens:
-		return byCause(a, inRoutedBy)
+		return byCause(inRoutedBy)
 	case signal.KVBlockLifetime:
-		return inLifetime
+		return derive.Always(inLifetime)
 	case signal.KVBlockIdle:
-		return inIdle
+		return derive.Always(inIdle)
 	}
-	return -1
+	return nil
 }
 
-func gaugeOf(metric string, a pcommon.Map) int {
+// gaugeOf does so for gauges.
+func gaugeOf(metric string) derive.Pick {
 	switch metric {
 	case signal.KVUtilization:
-		return inUsage
+		return derive.Always(inUsage)
 	case signal.Running:
-		return inRunning
+		return derive.Always(inRunning)
 	case signal.Waiting:
-		switch derive.Text(a, signal.AttrWaitReason) {
-		case signal.WaitDeferred:
-			return inDeferred
-		case signal.WaitCapacity:
-			return inCapacity
-		}
+		return derive.ByText(signal.AttrWaitReason, byReason)
 	case signal.KVBlocks:
-		switch derive.Text(a, signal.AttrKVState) {
-		case signal.KVUsed:
-			return inUsed
-		case signal.KVEvictable:
-			return inEvictable
-		}
+		return derive.ByText(signal.AttrKVState, byState)
 	case signal.KVDecodeTokens:
-		return inDecodeTokens
+		return derive.Always(inDecodeTokens)
 	case signal.KVEventsKnown:
-		return inKnown
+		return derive.Always(inKnown)
 	case signal.KVGroupResident:
-		if i, ok := groupOf(a); ok {
-			return inGroup + i
+		return func(a pcommon.Map) int {
+			if i, ok := groupOf(a); ok {
+				return inGroup + i
+			}
+			return -1
 		}
 	case signal.KVBlockResident:
-		if t, ok := tierOf(a); ok {
-			return inResident + int(t)
+		return func(a pcommon.Map) int {
+			if t, ok := tierOf(a); ok {
+				return inResident + int(t)
+			}
+			return -1
 		}
 	}
-	return -1
+	return nil
 }
 
-func scoped(a pcommon.Map, local, external int) int {
-	if derive.Text(a, signal.AttrCacheScope) == signal.CacheScopeExternal {
-		return external
-	}
-	return local
+func scoped(local, external int) derive.Pick {
+	return derive.ByText(signal.AttrCacheScope, func(scope string) int {
+		if scope == signal.CacheScopeExternal {
+			return external
+		}
+		return local
+	})
 }
 
 func bySource(source string) int {
@@ -195,29 +190,54 @@ func byType(kind string) int {
 	return -1
 }
 
-func byCause(a pcommon.Map, first int) int {
-	cause := derive.Text(a, signal.AttrMissCause)
-	for i := range kvcache.Causes {
-		if kvcache.Cause(i).String() == cause {
-			return first + i
-		}
+func byReason(reason string) int {
+	switch reason {
+	case signal.WaitDeferred:
+		return inDeferred
+	case signal.WaitCapacity:
+		return inCapacity
 	}
 	return -1
 }
 
-func only(a pcommon.Map, key, value string, input int) int {
-	if derive.Text(a, key) == value {
+func byState(state string) int {
+	switch state {
+	case signal.KVUsed:
+		return inUsed
+	case signal.KVEvictable:
+		return inEvictable
+	}
+	return -1
+}
+
+func byCause(first int) derive.Pick {
+	return derive.ByText(signal.AttrMissCause, func(cause string) int {
+		for i := range kvcache.Causes {
+			if kvcache.Cause(i).String() == cause {
+				return first + i
+			}
+		}
+		return -1
+	})
+}
+
+func only(attribute, value string, input int) derive.Pick {
+	return derive.ByText(attribute, func(text string) int {
+		if text == value {
+			return input
+		}
+		return -1
+	})
+}
+
+// onGPU picks an input that is of the GPU, or of no tier.
+func onGPU(input int) derive.Pick {
+	return func(a pcommon.Map) int {
+		if t, ok := tierOf(a); ok && t != kvcache.GPU {
+			return -1
+		}
 		return input
 	}
-	return -1
-}
-
-// onGPU tells an input that is of the GPU, or of no tier.
-func onGPU(a pcommon.Map, input int) int {
-	if t, ok := tierOf(a); ok && t != kvcache.GPU {
-		return -1
-	}
-	return input
 }
 
 // tierOf reads the tier of a point.

@@ -25,12 +25,13 @@ const (
 	reasonEventsLost = "events_lost" // KV events were lost and what is resident is not known
 	reasonNoReuse    = "no_reuse"    // nothing tells whether cached blocks are used again
 	reasonWarmingUp  = "warming_up"
-	reasonCoverage   = "coverage" // less than nine tenths of the pool is explained
 	reasonNoShape    = "no_shape" // bytes of a token's KV are not known
 	reasonStale      = "stale"    // a prefill worker whose pool is looked at when it computes, and it does not most of the time
 )
 
 const (
+	// hopeless is the standard deviation of a use, as a share of the pool, at which nothing is known of the pool.
+	hopeless = 0.1
 	// leastKnown is the share of the pool that must be explained for a score.
 	leastKnown = 0.9
 	// leastSampled evictions of sampled blocks say how long blocks lie idle.
@@ -75,8 +76,13 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	prompts, _ := t.prompts()
 	prompt := t.perRequest(prompts)
 	facts.Awaiting = win.Levels[inDeferred].Mean * groups.footprint(prompt, bs)
+	off := l.off
 	if w.facts.role == signal.RolePrefill {
 		facts.Pinned = max(0, l.held-l.running*groups.footprint(prompt, bs))
+		// At a look after a step, what finished in it waits to be fetched. For how long it does is told by the workers that fetch it: it may be
+		// none of the time, or all of it.
+		most := max(0, l.held-win.Levels[inRunning].Mean*groups.footprint(prompt, bs))
+		off = math.Hypot(off, (most-facts.Pinned)/math.Sqrt(12))
 	}
 	length, deviation := w.length(prompt)
 	if t.running > 0 {
@@ -89,8 +95,14 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 			deviation = math.Hypot(deviation, mean-room(l.held-facts.Awaiting-facts.Pinned, l.running))
 		}
 		facts.Tail = groups.tail(bs, serving.KVTail(bs, mean, length, deviation))
+		if length <= 0 {
+			deviation = 0
+		}
+		off = math.Hypot(off, l.running*max(1, groups.lasts())*serving.KVTailError(bs, deviation)/bs)
 	}
-	p.method, p.confidence = w.cached(&facts, win, l)
+	var gap string
+	p.method, p.confidence, gap = w.cached(&facts, win, l)
+	p.confidence *= max(0, 1-off/blocks/hopeless)
 	use, ok := facts.Divide()
 	if !ok {
 		w.withhold(signal.KVTokens, reasonNoPool)
@@ -110,7 +122,7 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 	if p.scored = known >= leastKnown; p.scored {
 		p.score = score
 	} else {
-		w.withhold(signal.KVFragmentation, reasonCoverage)
+		w.withhold(signal.KVFragmentation, gap)
 	}
 	return p
 }
@@ -138,13 +150,14 @@ func (w *worker) length(prompt float64) (length, deviation float64) {
 	return serving.LengthFromCounters(prompt, t.output(), shared)
 }
 
-// cached finds out about the blocks that nobody holds, from the best that tells of them.
-func (w *worker) cached(p *serving.KVPool, win window.Window, l look) (method string, confidence float64) {
+// cached finds out about the blocks that nobody holds, from the best that tells of them. A gap is the reason why they are not divided, or not
+// known; it is counted here.
+func (w *worker) cached(p *serving.KVPool, win window.Window, l look) (method string, confidence float64, gap string) {
 	written := w.facts.computed + w.facts.generated
 	switch {
 	case w.facts.uncached:
 		p.CachedKnown, p.UsefulKnown = true, true
-		return methodNoCache, 0.85
+		return methodNoCache, 0.85, ""
 	case l.residentKnown:
 		p.Cached, p.CachedKnown = p.CachedOf(l.resident), true
 		method, confidence = methodEvents, 0.85
@@ -159,17 +172,19 @@ func (w *worker) cached(p *serving.KVPool, win window.Window, l look) (method st
 		method, confidence = methodCounters, 0.6
 	default:
 		w.withhold(signal.KVTokens, reasonEventsLost)
-		return methodCounters, 0.5
+		return methodCounters, 0.5, reasonEventsLost
 	}
-	w.useful(p, &method, &confidence)
-	return method, confidence
+	if gap = w.useful(p, &method, &confidence); gap != "" {
+		w.withhold(signal.KVTokens, gap)
+	}
+	return method, confidence, gap
 }
 
 // useful finds out how many of the cached blocks will be hit. By Little's law they are as many as the block-seconds that blocks lay unheld
-// before a hit, per second.
-func (w *worker) useful(p *serving.KVPool, method *string, confidence *float64) {
+// before a hit, per second. Where nothing tells, the gap is the reason.
+func (w *worker) useful(p *serving.KVPool, method *string, confidence *float64) (gap string) {
 	t := &w.long
-	gap, idle := &t.totals[inReuseGap], &t.totals[inIdle]
+	gaps, idle := &t.totals[inReuseGap], &t.totals[inIdle]
 	held, survival := t.holding(), 0.0
 	if evicted := t.sum(inRemoved); evicted > 0 {
 		survival = p.Cached * t.seconds / evicted // by Little's law
@@ -179,9 +194,9 @@ func (w *worker) useful(p *serving.KVPool, method *string, confidence *float64) 
 	case p.Cached <= 0:
 		p.UsefulKnown = true
 	case t.seconds < warmUpShare*w.cfg.Horizon.Seconds():
-		w.withhold(signal.KVTokens, reasonWarmingUp)
-	case t.known >= t.seconds/2 && len(gap.Counts) > 0:
-		p.Useful, p.UsefulKnown = unheld(gap)/t.known, true
+		return reasonWarmingUp
+	case t.known >= t.seconds/2 && len(gaps.Counts) > 0:
+		p.Useful, p.UsefulKnown = unheld(gaps)/t.known, true
 	case idle.Count >= leastSampled:
 		// Reuse is told of blocks when they are evicted, and never of those in heavy use. But dead ones all are: by Little's law there are as
 		// many as are evicted a second, which a full pool does as often as it stores, times how long they lay idle.
@@ -190,8 +205,9 @@ func (w *worker) useful(p *serving.KVPool, method *string, confidence *float64) 
 		p.Useful, p.UsefulKnown = max(0, p.Cached-stored*unheld(idle)/idle.Count), true
 		*method, *confidence = methodResidency, min(*confidence, 0.5)
 	default:
-		w.withhold(signal.KVTokens, reasonNoReuse)
+		return reasonNoReuse
 	}
+	return ""
 }
 
 // pressed tells whether somebody wants blocks: cached ones are evicted, requests wait for them, or are preempted.

@@ -15,6 +15,7 @@ import (
 	book "github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
 )
 
@@ -26,7 +27,9 @@ type kvFragmentation struct {
 	next      consumer.Metrics
 	running   *derive.Registry
 	clock     clock
+	steps     wall.Steps
 	table     map[string]signal.Metric
+	inputs    derive.Inputs
 	workers   workers
 	gpus      *devices
 	models    book.Book
@@ -54,6 +57,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, ru
 	return &kvFragmentation{
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, running: running, clock: c,
 		table:   signal.Index(signal.KVFragmentationMetrics()),
+		inputs:  inputs(),
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		gpus:    newDevices(gpusPerWorker * cfg.MaxWorkers),
 		models:  models,
@@ -120,6 +124,9 @@ func (p *kvFragmentation) ConsumeMetrics(ctx context.Context, md pmetric.Metrics
 func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
+	if p.steps.Passed(now) {
+		p.workers.each(func(w *worker) bool { return w.restart() })
+	}
 	for _, rm := range md.ResourceMetrics().All() {
 		switch id, is := identify(rm.Resource()); is {
 		case aWorker:
@@ -135,7 +142,7 @@ func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetri
 
 func (p *kvFragmentation) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) {
 	w := p.workers.get(id, func() *worker {
-		w := newWorker(p.cfg, p.table, &p.models, rm.Resource())
+		w := newWorker(p.cfg, p.table, p.inputs, &p.models, rm.Resource())
 		p.snapshots.Load(ctx, id.key(), w.restore)
 		return w
 	})

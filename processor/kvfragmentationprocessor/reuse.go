@@ -141,7 +141,22 @@ const (
 )
 
 // wasted is what was computed in vain.
-type wasted struct{ tokens, seconds, joules float64 }
+type wasted struct {
+	tokens  float64
+	seconds priced
+	joules  priced
+}
+
+// priced is what tokens cost. Those that came before a price was known are priced when it is.
+type priced struct{ cost, tokens float64 }
+
+// upTo prices tokens, which never fall, as far as they are not priced yet; 0 is no price.
+func (p *priced) upTo(tokens, each float64) {
+	if each > 0 {
+		p.cost += (tokens - p.tokens) * each
+		p.tokens = tokens
+	}
+}
 
 // byLength is the confidence of waste that is reckoned as a number of requests times their mean length.
 const byLength = 0.6
@@ -174,8 +189,8 @@ func (w *worker) wasted(win window.Window) {
 	} {
 		v := &w.sums.waste[i]
 		v.tokens += max(0, tokens)
-		v.seconds += max(0, tokens) * cost.seconds
-		v.joules += max(0, tokens) * cost.joules
+		v.seconds.upTo(v.tokens, cost.seconds)
+		v.joules.upTo(v.tokens, cost.joules)
 	}
 }
 

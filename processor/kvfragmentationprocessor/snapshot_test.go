@@ -117,7 +117,7 @@ func TestSnapshotsComeBackWholeOrNotAtAll(t *testing.T) {
 	for _, w := range p.workers.all() {
 		text, err := w.snapshot()
 		require.NoError(t, err)
-		again := newWorker(p.cfg, p.table, &p.models, w.resource)
+		again := newWorker(p.cfg, p.table, p.inputs, &p.models, w.resource)
 		require.NoError(t, again.restore(text))
 		written, err := again.snapshot()
 		require.NoError(t, err)
@@ -128,7 +128,7 @@ func TestSnapshotsComeBackWholeOrNotAtAll(t *testing.T) {
 		} {
 			damaged := strings.Replace(string(text), damage[0], damage[1], 1)
 			require.NotEqual(t, string(text), damaged, damage)
-			fresh := newWorker(p.cfg, p.table, &p.models, w.resource)
+			fresh := newWorker(p.cfg, p.table, p.inputs, &p.models, w.resource)
 			require.Error(t, fresh.restore([]byte(damaged)), damage)
 			assert.Zero(t, fresh.long.seconds)
 			assert.Zero(t, fresh.kept)

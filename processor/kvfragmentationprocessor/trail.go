@@ -26,6 +26,7 @@ type look struct {
 	held, running, resident float64
 	residentKnown           bool
 	waits                   bool
+	off                     float64 // standard deviation of held, blocks
 }
 
 // rest fades what there is by a time in which nothing was seen.

@@ -64,7 +64,7 @@ const (
 	shortTrail     = time.Minute
 )
 
-func newWorker(cfg *Config, table map[string]signal.Metric, models *book.Book, resource pcommon.Resource) *worker {
+func newWorker(cfg *Config, table map[string]signal.Metric, inputs derive.Inputs, models *book.Book, resource pcommon.Resource) *worker {
 	a := resource.Attributes()
 	w := &worker{
 		cfg: cfg, table: table, resource: pcommon.NewResource(), engine: derive.Text(a, signal.AttrEngineName),
@@ -77,7 +77,7 @@ func newWorker(cfg *Config, table map[string]signal.Metric, models *book.Book, r
 	w.facts.role = derive.Text(a, signal.AttrRole)
 	w.modelName = derive.Text(a, signal.AttrModel)
 	w.model, _ = models.Model(w.modelName)
-	w.intake = derive.Intake{Inputs: inputs(), Into: w.aligner}
+	w.intake = derive.Intake{Inputs: inputs, Into: w.aligner}
 	resource.CopyTo(w.resource)
 	return w
 }
@@ -86,11 +86,12 @@ func newWorker(cfg *Config, table map[string]signal.Metric, models *book.Book, r
 func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, gpus *devices, out pmetric.Metrics) (late int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.intake.Begin(now)
 	for _, sm := range sms.All() {
 		for _, m := range sm.Metrics().All() {
 			w.facts.learn(m)
 			w.costs.learn(m)
-			late += w.intake.Read(m, now)
+			late += w.intake.Read(m)
 		}
 	}
 	if !w.seen.IsZero() {
@@ -191,8 +192,12 @@ func (l *look) between(t *trail, blocks float64, role string) {
 		return
 	}
 	if more := t.sum(inInference) / max(t.running, 1e-9); more > 1 && t.running > 0 {
+		// Both are of the trailing minute: the correction holds as far as the load is what it was.
+		mean := t.running / t.seconds
+		held := min(l.held*more, blocks)
+		l.off = (held - l.held) * math.Abs(l.running-mean) / max(l.running, mean)
 		l.running *= more
-		l.held = min(l.held*more, blocks)
+		l.held = held
 	}
 }
 

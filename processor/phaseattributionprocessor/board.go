@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -43,10 +44,10 @@ const rankMark = "/dp"
 func newPosting(cfg *Config, resource pcommon.Resource, target objectives.InForce) *posting {
 	a := resource.Attributes()
 	p := &posting{
-		engine: text(a, signal.AttrEngineName), model: text(a, signal.AttrModel), target: target, spans: newSpanLedger(cfg),
+		engine: derive.Text(a, signal.AttrEngineName), model: derive.Text(a, signal.AttrModel), target: target, spans: newSpanLedger(cfg),
 	}
 	for _, attribute := range clueOrder() {
-		value := text(a, attribute)
+		value := derive.Text(a, attribute)
 		if attribute == signal.AttrServiceInstanceID {
 			if i := strings.LastIndex(value, rankMark); i >= 0 {
 				value = value[:i]
@@ -89,7 +90,7 @@ func (b *board) candidates(resource pcommon.Resource) []*posting {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	for _, attribute := range clueOrder() {
-		if value := text(resource.Attributes(), attribute); value != "" {
+		if value := derive.Text(resource.Attributes(), attribute); value != "" {
 			if found := b.byClue[clue{attribute, value}]; len(found) > 0 {
 				return found
 			}

@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -36,7 +37,7 @@ func (c *clockwatch) see(m pmetric.Metric, slot int) {
 		c.slots = append(c.slots, 0)
 	}
 	for _, dp := range m.Gauge().DataPoints().All() {
-		if v := number(dp); text(dp.Attributes(), signal.AttrGPUClock) == "sm" && !dp.Flags().NoRecordedValue() && v > 0 && !math.IsInf(v, 0) {
+		if v := derive.Number(dp); derive.Text(dp.Attributes(), signal.AttrGPUClock) == "sm" && !dp.Flags().NoRecordedValue() && v > 0 && !math.IsInf(v, 0) {
 			c.slots[slot] = v
 		}
 	}

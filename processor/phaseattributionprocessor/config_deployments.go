@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -46,7 +47,7 @@ const maxTensorParallel = 1024
 
 // fits reports whether the rule speaks of the worker of that resource.
 func (r *DeploymentRule) fits(worker pcommon.Map) bool {
-	return objectives.Glob(r.Match.Instance, text(worker, signal.AttrServiceInstanceID)) &&
-		objectives.Glob(r.Match.Host, text(worker, signal.AttrHostName)) &&
-		objectives.Glob(r.Match.Model, text(worker, signal.AttrModel))
+	return objectives.Glob(r.Match.Instance, derive.Text(worker, signal.AttrServiceInstanceID)) &&
+		objectives.Glob(r.Match.Host, derive.Text(worker, signal.AttrHostName)) &&
+		objectives.Glob(r.Match.Model, derive.Text(worker, signal.AttrModel))
 }

@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -46,12 +47,12 @@ func validateGPUs(rules []GPURule) error {
 
 // fits reports whether the rule joins the worker of that resource and the GPU.
 func (r *GPURule) fits(worker pcommon.Map, g *gpu) bool {
-	host := text(worker, signal.AttrHostName)
+	host := derive.Text(worker, signal.AttrHostName)
 	if host != "" && g.host != "" && host != g.host {
 		return false
 	}
-	if !objectives.Glob(r.Match.Instance, text(worker, signal.AttrServiceInstanceID)) || !objectives.Glob(r.Match.Host, host) ||
-		!objectives.Glob(r.Match.Model, text(worker, signal.AttrModel)) {
+	if !objectives.Glob(r.Match.Instance, derive.Text(worker, signal.AttrServiceInstanceID)) || !objectives.Glob(r.Match.Host, host) ||
+		!objectives.Glob(r.Match.Model, derive.Text(worker, signal.AttrModel)) {
 		return false
 	}
 	for _, id := range r.IDs {

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -117,7 +118,7 @@ func (c *Config) deploymentOf(book facts.Book, worker pcommon.Map, engine config
 			break
 		}
 	}
-	name := text(worker, signal.AttrModel)
+	name := derive.Text(worker, signal.AttrModel)
 	if rule.Model != "" {
 		name = rule.Model
 	}

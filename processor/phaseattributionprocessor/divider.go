@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
@@ -66,7 +67,7 @@ func (d *divider) observe(sms pmetric.ScopeMetricsSlice, latest time.Time, maxGa
 					late++
 					continue
 				}
-				got, outcome := d.last[input].next(int64(dp.StartTimestamp()), int64(dp.Timestamp()), number(dp), delta, maxGap)
+				got, outcome := d.last[input].next(int64(dp.StartTimestamp()), int64(dp.Timestamp()), derive.Number(dp), delta, maxGap)
 				if !outcome {
 					late++
 				} else if got.at > got.from && got.amount >= 0 {
@@ -189,7 +190,7 @@ func (v *device) slices() (who []tenant, parts []serving.Tenant, others float64,
 // feed divides a batch of the GPU's counters between its tenants and appends what follows from the windows that it completes.
 func (d *divider) feed(v *device, sms pmetric.ScopeMetricsSlice, now time.Time, maxGap int64, out pmetric.Metrics) (late int) {
 	d.mu.Lock()
-	increases, late := d.observe(sms, now.Add(maxAhead), maxGap)
+	increases, late := d.observe(sms, now.Add(derive.MaxAhead), maxGap)
 	d.divided = true
 	processes := processesOf(sms)
 	d.told = d.told || len(processes) > 0
@@ -239,7 +240,7 @@ func (d *divider) floor(in increase, parts []serving.Tenant, others float64) flo
 func (d *divider) follow(sms pmetric.ScopeMetricsSlice, now time.Time, maxGap int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.observe(sms, now.Add(maxAhead), maxGap)
+	d.observe(sms, now.Add(derive.MaxAhead), maxGap)
 }
 
 // ran learns from graphics, or from SMs where there are none, how active the device was.

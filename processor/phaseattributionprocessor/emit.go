@@ -35,9 +35,9 @@ func emit(w *worker, win window.Window, d *derived, out pmetric.Metrics) {
 	b := newBuilder(w, pcommon.Timestamp(win.To), out)
 	s := &w.sums
 	if d.spent.gpus == 0 {
-		b.phases(signal.PhaseWorkerTime, b.start, s.time[:])
-		b.phases(signal.PhaseWorkerTimeLow, b.start, s.low[:])
-		b.phases(signal.PhaseWorkerTimeHigh, b.start, s.high[:])
+		b.phases(signal.PhaseWorkerTime, b.start, s.time[:], "", "")
+		b.phases(signal.PhaseWorkerTimeLow, b.start, s.low[:], "", "")
+		b.phases(signal.PhaseWorkerTimeHigh, b.start, s.high[:], "", "")
 	} else {
 		emitGPU(b, w.cfg.Prices.Currency(), &s.gpu)
 		emitJoins(b)
@@ -49,25 +49,18 @@ func emit(w *worker, win window.Window, d *derived, out pmetric.Metrics) {
 	emitGoodput(b, d.goodput)
 	emitObjective(b, w.target)
 	emitTrust(b, s, d)
-	b.finish()
-}
-
-// phases appends a sum by phase, in phaseOrder.
-func (b *builder) phases(name string, start pcommon.Timestamp, values []float64, attributes ...string) {
-	for i, v := range values {
-		b.sum(name, start, append([]string{signal.AttrPhase, phaseOrder()[i]}, attributes...)...).SetDoubleValue(v)
-	}
+	b.Finish()
 }
 
 // emitBalance appends the pressures of the phases that were seen, and the imbalance where both were.
 func emitBalance(b *builder, bal balance) {
 	for i, v := range []float64{bal.Prefill, bal.Decode} {
 		if v > 0 {
-			b.gauge(signal.PhasePressure, v, signal.AttrPhase, phaseOrder()[i])
+			b.Gauge(signal.PhasePressure, v, signal.AttrPhase, phaseOrder()[i])
 		}
 	}
 	if bal.withheld == "" {
-		b.gauge(signal.PhaseImbalance, bal.Imbalance)
+		b.Gauge(signal.PhaseImbalance, bal.Imbalance)
 	}
 }
 
@@ -85,23 +78,23 @@ func emitLatency(b *builder, s *sums) {
 
 // emitInterference appends what prefill costs decode. The sums are there throughout, and do not grow while it is withheld.
 func emitInterference(b *builder, s *sums, m meddled) {
-	b.sum(signal.InterferenceDelay, b.start).SetDoubleValue(s.delay)
-	b.sum(signal.InterferenceWait, b.start).SetDoubleValue(s.wait)
+	b.Sum(signal.InterferenceDelay).SetDoubleValue(s.delay)
+	b.Sum(signal.InterferenceWait).SetDoubleValue(s.wait)
 	if s.passes {
-		b.sum(signal.InterferenceStalls, b.start).SetIntValue(int64(math.Round(s.stalls)))
+		b.Sum(signal.InterferenceStalls).SetIntValue(int64(math.Round(s.stalls)))
 	}
 	if m.seen {
-		b.gauge(signal.InterferenceBias, m.variation)
+		b.Gauge(signal.InterferenceBias, m.variation)
 	}
 	if m.withheld != "" {
 		return
 	}
-	b.gauge(signal.InterferenceLost, m.recent.Lost())
+	b.Gauge(signal.InterferenceLost, m.recent.Lost())
 	if v, ok := m.recent.PerPrefillToken(); ok {
-		b.gauge(signal.InterferencePerToken, v)
+		b.Gauge(signal.InterferencePerToken, v)
 	}
 	if v, ok := m.recent.WithoutPrefill(); ok {
-		b.gauge(signal.InterferenceCounterfactual, v)
+		b.Gauge(signal.InterferenceCounterfactual, v)
 	}
 }
 
@@ -109,9 +102,9 @@ func emitGoodput(b *builder, g goodput) {
 	if g.withheld != "" {
 		return
 	}
-	b.gauge(signal.Goodput, g.Low, signal.AttrBound, signal.BoundLow)
-	b.gauge(signal.Goodput, g.Mid, signal.AttrBound, signal.BoundMid)
-	b.gauge(signal.Goodput, g.High, signal.AttrBound, signal.BoundHigh)
+	b.Gauge(signal.Goodput, g.Low, signal.AttrBound, signal.BoundLow)
+	b.Gauge(signal.Goodput, g.Mid, signal.AttrBound, signal.BoundMid)
+	b.Gauge(signal.Goodput, g.High, signal.AttrBound, signal.BoundHigh)
 }
 
 func emitObjective(b *builder, target objectives.InForce) {
@@ -120,7 +113,7 @@ func emitObjective(b *builder, target objectives.InForce) {
 		bound   objectives.Bound
 		implied bool
 	}{{signal.ObjectiveTTFT, target.TTFT, target.TTFTImplied}, {signal.ObjectiveITL, target.ITL, target.ITLImplied}} {
-		dp := b.gaugePoint(signal.Objective, o.bound.Max.Seconds(), signal.AttrObjective, o.signal,
+		dp := b.Point(signal.Objective, o.bound.Max.Seconds(), signal.AttrObjective, o.signal,
 			signal.AttrQuantile, strconv.FormatFloat(o.bound.Quantile, 'g', -1, 64))
 		dp.Attributes().PutBool(signal.AttrImplied, o.implied)
 	}
@@ -144,10 +137,10 @@ func emitTrust(b *builder, s *sums, d *derived) {
 		{d.spent.known[gpuTensor] && activity.Withheld == "", signal.EstimateActivity, d.spent.method, activity.Confidence},
 	} {
 		if c.given {
-			b.gauge(signal.EstimateConfidence, c.confidence, signal.AttrEstimate, c.estimate, signal.AttrEstimateMethod, c.method)
+			b.Gauge(signal.EstimateConfidence, c.confidence, signal.AttrEstimate, c.estimate, signal.AttrEstimateMethod, c.method)
 		}
 	}
 	for why, n := range s.withheld {
-		b.sum(signal.EstimateWithheld, b.start, signal.AttrEstimate, why.estimate, signal.AttrReason, why.reason).SetIntValue(n)
+		b.Sum(signal.EstimateWithheld, signal.AttrEstimate, why.estimate, signal.AttrReason, why.reason).SetIntValue(n)
 	}
 }

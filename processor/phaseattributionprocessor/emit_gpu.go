@@ -9,14 +9,14 @@ import (
 // emitGPU appends what the GPUs of a worker spent by phase. Its sums begin when the GPUs were joined.
 func emitGPU(b *builder, currency string, s *gpuSums) {
 	start := pcommon.Timestamp(s.started)
-	b.phases(signal.PhaseGPUTime, start, s.time[:])
-	b.phases(signal.PhaseGPUTimeLow, start, s.low[:])
-	b.phases(signal.PhaseGPUTimeHigh, start, s.high[:])
+	b.phases(signal.PhaseGPUTime, start, s.time[:], "", "")
+	b.phases(signal.PhaseGPUTimeLow, start, s.low[:], "", "")
+	b.phases(signal.PhaseGPUTimeHigh, start, s.high[:], "", "")
 	if s.priced {
 		b.phases(signal.PhaseCost, start, s.cost[:], signal.AttrCurrency, currency)
 	}
 	if s.known[gpuEnergy] {
-		b.phases(signal.PhaseEnergy, start, s.amounts[gpuEnergy][:])
+		b.phases(signal.PhaseEnergy, start, s.amounts[gpuEnergy][:], "", "")
 	}
 	for i, unit := range activityUnits() {
 		if s.known[gpuTensor+i] {
@@ -30,7 +30,7 @@ func emitGPU(b *builder, currency string, s *gpuSums) {
 func emitJoins(b *builder) {
 	for _, s := range b.w.spending.slots {
 		if s.joined && !b.w.told {
-			b.gauge(signal.EngineGPUInfo, 1, signal.AttrHWID, s.gpu.id)
+			b.Gauge(signal.EngineGPUInfo, 1, signal.AttrHWID, s.gpu.id)
 		}
 	}
 }
@@ -41,17 +41,17 @@ func emitRecent(b *builder, s *gpuSums) {
 	for i, unit := range activityUnits() {
 		for phase := range r.seconds {
 			if s.known[gpuTensor+i] && r.seconds[phase] > 0 {
-				b.gauge(signal.PhaseGPUUtilization, r.amounts[gpuTensor+i][phase]/r.seconds[phase],
+				b.Gauge(signal.PhaseGPUUtilization, r.amounts[gpuTensor+i][phase]/r.seconds[phase],
 					signal.AttrPhase, phaseOrder()[phase], signal.AttrGPUUnit, unit)
 			}
 		}
 	}
 	for phase := range r.tokens {
 		if s.known[gpuEnergy] && r.tokens[phase] >= 1 {
-			b.gauge(signal.PhaseEnergyPerToken, r.amounts[gpuEnergy][phase]/r.tokens[phase], signal.AttrPhase, phaseOrder()[phase])
+			b.Gauge(signal.PhaseEnergyPerToken, r.amounts[gpuEnergy][phase]/r.tokens[phase], signal.AttrPhase, phaseOrder()[phase])
 		}
 	}
 	if r.steps >= 1 {
-		b.gauge(signal.PhaseBatch, r.tokens[1]/r.steps, signal.AttrPhase, signal.PhaseDecode)
+		b.Gauge(signal.PhaseBatch, r.tokens[1]/r.steps, signal.AttrPhase, signal.PhaseDecode)
 	}
 }

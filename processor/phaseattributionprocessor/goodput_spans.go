@@ -4,7 +4,6 @@ import (
 	"math"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
-	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -62,14 +61,7 @@ func emitSpanLatency(b *builder, s *sums, spans *spanLedger) {
 
 // latencyPoint appends a cumulative histogram of llm.phase.latency.
 func (b *builder) latencyPoint(phase string, start pcommon.Timestamp, bounds, counts []float64, sum float64) {
-	m, made := b.metric(signal.PhaseLatency)
-	if made {
-		m.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
-	}
-	dp := m.Histogram().DataPoints().AppendEmpty()
-	dp.SetStartTimestamp(start)
-	dp.SetTimestamp(b.at)
-	dp.Attributes().PutStr(signal.AttrPhase, phase)
+	dp := b.HistogramSince(start, signal.PhaseLatency, signal.AttrPhase, phase)
 	dp.ExplicitBounds().FromRaw(bounds)
 	dp.BucketCounts().EnsureCapacity(len(counts))
 	var n uint64

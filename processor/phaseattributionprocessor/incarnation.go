@@ -15,6 +15,7 @@ import (
 type incarnation struct {
 	role, pod, container string
 	pid                  int64
+	steps                int64 // of this machine's clock until it was seen first
 }
 
 func incarnationOf(resource pcommon.Resource) (i incarnation) {
@@ -38,14 +39,16 @@ func incarnationOf(resource pcommon.Resource) (i incarnation) {
 func (i incarnation) becomes(later incarnation) bool {
 	other := func(a, b string) bool { return a != "" && b != "" && a != b }
 	return other(i.role, later.role) || other(i.pod, later.pod) || other(i.container, later.container) ||
-		i.pid != 0 && later.pid != 0 && i.pid != later.pid
+		i.pid != 0 && later.pid != 0 && i.pid != later.pid || i.steps != later.steps
 }
 
 // find returns the worker that a resource speaks of, made at first sight, or nil when there is no room. One whose engine began another
 // life gives way to a new one: what is derived has the new resource from then on, with sums that begin anew, and joins and spans look for the
-// new one. What was learnt of its steps stays until its configuration differs.
+// new one. What was learnt of its steps stays until its configuration differs. When the clock of this machine was set, windows before and
+// after are not of one axis, and every worker gives way likewise.
 func (p *phaseAttribution) find(ctx context.Context, id workerID, resource pcommon.Resource, now time.Time, derived pmetric.Metrics) *worker {
 	life := incarnationOf(resource)
+	life.steps = p.steps.Count()
 	if w := p.workers.find(id); w != nil && !w.life.becomes(life) {
 		return w
 	}
@@ -59,7 +62,8 @@ func (p *phaseAttribution) find(ctx context.Context, id workerID, resource pcomm
 		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
 		return nil
 	}
-	w := newWorker(p.cfg, p.table, &p.book, p.hooks(ctx, id), resource)
+	w := newWorker(p.cfg, p.table, p.inputs, &p.book, p.hooks(ctx, id), resource)
+	w.life = life
 	w.seen = now // nobody forgets it before its first page is read
 	if old == nil {
 		p.snapshots.Load(ctx, id.key(), w.restore)
@@ -81,8 +85,8 @@ func (w *worker) end(now time.Time, out pmetric.Metrics) {
 	if win, ok := w.aligner.Flush(); ok {
 		w.estimate(win, out)
 	}
-	if len(w.given) > 0 {
-		newBuilder(w, pcommon.NewTimestampFromTime(now), out).finish()
+	if !w.gauges.Empty() {
+		newBuilder(w, pcommon.NewTimestampFromTime(now), out).Finish()
 	}
 }
 

@@ -1,8 +1,7 @@
 package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 
 import (
-	"go.opentelemetry.io/collector/pdata/pcommon"
-
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
@@ -60,65 +59,91 @@ const (
 	inputGauges
 )
 
-// counterOf returns which input a point of the metric is, or -1.
-func counterOf(metric string, attributes pcommon.Map) int {
+// inputs tells which counter or gauge a point is.
+func inputs() derive.Inputs { return derive.NewInputs(counterOf, gaugeOf) }
+
+// counterOf returns how points of the metric are told apart, nil where none is a counter.
+func counterOf(metric string) derive.Pick {
 	if field := stepFieldOf(metric); field >= 0 {
-		if c := composition(attributes); c >= 0 {
-			return inSteps + c*stepFields + field
-		}
-		return -1
+		return derive.ByText(signal.AttrComposition, func(name string) int {
+			if c := composition(name); c >= 0 {
+				return inSteps + c*stepFields + field
+			}
+			return -1
+		})
 	}
 	switch metric {
 	case signal.IterationTokens:
-		return inStepTokens
+		return derive.Always(inStepTokens)
 	case signal.TTFT:
-		return inTTFT
+		return derive.Always(inTTFT)
 	case signal.ITL:
-		return inITL
+		return derive.Always(inITL)
 	case signal.QueueTime:
-		return inQueueTime
+		return derive.Always(inQueueTime)
 	case signal.TokensGenerated:
-		return inGenerated
+		return derive.Always(inGenerated)
 	case signal.ComputedTokens:
-		return inPromptSize
+		return derive.Always(inPromptSize)
 	case signal.PhaseTime:
-		switch text(attributes, signal.AttrPhase) {
-		case signal.PhasePrefill:
-			return inPrefillTime
-		case signal.PhaseDecode:
-			return inDecodeTime
-		}
+		return derive.ByText(signal.AttrPhase, timeOf)
 	case signal.TokensPrompt:
-		switch text(attributes, signal.AttrTokenSource) {
-		case "":
-			return inPrompt
-		case signal.TokenSourceLocalCompute:
-			return inComputed
-		default:
-			return inReused
-		}
+		return derive.ByText(signal.AttrTokenSource, promptOf)
 	case signal.TPOT:
-		return inTPOT
+		return derive.Always(inTPOT)
 	case signal.RequestTokens:
-		switch text(attributes, signal.AttrTokenType) {
-		case signal.TokenTypeInput:
-			return inPromptLength
-		case signal.TokenTypeOutput:
-			return inOutputLength
-		}
+		return derive.ByText(signal.AttrTokenType, lengthOf)
 	case signal.PhaseBusyTime:
-		switch text(attributes, signal.AttrPhase) {
-		case signal.PhasePrefill:
-			return inBusyPrefill
-		case signal.PhaseDecode:
-			return inBusyDecode
-		case signal.PhaseMixed:
-			return inBusyMixed
-		}
+		return derive.ByText(signal.AttrPhase, busyTimeOf)
 	case signal.StepDuration:
-		if composition(attributes) == stepsMixed {
-			return inMixedDuration
-		}
+		return derive.ByText(signal.AttrComposition, func(name string) int {
+			if composition(name) == stepsMixed {
+				return inMixedDuration
+			}
+			return -1
+		})
+	}
+	return nil
+}
+
+func timeOf(phase string) int {
+	switch phase {
+	case signal.PhasePrefill:
+		return inPrefillTime
+	case signal.PhaseDecode:
+		return inDecodeTime
+	}
+	return -1
+}
+
+func promptOf(source string) int {
+	switch source {
+	case "":
+		return inPrompt
+	case signal.TokenSourceLocalCompute:
+		return inComputed
+	}
+	return inReused
+}
+
+func lengthOf(tokens string) int {
+	switch tokens {
+	case signal.TokenTypeInput:
+		return inPromptLength
+	case signal.TokenTypeOutput:
+		return inOutputLength
+	}
+	return -1
+}
+
+func busyTimeOf(phase string) int {
+	switch phase {
+	case signal.PhasePrefill:
+		return inBusyPrefill
+	case signal.PhaseDecode:
+		return inBusyDecode
+	case signal.PhaseMixed:
+		return inBusyMixed
 	}
 	return -1
 }
@@ -142,9 +167,9 @@ func stepFieldOf(metric string) int {
 	return -1
 }
 
-// composition returns which composition of engine steps a point speaks of, or -1.
-func composition(attributes pcommon.Map) int {
-	switch text(attributes, signal.AttrComposition) {
+// composition returns which composition of engine steps that is, or -1.
+func composition(name string) int {
+	switch name {
 	case signal.PhasePrefill:
 		return stepsPrefill
 	case signal.PhaseDecode:
@@ -170,27 +195,17 @@ func stepsOf(win window.Window) serving.Passes {
 	return serving.Passes{Prefill: of(stepsPrefill), Decode: of(stepsDecode), Mixed: of(stepsMixed)}
 }
 
-// known reports whether a metric is an input at all, so that the points of the others are not looked at.
-func known(metric string) bool {
-	switch metric {
-	case signal.IterationTokens, signal.TTFT, signal.ITL, signal.QueueTime, signal.TokensGenerated, signal.ComputedTokens, signal.PhaseTime,
-		signal.TokensPrompt, signal.TPOT, signal.RequestTokens, signal.StepDuration, signal.PhaseBusyTime:
-		return true
-	}
-	return stepFieldOf(metric) >= 0
-}
-
-// gaugeOf returns which input gauge the metric is, or -1.
-func gaugeOf(metric string) int {
+// gaugeOf does so for gauges, whose points add up.
+func gaugeOf(metric string) derive.Pick {
 	switch metric {
 	case signal.Running:
-		return inRunning
+		return derive.Always(inRunning)
 	case signal.KVUtilization:
-		return inKVUsage
+		return derive.Always(inKVUsage)
 	case signal.KVCapacityTokens:
-		return inKVCapacity
+		return derive.Always(inKVCapacity)
 	case signal.Waiting:
-		return inWaiting
+		return derive.Always(inWaiting)
 	}
-	return -1
+	return nil
 }

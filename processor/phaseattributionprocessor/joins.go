@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -57,7 +58,7 @@ func newJoins(rules []GPURule, limit int) *joins {
 // see returns the GPU of that resource, whose batch tells who uses it, with the workers on it. A GPU beyond the limit has none, and no g.
 func (j *joins) see(resource pcommon.Resource, by users) device {
 	a := resource.Attributes()
-	id := text(a, signal.AttrHWID)
+	id := derive.Text(a, signal.AttrHWID)
 	j.mu.RLock()
 	g := j.gpus[id]
 	if g != nil && g.by.holds(by) {
@@ -83,12 +84,12 @@ func (j *joins) see(resource pcommon.Resource, by users) device {
 // discover takes a GPU or MIG device that is seen for the first time; the caller holds the lock.
 func (j *joins) discover(id string, a pcommon.Map) *gpu {
 	g := &gpu{
-		id: id, host: text(a, signal.AttrHostName), bus: text(a, signal.AttrGPUBusID),
-		names: []string{text(a, signal.AttrHWName), text(a, signal.AttrHWModel)},
+		id: id, host: derive.Text(a, signal.AttrHostName), bus: derive.Text(a, signal.AttrGPUBusID),
+		names: []string{derive.Text(a, signal.AttrHWName), derive.Text(a, signal.AttrHWModel)},
 	}
 	g.slices = allSlices(g.name())
 	j.gpus[id] = g
-	if parent := text(a, signal.AttrHWParent); parent != "" {
+	if parent := derive.Text(a, signal.AttrHWParent); parent != "" {
 		g.slices, g.part = slicesOf(g.name()), true
 		j.parts[parent] = append(slices.Clone(j.parts[parent]), g)
 	}
@@ -172,7 +173,7 @@ func (j *joins) criterion(w *worker) (runs func(*gpu) bool) {
 		return func(g *gpu) bool { return slices.Contains(by.gpus, g.id) }
 	}
 	attributes := w.resource.Attributes()
-	host, in := text(attributes, signal.AttrHostName), podOf(attributes)
+	host, in := derive.Text(attributes, signal.AttrHostName), podOf(attributes)
 	for _, runs := range []func(*gpu) bool{
 		func(g *gpu) bool { return host != "" && host == g.host && meet(by.pids, g.by.pids) },
 		func(g *gpu) bool { return in != (pod{}) && slices.Contains(g.by.pods, in) },

@@ -32,7 +32,7 @@ func (s *site) worker(instance, host string, attributes ...string) *worker {
 	if host != "" {
 		r.Attributes().PutStr(signal.AttrHostName, host)
 	}
-	w := newWorker(createDefaultConfig().(*Config), nil, &facts.Book{}, hooks{}, r)
+	w := newWorker(createDefaultConfig().(*Config), nil, nil, &facts.Book{}, hooks{}, r)
 	s.workers[instance] = w
 	s.joins.add(w)
 	return w
@@ -142,5 +142,12 @@ func TestProcessesGiveGPUTime(t *testing.T) {
 	for id, want := range map[string]bool{"GPU-0": true, "GPU-1": false, "GPU-2": true} {
 		_, ok := last(sink, signal.EngineGPUInfo, signal.AttrHWID, id)
 		assert.Equal(t, want, ok, id)
+	}
+}
+
+// put sets attributes given as key, value, key, value.
+func put(m pcommon.Map, attributes []string) {
+	for i := 0; i+1 < len(attributes); i += 2 {
+		m.PutStr(attributes[i], attributes[i+1])
 	}
 }

@@ -15,15 +15,21 @@ type latencies struct {
 	span    float64 // s
 	windows []latencyWindow
 	count   int // windows ever seen
+	recent  trailing
+}
+
+// trailing is what the windows of the trailing time add up to; written again with each window.
+type trailing struct {
+	seconds                float64
+	ttft, itl, queue, tpot window.Value
 }
 
 // latencyWindow is one window's part of the trailing time.
 type latencyWindow struct {
-	from, to                  int64 // unix nanoseconds
-	seconds                   float64
-	ttft, itl, queue, prefill window.Value
-	tpot                      window.Value
-	running, kvUsage          window.Level
+	from, to               int64 // unix nanoseconds
+	seconds                float64
+	ttft, itl, queue, tpot window.Value
+	running, kvUsage       window.Level
 }
 
 func newLatencies(span time.Duration) *latencies { return &latencies{span: span.Seconds()} }
@@ -32,10 +38,15 @@ func (l *latencies) add(w window.Window) {
 	l.count++
 	l.windows = append(l.windows, latencyWindow{
 		from: w.From, to: w.To, seconds: w.Seconds(),
-		ttft: w.Totals[inTTFT], itl: w.Totals[inITL], queue: w.Totals[inQueueTime], prefill: w.Totals[inPrefillTime],
-		tpot:    w.Totals[inTPOT],
+		ttft: w.Totals[inTTFT], itl: w.Totals[inITL], queue: w.Totals[inQueueTime], tpot: w.Totals[inTPOT],
 		running: w.Levels[inRunning], kvUsage: w.Levels[inKVUsage],
 	})
+	l.trim()
+	l.recent.take(l.windows)
+}
+
+// trim drops windows from before the trailing time.
+func (l *latencies) trim() {
 	var kept float64
 	for i := len(l.windows) - 1; i >= 0; i-- {
 		kept += l.windows[i].seconds
@@ -46,12 +57,20 @@ func (l *latencies) add(w window.Window) {
 	}
 }
 
-// sum adds up one histogram over the trailing time.
-func (l *latencies) sum(of func(latencyWindow) window.Value) (total window.Value) {
-	for _, w := range l.windows {
-		addLatency(&total, of(w))
+// take adds up windows.
+func (t *trailing) take(windows []latencyWindow) {
+	t.seconds = 0
+	for _, v := range []*window.Value{&t.ttft, &t.itl, &t.queue, &t.tpot} {
+		v.Reset()
 	}
-	return total
+	for i := range windows {
+		w := &windows[i]
+		t.seconds += w.seconds
+		addLatency(&t.ttft, w.ttft)
+		addLatency(&t.itl, w.itl)
+		addLatency(&t.queue, w.queue)
+		addLatency(&t.tpot, w.tpot)
+	}
 }
 
 // balance is the state of a worker against its objectives.
@@ -74,9 +93,7 @@ const (
 
 // balance compares the latencies of the trailing time with the objective.
 func (l *latencies) balance(target objectives.InForce, maxSeqs int) balance {
-	ttft := l.sum(func(w latencyWindow) window.Value { return w.ttft })
-	itl := l.sum(func(w latencyWindow) window.Value { return w.itl })
-	queue := l.sum(func(w latencyWindow) window.Value { return w.queue })
+	ttft, itl, queue := l.recent.ttft, l.recent.itl, l.recent.queue
 	last := l.windows[len(l.windows)-1]
 	in := serving.Pressures{
 		TTFT:     quantile(ttft, target.TTFT.Quantile, target.TTFT.Max),
@@ -127,12 +144,7 @@ type goodput struct {
 // the bounds are; it is never MED where an objective lies in a bucket too wide to interpolate, nor HIGH against an implied one. spans
 // narrow the bounds where there are some.
 func (l *latencies) goodput(target objectives.InForce, spans *spanLedger) goodput {
-	ttft := l.sum(func(w latencyWindow) window.Value { return w.ttft })
-	tpot := l.sum(func(w latencyWindow) window.Value { return w.tpot })
-	var seconds float64
-	for _, w := range l.windows {
-		seconds += w.seconds
-	}
+	ttft, tpot, seconds := l.recent.ttft, l.recent.tpot, l.recent.seconds
 	g, ok := serving.GoodputOf(tpot.Count/seconds, serving.Buckets{Bounds: ttft.Bounds, Counts: ttft.Counts},
 		serving.Buckets{Bounds: tpot.Bounds, Counts: tpot.Counts}, target.TTFT.Max.Seconds(), target.ITL.Max.Seconds())
 	if !ok {

@@ -11,9 +11,11 @@ import (
 	"go.opentelemetry.io/collector/processor"
 	"go.uber.org/zap"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
@@ -25,7 +27,9 @@ type phaseAttribution struct {
 	next      consumer.Metrics
 	registry  *registry
 	clock     clock
+	steps     wall.Steps
 	table     map[string]signal.Metric // what it emits
+	inputs    derive.Inputs
 	book      facts.Book
 	workers   workers
 	births    sync.Mutex // held while a worker is made; taken before any other lock
@@ -37,7 +41,7 @@ type phaseAttribution struct {
 	stop    context.CancelFunc
 	done    sync.WaitGroup
 	counted int64 // workers last reported to telemetry; the sweep alone uses it
-	refused refusals
+	refused derive.Change
 }
 
 // maxGPUsPerWorker bounds the GPUs remembered, by max_workers.
@@ -53,7 +57,8 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 		return nil, err
 	}
 	return &phaseAttribution{
-		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c, table: signal.Index(signal.PhaseMetrics()), book: cfg.Facts.Over(builtIn),
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c,
+		table: signal.Index(signal.PhaseMetrics()), inputs: inputs(), book: cfg.Facts.Over(builtIn),
 		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
 		board:   newBoard(),
@@ -133,6 +138,9 @@ func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) (deri
 		id, is := identify(rm.Resource())
 		if is != foreign && !ok {
 			derived, now, ok = pmetric.NewMetrics(), p.clock.Now(), true
+			if p.steps.Passed(now) {
+				p.joins.restart()
+			}
 		}
 		switch is {
 		case aWorker:
@@ -216,7 +224,7 @@ func (p *phaseAttribution) send(ctx context.Context, derived pmetric.Metrics) {
 	if err != nil {
 		p.telemetry.ProcessorPhaseAttributionDerivedFailed.Add(ctx, 1)
 	}
-	if p.refused.changed(err != nil) {
+	if p.refused.To(err != nil) {
 		if err != nil {
 			p.logger.Warn("derived metrics are refused downstream", zap.Error(err))
 		} else {
@@ -245,18 +253,4 @@ func (p *phaseAttribution) sweep(ctx context.Context) {
 		p.snapshots.Save(ctx, now, snapshotsOf(p.workers.all()))
 	}
 	p.send(ctx, derived)
-}
-
-// refusals remembers whether the last batch was refused, so that a log line is written on change only.
-type refusals struct {
-	mu  sync.Mutex
-	now bool
-}
-
-func (r *refusals) changed(refused bool) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	was := r.now
-	r.now = refused
-	return was != refused
 }

@@ -1,11 +1,13 @@
 package phaseattributionprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor"
 
 import (
+	"math"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
@@ -16,7 +18,7 @@ func gpuInputOf(metric string, attributes pcommon.Map) int {
 	case signal.HWEnergy:
 		return gpuEnergy
 	case signal.GPUActivityTime:
-		switch text(attributes, signal.AttrGPUUnit) {
+		switch derive.Text(attributes, signal.AttrGPUUnit) {
 		case signal.UnitTensor:
 			return gpuTensor
 		case signal.UnitSM:
@@ -36,15 +38,26 @@ func readGPU(m pmetric.Metric, slot int, latest time.Time, into *window.Aligner)
 	if m.Type() != pmetric.MetricTypeSum {
 		return 0
 	}
-	r := reader{into: into, latest: pcommon.NewTimestampFromTime(latest)}
 	delta := m.Sum().AggregationTemporality() == pmetric.AggregationTemporalityDelta
 	for _, dp := range m.Sum().DataPoints().All() {
-		input := gpuInputOf(m.Name(), dp.Attributes())
-		if input < 0 || dp.Flags().NoRecordedValue() {
+		input, v := gpuInputOf(m.Name(), dp.Attributes()), derive.Number(dp)
+		if input < 0 || dp.Flags().NoRecordedValue() || math.IsNaN(v) || math.IsInf(v, 0) {
 			continue
 		}
-		t := total{start: dp.StartTimestamp(), at: dp.Timestamp(), value: window.Value{Sum: number(dp)}}
-		r.observe(inputCounters+slot*gpuInputs+input, &t, delta)
+		if dp.Timestamp() == 0 || dp.Timestamp() > pcommon.NewTimestampFromTime(latest) {
+			late++
+			continue
+		}
+		key, start, at := inputCounters+slot*gpuInputs+input, int64(dp.StartTimestamp()), int64(dp.Timestamp())
+		outcome := window.Late
+		if delta {
+			outcome = into.ObserveDelta(key, start, at, window.Value{Sum: v})
+		} else {
+			outcome = into.Observe(key, at, start, window.Value{Sum: v})
+		}
+		if outcome == window.Late {
+			late++
+		}
 	}
-	return r.late
+	return late
 }

@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -54,7 +55,7 @@ func confidenceMethod(sink *consumertest.MetricsSink) string {
 	if !ok || dp.Flags().NoRecordedValue() {
 		return ""
 	}
-	return text(dp.Attributes(), signal.AttrEstimateMethod)
+	return derive.Text(dp.Attributes(), signal.AttrEstimateMethod)
 }
 
 func TestAnotherConfigurationResetsTheFit(t *testing.T) {
@@ -117,6 +118,6 @@ func TestAnEnginesOwnCountIsTaken(t *testing.T) {
 	assert.InDelta(t, e.prefill/(e.prefill+e.decode), prefill/(prefill+decode), 0.02)
 	dp, ok := last(sink, signal.EstimateConfidence, signal.AttrEstimate, signal.EstimateEnergy)
 	require.True(t, ok)
-	assert.Equal(t, serving.MethodPricedSeconds, text(dp.Attributes(), signal.AttrEstimateMethod))
+	assert.Equal(t, serving.MethodPricedSeconds, derive.Text(dp.Attributes(), signal.AttrEstimateMethod))
 	assert.Positive(t, value(t, sink, signal.PhaseEnergy, signal.PhasePrefill))
 }

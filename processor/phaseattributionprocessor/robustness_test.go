@@ -18,6 +18,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor/processortest"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
@@ -173,7 +174,7 @@ func TestTheOrderOfWorkersDoesNotMatter(t *testing.T) {
 							continue
 						}
 						for _, dp := range m.Sum().DataPoints().All() {
-							got[text(rm.Resource().Attributes(), signal.AttrServiceInstanceID)+text(dp.Attributes(), signal.AttrPhase)] = dp.DoubleValue()
+							got[derive.Text(rm.Resource().Attributes(), signal.AttrServiceInstanceID)+derive.Text(dp.Attributes(), signal.AttrPhase)] = dp.DoubleValue()
 						}
 					}
 				}

@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -100,7 +101,7 @@ func spentBy(sink *consumertest.MetricsSink, instance, metric, unit string) (tot
 	byPhase = map[string]float64{}
 	for _, md := range sink.AllMetrics() {
 		for _, rm := range md.ResourceMetrics().All() {
-			if text(rm.Resource().Attributes(), signal.AttrServiceInstanceID) != instance {
+			if derive.Text(rm.Resource().Attributes(), signal.AttrServiceInstanceID) != instance {
 				continue
 			}
 			for _, sm := range rm.ScopeMetrics().All() {
@@ -109,8 +110,8 @@ func spentBy(sink *consumertest.MetricsSink, instance, metric, unit string) (tot
 						continue
 					}
 					for _, dp := range m.Sum().DataPoints().All() {
-						if text(dp.Attributes(), signal.AttrGPUUnit) == unit {
-							byPhase[text(dp.Attributes(), signal.AttrPhase)] = dp.DoubleValue()
+						if derive.Text(dp.Attributes(), signal.AttrGPUUnit) == unit {
+							byPhase[derive.Text(dp.Attributes(), signal.AttrPhase)] = dp.DoubleValue()
 							at = int64(dp.Timestamp())
 						}
 					}
@@ -204,7 +205,7 @@ func TestASharedGPUIsDividedWithoutRest(t *testing.T) {
 			}
 			dp, ok := last(sink, signal.EstimateConfidence, signal.AttrEstimate, signal.EstimateEnergy)
 			require.True(t, ok)
-			assert.Contains(t, text(dp.Attributes(), signal.AttrEstimateMethod), told.method)
+			assert.Contains(t, derive.Text(dp.Attributes(), signal.AttrEstimateMethod), told.method)
 			assert.LessOrEqual(t, dp.DoubleValue(), told.surest)
 		})
 	}
@@ -232,7 +233,7 @@ func TestAGPUThatIsSharedForAWhile(t *testing.T) {
 	// b falls silent and is forgotten; a has the GPU for itself again.
 	c.add(20 * time.Minute)
 	p.workers.each(func(w *worker) bool {
-		if text(w.resource.Attributes(), signal.AttrServiceInstanceID) != "bb:8001" {
+		if derive.Text(w.resource.Attributes(), signal.AttrServiceInstanceID) != "bb:8001" {
 			return false
 		}
 		p.joins.remove(w)
@@ -316,7 +317,7 @@ func TestMIGDevicesShareTheEnergyOfTheirGPU(t *testing.T) {
 	assert.InDelta(t, elapsed, seconds, 6, "a MIG device counts as one")
 	dp, ok := last(sink, signal.EstimateConfidence, signal.AttrEstimate, signal.EstimateEnergy)
 	require.True(t, ok)
-	assert.Contains(t, text(dp.Attributes(), signal.AttrEstimateMethod), "_by_mig_slices")
+	assert.Contains(t, derive.Text(dp.Attributes(), signal.AttrEstimateMethod), "_by_mig_slices")
 	activity, _, _ := spentBy(sink, "a:8000", signal.PhaseGPUActivity, signal.UnitTensor)
 	assert.InEpsilon(t, migs[0].units[signal.UnitTensor], activity, 0.02, "a MIG device has its own activity")
 }

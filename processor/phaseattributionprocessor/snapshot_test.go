@@ -89,7 +89,7 @@ func TestAllThatWasLearntComesBack(t *testing.T) {
 		text, err := w.snapshot()
 		require.NoError(t, err)
 		assert.Less(t, len(text), 16<<10, "bounded")
-		again := newWorker(cfg, p.table, &p.book, p.hooks(t.Context(), id), w.resource)
+		again := newWorker(cfg, p.table, p.inputs, &p.book, p.hooks(t.Context(), id), w.resource)
 		require.NoError(t, again.restore(text))
 		written, err := again.snapshot()
 		require.NoError(t, err)
@@ -98,7 +98,7 @@ func TestAllThatWasLearntComesBack(t *testing.T) {
 		assert.Equal(t, cut(text), cut(written))
 
 		for _, damaged := range []string{"{", `{"Steps":null}`, `{"Steps":{"Fit":{"A":[1],"Q":[1]}}}`, `{"Pricers":[[{"Fit":null}]]}`} {
-			fresh := newWorker(cfg, p.table, &p.book, p.hooks(t.Context(), id), w.resource)
+			fresh := newWorker(cfg, p.table, p.inputs, &p.book, p.hooks(t.Context(), id), w.resource)
 			require.Error(t, fresh.restore([]byte(damaged)), damaged)
 			require.NotNil(t, fresh.tiers.steps)
 		}

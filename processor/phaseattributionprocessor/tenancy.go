@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -45,7 +46,7 @@ type identity struct {
 
 func (i *identity) read(resource pcommon.Resource) {
 	a := resource.Attributes()
-	i.container, i.pod = text(a, signal.AttrContainerID), text(a, signal.AttrK8sPodUID)
+	i.container, i.pod = derive.Text(a, signal.AttrContainerID), derive.Text(a, signal.AttrK8sPodUID)
 	i.pid = whole(a, signal.AttrProcessPID)
 }
 
@@ -113,12 +114,12 @@ func processesOf(sms pmetric.ScopeMetricsSlice) (all []process) {
 			}
 			for _, dp := range m.Gauge().DataPoints().All() {
 				a := dp.Attributes()
-				if text(a, signal.AttrGPUUnit) != signal.UnitSM || dp.Flags().NoRecordedValue() {
+				if derive.Text(a, signal.AttrGPUUnit) != signal.UnitSM || dp.Flags().NoRecordedValue() {
 					continue
 				}
-				if v := number(dp); v >= 0 && v <= 1 {
+				if v := derive.Number(dp); v >= 0 && v <= 1 {
 					all = append(all, process{
-						pid: whole(a, signal.AttrProcessPID), container: text(a, signal.AttrContainerID), pod: text(a, signal.AttrK8sPodUID), active: v,
+						pid: whole(a, signal.AttrProcessPID), container: derive.Text(a, signal.AttrContainerID), pod: derive.Text(a, signal.AttrK8sPodUID), active: v,
 					})
 				}
 			}

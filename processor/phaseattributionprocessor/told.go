@@ -6,6 +6,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -20,7 +21,7 @@ func (t *told) read(m pmetric.Metric) bool {
 	switch m.Name() {
 	case signal.EngineGPUInfo:
 		for attributes := range recorded(m) {
-			t.gpus = insert(t.gpus, text(attributes, signal.AttrHWID), "")
+			t.gpus = insert(t.gpus, derive.Text(attributes, signal.AttrHWID), "")
 		}
 	case signal.EngineProcessInfo:
 		t.pids = pidsOf(m, t.pids)
@@ -80,7 +81,7 @@ func readUsers(sms pmetric.ScopeMetricsSlice) (u users) {
 
 // podOf reads the pod that attributes name, of a resource or of a point.
 func podOf(attributes pcommon.Map) pod {
-	p := pod{text(attributes, signal.AttrK8sNamespace), text(attributes, signal.AttrK8sPodName)}
+	p := pod{derive.Text(attributes, signal.AttrK8sNamespace), derive.Text(attributes, signal.AttrK8sPodName)}
 	if p.namespace == "" || p.name == "" {
 		return pod{}
 	}

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -24,6 +25,7 @@ type worker struct {
 	hooks    hooks
 	resource pcommon.Resource // a copy: what it derives is about the same resource; never written
 	aligner  *window.Aligner
+	intake   derive.Intake
 	tiers    *tiers
 	spending *spending
 	meddling *meddling
@@ -37,9 +39,9 @@ type worker struct {
 	ended int64 // data time of the last window's end
 	sums  sums
 
-	given    map[gaugeKey]bool // gauges that the last window had
-	seen     time.Time         // last input, wall clock
-	interval time.Duration     // between the last two inputs
+	gauges   derive.Gauges // that the last window had
+	seen     time.Time     // last input, wall clock
+	interval time.Duration // between the last two inputs
 	silent   bool
 	told     bool // its input tells its GPUs
 }
@@ -67,13 +69,8 @@ type sums struct {
 	prompts  promptShare
 }
 
-const (
-	// bridgedWindows is over how many windows a gap between scrapes is bridged at least.
-	bridgedWindows = 12
-	// maxAhead is how far a point's time may lie ahead of this machine's clock. A point from the far future would make every later
-	// one look late.
-	maxAhead = 10 * time.Minute
-)
+// bridgedWindows is over how many windows a gap between scrapes is bridged at least.
+const bridgedWindows = 12
 
 // longestGap is the longest silence of a counter that is bridged.
 func longestGap(cfg *Config) time.Duration { return max(cfg.MaxStale, bridgedWindows*cfg.Window) }
@@ -81,7 +78,7 @@ func longestGap(cfg *Config) time.Duration { return max(cfg.MaxStale, bridgedWin
 // withholding names an estimate and why it was not given.
 type withholding struct{ estimate, reason string }
 
-func newWorker(cfg *Config, table map[string]signal.Metric, book *facts.Book, told hooks, resource pcommon.Resource) *worker {
+func newWorker(cfg *Config, table map[string]signal.Metric, inputs derive.Inputs, book *facts.Book, told hooks, resource pcommon.Resource) *worker {
 	w := &worker{
 		cfg:      cfg,
 		table:    table,
@@ -96,12 +93,12 @@ func newWorker(cfg *Config, table map[string]signal.Metric, book *facts.Book, to
 		meddling: newMeddling(cfg.LatencyWindow),
 		latency:  newLatencies(cfg.LatencyWindow),
 		sides:    newSides(cfg),
-		given:    map[gaugeKey]bool{},
 	}
+	w.intake = derive.Intake{Inputs: inputs, Into: w.aligner, Summed: true}
 	resource.CopyTo(w.resource)
 	a := resource.Attributes()
 	w.deploy()
-	w.target = cfg.Objectives.For(text(a, signal.AttrModel), text(a, signal.AttrFleetName))
+	w.target = cfg.Objectives.For(derive.Text(a, signal.AttrModel), derive.Text(a, signal.AttrFleetName))
 	w.who.read(w.resource)
 	w.life = incarnationOf(w.resource)
 	w.posting = newPosting(cfg, w.resource, w.target)
@@ -113,16 +110,13 @@ func newWorker(cfg *Config, table map[string]signal.Metric, book *facts.Book, to
 func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetric.Metrics) (late int, place told) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.intake.Begin(now)
 	for _, sm := range sms.All() {
 		for _, m := range sm.Metrics().All() {
-			if place.read(m) {
-				continue
-			}
-			if m.Name() == signal.EngineInfo {
+			late += w.intake.Read(m)
+			if !place.read(m) && m.Name() == signal.EngineInfo {
 				w.configure(m)
-				continue
 			}
-			late += read(m, now.Add(maxAhead), w.aligner)
 		}
 	}
 	if gap := now.Sub(w.seen); !w.seen.IsZero() && gap > 0 { // a batch may hold a worker in several resources
@@ -151,7 +145,7 @@ func (w *worker) consumeGPU(id string, sms pmetric.ScopeMetricsSlice, now time.T
 				w.clocks.see(m, slot)
 				continue
 			}
-			late += readGPU(m, slot, now.Add(maxAhead), w.aligner)
+			late += readGPU(m, slot, now.Add(derive.MaxAhead), w.aligner)
 		}
 	}
 	w.close(out)

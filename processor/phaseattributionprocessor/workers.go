@@ -6,6 +6,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -32,7 +33,7 @@ const (
 // identify reads what a resource is, and which worker. Most are neither worker nor GPU, and are asked for two attributes only.
 func identify(resource pcommon.Resource) (id workerID, is subject) {
 	a := resource.Attributes()
-	if id.engine = text(a, signal.AttrEngineName); id.engine == "" {
+	if id.engine = derive.Text(a, signal.AttrEngineName); id.engine == "" {
 		return id, hardware(a)
 	}
 	for key, v := range a.All() {
@@ -56,7 +57,7 @@ func hardware(a pcommon.Map) subject {
 	if _, ok := a.Get(signal.AttrHWID); !ok {
 		return foreign
 	}
-	if t := text(a, signal.AttrHWType); t != "" && t != signal.HWTypeGPU {
+	if t := derive.Text(a, signal.AttrHWType); t != "" && t != signal.HWTypeGPU {
 		return foreign
 	}
 	return aGPU

@@ -48,6 +48,7 @@ type ScrapeConfig struct {
 	IterationStats     bool             `mapstructure:"iteration_stats"` // of TensorRT-LLM, which hands each record out once
 	Connected          []string         `mapstructure:"connected"`       // inputs that are read elsewhere, and are not missing
 	ProcPath           string           `mapstructure:"proc_path"`       // of the host whose endpoints are local; empty: no process is looked for
+	ReportUnseen       bool             `mapstructure:"report_unseen"`   // say that engines of this host cannot be discovered
 
 	// Defaults for the endpoints that do not say.
 	ServiceName string `mapstructure:"service_name"`
@@ -166,7 +167,10 @@ func (c *Config) validateChoices() (errs []error) {
 
 func (c *Config) validateEndpoints() (errs []error) {
 	kv, passes := c.Streams.top()
-	if c.ClientConfig.Endpoint == "" && len(c.Scrape.Endpoints) == 0 && kv == nil && passes == nil {
+	if c.Scrape.ReportUnseen && c.Scrape.ProcPath == "" {
+		return []error{errors.New("proc_path must name a /proc where report_unseen is true (got \"\")")}
+	}
+	if !c.Scrape.ReportUnseen && c.ClientConfig.Endpoint == "" && len(c.Scrape.Endpoints) == 0 && kv == nil && passes == nil {
 		return []error{errors.New("endpoint or endpoints must name at least one engine (got none)")}
 	}
 	seen := make(map[string]string)

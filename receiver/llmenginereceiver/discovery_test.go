@@ -83,6 +83,7 @@ func expandedMap(t *testing.T, config, env map[string]any) map[string]any {
 
 func TestDiscoveryOnAHost(t *testing.T) {
 	all := templates(t, "config.yaml")
+	assert.Len(t, launches(), len(all), "what report_unseen knows, and what the rules know")
 	for _, tt := range []struct {
 		command string
 		port    uint16
@@ -127,6 +128,7 @@ func TestDiscoveryOnAHost(t *testing.T) {
 			"endpoint": fmt.Sprintf("127.0.0.1:%d", tt.port), "host": "127.0.0.1",
 		}
 		names := matching(t, all, env)
+		assert.Equal(t, tt.want != "", served(tt.command, int(tt.port)), "launches: %s on port %d", tt.command, tt.port)
 		if tt.want == "" {
 			assert.Empty(t, names, "%s on port %d", tt.command, tt.port)
 			continue

@@ -124,10 +124,17 @@ type rig struct {
 	telemetry *componenttest.Telemetry
 	host      *statusHost
 	receiver  receiver.Metrics
+	set       receiver.Settings
 }
 
 // startRig runs a receiver of these endpoints until the test ends.
 func startRig(t *testing.T, next consumer.Metrics, change func(*Config), endpoints ...string) *rig {
+	t.Helper()
+	return startRigWith(t, newShared(), next, change, endpoints...)
+}
+
+// startRigWith does so with what it shares with other receivers.
+func startRigWith(t *testing.T, common shared, next consumer.Metrics, change func(*Config), endpoints ...string) *rig {
 	t.Helper()
 	core, logs := observer.New(zapcore.DebugLevel)
 	r := &rig{
@@ -149,10 +156,11 @@ func startRig(t *testing.T, next consumer.Metrics, change func(*Config), endpoin
 	set := receivertest.NewNopSettings(metadata.Type)
 	set.TelemetrySettings = r.telemetry.NewTelemetrySettings()
 	set.Logger = zap.New(core)
+	r.set = set
 	if next == nil {
 		next = r.sink
 	}
-	made, err := newReceiver(set, cfg, next, r.clock, newShared())
+	made, err := newReceiver(set, cfg, next, r.clock, common)
 	require.NoError(t, err)
 	r.receiver = made
 	require.NoError(t, made.Start(context.Background(), r.host))
@@ -220,12 +228,13 @@ type statusHost struct {
 	component.Host
 	mu     sync.Mutex
 	events []componentstatus.Status
+	last   error
 }
 
 func (h *statusHost) Report(e *componentstatus.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.events = append(h.events, e.Status())
+	h.events, h.last = append(h.events, e.Status()), e.Err()
 }
 
 func (h *statusHost) all() []componentstatus.Status {
@@ -260,9 +269,15 @@ func startableReceiver(t *testing.T, cfg *Config) *engineReceiver {
 // startShared starts a receiver that shares its fleets with others.
 func startShared(t *testing.T, cfg *Config, next consumer.Metrics, c clock, common shared) *engineReceiver {
 	t.Helper()
+	return startUnder(t, componenttest.NewNopHost(), cfg, next, c, common)
+}
+
+// startUnder starts one that shares its host, too.
+func startUnder(t *testing.T, host component.Host, cfg *Config, next consumer.Metrics, c clock, common shared) *engineReceiver {
+	t.Helper()
 	require.NoError(t, cfg.Validate())
 	r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, next, c, common)
 	require.NoError(t, err)
-	require.NoError(t, r.Start(context.Background(), componenttest.NewNopHost()))
+	require.NoError(t, r.Start(context.Background(), host))
 	return r
 }

@@ -11,11 +11,15 @@ import (
 
 // shared is what the receivers of one factory share: receiver_creator starts a receiver for each engine.
 type shared struct {
-	fleets *fleets
-	hosts  *hosts
+	fleets   *fleets
+	hosts    *hosts
+	statuses *statuses
+	ports    *localPorts
 }
 
-func newShared() shared { return shared{newFleets(), &hosts{byPath: make(map[string]*host)}} }
+func newShared() shared {
+	return shared{newFleets(), &hosts{byPath: make(map[string]*host)}, newStatuses(), newLocalPorts()}
+}
 
 // tableAge is for how long one look through all processes serves every receiver.
 const tableAge = 10 * time.Second

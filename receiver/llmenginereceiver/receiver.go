@@ -42,6 +42,9 @@ type engineReceiver struct {
 	addresses  []netip.Addr // of this host
 	fleets     *fleets
 	hosts      *hosts
+	statuses   *statuses
+	ports      *localPorts
+	scraped    []int // ports of this host, told to ports
 	processes  *host // of this host; nil when they are not looked for
 
 	streams *streams  // nil before Start
@@ -74,7 +77,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 	return &engineReceiver{
 		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
 		vocabulary: exposition.NewVocabulary(signal.Preset(cfg.Scrape.Preset)),
-		addresses:  ownAddresses(), fleets: common.fleets, hosts: common.hosts,
+		addresses:  ownAddresses(), fleets: common.fleets, hosts: common.hosts, statuses: common.statuses, ports: common.ports,
 	}, nil
 }
 
@@ -98,7 +101,7 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 			scraped++
 		}
 	}
-	tell := newReporter(r.telemetry, r.set.Logger, r.clock, host, scraped)
+	tell := newReporter(r.telemetry, r.set.Logger, r.clock, r.statuses.open(host), scraped)
 	r.tell = tell
 	pool := newBuffers(pooledBuffers)
 	wires := new(wires)
@@ -127,6 +130,13 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 		delay := r.cfg.Scrape.InitialDelay + phase(i, len(targets), interval)
 		delay = untilCommon(r.clock.Now(), delay, interval)
 		r.loops.Go(func() { t.run(running, delay, interval, r.deliver) })
+	}
+	if r.cfg.Scrape.ReportUnseen {
+		u := &unseen{
+			host: r.processes, clock: r.clock, ports: r.ports, launches: launches(), logger: r.set.Logger, hostname: r.hostname,
+			version: r.set.BuildInfo.Version,
+		}
+		r.loops.Go(func() { u.run(running, r.cfg.Scrape.CollectionInterval, r.hand) })
 	}
 	return nil
 }
@@ -170,6 +180,11 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	if isPlain(r.cfg, u) {
 		t.pages = &http.Client{Transport: &direct{wires: wires}, CheckRedirect: sameHost}
 	}
+	if r.isLocal(u.Hostname()) {
+		port, _ := strconv.Atoi(u.Port()) // checked by parseEndpoint
+		r.ports.add(port, 1)
+		r.scraped = append(r.scraped, port)
+	}
 	if r.processes != nil && r.isLocal(u.Hostname()) {
 		t.kin = newKinReader(r.processes, r.clock, u, r.connected(e), r.loops.Go)
 	}
@@ -203,14 +218,26 @@ func (r *engineReceiver) identify(u *url.URL, e EndpointConfig) exposition.Ident
 // deliver hands points to the pipeline. What it refuses is dropped and counted: the next scrape has the totals again.
 func (r *engineReceiver) deliver(ctx context.Context, t *target, metrics pmetric.Metrics) {
 	r.streams.observe(t, metrics)
-	n := metrics.DataPointCount()
-	ctx = r.obsreport.StartMetricsOp(ctx)
-	err := r.next.ConsumeMetrics(ctx, metrics)
-	r.obsreport.EndMetricsOp(ctx, metadata.Type.String(), n, err)
+	err := r.consume(ctx, metrics)
 	if err != nil && !t.refused {
 		r.set.Logger.Warn("The pipeline refuses the points of an engine", zap.String("endpoint", t.name), zap.Error(err))
 	}
 	t.refused = err != nil
+}
+
+// hand does the same with points of no target.
+func (r *engineReceiver) hand(ctx context.Context, metrics pmetric.Metrics) {
+	if err := r.consume(ctx, metrics); err != nil {
+		r.set.Logger.Debug("The pipeline refuses points", zap.Error(err))
+	}
+}
+
+func (r *engineReceiver) consume(ctx context.Context, metrics pmetric.Metrics) error {
+	n := metrics.DataPointCount()
+	ctx = r.obsreport.StartMetricsOp(ctx)
+	err := r.next.ConsumeMetrics(ctx, metrics)
+	r.obsreport.EndMetricsOp(ctx, metadata.Type.String(), n, err)
+	return err
 }
 
 // Shutdown ends the scrapes and waits for them.
@@ -220,8 +247,15 @@ func (r *engineReceiver) Shutdown(context.Context) error {
 		r.loops.Wait()
 		r.streams.stop()
 		r.client.CloseIdleConnections()
-		r.tell.leave()
 	}
+	if r.tell != nil {
+		r.tell.leave()
+		r.tell = nil
+	}
+	for _, port := range r.scraped {
+		r.ports.add(port, -1)
+	}
+	r.scraped = nil
 	r.processes.close()
 	r.processes = nil
 	r.telemetry.Shutdown()

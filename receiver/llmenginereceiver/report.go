@@ -6,8 +6,6 @@ import (
 	"sync"
 	"time"
 
-	"go.opentelemetry.io/collector/component"
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.uber.org/zap"
@@ -26,16 +24,14 @@ type reporter struct {
 	telemetry *metadata.TelemetryBuilder
 	logger    *zap.Logger
 	clock     clock
-	host      component.Host
+	status    *status
 	success   metric.MeasurementOption // made once, for it is needed with nearly every scrape
 
 	mu      sync.Mutex
 	last    map[*target]*standing
-	targets int
-	failing int
-
-	streams  map[string]*streamStanding
-	troubled int // streams
+	streams map[string]*streamStanding
+	sizes   standings // told to the status, for this receiver
+	ill     standings
 }
 
 // standing is what was last said of a target.
@@ -50,11 +46,13 @@ type standing struct {
 	suppressed int
 }
 
-func newReporter(telemetry *metadata.TelemetryBuilder, logger *zap.Logger, c clock, host component.Host, targets int) *reporter {
-	return &reporter{
-		telemetry: telemetry, logger: logger, clock: c, host: host, targets: targets, last: make(map[*target]*standing, targets),
-		streams: make(map[string]*streamStanding), success: withOutcome(outcomeSuccess),
+func newReporter(telemetry *metadata.TelemetryBuilder, logger *zap.Logger, c clock, s *status, targets int) *reporter {
+	r := &reporter{
+		telemetry: telemetry, logger: logger, clock: c, status: s, last: make(map[*target]*standing, targets),
+		streams: make(map[string]*streamStanding), success: withOutcome(outcomeSuccess), sizes: standings{endpoints: targets},
 	}
+	s.enter(r.sizes)
+	return r
 }
 
 func withOutcome(how outcome) metric.MeasurementOption {
@@ -86,11 +84,10 @@ func (r *reporter) scrape(ctx context.Context, t *target, why *failure, took tim
 	r.log(t, s, why)
 	if failedBefore, failsNow := was != "" && was != outcomeSuccess, how != outcomeSuccess; failedBefore != failsNow {
 		if failsNow {
-			r.failing++
+			r.change(standings{endpoints: 1}, fail(how, "%s: %w", t.name, why))
 		} else {
-			r.failing--
+			r.change(standings{endpoints: -1}, fmt.Errorf("%s answers again", t.name))
 		}
-		r.status(t, why)
 	}
 }
 
@@ -125,31 +122,18 @@ func (r *reporter) log(t *target, s *standing, why *failure) {
 	s.logged, s.loggedAt, s.suppressed = s.outcome, now, 0
 }
 
-// status reports when the number of failing targets changes: a recoverable error while there is one, and OK when there is none.
-func (r *reporter) status(t *target, why *failure) {
-	switch {
-	case r.failing == 0 && r.troubled > 0:
-		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
-			fmt.Errorf("all endpoints answer; %d of %d streams are in trouble", r.troubled, len(r.streams))))
-	case r.failing == 0:
-		componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
-	case why != nil:
-		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
-			fail(why.outcome, "%d of %d endpoints cannot be scraped, the last to fail: %s: %w", r.failing, r.targets, t.name, why)))
-	default:
-		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
-			fmt.Errorf("%d of %d endpoints cannot be scraped; %s answers again", r.failing, r.targets, t.name)))
-	}
+// change takes how many more are in trouble, and why the last is or is not any more. The caller holds mu.
+func (r *reporter) change(more standings, last error) {
+	r.ill.add(more)
+	r.status.change(more, last)
 }
 
-// leave takes back what was said of targets that failed to the last. receiver_creator shares one status with all receivers that it
-// started and keeps what one said that is no more; a collector that stops as a whole does not listen any more.
+// leave takes back what was said of targets that failed to the last.
 func (r *reporter) leave() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.failing > 0 || r.troubled > 0 {
-		componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
-	}
+	r.status.leave(r.sizes, r.ill)
+	r.status.close()
 }
 
 // iterations takes how the reading of iteration records went. What is missing makes their sums too small.

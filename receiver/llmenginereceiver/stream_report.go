@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.uber.org/zap"
 )
 
@@ -59,6 +58,8 @@ func (r *reporter) stream(name string, trouble error) {
 	if s == nil {
 		s = &streamStanding{}
 		r.streams[name] = s
+		r.sizes.streams++
+		r.status.enter(standings{streams: 1})
 	}
 	text := ""
 	if trouble != nil {
@@ -71,11 +72,10 @@ func (r *reporter) stream(name string, trouble error) {
 		return
 	}
 	if text == "" {
-		r.troubled--
+		r.change(standings{streams: -1}, fmt.Errorf("%s is well again", name))
 	} else {
-		r.troubled++
+		r.change(standings{streams: 1}, fmt.Errorf("%s: %w", name, trouble))
 	}
-	r.streamStatus(name, text)
 }
 
 func (r *reporter) logStream(name string, s *streamStanding) {
@@ -89,18 +89,4 @@ func (r *reporter) logStream(name string, s *streamStanding) {
 		r.logger.Warn("The stream is in trouble", zap.String("stream", name), zap.String("reason", s.trouble))
 	}
 	s.logged, s.loggedAt = s.trouble, now
-}
-
-// streamStatus reports a change of the number of streams in trouble.
-func (r *reporter) streamStatus(name, trouble string) {
-	switch {
-	case trouble != "":
-		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
-			fmt.Errorf("%d of %d streams are in trouble, the last one: %s: %s", r.troubled, len(r.streams), name, trouble)))
-	case r.troubled > 0:
-		componentstatus.ReportStatus(r.host, componentstatus.NewRecoverableErrorEvent(
-			fmt.Errorf("%d of %d streams are in trouble; %s is well again", r.troubled, len(r.streams), name)))
-	case r.failing == 0:
-		componentstatus.ReportStatus(r.host, componentstatus.NewEvent(componentstatus.StatusOK))
-	}
 }

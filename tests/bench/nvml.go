@@ -83,8 +83,8 @@ func buildStub(dir string) (string, error) {
 	return filepath.Join(dir, "libnvidia-ml.so.1"), nil
 }
 
-// gpuReaders are our receiver and a poller on nvidia-ml-py, each with and without XIDs: the simulated library looks for those every 2 ms
-// for each that waits (our receiver has one for each GPU), which costs more than all else and is no cost of the receiver's.
+// gpuReaders are our receiver and a poller on nvidia-ml-py, each with and without XIDs: our receiver waits for those of each GPU by
+// itself, the poller for those of all at once.
 func gpuReaders(o options, binary string) []subject {
 	onStub := func(s subject) subject {
 		command := s.command

@@ -1,4 +1,6 @@
 // Runs simulated fleets, one for each scenario, and one collector that observes all of them: the real programs, on loopback.
+//
+//   node fleets.mjs SCENARIO...    runs them until it is told to end, and prints the page's address and the processes' ids as JSON
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -8,6 +10,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = resolve(import.meta.dirname, '../..');
+const signals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 const program = (name) => join(root, 'bin', name);
 
 /** Starts the fleets and the collector. A fleet is {scenario, set, objectives}, the last as [TTFT, ITL] where the scenario states none; it is
@@ -16,7 +19,11 @@ const program = (name) => join(root, 'bin', name);
 export async function startFleets(fleets, { window = 1 } = {}) {
   const dir = await mkdtemp(join(tmpdir(), 'fleets-'));
   const children = [];
+  // A signal would end this process alone: a test runner sends it to those that take too long, and what they started would run on.
+  const endBy = (signal) => stop().finally(() => process.exit(128 + signals[signal]));
+  for (const signal of Object.keys(signals)) process.on(signal, endBy);
   const stop = async () => {
+    for (const signal of Object.keys(signals)) process.off(signal, endBy);
     for (const child of children.reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       child.kill('SIGINT');
@@ -39,7 +46,7 @@ export async function startFleets(fleets, { window = 1 } = {}) {
     const collector = run('otelcol-inference', ['--config', config]);
     const url = `http://localhost:${port}/`;
     await until(`the collector to serve ${url}`, () => fetch(new URL('healthz', url)).then((r) => r.ok, () => false), () => ended(collector));
-    return { url, stop, said: () => collector.said };
+    return { url, stop, said: () => collector.said, pids: children.map((child) => child.pid) };
   } catch (e) {
     await stop();
     throw e;
@@ -100,4 +107,9 @@ function configuration(observed, port, window) {
       },
     },
   };
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { url, pids } = await startFleets(process.argv.slice(2).map((scenario) => ({ scenario })));
+  console.log(JSON.stringify({ url, pids }));
 }

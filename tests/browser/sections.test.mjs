@@ -64,15 +64,15 @@ test('the KV pool adds up, misses have causes, and other sizes a forecast', () =
   assert.equal(words.includes('silent'), false, 'what is there by now is not called withheld');
 }));
 
-test('a reason is told in words of its estimate', () => {
+test('a reason is told in words', () => {
   const message = snapshot();
   const worker = message.subjects.find((x) => x.kind === 'worker'), fleet = message.subjects.find((x) => x.kind === 'fleet');
   delete worker.sections.kv['llm.kv_cache.fragmentation'];
-  worker.sections.estimates['llm.estimate.withheld'] = [{ of: ['llm.kv_cache.fragmentation', 'coverage'], value: 0.2 }];
+  worker.sections.estimates['llm.estimate.withheld'] = [{ of: ['llm.kv_cache.fragmentation', 'warming_up'], value: 0.2 }];
   delete fleet.sections.disaggregation['llm.topology.goodput'];
   fleet.sections.estimates = { 'llm.estimate.withheld': [{ of: ['llm.topology.goodput', 'coverage'], value: 0.2 }] };
   return shown({}, message, async (page) => {
-    assert.match(await text(page, '#kv-body .withheld'), /llm\.kv_cache\.fragmentation – too much of the pool is unattributed/);
+    assert.match(await text(page, '#kv-body .withheld'), /llm\.kv_cache\.fragmentation – more data is needed/);
     assert.match(await text(page, '#split-body .withheld'), /llm\.topology\.goodput – too few of its workers are seen/);
   });
 });
@@ -124,6 +124,45 @@ test('transfers name transport, evidence and what amplifies a hiccup', () => sho
   const words = await text(page, '#transfer-body');
   for (const part of ['100 % of transfers fell back to TCP', 'bytes that links counted', '4.2 ms', '300 ms', '390 MB/s', '14×', 'fan-out over ranks', '2 % of 50 GB/s']) assert.ok(words.includes(part), `${part} in ${words}`);
 }));
+
+test('a link whose use nobody counts has no 0 %', () => {
+  const message = snapshot();
+  delete message.subjects.find((x) => x.kind === 'host').sections.transfer['nixl.link.utilization'];
+  return shown({}, message, async (page) => {
+    const links = page.locator('#transfer-body .links');
+    assert.match(await links.innerText(), /use not known of 50 GB\/s/);
+    assert.equal(await links.locator('.gauge').getAttribute('aria-label'), 'use of mlx5_0:1: –');
+  });
+});
+
+test('what is unattributed, idle and free is told apart without looking at how grey it is', () => {
+  const message = snapshot();
+  for (const x of message.subjects.filter((s) => s.kind === 'worker')) x.sections.kv['llm.kv_cache.memory'].find((p) => p.of[0] === 'unattributed').value = 5e9;
+  return shown({}, message, async (page) => {
+    const look = (selector) => page.locator(selector).first().evaluate((i) => { const s = getComputedStyle(i); return { hatched: s.backgroundImage !== 'none', outlined: s.boxShadow !== 'none' }; });
+    assert.deepEqual(await look('#rows .k-unattributed'), { hatched: true, outlined: false });
+    assert.deepEqual(await look('#rows .k-idle'), { hatched: false, outlined: false });
+    assert.deepEqual(await look('#kv-body .stack .u-unattributed'), { hatched: true, outlined: false });
+    assert.deepEqual(await look('#kv-body .stack .u-free'), { hatched: false, outlined: true });
+  });
+});
+
+test('a worker whose time is unattributed says why', () => {
+  const message = snapshot();
+  message.workers[0].phase = { prefill: 0, decode: 0, idle: 0, unattributed: 1 };
+  message.subjects.find((x) => x.kind === 'worker').sections.estimates['llm.estimate.withheld'] = [{ of: ['llm.phase.worker.time', 'busy_unknown'], value: 0.9 }];
+  return shown({}, message, async (page) => assert.match(await text(page, '#rows tr:first-child'), /100 % unattributed: when it was busy is not known/));
+});
+
+test('what is measured and what is rehearsed are told apart', () => {
+  const message = snapshot();
+  message.subjects[0].sections.disaggregation['llm.disaggregation.goodput'] = [{ of: [], value: 4.2 }];
+  return shown({}, message, async (page) => {
+    const words = await text(page, '#split-body');
+    for (const part of ['Goodput, measured', 'rehearsed', '4.2/s measured, outside of it', 'best split, if it stays split']) assert.ok(words.includes(part), `${part} in ${words}`);
+    assert.equal(await page.locator('.topologies .measured').count(), 1, 'of the present split only');
+  });
+});
 
 test('a split that is not worth it is told plainly, and the waterfall ends at the score', () => shown({}, snapshot(), async (page) => {
   const words = await text(page, '#split-body');

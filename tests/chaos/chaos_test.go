@@ -226,14 +226,36 @@ func (s *stage) use(t *testing.T) use {
 	u.live = s.profiled(t, "heap?gc=1&debug=1", `# HeapAlloc = (\d+)`)
 	u.goroutines = s.profiled(t, "goroutine?debug=1", `goroutine profile: total (\d+)`)
 	u.resident = s.collector.Usage(t).Resident
+	s.keepProfile(t, u.after)
 	return u
+}
+
+// keepProfile writes what lives on the heap to the directory PROFILES, if there is one, for `go tool pprof -diff_base`.
+func (s *stage) keepProfile(t *testing.T, after time.Duration) {
+	t.Helper()
+	dir := os.Getenv("PROFILES")
+	if dir == "" {
+		return
+	}
+	file := filepath.Join(dir, fmt.Sprintf("heap-%04.0fs.pb.gz", after.Seconds()))
+	require.NoError(t, os.WriteFile(file, []byte(s.fetch(t, "heap")), 0o600))
+}
+
+// fetch gets a profile, which takes its time on a machine that has much else to do.
+func (s *stage) fetch(t *testing.T, profile string) (text string) {
+	t.Helper()
+	rig.Eventually(t, profile+" is answered", func() bool {
+		var err error
+		text, err = rig.Get(s.profile + profile)
+		return err == nil
+	})
+	return text
 }
 
 // profiled is one number of a profile's text.
 func (s *stage) profiled(t *testing.T, profile, number string) float64 {
 	t.Helper()
-	text, err := rig.Get(s.profile + profile)
-	require.NoError(t, err)
+	text := s.fetch(t, profile)
 	found := regexp.MustCompile(number).FindStringSubmatch(text)
 	require.NotNil(t, found, "%s has no %s", profile, number)
 	value, err := strconv.ParseFloat(found[1], 64)

@@ -207,7 +207,8 @@ func (s *privilegeSeen) take(m pmetric.Metric, resource string, newest map[strin
 		s.names[m.Name()]++
 		sum += p.DoubleValue() + float64(p.IntValue())
 		source, _ := p.Attributes().Get("llm.source")
-		if _, takes := privileged()[source.Str()]; takes && m.Name() == "llm.source.missing" {
+		_, takes := privileged()[source.Str()]
+		if (takes || source.Str() == "discovery") && m.Name() == "llm.source.missing" {
 			hint, _ := p.Attributes().Get("llm.source.hint")
 			missing[source.Str()]++
 			s.hints[source.Str()] = hint.Str()

@@ -3,8 +3,10 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,12 +15,12 @@ import (
 )
 
 // The shipped zero-configuration of a user who may not see what other users' processes listen at: host_observer tells sockets without
-// commands, no template takes them, and so nobody is asked anything. Everything else goes on.
+// commands, no template takes them, and so nobody is asked anything. That is said once, with its cure. Everything else goes on.
 func TestZeroConfigurationWithoutPrivileges(t *testing.T) {
 	onlyRoot(t)
 	vllm := faked()["vllm"]
 	engine := startFakeEngine(t, 0, vllm.command, vllm.path, vllm.page)
-	overlay, points := observing(t, "host_observer: {refresh_interval: 1s}", ", advice", "receivers: {nixl: {collection_interval: 500ms}}\n")
+	overlay, points := observing(t, "host_observer: {refresh_interval: 1s}", ", advice", "receivers: {nixl: {collection_interval: 500ms}, llm_engine/unseen: {collection_interval: 500ms}}\n")
 	top := visible(t)
 	for _, path := range []string{overlay, filepath.Dir(points)} {
 		require.NoError(t, os.Chown(path, collectorUser, collectorUser))
@@ -31,8 +33,12 @@ func TestZeroConfigurationWithoutPrivileges(t *testing.T) {
 
 	watch := privilegeWatch{process: p, points: points}
 	require.Eventually(t, func() bool { return watch.read(t).names["nixl.agents"] >= 10 }, patience, 200*time.Millisecond, "several looks at the host")
+	require.Eventually(t, func() bool { return watch.read(t).missing["discovery"] == 1 }, patience, 200*time.Millisecond, "said as a metric")
+	assert.Contains(t, watch.read(t).hints["discovery"], "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
 	assert.Zero(t, engine.asked())
 	assert.Empty(t, seenFile(t, points)[engine.instance()])
 	assert.Zero(t, p.stop(t), "it ends well")
 	assert.NotContains(t, p.output.String(), "panic")
+	assert.Equal(t, 1, strings.Count(p.output.String(), "Engines of other users cannot be found"), "once in the log")
+	assert.Contains(t, p.output.String(), fmt.Sprintf("vllm on port %d, process %d", engine.port, engine.cmd.Process.Pid))
 }

@@ -15,8 +15,7 @@ import (
 // A queue whose file lost its head does not stop a packaged collector: it is put aside, and that is said.
 func TestDamagedQueueIsPutAside(t *testing.T) {
 	state := t.TempDir()
-	start := filepath.Join(rig.Root(t), "distributions", "otelcol-inference", "packaging", "start.sh")
-	s := newStation(t, state, "env", "OTELCOL_BINARY="+rig.Built(t, "otelcol-inference"), start)
+	s := newStation(t, state, "env", "OTELCOL_BINARY="+rig.Built(t, "otelcol-inference"), starter(t))
 	s.sink.Down()
 	stop := s.feeder.Start(t, 5*time.Millisecond)
 	s.accepted(t, 1000)

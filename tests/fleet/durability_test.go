@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -39,6 +40,12 @@ exporters: {inference_dashboard: {endpoint: "%s"}}
 	g.Start(t)
 	s.feeder = rig.NewFeeder("feeder", "chat", g.Feed, 50)
 	return s
+}
+
+// starter is the script that starts the packaged collector.
+func starter(t *testing.T) string {
+	t.Helper()
+	return filepath.Join(rig.Root(t), "distributions", "otelcol-inference", "packaging", "start.sh")
 }
 
 // outage is how long the backend is away: OUTAGE=10m for the whole of what is promised.
@@ -117,8 +124,9 @@ func TestDiskFull(t *testing.T) {
 		out, err := exec.Command("umount", disk).CombinedOutput()
 		assert.NoError(t, err, string(out))
 	})
-	s := newStation(t, disk)
+	s := newStation(t, disk, "env", "OTELCOL_RESERVE_KIB=512", "OTELCOL_BINARY="+rig.Built(t, "otelcol-inference"), starter(t))
 	s.begin(t)
+	require.FileExists(t, filepath.Join(disk, "reserve"))
 	s.sink.Down()
 	stop := s.feeder.Start(t, 2*time.Millisecond)
 	rig.Eventually(t, "points are refused", func() bool { _, refused := s.feeder.Counts(); return refused > 1000 })
@@ -131,18 +139,19 @@ func TestDiskFull(t *testing.T) {
 	s.accepted(t, 2000)
 	stop()
 	rig.Arrived(t, s.sink, s.feeder)
-	// And once more, with a crash while it is full: it goes on. What waited may be lost (docs/upgrade.md): the core's queue drops what it
-	// cannot note as taken.
+	// And once more, with a crash while it is full: the core's queue would drop what it finds no room for at its start, which gives it the
+	// reserve.
 	s.sink.Down()
 	stop = s.feeder.Start(t, 2*time.Millisecond)
 	_, before := s.feeder.Counts()
 	rig.Eventually(t, "points are refused again", func() bool { _, refused := s.feeder.Counts(); return refused > before+1000 })
 	s.gateway.Kill()
-	s.sink.Up(t)
 	s.gateway.Start(t)
+	assert.Contains(t, s.gateway.Output(), "the reserve of 512 KiB is given to the queue")
+	s.sink.Up(t)
 	s.accepted(t, 2000)
 	stop()
-	t.Logf("%d points were lost", len(s.feeder.Missing(s.sink)))
+	rig.Arrived(t, s.sink, s.feeder)
 	assert.True(t, s.gateway.Running())
 }
 

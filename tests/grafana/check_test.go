@@ -1,9 +1,12 @@
 package grafana
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -39,14 +42,8 @@ type question struct {
 func unstaged() map[string]string {
 	return map[string]string{
 		"alert InferenceCollectorAbsent":                "the check needs its collectors",
-		"alert InferenceCollectorCannotQueue":           "a full disk is tests/fleet's, which sees its counter rise",
-		"alert InferenceEstimatesLost":                  "no exporter here refuses what is derived and takes what it comes from",
-		"alert InferenceFleetEstimatesLost":             "as InferenceEstimatesLost",
-		"alert InferenceFleetsNotAnalysed":              "the limit of fleets is not reached",
-		"alert InferenceNIXLFilesRejected":              "all telemetry files are well formed",
 		"alert InferenceWorkerStuck":                    "the simulated engine does not hang",
 		"alert InferenceTransfersOverTCP":               "simulated transfers move no bytes over a link of the host",
-		"alert InferenceAdviceUrgent":                   "the fleets are not so badly off",
 		"alert InferenceTopologyRecommended":            "a recommendation takes longer than the check",
 		"alert InferenceAdviceUnreliable":               "nobody follows advice here",
 		"overview: How often predictions came true":     "as InferenceAdviceUnreliable",
@@ -117,6 +114,8 @@ func TestEveryQueryHasDataOnEveryRoad(t *testing.T) {
 
 	r.fault(t, "aggregated", `{"xid": {"device": 0, "xid": 79}}`)
 	r.fault(t, "aggregated", `{"ecc": {"device": 1, "corrected": 4, "uncorrected": 2}}`)
+	r.fault(t, "aggregated", `{"load": {"factor": 4}}`)
+	r.foreignFile(t, "second") // a counter that begins with the first has risen with the second
 	r.fault(t, "disaggregated", `{"agent_death": {"worker": 0}}`)
 	r.fault(t, "disaggregated", `{"scrape_status": {"worker": 1, "status": 500}}`)
 	r.answered(t, all, untilFaults)
@@ -252,6 +251,12 @@ func (r *rig) fault(t *testing.T, fleet, body string) {
 	require.Less(t, response.StatusCode, 300, "%s: %s", body, response.Status)
 }
 
+// foreignFile leaves a file that is no telemetry where agents leave theirs.
+func (r *rig) foreignFile(t *testing.T, name string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "nixl", name), bytes.Repeat([]byte("no ring\n"), 4096), 0o600))
+}
+
 // alerts sees that the rules are evaluated without errors and that those fire, or wait for their time, that the faults are for.
 func (r *rig) alerts(t *testing.T) {
 	t.Helper()
@@ -275,6 +280,8 @@ func (r *rig) alerts(t *testing.T) {
 		want := []string{
 			"InferenceWorkerDown", "InferenceGPUFailed", "InferenceGPUXID", "InferenceGPUUncorrectedErrors", "InferenceNIXLAgentDead",
 			"InferenceCollectorExportFails", "InferenceCollectorMemoryLimited", "InferenceWorkersNotAnalysed", "InferenceTransferFailures",
+			"InferenceCollectorCannotQueue", "InferenceEstimatesLost", "InferenceFleetEstimatesLost", "InferenceFleetsNotAnalysed",
+			"InferenceNIXLFilesRejected", "InferenceAdviceUrgent",
 		}
 		assert.Eventually(t, func() bool {
 			require.NoError(t, each.ask("/api/v1/rules", nil, &rules))

@@ -42,6 +42,7 @@ func startRig(t *testing.T) *rig {
 	rings, sysfs := filepath.Join(r.dir, "nixl"), filepath.Join(r.dir, "sys")
 	require.NoError(t, os.Mkdir(rings, 0o755))
 	network(t, sysfs)
+	r.foreignFile(t, "first")
 	build := exec.Command("sh", filepath.Join(root(t), "tests/nvmlstub/build.sh"), filepath.Join(r.dir, "stub"))
 	said, err := build.CombinedOutput()
 	require.NoError(t, err, string(said))

@@ -1,9 +1,23 @@
 /* Event sets: XIDs and the like, from the ring of events in the state. */
 #include <pthread.h>
 
+#ifdef __linux__
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+
 #include "stub.h"
 
-enum { sets_max = 64, poll_us = 2000 };
+enum {
+    sets_max = 64,
+#ifdef __linux__
+    /* The simulator wakes who waits, as a driver does. What it changed just before the wait began is seen after this at the latest. */
+    look_us = 100000,
+#else
+    look_us = 2000,
+#endif
+};
 
 struct nvmlEventSet_st {
     bool used;
@@ -92,6 +106,20 @@ static bool lost_device(const struct fleetsim_state *state, const struct nvmlEve
     return false;
 }
 
+/* Sleep until there are more events than `head`, something else changed, or `us` have passed. */
+static void wait_beyond(const struct fleetsim_state *state, uint64_t head, unsigned us)
+{
+#ifdef __linux__
+    /* A futex has 32 bits: the low half of the number of events. It lies in a shared file, so it is none of this process alone. */
+    struct timespec t = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
+    syscall(SYS_futex, &state->event_head, FUTEX_WAIT, (uint32_t)head, &t, NULL, 0);
+#else
+    (void)state;
+    (void)head;
+    pause_us(us);
+#endif
+}
+
 nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t handle, nvmlEventData_t *data, unsigned int timeout_ms)
 {
     SYSTEM_CALL(call, nvmlEventSetWait_v2);
@@ -99,14 +127,16 @@ nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t handle, nvmlEventData_t *data, u
     REQUIRE(set != NULL && data != NULL);
     uint64_t begin = monotonic_us();
     struct fleetsim_event event;
-    while (!next_event(call.state, set, &event)) {
+    for (;;) {
+        uint64_t head = head_of(call.state);
+        if (next_event(call.state, set, &event)) break;
         nvmlReturn_t alive = initialised(call.state);
         if (alive != NVML_SUCCESS) return alive;
         if (lost_device(call.state, set)) return NVML_ERROR_GPU_IS_LOST;
         uint64_t passed = monotonic_us() - begin;
         if (passed >= (uint64_t)timeout_ms * 1000) return NVML_ERROR_TIMEOUT;
         uint64_t left = (uint64_t)timeout_ms * 1000 - passed;
-        pause_us(left < poll_us ? (unsigned)left : poll_us);
+        wait_beyond(call.state, head, left < look_us ? (unsigned)left : look_us);
     }
     *data = (nvmlEventData_t){
         .device = handle_of(&call, event.device, -1, 0),

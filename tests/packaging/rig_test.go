@@ -99,8 +99,8 @@ type host struct {
 	root string
 }
 
-// newHost makes a Debian of the release that packages are built on.
-func newHost(t *testing.T) host {
+// newHost makes a Debian of the release that packages are built on, with more packages of Debian's.
+func newHost(t *testing.T, more ...string) host {
 	t.Helper()
 	require.Zero(t, os.Getuid(), "packages are installed as root: run as root")
 	base := os.Getenv("DEBIAN_ROOT") // one made before, which is copied
@@ -112,7 +112,7 @@ func newHost(t *testing.T) host {
 		if _, err := exec.LookPath(maker); err != nil {
 			maker = "debootstrap"
 		}
-		must(t, "/", nil, maker, "--variant=minbase", "--include=ca-certificates", "bookworm", h.root)
+		must(t, "/", nil, maker, "--variant=minbase", "--include="+strings.Join(append(more, "ca-certificates"), ","), "bookworm", h.root)
 	}
 	require.NoError(t, os.Chmod(filepath.Dir(h.root), 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(h.root, "etc", "hosts"), []byte("127.0.0.1 localhost\n::1 localhost\n"), 0o644))

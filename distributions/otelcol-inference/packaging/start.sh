@@ -10,6 +10,7 @@
 #   OTEL_EXPORTER_OTLP_CERTIFICATE   the authority to trust, a PEM file (default: the system's)
 #   OTELCOL_CONFIG_DIR            where the shipped configurations are (default /etc/otelcol-inference)
 #   STATE_DIRECTORY               what must outlive a restart; systemd sets it (default: the user's state directory)
+#   OTELCOL_RESERVE_KIB           what is kept free for a start on a full disk (default 131072)
 #   OTELCOL_BINARY                the collector (default /usr/bin/otelcol-inference)
 set -eu
 
@@ -33,6 +34,20 @@ put_damaged_aside() {
   done
 }
 
+# A start puts what was being sent back into the queue, which drops what it finds no room for. So a file holds some room, and a start on a
+# full disk gives it to the queue: ten batches of config.otlp.yaml are 130 MB at most. Random, for file systems that compress.
+keep_reserve() {
+  reserve=$STATE_DIRECTORY/reserve size=${OTELCOL_RESERVE_KIB:-131072}
+  [ -w "$STATE_DIRECTORY" ] || return 0
+  free=$(df -Pk "$STATE_DIRECTORY" | awk 'NR == 2 { print $4 }')
+  if [ ! -e "$reserve" ]; then
+    if [ "$free" -ge $((4 * size)) ]; then head -c "${size}k" /dev/urandom >"$reserve" || rm -f "$reserve"; fi
+  elif [ "$free" -lt "$size" ]; then
+    rm -f "$reserve"
+    echo "$STATE_DIRECTORY has $free KiB free: the reserve of $size KiB is given to the queue" >&2
+  fi
+}
+
 case ${1:-} in
 '' | -*) ;;
 *) exec "$binary" "$@" ;; # a command
@@ -41,7 +56,10 @@ for argument; do
   case $argument in
   -h | --help | -v | --version) exec "$binary" "$@" ;;
   --config | --config=*)
-    [ -z "${STATE_DIRECTORY:-}" ] || put_damaged_aside
+    if [ -n "${STATE_DIRECTORY:-}" ]; then
+      put_damaged_aside
+      keep_reserve
+    fi
     exec "$binary" "$@"
     ;;
   esac
@@ -65,6 +83,7 @@ case $OTEL_EXPORTER_OTLP_ENDPOINT in
 http://*) OTELCOL_OTLP_INSECURE=true ;;
 *) OTELCOL_OTLP_INSECURE=${OTEL_EXPORTER_OTLP_INSECURE:-false} ;;
 esac
+keep_reserve
 # key=value,key=value as a YAML map in single quotes, in which only the quote itself is special; a $ would start a variable.
 OTELCOL_OTLP_HEADERS="{$(printf '%s' "${OTEL_EXPORTER_OTLP_HEADERS:-}" |
   sed -e "s/'/''/g" -e 's/\$/$$/g' -e "s/ *, */', '/g" -e "s/\([^=, ']*\)=\([^']*\)/\1': '\2/g" -e "s/^..*/'&'/" \

@@ -101,6 +101,7 @@ export function quantity(v, unit) {
     case '1': return v >= 0 && v <= 1.0005 ? percent(v) : figure(v);
     case 'By': return bytes(v);
     case 'By/s': return bandwidth(v);
+    case 's/{token}': return `${seconds(v)}/token`;
     default: return `${count(v)} ${unit.replace(/^\{(\w+)\}/, (_, word) => v === 1 ? word : word + 's').replace(/\{(\w+)\}/g, '$1')}`.trim();
   }
 }

@@ -49,20 +49,16 @@ export function code(text, label) {
 const reasons = {
   warming_up: 'more data is needed', no_data: 'nothing to measure', uncertain: 'the uncertainty is too large', stale: 'its inputs are silent',
   coverage: 'too few of its workers are seen', no_events: 'the engine sends no KV events', events_lost: 'KV events were lost', no_reuse: 'nothing tells how prompts repeat',
-  no_pool: 'the size of the pool is not known', no_shape: 'the bytes of a token are not known', no_split: 'prefill and decode cannot be told apart',
+  no_pool: 'the size of the pool is not known', no_shape: 'the bytes of a token are not known', no_split: 'prefill and decode cannot be told apart', busy_unknown: 'when it was busy is not known',
 };
 
-// What a reason means of some estimates only.
-const special = [['llm.kv_cache.', { coverage: 'too much of the pool is unattributed' }]];
-
-/** A reason of the vocabulary in words, of an estimate where it is told of one. */
-export const reason = (name, estimate = '') =>
-  special.find(([prefix]) => estimate.startsWith(prefix))?.[1][name] ?? reasons[name] ?? shorten(name.replaceAll('_', ' '), 60);
+/** A reason of the vocabulary in words. */
+export const reason = (name) => reasons[name] ?? shorten(name.replaceAll('_', ' '), 60);
 
 /** Says which estimates are withheld, and why: one line for each estimate of however many subjects. */
 export function withheldNote(list) {
   const by = new Map();
-  for (const w of list) by.set(w.estimate, (by.get(w.estimate) ?? new Set()).add(reason(w.reason, w.estimate)));
+  for (const w of list) by.set(w.estimate, (by.get(w.estimate) ?? new Set()).add(reason(w.reason)));
   if (!by.size) return null;
   return h('ul', { class: 'withheld' }, ...[...by].slice(0, 8).map(([estimate, why]) =>
     h('li', { 'data-key': estimate }, h('b', null, 'withheld'), ' ', h('code', null, shorten(estimate)), ` – ${[...why].sort().join('; ')}`)));

@@ -14,6 +14,18 @@ export function colour(name) {
   return value;
 }
 
+/** Stripes for what nobody knows, as the style sheet's. */
+function hatch(u) {
+  const size = 6 * devicePixelRatio, tile = new OffscreenCanvas(size, size), c = tile.getContext('2d');
+  c.fillStyle = colour('page');
+  c.fillRect(0, 0, size, size);
+  c.strokeStyle = colour('idle');
+  c.lineWidth = 1.5 * devicePixelRatio;
+  for (const x of [-size, 0, size]) { c.moveTo(x, size); c.lineTo(x + size, 0); }
+  c.stroke();
+  return u.ctx.createPattern(tile, 'repeat');
+}
+
 const nearest = (q) => q >= 0.95 ? 'p99' : q >= 0.7 || !q ? 'p90' : 'p50';
 
 /** The charts in their order. `objectives` gives the latency objectives of what is shown; each has a place on the page. */
@@ -64,7 +76,7 @@ function shares() {
     scale: { range: [0, 1] },
     values: (u, ticks) => ticks.map(percent),
     // The tallest is drawn first and the others over it.
-    series: [...order].reverse().map((p) => ({ fill: colour(p), width: 0, stroke: 'transparent' })),
+    series: [...order].reverse().map((p) => ({ fill: p === 'unattributed' ? hatch : colour(p), width: 0, stroke: 'transparent' })),
     over: (u) => {
       const i = u.data[0].length - 1;
       let below = 0;
@@ -127,7 +139,7 @@ function mixing() {
 }
 
 function requests() {
-  const running = colour('idle'), waiting = colour('critical');
+  const running = colour('work'), waiting = colour('critical');
   return {
     scale: { range: (u, low, high) => [0, Math.max(4, 1.1 * (high ?? 0))] },
     values: (u, ticks) => ticks.map((v) => count(v)),

@@ -5,7 +5,7 @@ import { count, figure, percent, seconds, unknown } from './format.js';
 import { metricButton } from './metric.js';
 import { fact, facts, nothing, reason, silentNote, tag, withheldNote } from './parts.js';
 
-const factors = [['purity', 'decode workers compute prompts'], ['balance', 'prefill against decode workers'], ['transfer', 'transfers in the way'], ['locality', 'the path that they take'], ['slo', 'what these do not explain']];
+const factors = [['purity', 'prompts on decode', 'decode workers compute prompts'], ['balance', 'balance P : D', 'prefill against decode workers'], ['transfer', 'transfers', 'transfers in the way'], ['locality', 'their path', 'the path that transfers take'], ['slo', 'unexplained', 'objectives missed that these do not explain']];
 const gates = {
   recommend: ['Splitting prefill from decode is worth it.', 'good'],
   neutral: ['Splitting makes no difference worth the change.', ''],
@@ -39,8 +39,8 @@ function verdict(fleet) {
   return h('div', null,
     text ? h('p', { class: `say ${tone}` }, h('b', null, text), ' ', why[because] ?? (because ? `Reason: ${reason(because)}.` : ''), ' ', metricButton('the verdict on splitting', 'llm.disaggregation.gate')) : null,
     facts(
-      fact('Benefit of splitting', 'llm.disaggregation.benefit', benefit.mid === undefined ? unknown : `${benefit.mid.toFixed(2)}×`, benefit.low === undefined ? 'goodput, split over aggregated' : `80 %: ${benefit.low.toFixed(2)} to ${benefit.high.toFixed(2)}, goodput`),
-      fact('Goodput', 'llm.disaggregation.goodput', at(fleet, 'llm.disaggregation.goodput') === null ? unknown : `${count(at(fleet, 'llm.disaggregation.goodput'))}/s`, 'requests within both objectives'),
+      fact('Benefit of splitting', 'llm.disaggregation.benefit', benefit.mid === undefined ? unknown : `${benefit.mid.toFixed(2)}×`, benefit.low === undefined ? 'goodput, split over together' : `80 %: ${benefit.low.toFixed(2)} to ${benefit.high.toFixed(2)}; how it is served now is measured, the other way rehearsed`),
+      fact('Goodput, measured', 'llm.disaggregation.goodput', at(fleet, 'llm.disaggregation.goodput') === null ? unknown : `${count(at(fleet, 'llm.disaggregation.goodput'))}/s`, 'requests within both objectives'),
       fact('Held back by', 'llm.disaggregation.bottleneck', side ?? unknown, side === 'balanced' ? 'neither phase' : 'the phase that limits', side === 'prefill' || side === 'decode' ? `ink-${side}` : ''),
       fact('Prompts on decode', 'llm.disaggregation.leak.ratio', percent(at(fleet, 'llm.disaggregation.leak.ratio')), 'of computed prompt tokens'),
       fact('Workers seen', 'llm.fleet.observed_workers', seen === null ? unknown : `${figure(seen)} of ${figure(expected)}`, 'expected', seen < 0.9 * expected ? 'miss' : ''),
@@ -57,33 +57,38 @@ function waterfall(fleet) {
     h('span', { class: 'step-name', title: note }, name), h('span', { class: 'track' }, styled(h('i', { class: kind }), { left: `${100 * Math.min(from, to)}%`, width: `${100 * Math.abs(from - to)}%` })),
     h('span', { class: 'step-value' }, kind === 'lost' ? (from - to < 0.005 ? '0' : `−${Math.round(100 * (from - to))}`) : percent(to)));
   let left = 1;
-  const steps = factors.filter(([name]) => values[name] !== undefined).map(([name, note]) => {
+  const steps = factors.filter(([name]) => values[name] !== undefined).map(([name, words, note]) => {
     const from = left;
     left *= values[name];
-    return step(name, from, left, `${note}: leaves ${percent(values[name])}`, 'lost');
+    return step(words, from, left, `${name}, ${note}: leaves ${percent(values[name])}`, 'lost');
   });
-  return h('div', null, head, h('ol', { class: 'waterfall', 'aria-label': `Score ${percent(score)}: ${factors.map(([n]) => `${n} leaves ${percent(values[n] ?? null)}`).join(', ')}` },
+  return h('div', null, head, h('ol', { class: 'waterfall', 'aria-label': `Score ${percent(score)}: ${factors.map(([n, words]) => `${words} leaves ${percent(values[n] ?? null)}`).join(', ')}` },
     step('possible', 0, 1, 'the same GPUs if nothing were wrong', 'whole'), ...steps, step('score', 0, score, 'what is left', 'whole')));
 }
 
 function topology(fleet) {
   const rows = ['current', 'recommended'].filter((t) => points(fleet, 'disaggregation', 'llm.topology.workers').some((p) => p.of[0] === t && p.value > 0));
   const goodput = (t, bound) => at(fleet, 'llm.topology.goodput', t, bound);
-  const most = Math.max(1e-9, ...rows.map((t) => goodput(t, 'high') ?? goodput(t, 'mid') ?? 0));
+  const against = points(fleet, 'disaggregation', 'llm.disaggregation.gate').some((p) => p.value === 1 && p.of[0] === 'against');
+  const measured = at(fleet, 'llm.disaggregation.goodput');
+  const most = Math.max(1e-9, measured ?? 0, ...rows.map((t) => goodput(t, 'high') ?? goodput(t, 'mid') ?? 0));
   const sure = confidenceOf(fleet, 'llm.topology.goodput');
   const gains = byFirst(fleet, 'disaggregation', 'llm.topology.gain');
-  const head = h('p', { class: 'sub-head' }, h('b', null, 'Topology'), ' with the goodput that is forecast at this load ', metricButton('the forecast', 'llm.topology.goodput'));
+  const head = h('p', { class: 'sub-head' }, h('b', null, 'Topology'), ' with the goodput that rehearsals at this load give ', metricButton('the forecast', 'llm.topology.goodput'));
   if (!rows.length) return h('div', null, head, nothing('No topology is known.'));
   return h('div', null, head,
     h('ul', { class: 'topologies' }, ...rows.map((t) => {
       const low = goodput(t, 'low'), mid = goodput(t, 'mid'), high = goodput(t, 'high');
+      const outside = measured !== null && low !== null && (measured < low || measured > high);
       const ttft = at(fleet, 'llm.topology.ttft', t, '0.9', 'mid'), itl = at(fleet, 'llm.topology.itl', t, '0.99', 'mid');
       return h('li', { 'data-key': t, class: t },
-        h('span', { class: 'who' }, shape(fleet, t), ' ', tag(t, t === 'recommended' ? 'good' : '')),
+        h('span', { class: 'who' }, shape(fleet, t), ' ', t === 'current' ? tag(t) : tag(against ? 'best split, if it stays split' : t, 'good')),
         h('span', { class: 'interval', role: 'img', 'aria-label': `goodput ${figure(mid)} requests a second, 80 %: ${figure(low)} to ${figure(high)}` },
           low === null ? null : styled(h('i', { class: 'range' }), { left: `${100 * low / most}%`, width: `${Math.max(0.6, 100 * (high - low) / most)}%` }),
-          mid === null ? null : styled(h('i', { class: 'mid' }), { left: `${100 * mid / most}%` })),
-        h('span', { class: 'figures' }, mid === null ? 'no forecast' : h('span', null, h('b', null, `${figure(mid)}/s`), ` ${figure(low)} to ${figure(high)}`),
+          mid === null ? null : styled(h('i', { class: 'mid' }), { left: `${100 * mid / most}%` }),
+          t === 'current' && measured !== null ? styled(h('i', { class: outside ? 'measured miss' : 'measured', title: `measured: ${figure(measured)}/s` }), { left: `${100 * measured / most}%` }) : null),
+        h('span', { class: 'figures' }, mid === null ? 'no forecast' : h('span', null, h('b', null, `${figure(mid)}/s`), ` ${figure(low)} to ${figure(high)} rehearsed`),
+          t === 'current' && measured !== null && mid !== null ? h('span', { class: outside ? 'miss' : '' }, ` · ${figure(measured)}/s measured${outside ? ', outside of it' : ''}`) : null,
           ttft === null ? null : h('span', { class: 'hint' }, ` TTFT p90 ${seconds(ttft)}`), itl === null ? null : h('span', { class: 'hint' }, ` · ITL p99 ${seconds(itl)}`)));
     })),
     h('p', { class: 'hint' }, [

@@ -75,11 +75,12 @@ function links(fleetID) {
   if (!all.length) return null;
   return h('div', null, h('p', { class: 'sub-head' }, h('b', null, 'Links'), ' used against their rate ', metricButton('link utilization', 'nixl.link.utilization')),
     h('ul', { class: 'subjects links' }, ...limited(all, ({ x, p }) => {
-      const use = Math.max(...points(x, 'transfer', 'nixl.link.utilization').filter((u) => p.of.every((o, i) => u.of[i] === o)).map((u) => u.value), 0);
+      const uses = points(x, 'transfer', 'nixl.link.utilization').filter((u) => p.of.every((o, i) => u.of[i] === o)).map((u) => u.value);
+      const use = uses.length ? Math.max(...uses) : null;
       const name = p.of[0] || p.of[1];
       const down = valueOf(x, 'transfer', 'nixl.link.up', ...p.of) === 0;
       return h('li', { 'data-key': x.id + p.of.join() }, h('span', { class: 'name', title: x.name }, `${shorten(x.name, 20)} ${shorten(name, 24)}`), meter(use, `use of ${name}`, 'k-transfer'),
-        h('span', { class: 'figures' }, `${percent(use)} of ${bandwidth(p.value)} ${shorten(p.of[2], 20)}`), down ? tag('✕ down', 'critical') : h('span'));
+        h('span', { class: 'figures' }, `${use === null ? 'use not known' : percent(use)} of ${bandwidth(p.value)} ${shorten(p.of[2], 20)}`), down ? tag('✕ down', 'critical') : h('span'));
     }, 6, 'link', 'links')));
 }
 

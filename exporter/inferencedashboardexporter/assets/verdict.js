@@ -76,13 +76,13 @@ function evidenceValue({ label, unit, value }) {
   return unit === '1' ? percent(value.value) : figure(value.value);
 }
 
-function evidenceNote({ label, value, against, implied }, miss) {
+function evidenceNote({ label, unit, value, against, implied }, miss) {
   if (label === 'Imbalance') {
     if (value.value === null) return '';
     return Math.abs(value.value) <= 0.2 ? 'balanced within ±0.2' : value.value > 0 ? 'above 0: prefill' : 'below 0: decode';
   }
   if (label.startsWith('KV') && value.value >= 0.9) return 'no room';
-  if (against === null) return '';
+  if (against === null) return unit.startsWith('{') && value.value !== null ? `${unit.slice(1, -1)}s now` : '';
   return `${miss ? 'above' : value.value === null ? 'objective' : 'within'} ${seconds(against)}${implied ? ' (implied)' : ''}`;
 }
 

@@ -1,7 +1,9 @@
 // One row per worker, in a fixed order. Rows are made once and then only their changed cells are written.
 import { $, h, setAttr, setText, shorten } from './dom.js';
 import { age, bucket, figure, percent, quantile, quantileName, seconds, shares, unknown } from './format.js';
+import { withheld } from './figures.js';
 import { metricButton } from './metric.js';
+import { reason } from './parts.js';
 import { state } from './state.js';
 import { Visible } from './visible.js';
 
@@ -120,7 +122,7 @@ function showRow(r, w, fleet, selected) {
   showIdentity(r, w);
   setText(r.running, figure(w.load.running));
   setText(r.waiting, figure(w.load.waiting));
-  showBar(r, w.phase, quiet);
+  showBar(r, w.phase, quiet, w.id);
   for (const kind of ['ttft', 'itl']) for (const p of percentiles) showQuantile(r.q[kind + p], w[kind][p], fleet.objectives[kind], p);
   r.fill.style.width = percent(w.load.kv ?? 0).replace(' ', '');
   setText(r.kvText, percent(w.load.kv) + (w.load.kv >= 0.9 ? ' !' : ''));
@@ -143,14 +145,17 @@ function showIdentity(r, w) {
   setAttr(r.role, 'title', i.role_source && `${i.role}, by ${i.role_source}`);
 }
 
-function showBar(r, phase, quiet) {
+function showBar(r, phase, quiet, id) {
   const none = quiet ? unknown : 'no estimate yet';
   const known = phase.prefill !== null;
   r.bar.classList.toggle('none', !known);
   phases.forEach((p, k) => { r.segments[k].style.width = `${(phase[p] ?? 0) * 100}%`; });
-  setText(r.split, !known ? none : shares(phase));
+  const words = !known ? none : shares(phase);
+  const unsaid = known && phase.unattributed > 0.5 ? withheld(state.subjects.get(id), 'llm.phase.worker.time')[0] : null;
+  const why = unsaid ? `: ${reason(unsaid.reason)}` : '';
+  setText(r.split, words + why);
   setAttr(r.bar, 'aria-label', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join(', ') : none);
-  setAttr(r.bar, 'title', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join('\n') : '');
+  setAttr(r.bar, 'title', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join('\n') + why.replace(': ', '\nunattributed: ') : '');
 }
 
 function showQuantile(cell, q, objective, p) {

@@ -142,6 +142,9 @@ func how(r dialect.Row) (notes []string) {
 	if r.SumOnly {
 		notes = append(notes, "sum of the histogram")
 	}
+	if r.Plus != "" {
+		notes = append(notes, "plus the count of "+code(r.Plus))
+	}
 	if r.Lies != "" {
 		notes = append(notes, "declared "+r.Lies)
 	}

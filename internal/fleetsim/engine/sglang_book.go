@@ -81,6 +81,7 @@ func (s *SGLang) FirstToken(r *Request) {
 	b := &s.stats
 	b.pendingInput += float64(r.computed())
 	b.pendingDeviceHit += float64(r.CachedTokens)
+	b.pendingDecode-- // the first token comes of prefill and is not counted as decode's (tests/engines/README.md, real SGLang)
 	s.front.ttft.observe((r.FirstToken - r.Arrival).Seconds())
 	b.queue.observe((r.FirstScheduled - r.Queued).Seconds())
 	b.stages[stageProcess].observe((r.Queued - r.Arrival).Seconds())

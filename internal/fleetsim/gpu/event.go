@@ -2,10 +2,7 @@
 
 package gpu
 
-import (
-	"fmt"
-	"sync/atomic"
-)
+import "fmt"
 
 // EventType is a kind of event, nvmlEventType*.
 type EventType uint64
@@ -60,5 +57,5 @@ func (s *State) EmitMIGXID(device, mig int, xid uint64) error {
 // emit adds an event to the ring.
 func (l *stateLayout) emit(e eventLayout) {
 	l.Events[l.EventHead%maxEvents] = e
-	atomic.AddUint64(&l.EventHead, 1)
+	l.event()
 }

@@ -91,6 +91,7 @@ func (s *State) SetFault(device int, function string, fault Fault) error {
 			return fmt.Errorf("device: must be 0..%d or System, is %d", len(s.sensors)-1, device)
 		}
 		atomic.StoreUint64(&l.Faults[row][column], word)
+		l.wake()
 		return nil
 	})
 }
@@ -103,6 +104,7 @@ func (s *State) ClearFaults() error {
 				atomic.StoreUint64(&l.Faults[row][column], 0)
 			}
 		}
+		l.wake()
 		return nil
 	})
 }

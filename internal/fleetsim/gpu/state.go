@@ -107,6 +107,7 @@ func (s *State) Close() error {
 		return nil
 	}
 	atomic.StoreUint64(&s.layout.DriverGeneration, 0)
+	s.layout.wake()
 	err := syscall.Munmap(s.memory)
 	s.memory, s.layout = nil, nil
 	// Another State may have taken the path since.

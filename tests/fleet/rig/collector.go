@@ -21,6 +21,7 @@ type Collector struct {
 	Hosts   string   // a file in the place of /etc/hosts, "" for the machine's
 	Wrap    []string // a command before the binary
 	Program []string // in the binary's place, nil for the binary
+	Skew    *Skew    // sets the binary's clock, nil where that is the machine's
 
 	Health  int // ports on loopback
 	Metrics int
@@ -63,7 +64,11 @@ func (c *Collector) Start(tb testing.TB) {
 	args = append(c.Wrap[:len(c.Wrap):len(c.Wrap)], args...)
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Env = append(os.Environ(), c.Env...)
-	c.Process = Run(tb, c.Name, cmd)
+	if c.Skew == nil {
+		c.Process = Run(tb, c.Name, cmd)
+	} else {
+		c.Process = run(tb, c.Name, cmd, func() { c.Skew.start(tb, cmd) })
+	}
 	Eventually(tb, c.Name+" is healthy", func() bool {
 		_, err := Get("http://" + Local(c.Health))
 		return err == nil || !c.Running()

@@ -140,16 +140,17 @@ func (f *Feeder) Missing(s *Sink) []int64 {
 	return s.missing(f.Name, f.accepted)
 }
 
-// Arrived waits until the backend has every point that was accepted.
+// Arrived waits until the backend has every point that was accepted, for as long as more of them come.
 func Arrived(tb testing.TB, s *Sink, feeders ...*Feeder) {
 	tb.Helper()
-	deadline := time.Now().Add(Patience)
 	for _, f := range feeders {
-		for len(f.Missing(s)) > 0 && time.Now().Before(deadline) {
-			<-time.After(100 * time.Millisecond)
+		missing := f.Missing(s)
+		for deadline := time.Now().Add(Patience); len(missing) > 0 && time.Now().Before(deadline); <-time.After(100 * time.Millisecond) {
+			if left := f.Missing(s); len(left) < len(missing) {
+				missing, deadline = left, time.Now().Add(Patience)
+			}
 		}
 		accepted, refused := f.Counts()
-		missing := f.Missing(s)
 		tb.Logf("%s: %d points accepted, %d refused, %d missing, %d came twice or more", f.Name, accepted, refused, len(missing), s.Repeated(f.Name))
 		if len(missing) > 0 {
 			tb.Errorf("%s: %d of %d accepted points were lost: %s", f.Name, len(missing), accepted, some(missing))

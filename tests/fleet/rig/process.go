@@ -52,9 +52,14 @@ type Process struct {
 // Run starts a program.
 func Run(tb testing.TB, name string, cmd *exec.Cmd) *Process {
 	tb.Helper()
+	return run(tb, name, cmd, func() { require.NoError(tb, cmd.Start()) })
+}
+
+func run(tb testing.TB, name string, cmd *exec.Cmd, start func()) *Process {
+	tb.Helper()
 	p := &Process{Name: name, cmd: cmd, done: make(chan struct{})}
 	cmd.Stdout, cmd.Stderr = &p.output, &p.output
-	require.NoError(tb, cmd.Start())
+	start()
 	go func() {
 		defer close(p.done)
 		_ = cmd.Wait()

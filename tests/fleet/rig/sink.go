@@ -24,6 +24,7 @@ type Sink struct {
 	mu      sync.Mutex
 	marks   map[string]map[int64]int // times a numbered point came, by feeder
 	Written *Written
+	See     func(pmetric.Metrics) // what comes, in its order; nil for nobody
 }
 
 // NewSink listens on loopback until the test ends.
@@ -92,6 +93,9 @@ func decode(r *http.Request) (pmetric.Metrics, error) {
 func (s *Sink) take(gateway string, md pmetric.Metrics) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.See != nil {
+		s.See(md)
+	}
 	for _, rm := range md.ResourceMetrics().All() {
 		for _, sm := range rm.ScopeMetrics().All() {
 			for _, metric := range sm.Metrics().All() {

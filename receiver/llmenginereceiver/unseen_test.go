@@ -1,0 +1,123 @@
+package llmenginereceiver
+
+import (
+	"context"
+	"os"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/hostproc"
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+)
+
+// served reports whether a page is known at a port by the command that listens there.
+func served(command string, port int) bool {
+	for _, l := range launches() {
+		if at, ok := l.page(command); ok && at == port {
+			return true
+		}
+	}
+	return false
+}
+
+// TestEnginesOutOfSight: those that listen at their port, whose holder is not in sight, and that nobody scrapes.
+func TestEnginesOutOfSight(t *testing.T) {
+	without := func(sys fstest.MapFS, names ...string) fstest.MapFS {
+		for _, name := range names {
+			delete(sys, name)
+		}
+		return sys
+	}
+	for name, c := range map[string]struct {
+		sys     fstest.MapFS
+		scraped int
+		found   []string
+		hidden  bool
+	}{
+		"of another user":            {proc(nil, "20 1 vllm serve m"), 0, []string{"vllm on port 8000, process 20"}, false},
+		"at the port of its command": {proc(nil, "20 1 llama-server --metrics --port 8000"), 0, []string{"llama_cpp on port 8000, process 20"}, false},
+		"scraped all the same":       {proc(nil, "20 1 vllm serve m"), 8000, nil, false},
+		"in sight":                   {proc([]int{20}, "20 1 vllm serve m"), 0, nil, false},
+		"does not listen there":      {proc(nil, "20 1 vllm serve m --port 9000"), 0, nil, false},
+		"without a page":             {proc(nil, "20 1 llama-server --port 8000"), 0, nil, false},
+		"a stranger":                 {proc(nil, "20 1 nginx --port 8000"), 0, nil, false},
+		"nobody is listed":           {without(proc(nil), "1/stat"), 0, nil, true},
+		"nobody else listens":        {without(proc(nil), "1/stat", "self/net/tcp"), 0, nil, false},
+		"what listens is scraped":    {without(proc(nil), "1/stat"), 8000, nil, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := &unseen{host: &host{reader: hostproc.New(c.sys)}, ports: newLocalPorts(), launches: launches()}
+			u.ports.add(c.scraped, 1)
+			table, err := u.host.reader.Table()
+			require.NoError(t, err)
+			assert.Equal(t, c.found, u.find(table))
+			assert.Equal(t, c.hidden, u.hidden(table))
+		})
+	}
+}
+
+// TestUnseenEnginesAreReported once in the log and at each interval as a metric, until somebody scrapes them.
+func TestUnseenEnginesAreReported(t *testing.T) {
+	const line = "Engines of other users cannot be found"
+	dir := t.TempDir()
+	require.NoError(t, os.CopyFS(dir, proc(nil, "20 1 vllm serve m")))
+	common := newShared()
+	r := startRigWith(t, common, nil, func(c *Config) { c.Scrape.ProcPath, c.Scrape.ReportUnseen = dir, true })
+	hints := func() (all []string, batches int) {
+		for _, md := range r.sink.AllMetrics() {
+			batches++
+			assert.Equal(t, 1, md.DataPointCount())
+		}
+		m, ok := r.find(signal.SourceMissing)
+		if !ok {
+			return nil, batches
+		}
+		for _, p := range m.Gauge().DataPoints().All() {
+			source, _ := p.Attributes().Get(signal.AttrSource)
+			hint, _ := p.Attributes().Get(signal.AttrSourceHint)
+			assert.Equal(t, signal.SourceDiscovery, source.Str())
+			all = append(all, hint.Str())
+		}
+		return all, batches
+	}
+	r.until(func() bool { _, n := hints(); return n >= 20 }, "more than a minute")
+	all, _ := hints()
+	assert.Equal(t, []string{hintUndiscovered}, all)
+	said := r.logs.FilterMessage(line)
+	require.Equal(t, 1, said.Len(), "once, though it is looked every minute")
+	assert.Equal(t, zap.Strings("engines", []string{"vllm on port 8000, process 20"}), said.All()[0].Context[0])
+
+	scraping := createDefaultConfig().(*Config)
+	scraping.ClientConfig.Endpoint, scraping.Scrape.ProcPath = "127.0.0.1:8000", ""
+	other, err := newReceiver(r.set, scraping, r.sink, newHandClock(), common)
+	require.NoError(t, err)
+	_, err = other.newTarget(scraping.all()[0], nil, nil, nil, nil)
+	require.NoError(t, err)
+	tick := func() (batches int) { // that was taken, so that all before it are done with
+		r.clock.tick(kinEvery)
+		require.Eventually(t, func() bool { r.clock.mu.Lock(); defer r.clock.mu.Unlock(); return len(r.clock.ticks[0]) == 0 }, patience, time.Millisecond)
+		_, batches = hints()
+		return batches
+	}
+	tick()
+	quiet := func() bool { before := tick(); tick(); return tick() == before }
+	require.Eventually(t, quiet, patience, time.Millisecond, "nobody misses what is scraped")
+	require.NoError(t, other.Shutdown(context.Background()))
+	assert.Empty(t, common.ports.n)
+	_, before := hints()
+	r.until(func() bool { _, n := hints(); return n > before }, "it is missing again")
+	require.Eventually(t, func() bool { return r.logs.FilterMessage(line).Len() == 2 }, patience, time.Millisecond)
+}
+
+func TestReportUnseenWantsProc(t *testing.T) {
+	cfg := createDefaultConfig().(*Config)
+	cfg.Scrape.ReportUnseen = true
+	require.NoError(t, cfg.Validate())
+	cfg.Scrape.ProcPath = ""
+	assert.EqualError(t, cfg.Validate(), `proc_path must name a /proc where report_unseen is true (got "")`)
+}
