@@ -295,6 +295,9 @@ func rate(s *serving.Situation, next *forecast, attained float64) {
 		return
 	}
 	next.score, next.factored, next.doubt = score, true, doubt(next.best)
+	if attained >= 0 { // no ideal serves more than all requests in time
+		next.doubt = min(next.doubt, (1-min(1, attained/s.Rate))/2)
+	}
 	if next.doubt > maxScoreHalfWidth {
 		next.scoreWhy = serving.WithheldUncertain
 	}

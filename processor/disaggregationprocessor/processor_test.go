@@ -296,4 +296,13 @@ func TestALeakIsNamedThoughAnotherSplitWouldMendIt(t *testing.T) {
 	require.True(t, n.factored)
 	require.Less(t, n.score.Value, 0.9)
 	assert.Equal(t, "purity", serving.FactorNames()[n.score.Worst()])
+
+	unsure := forecast{best: beside}
+	unsure.best.GoodputLow = 0.5 * beside.Goodput
+	rate(s, &unsure, 0.4*s.Rate)
+	assert.Equal(t, serving.WithheldUncertain, unsure.scoreWhy)
+	assert.True(t, unsure.factored, "the factors are told")
+	served := forecast{best: unsure.best}
+	rate(s, &served, 0.97*s.Rate)
+	assert.Empty(t, served.scoreWhy, "nothing can be much better than 97 % in time")
 }
