@@ -264,7 +264,7 @@ func TestBetweenBoundariesNothingIsAllocated(t *testing.T) {
 	observe()
 	assert.Zero(t, testing.AllocsPerRun(100, observe))
 	a.Observe(0, 3601*second, 1, v) // MaxGap is far exceeded: a window begins anew
-	assert.Len(t, a.series[0].open, 0)
+	assert.Empty(t, a.series[0].open)
 }
 
 // TestObservationsMayBeWrittenAgain: the slices of what is observed stay the caller's, and those of a window are its own.
