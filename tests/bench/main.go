@@ -37,7 +37,8 @@ type options struct {
 	blocks     int    // KV blocks stored per second
 	fleetsim   string // program of the simulator
 	wait       time.Duration
-	workers    int // in each request over OTLP
+	workers    int  // in each request over OTLP
+	each       bool // each processor alone
 }
 
 func main() {
@@ -67,6 +68,7 @@ func main() {
 	flag.StringVar(&o.fleetsim, "fleetsim", "../bin/fleetsim", "start: the simulator")
 	flag.DurationVar(&o.wait, "wait", 15*time.Minute, "start: for a verdict of high confidence")
 	flag.IntVar(&o.workers, "workers", 50, "otlp: engines whose scrapes are in each request")
+	flag.BoolVar(&o.each, "each", false, "otlp: also each of our processors alone")
 	flag.Parse()
 	met, err := run(o)
 	if err != nil {
@@ -163,7 +165,7 @@ func runOTLP(o options, binary string) error {
 	if err != nil {
 		return err
 	}
-	subjects := pipelines(binary)
+	subjects := pipelines(binary, o.each)
 	for _, what := range []string{"points of engines", "foreign points"} {
 		if what == "foreign points" {
 			estrange(points)

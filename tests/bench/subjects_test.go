@@ -38,7 +38,7 @@ func settings(t *testing.T) map[string]setting {
 		"scrape": {all, func() (work, error) { return scrapes(o, p) }},
 		"nixl":   {ringReaders(o, built), func() (work, error) { return transfers(5000) }},
 		"nvml":   {gpuReaders(o, built), func() (work, error) { return gpus(stub) }},
-		"otlp":   {pipelines(built), func() (work, error) { return send(points, time.Second) }},
+		"otlp":   {pipelines(built, false), func() (work, error) { return send(points, time.Second) }},
 		"agent":  {[]subject{agent(built)}, func() (work, error) { return busyHost(stub, p, 1000, 500) }},
 		"many":   {many(o, built)[2:], func() (work, error) { return scrapes(o, p) }},
 	}
