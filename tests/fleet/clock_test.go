@@ -19,8 +19,9 @@ import (
 // tellers have to tell something new after the clock was set.
 var tellers = []string{"llmenginereceiver", "phaseattributionprocessor", "kvfragmentationprocessor", "disaggregationprocessor", "adviceconnector"}
 
-// The clock of the collector's machine is set forward by an hour, back to the right time, and back by some seconds. Everybody goes on telling of the time that it now is, derived sums never fall and no phase gets more time than went by,
-// no rate is negative, and each point that was accepted arrives.
+// The clock of the collector's machine is set forward by an hour, back to the right time, and back by some seconds. Everybody goes on telling
+// of the time that it now is, derived sums never fall, no phase gets more time than went by, no rate is negative, and each point that was
+// accepted arrives.
 func TestOwnClockIsSet(t *testing.T) {
 	sink := rig.NewSink(t)
 	seen := newTimeline()

@@ -39,7 +39,8 @@ put_damaged_aside() {
 keep_reserve() {
   reserve=$STATE_DIRECTORY/reserve size=${OTELCOL_RESERVE_KIB:-131072}
   [ -w "$STATE_DIRECTORY" ] || return 0
-  free=$(df -Pk "$STATE_DIRECTORY" | awk 'NR == 2 { print $4 }')
+  blocks=$(stat -f -c '%a %S' "$STATE_DIRECTORY") || return 0 # how many are free, and their size
+  free=$((${blocks% *} * ${blocks#* } / 1024))
   if [ ! -e "$reserve" ]; then
     if [ "$free" -ge $((4 * size)) ]; then head -c "${size}k" /dev/urandom >"$reserve" || rm -f "$reserve"; fi
   elif [ "$free" -lt "$size" ]; then
