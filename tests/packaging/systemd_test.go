@@ -34,6 +34,11 @@ device nvidiactl 195 255; device nvidia-uvm 510 0; device other 239 0
 pivot_root . mnt
 exec chroot . env -i container=unshare PATH=/usr/sbin:/usr/bin /lib/systemd/systemd --system --unit=multi-user.target --log-target=console </dev/null'`
 
+// forget removes a control group of processes that were killed, $0, with those in it.
+const forget = `mount -t cgroup2 cgroup2 /sys/fs/cgroup
+for i in $(seq 600); do grep -q 'populated 0' "/sys/fs/cgroup/$0/cgroup.events" && break; sleep 0.1; done
+find "/sys/fs/cgroup/$0" -depth -type d -exec rmdir {} +`
+
 // perlEngine answers as vLLM does; its command line is vLLM's too.
 const perlEngine = `#!/usr/bin/perl
 use IO::Socket::INET;
@@ -67,6 +72,7 @@ func newMachine(t *testing.T) machine {
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill() // unshare's child goes with it, and with process 1 all the others
 		_ = cmd.Wait()
+		must(t, "/", nil, "unshare", "--mount", "bash", "-euc", forget, group)
 		_ = said.Close()
 		if text, err := os.ReadFile(said.Name()); err == nil && t.Failed() {
 			t.Logf("console: %s", text)
