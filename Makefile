@@ -153,7 +153,7 @@ fuzz: ## Every fuzz target, one after another (FUZZTIME=10m each)
 .PHONY: guard
 guard: ## Allocations and instructions of the hot loops against the baseline (UPDATE=1 writes it)
 	$(GO) -C tests run ./guard $(if $(UPDATE),-update)
-	$(GO) -C tests test -count=1 ./guard
+	$(GO) -C tests test -count=1 ./guard ./curve
 
 .PHONY: bench-scrape
 bench-scrape: build ## CPU and memory of scrapes against the community's Prometheus receiver, 7 minutes (ROUNDS=3)
@@ -249,6 +249,10 @@ sizing: build ## What an agent takes, for docs/sizing.md (SIZING=60s)
 .PHONY: sizing-gateway
 sizing-gateway: build ## What a gateway of 10,000 workers takes, for docs/sizing.md (ROUNDS=28 of 10 s, OVERLAY=file of YAML)
 	GATEWAY_ROUNDS=$(or $(ROUNDS),28) GATEWAY_OVERLAY="$(if $(OVERLAY),$(abspath $(OVERLAY)))" $(GO) -C tests test -count=1 -timeout 60m -v -run TestGatewayScale ./fleet
+
+.PHONY: curve-gateway
+curve-gateway: ## What a point costs a gateway of 1 to 10,000 workers, in process, for docs/performance.md
+	CURVE=1 $(GO) -C tests test -count=1 -timeout 60m -v -run TestCurve ./curve
 
 bin/kafka: tests/fleet/kafka/pom.xml
 	mvn -q -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $@)
