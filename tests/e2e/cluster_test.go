@@ -93,6 +93,7 @@ func (c *cluster) must(t *testing.T, input string, words ...string) string {
 // apply has the API take objects, strictly: first only validated, then for good.
 func (c *cluster) apply(t *testing.T, objects string, more ...string) {
 	t.Helper()
+	objects = "---\n" + objects // kubectl takes a brace at the start for JSON
 	words := append([]string{"apply", "--server-side", "--validate=strict", "-f", "-"}, more...)
 	said := c.must(t, objects, append(words, "--dry-run=server")...)
 	assert.NotContains(t, said, "Warning:")
