@@ -47,16 +47,18 @@ func (a *Adviser) See(now int64, current Topology) {
 func (a *Adviser) Changes() int { return a.changes }
 
 // Consider takes an evaluation: the best topology, the probability that it is better enough, and the two goodputs in requests/s. It
-// reports whether to recommend it.
+// reports whether to recommend it. Of two neighbours that are about as good now one is best and now the other: what has to last is that one of
+// them is better than what there is.
 func (a *Adviser) Consider(now int64, best Topology, surety, current, then float64) bool {
 	better := best != a.current && surety > adviceSurety && paysBack(a.current, best, current, then)
 	if !better {
 		a.seen, a.stands = 0, false
 		return false
 	}
-	if best != a.candidate || a.seen == 0 {
-		a.candidate, a.since, a.seen = best, now, 0
+	if a.seen == 0 || !best.besides(a.candidate) {
+		a.since, a.seen = now, 0
 	}
+	a.candidate = best
 	a.seen++
 	lasting := time.Duration(now - a.since)
 	cooling := a.changedAt > 0 && time.Duration(now-a.changedAt) < adviceCoolDown

@@ -19,21 +19,29 @@ type PrefillWindow struct {
 // Line is a fitted cost: Base + Slope x.
 type Line struct {
 	Base, Slope float64
-	// Spread is the standard deviation of the relative error of its value at the mean x.
-	Spread  float64
-	Samples float64 // windows it rests on
-	Mean    float64 // x
+	// Spread is the standard deviation of the relative error of its value at the mean x, SlopeSpread that of Slope times the mean x, as a share
+	// of the same value: what the slope adds to the error far from the mean x.
+	Spread, SlopeSpread float64
+	Samples             float64 // windows it rests on
+	Mean                float64 // x
 }
 
-// DecodeFit learns the cost of a step that decodes from windows of decode workers, as a line over its batch.
+// DecodeFit learns the cost of a step that decodes from windows of decode workers, as a line over its batch. Where such workers compute
+// prompts as well, what tokens wait for these is a third unknown.
 type DecodeFit struct {
-	fit  *estimate.Regression
-	x, y *estimate.Moments
+	fit          *estimate.Regression
+	x, y, beside *estimate.Moments
 }
+
+// decodeUnknowns of a step: its base, each sequence's part, and that of each prompt token beside them.
+const decodeUnknowns = 3
 
 // NewDecodeFit makes a fit that has learnt nothing.
 func NewDecodeFit() *DecodeFit {
-	return &DecodeFit{fit: estimate.NewRegression(2, forgetting), x: estimate.NewMoments(forgetting), y: estimate.NewMoments(forgetting)}
+	return &DecodeFit{
+		fit: estimate.NewRegression(decodeUnknowns, forgetting),
+		x:   estimate.NewMoments(forgetting), y: estimate.NewMoments(forgetting), beside: estimate.NewMoments(forgetting),
+	}
 }
 
 const (
@@ -43,37 +51,80 @@ const (
 	slopeSpread = 0.15
 	// costNoise is the relative scatter of a step's duration.
 	costNoise = 0.05
+	// slopeNoise is the least relative scatter of windows' means around the line.
+	slopeNoise = 0.005
+	// slopeError is the standard deviation of the relative error of a slope that windows do not remove: steps are not linear in their batch.
+	// Memory bounds small ones and computing large ones, so that each further sequence costs more (docs/disaggregation.md).
+	slopeError = 0.2
 )
 
-// Add learns from a window of a decode worker: the time between tokens, summed (s), tokens and steps. Every decoding request sees every
-// step once, so that the mean is that of a step as tokens meet it, and tokens over steps is its batch.
-func (f *DecodeFit) Add(itlSum, tokens, steps float64) {
-	if !(itlSum > 0 && tokens > 0 && steps >= 1) {
+// Add learns from a window of a decode worker: the time between tokens, summed (s), tokens, steps, and the prompt tokens that it computed. Every
+// decoding request sees every step once, so that the mean is that of a step as tokens meet it, and tokens over steps is its batch.
+func (f *DecodeFit) Add(itlSum, tokens, steps, prompt float64) {
+	if !(itlSum > 0 && tokens > 0 && steps >= 1 && prompt >= 0) {
 		return
 	}
-	x, y := tokens/steps, itlSum/tokens
-	if f.fit.Add([]float64{1, x}, y, square(costNoise*y)*max(1/steps, 0.01)) {
+	x, y, z := tokens/steps, itlSum/tokens, prompt/steps
+	if f.fit.Add([]float64{1, x, z}, y, square(costNoise*y)*max(1/steps, 0.01)) {
 		f.x.Add(x)
 		f.y.Add(y)
+		f.beside.Add(z)
 	}
 }
 
-// Line is the fitted line; ok is false before minSamples windows.
+// Line is the fitted line of steps without prompts; ok is false before minSamples windows.
 func (f *DecodeFit) Line() (Line, bool) {
 	x, y := f.x.Mean(), f.y.Mean()
 	if f.fit.EffectiveSamples() < minSamples || !(x > 0 && y > 0) {
 		return Line{}, false
 	}
-	f.fit.Toward([]float64{(1 - slopeShare) * y, slopeShare * y / x}, []float64{slopeSpread * y, slopeSpread * y / x})
-	theta := f.fit.Solve()
+	theta := f.expect(x, y)
+	if beside := theta[2] * f.beside.Mean(); beside > 0 {
+		theta = f.expect(x, max(y/4, y-beside))
+	}
 	l := Line{Base: theta[0], Slope: theta[1], Samples: f.fit.EffectiveSamples(), Mean: x}
 	at := l.Base + l.Slope*x
-	variance, ok := f.fit.Variance(theta, []float64{1 / at, x / at})
+	variance, ok := f.fit.Variance(theta, []float64{1 / at, x / at, 0})
 	if !ok || !(at > 0) {
 		return Line{}, false
 	}
-	l.Spread = math.Sqrt(variance)
+	l.Spread, l.SlopeSpread = math.Sqrt(variance), f.slopeSpread(l.Slope*x/at)
 	return l, true
+}
+
+// Prompt is the line of steps with prompts, by what tokens waited for those that the same workers computed; prompt is their mean length, tokens. What a
+// prompt's step hides of a decode step is added. ok is false where they computed next to none.
+func (f *DecodeFit) Prompt(prompt float64) (Line, bool) {
+	decode, ok := f.Line()
+	if !ok || !(prompt >= 1) || f.beside.Mean() < besideLeast {
+		return Line{}, false
+	}
+	token := f.fit.Solve()[2]
+	l := Line{Base: overheadShare * decode.Base, Spread: besideSpread, Samples: decode.Samples, Mean: prompt}
+	l.Slope = token + (decode.Base-l.Base)/prompt
+	return l, token > 0
+}
+
+const (
+	// besideLeast is how many prompt tokens a decode worker's step must have for their cost to be read off it, and besideSpread the standard
+	// deviation of that cost's relative error.
+	besideLeast  = 5
+	besideSpread = 0.1
+)
+
+// expect solves the fit with what is expected of a step of that batch and duration.
+func (f *DecodeFit) expect(x, y float64) []float64 {
+	f.fit.Toward([]float64{(1 - slopeShare) * y, slopeShare * y / x, 0}, []float64{slopeSpread * y, slopeSpread * y / x, 0})
+	return f.fit.Solve()
+}
+
+// slopeSpread is the standard deviation of the share of a step that grows with its batch. What windows of about the same batch leave open
+// is as open as it was expected to be.
+func (f *DecodeFit) slopeSpread(share float64) float64 {
+	explained := share * f.x.CV()
+	scatter := max(square(slopeNoise), square(f.y.CV())-square(explained))
+	known := f.fit.EffectiveSamples()*square(f.x.CV())/scatter + 1/square(slopeSpread)
+	return math.Hypot(1/math.Sqrt(known), slopeError*share)
 }
 
 // PrefillFit learns the cost of a step that prefills from windows of prefill workers.

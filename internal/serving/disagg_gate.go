@@ -2,7 +2,7 @@ package serving // import "github.com/otelcol-inference/otelcol-inference/intern
 
 import (
 	"math"
-	"math/rand/v2"
+	"slices"
 )
 
 // Verdicts of a gate.
@@ -34,6 +34,7 @@ const (
 	gateEven          = 1.05 // benefit that is none, and
 	gateDoubt         = 0.2  // how probable more may be where splitting is advised against
 	objectionHolds    = 1.05 // benefit below which an objection decides
+	hardlyServed      = 0.1  // share of the requests in time below which there is next to nothing to lose
 	inTimeEitherWay   = 0.95 // share of requests in time from which on a load is light
 )
 
@@ -61,7 +62,8 @@ func aggregatedBudgets(current float64) []float64 {
 
 // Judge rehearses both ways. interference is the share of decode's waiting that prefill causes, negative when not known.
 //
-// A trial is recommended when the lower end of the benefit's interval is above 1.10, and advised against when the benefit is below 0.95
+// A trial is recommended when the lower end of the benefit's interval is above 1.10, and where next to nothing is in time together also when that
+// of the draws is in which splitting serves something, and advised against when the benefit is below 0.95
 // and one above 1.05 less probable than a fifth; by the lower end alone, a fleet of which little is known would be told not to. Reasons that speak
 // against it by themselves decide where the benefit is below 1.05; a slow path alone turns a recommendation around.
 func (s *Situation) Judge(interference float64) Gate {
@@ -81,10 +83,9 @@ func (s *Situation) Judge(interference float64) Gate {
 	if measured := s.Measured; measured > 0 && s.Current.Aggregated > 0 {
 		g.Benefit = quotient(best.Goodput, s.togetherMeasured(&g))
 	}
-	var better float64
-	g.Low, g.High, better = s.benefitInterval(&g)
+	sure, better := s.benefitInterval(&g)
 	switch {
-	case g.Low > gateHigh:
+	case sure > gateHigh && g.Benefit > gateHigh:
 		g.Verdict = GateRecommend
 	case g.Benefit < gateLow && better < gateDoubt:
 		g.Verdict = GateAgainst
@@ -147,13 +148,12 @@ func (s *Situation) currentAttained() float64 {
 	return r.Attained
 }
 
-// benefitInterval is the 90 % interval over disturbed situations, quantiles, since goodput near a limit is anything but normal, and the share of
-// them in which splitting is better.
-func (s *Situation) benefitInterval(g *Gate) (low, high, better float64) {
-	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
-	var benefits []float64
-	for range draws {
-		d := s.disturbed(random)
+// benefitInterval finds the 90 % interval over disturbed situations: quantiles, since goodput near a limit is anything but normal. sure is its
+// lower end without the draws in which neither way serves anything to speak of, which say nothing of which is better, and better the share of
+// all draws in which splitting is.
+func (s *Situation) benefitInterval(g *Gate) (sure, better float64) {
+	var benefits, telling []float64
+	for _, d := range s.disturbed() {
 		apart, ok := d.near(g.Split)
 		d.Budget = g.Budget
 		together, also := d.Rehearse(Topology{Aggregated: s.Current.Groups()})
@@ -164,16 +164,26 @@ func (s *Situation) benefitInterval(g *Gate) (low, high, better float64) {
 		if s.Measured > 0 && s.Current.Aggregated > 0 { // what was measured is not disturbed
 			alone = s.togetherMeasured(g)
 		}
-		benefits = append(benefits, quotient(apart.Goodput, alone))
-		if benefits[len(benefits)-1] > gateEven {
+		benefit := quotient(apart.Goodput, alone)
+		benefits = append(benefits, benefit)
+		if benefit > gateEven {
 			better++
+		}
+		if max(apart.Goodput, alone) >= hardlyServed*s.Rate {
+			telling = append(telling, benefit)
 		}
 	}
 	if len(benefits) < draws/2 {
-		return 0, math.Inf(1), 1
+		g.Low, g.High = 0, math.Inf(1)
+		return 0, 1
 	}
-	_ = median(benefits) // sorts
-	return min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit), better / float64(len(benefits))
+	slices.Sort(benefits)
+	slices.Sort(telling)
+	g.Low, g.High = min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit)
+	if sure = g.Low; float64(len(telling)) >= (1-mostVoid)*float64(len(benefits)) {
+		sure = telling[1]
+	}
+	return sure, better / float64(len(benefits))
 }
 
 // near is the best of a split and its neighbours: a trial that is off by a group is set right.

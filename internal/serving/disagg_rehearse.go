@@ -8,6 +8,12 @@ type Topology struct{ Prefill, Decode, Aggregated int }
 // Groups is the number of worker groups.
 func (t Topology) Groups() int { return t.Prefill + t.Decode + t.Aggregated }
 
+// besides reports whether the split is the other one or differs by one group.
+func (t Topology) besides(other Topology) bool {
+	by := t.Prefill - other.Prefill
+	return t.Groups() == other.Groups() && t.Aggregated == other.Aggregated && by >= -1 && by <= 1
+}
+
 // Split reports whether the phases have workers of their own.
 func (t Topology) Split() bool { return t.Prefill > 0 && t.Decode > 0 }
 
@@ -37,7 +43,7 @@ type Capability struct {
 	Sequences float64 // most requests in a step
 	KVTokens  float64 // most tokens of context of a worker; 0: no limit
 	Moves     Moves
-	Leak      float64 // share of computed prompt tokens that decode workers compute
+	Leak      Leak
 }
 
 // Rehearsal is a forecast: what a workload would meet on a topology.
@@ -145,11 +151,11 @@ func (d *Capability) overload(w Workload, t Topology) float64 {
 	if !t.Split() {
 		return w.Rate * (prefill + decode) / float64(t.Aggregated)
 	}
-	leaked := w.Rate * d.Leak * prefill
+	leaked := w.Rate * d.Leak.Tokens * prefill
 	moving := (1-d.Moves.SlowShare)*d.Moves.seconds(w.Prompt.Mean, false) + d.Moves.SlowShare*d.Moves.seconds(w.Prompt.Mean, true)
 	return max(
-		w.Rate*(1-d.Leak)*prefill/float64(t.Prefill), (w.Rate*decode+leaked)/float64(t.Decode),
-		w.Rate*(1-d.Leak)*moving/float64(min(t.Prefill, t.Decode)),
+		w.Rate*(1-d.Leak.Tokens)*prefill/float64(t.Prefill), (w.Rate*decode+leaked)/float64(t.Decode),
+		w.Rate*(1-d.Leak.Tokens)*moving/float64(min(t.Prefill, t.Decode)),
 	)
 }
 

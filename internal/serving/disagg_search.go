@@ -2,7 +2,6 @@ package serving // import "github.com/otelcol-inference/otelcol-inference/intern
 
 import (
 	"math"
-	"math/rand/v2"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
 )
@@ -21,7 +20,12 @@ type Situation struct {
 }
 
 // Spreads are standard deviations of relative errors.
-type Spreads struct{ Prefill, Decode, Prompt, Output, Rate float64 }
+type Spreads struct {
+	Prefill, Decode, Prompt, Output, Rate float64
+	// DecodeSlope is that of the part of a decode step that grows with its sequences, as a share of the step at DecodeBatch sequences: how much
+	// less is known of steps of other batches.
+	DecodeSlope, DecodeBatch float64
+}
 
 // Forecast is what a topology would do, with 80 % intervals.
 type Forecast struct {
@@ -68,8 +72,12 @@ func (s *Situation) Best(groups int) (best Forecast, ok bool) {
 			}
 		}
 	}
-	return Forecast{Topology: Topology{Prefill: at, Decode: groups - at}, Rehearsal: top, GoodputLow: top.Goodput, GoodputHigh: top.Goodput,
-		TTFT90Low: top.TTFT90, TTFT90High: top.TTFT90}, true
+	return forecastOf(Topology{Prefill: at, Decode: groups - at}, top), true
+}
+
+// forecastOf is a forecast without intervals.
+func forecastOf(t Topology, r Rehearsal) Forecast {
+	return Forecast{Topology: t, Rehearsal: r, GoodputLow: r.Goodput, GoodputHigh: r.Goodput, TTFT90Low: r.TTFT90, TTFT90High: r.TTFT90}
 }
 
 // asGood is the share of the best goodput at which a topology that was found before is kept: among many groups several are about as good,
@@ -82,7 +90,7 @@ func (s *Situation) Prefer(t Topology, best Forecast) Forecast {
 	if !ok || t.Groups() != best.Groups() || r.Goodput < asGood*best.Goodput {
 		return best
 	}
-	return Forecast{Topology: t, Rehearsal: r, GoodputLow: r.Goodput, GoodputHigh: r.Goodput, TTFT90Low: r.TTFT90, TTFT90High: r.TTFT90}
+	return forecastOf(t, r)
 }
 
 // better compares goodput, and where that is equal the room of the busier side.
@@ -124,80 +132,6 @@ func (s *Situation) Rates() (prefill, decode float64) {
 	batch = max(1, batch)
 	decode = batch / (max(1, s.Output.Mean) * c.Seconds(0, batch, batch*context))
 	return prefill, decode
-}
-
-// draws is how many disturbed situations an interval rests on.
-const draws = 16
-
-// Draws are situations that might be the true one: the fitted costs, the lengths and the rate disturbed by their spreads. They are drawn
-// once an evaluation, so that all that is compared meets the same ones, and what the current topology does in each is known from then on.
-type Draws struct {
-	situations []*Situation
-	current    []Rehearsal // of each
-}
-
-// Draw disturbs the situation.
-func (s *Situation) Draw() Draws {
-	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
-	var d Draws
-	for range draws {
-		one := s.disturbed(random)
-		if r, ok := one.Rehearse(s.Current); ok {
-			d.situations, d.current = append(d.situations, one), append(d.current, r)
-		}
-	}
-	return d
-}
-
-// WithInterval adds the 80 % interval to a forecast, and compares with the current topology: the probability that goodput is more than
-// gain times the current one's.
-func (d Draws) WithInterval(f Forecast, gain float64) (Forecast, float64) {
-	var goodput, ttft []float64
-	wins := 0.0
-	for i, s := range d.situations {
-		r, ok := d.current[i], true
-		if f.Topology != s.Current {
-			r, ok = s.Rehearse(f.Topology)
-		}
-		if !ok {
-			continue
-		}
-		goodput, ttft = append(goodput, r.Goodput), append(ttft, r.TTFT90)
-		now := d.current[i].Goodput
-		if s.Measured > 0 { // what was measured is not in doubt
-			now = min(now, s.Measured)
-		}
-		if f.Topology != s.Current && r.Goodput > gain*now {
-			wins++
-		}
-	}
-	if len(goodput) == 0 {
-		return f, 0
-	}
-	f.GoodputLow, f.GoodputHigh = around(goodput, f.Goodput)
-	f.TTFT90Low, f.TTFT90High = around(ttft, f.TTFT90)
-	return f, wins / float64(len(goodput))
-}
-
-// around is the 80 % interval of draws, with the middle in it.
-func around(values []float64, middle float64) (low, high float64) {
-	sorted := append([]float64(nil), values...)
-	_ = median(sorted)
-	at := func(q float64) float64 { return sorted[int(math.Round(q*float64(len(sorted)-1)))] }
-	return min(at(0.1), middle), max(at(0.9), middle)
-}
-
-// disturbed draws a situation that might be the true one.
-func (s *Situation) disturbed(random *rand.Rand) *Situation {
-	s.staged()
-	d := *s
-	factor := func(spread float64) float64 { return math.Exp(spread * random.NormFloat64()) }
-	prefill, decode := factor(s.Spreads.Prefill), factor(s.Spreads.Decode)
-	d.Cost = s.Cost.Faster(prefill, decode)
-	d.Prompt.Mean *= factor(s.Spreads.Prompt)
-	d.Output.Mean *= factor(s.Spreads.Output)
-	d.Rate *= factor(s.Spreads.Rate)
-	return &d
 }
 
 // probabilityNormal is the probability that a normal error of that standard deviation is below edge.

@@ -125,9 +125,9 @@ func (s *stage) newPlay(d Capability, w Workload, n int, seed uint64) *play {
 		context := script.prompts.length(i, prompts)
 		s.requests[i] = rehearsed{
 			arrival: at, prompt: max(1, context*(1-w.Hit)), context: context, output: script.outputs.length(i, outputs),
-			leaked: script.leaks[i] < d.Leak,
 		}
 	}
+	d.Leak.mark(s.requests, script.leaks)
 	return &play{Capability: d, stage: s, rate: w.Rate, requests: s.requests, branches: script.branches, tokens: tokenTimes{cells: s.cells}}
 }
 

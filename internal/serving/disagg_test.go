@@ -232,7 +232,7 @@ func TestCostsAreFound(t *testing.T) {
 	for range 100 {
 		steps := 250.0
 		batch := 60 + 60*random.Float64()
-		d.Add(steps*batch*(0.012+0.00007*batch)*(1+0.005*random.NormFloat64()), steps*batch, steps)
+		d.Add(steps*batch*(0.012+0.00007*batch)*(1+0.005*random.NormFloat64()), steps*batch, steps, 0)
 		n := 30.0 // prompts, one a step
 		tokens := 800 + 400*random.Float64()
 		p.Add(PrefillWindow{

@@ -1,6 +1,8 @@
 package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
 
 import (
+	"slices"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 )
@@ -8,12 +10,9 @@ import (
 // scoredFrom is the share of requests that the ideal must serve in time for there to be a score.
 const scoredFrom = 0.05
 
-// score decomposes the loss against the same GPUs without defects; ok is false where these would be overloaded as well.
-func (f *fleet) score(s *serving.Situation, best serving.Topology) (score serving.Score, ok bool) {
-	attained := -1.0
-	if share, ok := f.attained(); ok {
-		attained = share * s.Rate
-	}
+// score decomposes the loss against the same GPUs without defects, best of which is that topology. attained is the measured goodput, requests/s,
+// negative when it is not known. ok is false where the ideal would be overloaded as well.
+func score(s *serving.Situation, best serving.Topology, attained float64) (score serving.Score, ok bool) {
 	// Most defects are not there, and most sets of them are therefore one situation.
 	known := map[rehearsedAs]float64{}
 	rehearse := func(d *serving.Situation, t serving.Topology) float64 {
@@ -27,7 +26,7 @@ func (f *fleet) score(s *serving.Situation, best serving.Topology) (score servin
 	return serving.ScoreOf(func(remaining uint) float64 {
 		d := *s
 		if remaining>>serving.DefectPurity&1 == 0 {
-			d.Leak = 0
+			d.Leak = serving.Leak{}
 		}
 		if remaining>>serving.DefectLocality&1 == 0 {
 			d.Moves.SlowShare, d.Moves.Slow = 0, 0
@@ -44,28 +43,53 @@ func (f *fleet) score(s *serving.Situation, best serving.Topology) (score servin
 	}, attained, scoredFrom*s.Rate)
 }
 
-// doubt is the relative half-width of the 80 % interval of the best topology's goodput. That of an ideal without defects would be narrower
-// where defects leave the best topology at its edge, as decode workers that compute prompts do; but what such defects cost is known as
-// little there, and a score of 0.28 came out as 0.04.
+// doubt is the relative half-width of the 80 % interval of the best topology's goodput.
 func doubt(best serving.Forecast) float64 {
 	return (best.GoodputHigh - best.GoodputLow) / 2 / max(best.Goodput, 1e-9)
+}
+
+// balanced is the best split of a fleet without leak and slow paths. best is that of the fleet as it is: where prompts leak, more decode workers make
+// up for it, and that the present split is not theirs is the leak's doing and no defect of its own.
+func balanced(s *serving.Situation, best serving.Topology) serving.Topology {
+	if s.Leak == (serving.Leak{}) && s.Moves.SlowShare == 0 {
+		return best
+	}
+	pure := *s
+	pure.Leak, pure.Moves.SlowShare, pure.Moves.Slow = serving.Leak{}, 0, 0
+	if found, ok := pure.Best(s.Current.Groups()); ok {
+		return pure.Prefer(s.Current, found).Topology
+	}
+	return best
 }
 
 // rehearsedAs is what defects change.
 type rehearsedAs struct {
 	topology serving.Topology
-	leak     float64
+	leak     serving.Leak
 	moves    serving.Moves
 }
 
-// attained is the share of the fleet's arriving requests that met both objectives, as measured.
-func (f *fleet) attained() (float64, bool) {
+// attained is the share of the fleet's arriving requests that met both objectives, as measured. Where decode workers compute prompts, paces are
+// the requests' mean times between tokens as they are rehearsed; else nil.
+func (f *fleet) attained(paces []float64) (float64, bool) {
 	p := &f.past
-	tpot, ok := serving.ShareWithin(f.target.ITL.Max.Seconds(), bucketsOf(p.decode.tpot), p.decode.tpot.Sum, serving.SpreadApart)
+	limit, tpots := f.target.ITL.Max.Seconds(), bucketsOf(p.decode.tpot)
+	tpot, ok := serving.ShareWithin(limit, tpots, p.decode.tpot.Sum, serving.SpreadApart)
+	if len(paces) > 0 {
+		tpot, ok = serving.ShareLike(limit, tpots, p.decode.tpot.Sum, paces)
+	}
 	if !ok {
 		return 0, false
 	}
-	ttft, ok := serving.SumBelow(f.target.TTFT.Max.Seconds(), bucketsOf(p.prefill.ttft), bucketsOf(p.decode.ttft))
+	front := bucketsOf(p.prefill.ttft)
+	if by := p.bypassed() * p.decode.ttft.Count; by > 0 {
+		if len(front.Counts) == 0 {
+			front = serving.Buckets{Bounds: p.decode.ttft.Bounds, Counts: make([]float64, len(p.decode.ttft.Counts))}
+		}
+		front.Counts = slices.Clone(front.Counts)
+		front.Counts[0] += by // these spent no time at a prefill worker
+	}
+	ttft, ok := serving.SumBelow(f.target.TTFT.Max.Seconds(), front, bucketsOf(p.decode.ttft))
 	if !ok {
 		return 0, false
 	}

@@ -79,7 +79,7 @@ func (f *fleet) emit(at int64, out pmetric.Metrics) {
 	if f.pooled.seen {
 		f.emitTransfers(b)
 	}
-	if share, ok := f.attained(); ok && f.past.seconds > 0 {
+	if share, ok := f.attained(f.forecast.paces); ok && f.past.seconds > 0 {
 		b.Gauge(signal.DisaggregationGoodput, share*max(f.past.prefill.ttft.Count+f.past.backlog, f.past.decode.ttft.Count)/f.past.seconds)
 	}
 	f.emitForecast(b)

@@ -29,10 +29,10 @@ func (f *fleet) emitForecast(b *derive.Builder) {
 		confidence(signal.DisaggregationBenefit, methodRehearsal, gateConfidence(&n.gate))
 	}
 	f.emitTopologies(b)
-	switch {
-	case n.scored:
-		f.emitScore(b, confidence)
-	case n.scoreWhy != "":
+	if n.factored {
+		f.emitFactors(b, confidence)
+	}
+	if n.scoreWhy != "" {
 		f.withheld[withholding{signal.DisaggregationScore, n.scoreWhy}]++
 	}
 	if share, ok := f.record.Share(); ok {
@@ -85,14 +85,18 @@ func (f *fleet) emitTopologies(b *derive.Builder) {
 	}
 }
 
-func (f *fleet) emitScore(b *derive.Builder, confidence func(of, method string, v float64)) {
+// emitFactors appends what is lost to which defect, and the score where that is known to ten points.
+func (f *fleet) emitFactors(b *derive.Builder, confidence func(of, method string, v float64)) {
 	n := &f.forecast
-	b.Gauge(signal.DisaggregationScore, n.score.Value)
 	for i, name := range serving.FactorNames() {
 		b.Gauge(signal.DisaggregationFactor, n.score.Factors[i], signal.AttrFactor, name)
 	}
 	b.Gauge(signal.DisaggregationLeak, n.leak)
-	confidence(signal.DisaggregationScore, methodShapley, doubtConfidence(n.doubt))
+	confidence(signal.DisaggregationFactor, methodShapley, doubtConfidence(n.doubt))
+	if n.scoreWhy == "" {
+		b.Gauge(signal.DisaggregationScore, n.score.Value)
+		confidence(signal.DisaggregationScore, methodShapley, doubtConfidence(n.doubt))
+	}
 }
 
 // maxScoreHalfWidth is the half-width of the score's interval beyond which it is withheld: what was attained is measured; the ideal is a

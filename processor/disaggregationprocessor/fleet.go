@@ -34,6 +34,7 @@ type fleet struct {
 	closed  int64     // end of the last window
 	started int64     // data time at which sums began
 	whole   bool      // a window was spanned by all workers that told of it: sums are of all the time since
+	held    bool      // decode workers hold up prefill workers, by the last window
 	told    int       // workers that an agent says there are
 	rates   func(host string) float64
 
@@ -153,7 +154,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 	f.past.seconds += seconds
 	var sum serving.TransferWindow
 	var first, hops float64
-	told, whole := 0, true
+	told, whole, waited, queued := 0, true, f.past.backlog, false
 	for _, m := range f.ordered {
 		win, ok := m.close(boundary)
 		if !ok {
@@ -172,10 +173,14 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 			sum.Add(w)
 			hops += win.Totals[inTTFT].Count
 		}
+		queued = queued || r == roleDecode && overrun(win)
 		f.learn(m, r, win)
 	}
 	f.watch(boundary)
-	f.count(first)
+	if !f.held {
+		f.count(max(0, first+f.past.backlog-waited))
+	}
+	f.held = queued
 	f.pool(sum, hops, seconds)
 	if f.whole = f.whole || whole && told > 0 || boundary-f.started >= int64(settling); !f.whole {
 		f.past = trailing{} // a worker's first scrape lies within its first window: of that, a part is told
@@ -208,6 +213,13 @@ func (f *fleet) watch(now int64) {
 	}
 }
 
+// overrun reports whether more requests wait for a decode worker than it has running. Their KV is kept at the prefill workers, which stall
+// when they have no room for more: a prompt's time there is then no cost of it, and first tokens come in bursts that are none of arrivals.
+func overrun(win window.Window) bool {
+	waiting, running := win.Levels[inWaiting], win.Levels[inRunning]
+	return waiting.Seen && running.Seen && waiting.Mean > running.Mean
+}
+
 // learn takes a worker's window into the fleet's fits and sums.
 func (f *fleet) learn(m *member, r role, win window.Window) {
 	f.past.of(r).add(win)
@@ -217,15 +229,18 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 	at := func(input int) window.Value { return win.Totals[input] }
 	switch r {
 	case rolePrefill:
+		if _, known := f.prefill.Line(0); known && f.held {
+			break
+		}
 		f.prefill.Add(serving.PrefillWindow{
 			Requests: at(inPrefillTime).Count, Time: at(inPrefillTime).Sum, StepTokens: bucketsOf(at(inStepTokens)),
 			Tokens: at(inStepTokens).Sum, Steps: prefillSteps(win),
 		})
 	case roleDecode:
 		if n := at(inStepCountDecode).Sum; n > 0 {
-			f.decode.Add(at(inStepTimeDecode).Sum*at(inStepSequences).Sum/n, at(inStepSequences).Sum, n)
+			f.decode.Add(at(inStepTimeDecode).Sum*at(inStepSequences).Sum/n, at(inStepSequences).Sum, n, 0)
 		} else {
-			f.decode.Add(at(inITL).Sum, at(inITL).Count, at(inStepTokens).Count)
+			f.decode.Add(at(inITL).Sum, at(inITL).Count, at(inStepTokens).Count, at(inLocal).Sum)
 		}
 	case roleAggregated:
 		m.divide(win, f.cfg)
@@ -238,12 +253,13 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 	}
 }
 
-// count notes how many requests got their first token in a window, for how they scatter.
-func (f *fleet) count(first float64) {
-	if first > 0 || f.past.counts[0] > 0 {
+// count notes how many requests arrived in a window, for how they scatter: those that got their first token and by how much more wait. Prefill
+// workers that decode workers hold up answer in bursts.
+func (f *fleet) count(arrived float64) {
+	if arrived > 0 || f.past.counts[0] > 0 {
 		f.past.counts[0]++
-		f.past.counts[1] += first
-		f.past.counts[2] += first * first
+		f.past.counts[1] += arrived
+		f.past.counts[2] += arrived * arrived
 	}
 }
 

@@ -25,10 +25,11 @@ type forecast struct {
 	best     serving.Forecast
 	stands   bool // the best one is recommended
 	score    serving.Score
-	scored   bool
-	scoreWhy string  // why there is no score
+	factored bool    // the score's factors are known
+	scoreWhy string  // why the score itself is not
 	doubt    float64 // relative half-width of the interval of the best topology's goodput
 	leak     float64
+	paces    []float64 // as attained takes them
 	side     serving.Bottleneck
 	sided    bool
 	gate     serving.Gate
@@ -101,11 +102,15 @@ func (f *fleet) costs(s *serving.Situation) bool {
 	}
 	d, okD := f.decode.Line()
 	p, okP := f.prefill.Line(d.Base)
+	if in := f.past.decode.input; !okP && okD && in.Count >= minRequests { // all prompts are computed where they are decoded
+		p, okP = f.decode.Prompt(in.Sum / in.Count)
+	}
 	if !okP || !okD {
 		return false
 	}
 	s.Cost = serving.JoinCosts(p, d)
 	s.Spreads.Prefill, s.Spreads.Decode = math.Hypot(p.Spread, costError), math.Hypot(d.Spread, costError)
+	s.Spreads.DecodeSlope, s.Spreads.DecodeBatch = d.SlopeSpread, d.Mean
 	return true
 }
 
@@ -186,7 +191,7 @@ func (f *fleet) hops(s *serving.Situation) {
 		return
 	}
 	if sum := f.past.prefill.local + d.local; sum > 0 {
-		s.Leak = min(1, d.local/sum)
+		s.Leak = serving.Leak{Tokens: min(1, d.local/sum), Requests: f.past.bypassed()}
 	}
 	m := f.pooled.model
 	if m.MeanTime <= 0 || d.fetched <= 0 || f.past.moves.Count <= 0 {
@@ -226,7 +231,7 @@ func (f *fleet) kvCapacity() float64 {
 
 // consider makes an evaluation.
 func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
-	next.leak = s.Leak
+	next.leak = s.Leak.Tokens
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
 	if s.Current.Aggregated > 0 {
 		if share, ok := f.together(s.Paces()); ok {
@@ -243,7 +248,12 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		}
 		return next
 	}
-	if share, ok := f.attained(); ok {
+	attained := -1.0
+	if s.Leak.Requests > 0 {
+		next.paces = s.Paces()
+	}
+	if share, ok := f.attained(next.paces); ok {
+		attained = share * s.Rate
 		f.record.See(now, s.Current, s.Rate, share*s.Rate)
 		s.Calibrate(share, f.late())
 		s.Measured = share * s.Rate
@@ -262,11 +272,12 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		}
 		next.best = next.current
 		if best.Topology != s.Current {
+			best = draws.Safest(best)
 			next.best, next.surety = draws.WithInterval(best, serving.AdviceGain())
 		}
 		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput) && !f.record.Poor()
 	}
-	f.rate(s, &next)
+	rate(s, &next, attained)
 	// Whether to split at all is no question of the minute.
 	if next.gate, next.gated = f.forecast.gate, f.forecast.gated; f.evaluations%gateEvery == 0 {
 		next.gate, next.gated = s.Judge(-1), true
@@ -276,16 +287,19 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	return next
 }
 
-// rate adds the score to an evaluation, or why there is none.
-func (f *fleet) rate(s *serving.Situation, next *forecast) {
-	score, ok := f.score(s, next.best.Topology)
+// rate adds the score to an evaluation, or why there is none. What is lost to which defect can be told where how much is lost cannot.
+func rate(s *serving.Situation, next *forecast, attained float64) {
+	score, ok := score(s, balanced(s, next.best.Topology), attained)
 	if !ok {
 		next.scoreWhy = serving.WithheldOverload
 		return
 	}
-	next.score, next.scored, next.doubt = score, true, doubt(next.best)
+	next.score, next.factored, next.doubt = score, true, doubt(next.best)
+	if attained >= 0 { // no ideal serves more than all requests in time
+		next.doubt = min(next.doubt, (1-min(1, attained/s.Rate))/2)
+	}
 	if next.doubt > maxScoreHalfWidth {
-		next.scored, next.scoreWhy = false, serving.WithheldUncertain
+		next.scoreWhy = serving.WithheldUncertain
 	}
 }
 

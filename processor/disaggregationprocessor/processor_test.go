@@ -268,9 +268,41 @@ func TestASlowPathIsNamedWhateverSplitIsBestBesideIt(t *testing.T) {
 		Workload: serving.Workload{Rate: 20, Dispersion: 1, Prompt: lengths(1100), Output: lengths(210)},
 		Limits:   serving.Limits{TTFT: 1, ITL: 0.03}, Current: serving.Topology{Prefill: 3, Decode: 1},
 	}
-	f := newFleet("chat", "a", testConfig(), nil, workerInputs(), "", nil)
-	score, _ := f.score(s, serving.Topology{Prefill: 1, Decode: 3})
-	require.GreaterOrEqual(t, score.Worst(), 0)
-	assert.Equal(t, "locality", serving.FactorNames()[score.Worst()])
-	assert.InDelta(t, 1, score.Factors[serving.DefectBalance], 0.01)
+	found, _ := score(s, serving.Topology{Prefill: 1, Decode: 3}, -1)
+	require.GreaterOrEqual(t, found.Worst(), 0)
+	assert.Equal(t, "locality", serving.FactorNames()[found.Worst()])
+	assert.InDelta(t, 1, found.Factors[serving.DefectBalance], 0.01)
+}
+
+// More decode workers make up for prompts that they compute; the split that is right without the leak is no defect of its own.
+func TestALeakIsNamedThoughAnotherSplitWouldMendIt(t *testing.T) {
+	lengths := func(mean float64) serving.Lengths {
+		return serving.Lengths{Bounds: []float64{mean / 2, mean, 2 * mean}, Counts: []float64{2, 4, 2, 0}, Mean: mean}
+	}
+	s := &serving.Situation{
+		Capability: serving.Capability{
+			Cost:   serving.StepCost{Decode: 0.012, Sequence: 0.00007, Prefill: 0.006, Token: 0.00007},
+			Budget: 8192, Sequences: 256, KVTokens: 1.2e6, Moves: serving.Moves{PerToken: 3e-6},
+			Leak: serving.Leak{Tokens: 0.4, Requests: 0.6},
+		},
+		Workload: serving.Workload{Rate: 40, Dispersion: 1, Prompt: lengths(1100), Output: lengths(210)},
+		Limits:   serving.Limits{TTFT: 1, ITL: 0.025}, Current: serving.Topology{Prefill: 6, Decode: 2},
+	}
+	beside, ok := s.Best(8)
+	require.True(t, ok)
+	require.Less(t, beside.Prefill, 6, "the leak moves the best split")
+	n := forecast{best: beside}
+	rate(s, &n, -1)
+	require.True(t, n.factored)
+	require.Less(t, n.score.Value, 0.9)
+	assert.Equal(t, "purity", serving.FactorNames()[n.score.Worst()])
+
+	unsure := forecast{best: beside}
+	unsure.best.GoodputLow = 0.5 * beside.Goodput
+	rate(s, &unsure, 0.4*s.Rate)
+	assert.Equal(t, serving.WithheldUncertain, unsure.scoreWhy)
+	assert.True(t, unsure.factored, "the factors are told")
+	served := forecast{best: unsure.best}
+	rate(s, &served, 0.97*s.Rate)
+	assert.Empty(t, served.scoreWhy, "nothing can be much better than 97 % in time")
 }

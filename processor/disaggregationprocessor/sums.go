@@ -87,7 +87,7 @@ type trailing struct {
 	prefill, decode, aggregated side
 	backlog                     float64 // by how much more requests wait than before
 	moves                       serving.TransferWindow
-	counts                      [3]float64 // of windows: their number, and the sum and the sum of squares of their first tokens
+	counts                      [3]float64 // of windows: their number, and the sum and the sum of squares of their arrivals
 }
 
 func (t *trailing) fade(seconds float64, horizon time.Duration) {
@@ -105,6 +105,17 @@ func (t *trailing) fade(seconds float64, horizon time.Duration) {
 	}
 }
 
+// bypassed is the share of requests that no prefill worker saw, where decode workers computed prompts.
+func (t *trailing) bypassed() float64 {
+	if t.decode.local <= leakLeast*(t.prefill.local+t.decode.local) || t.decode.ttft.Count <= 0 {
+		return 0
+	}
+	return max(0, 1-(t.prefill.ttft.Count+t.backlog)/t.decode.ttft.Count)
+}
+
+// leakLeast is the share of the computed prompt tokens from which on decode workers compute prompts; each recomputes last tokens.
+const leakLeast = 0.01
+
 // of is the side of a role.
 func (t *trailing) of(r role) *side {
 	switch r {
@@ -116,8 +127,7 @@ func (t *trailing) of(r role) *side {
 	return &t.aggregated
 }
 
-// dispersion is the variance over the mean of the first tokens of a window, at least 1: behind a queue arrivals look smoother than they
-// are.
+// dispersion is the variance over the mean of the arrivals of a window, at least 1: behind a queue they look smoother than they are.
 func (t *trailing) dispersion() float64 {
 	n, sum, squares := t.counts[0], t.counts[1], t.counts[2]
 	if n < 6 || sum <= 0 {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component/componenttest"
@@ -32,6 +33,8 @@ type fleetPlay struct {
 	change   func(*disaggregationprocessor.Config) // of the processor's configuration; nil for none
 	// each, when set, sees what the fleet's resource said after every scrape.
 	each func(now time.Duration, said fleetReadings)
+
+	reading sync.Mutex // the processor also sends by its own clock, on a machine so slow that a fleet seems silent
 }
 
 // fleetReadings holds the newest value of each point on the fleet's own resource, by metric and the values of its attributes.
@@ -144,15 +147,21 @@ func (p *fleetPlay) play() (fleetReadings, error) {
 			}
 		}
 		if p.each != nil {
+			p.reading.Lock()
 			p.each(at, said)
+			p.reading.Unlock()
 		}
 	}
+	p.reading.Lock()
+	defer p.reading.Unlock()
 	return maps.Clone(said), nil
 }
 
 // pipeline starts a disaggregation processor that writes into said.
 func (p *fleetPlay) pipeline(said fleetReadings) (consumer.Metrics, func(), error) {
 	sink, err := consumer.NewMetrics(func(_ context.Context, md pmetric.Metrics) error {
+		p.reading.Lock()
+		defer p.reading.Unlock()
 		said.take(md)
 		return nil
 	})

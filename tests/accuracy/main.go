@@ -21,6 +21,8 @@ type options struct {
 	match *regexp.Regexp // of scenarios, nil for all
 	quick bool           // ten simulated minutes, one seed, looser bars
 	data  string         // folder of public traces; empty for synthetic traffic
+	// seed draws other fleets for A6, A7 and A8; 0 for the published ones.
+	seed uint64
 	// truths is a file to keep the simulator's runs of fleets in, empty for none.
 	truths string
 }
@@ -74,6 +76,7 @@ func main() {
 	flag.BoolVar(&o.quick, "quick", false, "ten simulated minutes, one seed")
 	flag.StringVar(&o.data, "data", "", "folder with the public traces; synthetic traffic when empty")
 	flag.StringVar(&o.truths, "truths", "", "file to keep the simulator's runs of fleets in")
+	flag.Uint64Var(&o.seed, "seed", 0, "draw the fleets of A6, A7 and A8 from this seed; the published one when 0")
 	flag.Func("match", "run scenarios whose name matches this regular expression only", func(text string) (err error) {
 		o.match, err = regexp.Compile(text)
 		return err

@@ -77,8 +77,11 @@ func (s splitScenario) String() string {
 // splitSeed is that of A6 and A8, and the one on which the gate was tuned.
 const splitSeed = 6
 
-// splitScenarios generates n of them from a published seed; those that o does not ask for are left out.
+// splitScenarios generates n of them from a published seed or that of o; those that o does not ask for are left out.
 func splitScenarios(o options, generator uint64, n, mostGroups int) ([]splitScenario, error) {
+	if o.seed != 0 {
+		generator = o.seed
+	}
 	random := rand.New(rand.NewPCG(2026, generator))
 	sizes := []int{4, 6, 8, 12, 16, 24, 32}
 	goals := []fleetsim.Objectives{{TTFT: time.Second, ITL: 30 * time.Millisecond}, {TTFT: 2 * time.Second, ITL: 50 * time.Millisecond}}

@@ -1,0 +1,174 @@
+package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+const (
+	// draws is how many disturbed situations an interval rests on.
+	draws = 16
+	// worstDraws of them are the bad case: their mean goodput is what a topology is sure of. With 16 draws the lower end of the 80 % interval
+	// alone is one rehearsal.
+	worstDraws = draws / 4
+	// lostToSafety is the share of the expected goodput that safety may cost.
+	lostToSafety = 0.05
+	// nothingServed is the share of the requests below which next to none are served in time, mostVoid the share of the draws that may be so.
+	nothingServed = 0.05
+	mostVoid      = 1.0 / 3
+)
+
+// Draws are situations that might be the true one: the fitted costs, the lengths and the rate disturbed by their spreads. They are drawn
+// once an evaluation, so that all that is compared meets the same ones, and what a topology does in each is known from then on.
+type Draws struct {
+	situation  *Situation
+	situations []*Situation
+	played     map[Topology][]Rehearsal // in each
+}
+
+// Draw disturbs the situation.
+func (s *Situation) Draw() Draws {
+	return Draws{situation: s, situations: s.disturbed(), played: map[Topology][]Rehearsal{}}
+}
+
+// of is what a topology does in each situation; nil where it cannot be rehearsed, which is so in all or in none.
+func (d Draws) of(t Topology) []Rehearsal {
+	if played, known := d.played[t]; known {
+		return played
+	}
+	var played []Rehearsal
+	for _, s := range d.situations {
+		r, ok := s.Rehearse(t)
+		if !ok {
+			played = nil
+			break
+		}
+		played = append(played, r)
+	}
+	d.played[t] = played
+	return played
+}
+
+// WithInterval adds the 80 % interval to a forecast, and compares with the current topology: the probability that goodput is more than
+// gain times the current one's. Draws in which either serves next to nothing in time say nothing of which is better; where they are more
+// than a third, they count against.
+func (d Draws) WithInterval(f Forecast, gain float64) (Forecast, float64) {
+	s := d.situation
+	then, now := d.of(f.Topology), d.of(s.Current)
+	if len(then) == 0 || len(now) == 0 {
+		return f, 0
+	}
+	goodput, ttft := make([]float64, len(then)), make([]float64, len(then))
+	wins, void := 0.0, 0.0
+	for i, r := range then {
+		goodput[i], ttft[i] = r.Goodput, r.TTFT90
+		current := now[i].Goodput
+		if s.Measured > 0 { // what was measured is not in doubt
+			current = min(current, s.Measured)
+		}
+		switch {
+		case f.Topology == s.Current:
+		case max(r.Goodput, current) < nothingServed*s.Rate:
+			void++
+		case r.Goodput > gain*current:
+			wins++
+		}
+	}
+	if void > mostVoid*float64(len(then)) {
+		void = 0
+	}
+	f.GoodputLow, f.GoodputHigh = around(goodput, f.Goodput)
+	f.TTFT90Low, f.TTFT90High = around(ttft, f.TTFT90)
+	return f, wins / (float64(len(then)) - void)
+}
+
+// Safest moves from a topology to a neighbour for as long as that is sure of more goodput: where a few per cent in costs decide whether a side
+// keeps its limit, the best of what is expected may serve next to nothing of what is true. Without such an edge nothing is rehearsed but f.
+func (d Draws) Safest(f Forecast) Forecast {
+	least := (1 - lostToSafety) * f.Goodput
+	for sure := d.sureOf(f.Topology); sure < asGood*f.Goodput; {
+		next, best := f, sure
+		for _, by := range []int{-1, 1} {
+			t := Topology{Prefill: f.Prefill + by, Decode: f.Decode - by}
+			if !t.Split() {
+				continue
+			}
+			r, ok := d.situation.Rehearse(t)
+			if !ok || r.Goodput < least {
+				continue
+			}
+			if s := d.sureOf(t); s > best {
+				next, best = forecastOf(t, r), s
+			}
+		}
+		if best-sure < (1-asGood)*f.Goodput {
+			break
+		}
+		f, sure = next, best
+	}
+	return f
+}
+
+// sureOf is the mean goodput of a topology in the draws in which it does worst, requests/s.
+func (d Draws) sureOf(t Topology) float64 {
+	var goodput []float64
+	for _, r := range d.of(t) {
+		goodput = append(goodput, r.Goodput)
+	}
+	if len(goodput) < worstDraws {
+		return 0
+	}
+	slices.Sort(goodput)
+	sum := 0.0
+	for _, g := range goodput[:worstDraws] {
+		sum += g
+	}
+	return sum / worstDraws
+}
+
+// around is the 80 % interval of draws, with the middle in it.
+func around(values []float64, middle float64) (low, high float64) {
+	sorted := slices.Clone(values)
+	slices.Sort(sorted)
+	at := func(q float64) float64 { return sorted[int(math.Round(q*float64(len(sorted)-1)))] }
+	return min(at(0.1), middle), max(at(0.9), middle)
+}
+
+// disturbed draws situations that might be the true one. Each error takes every sixteenth of its distribution once (a Latin hypercube): of 16
+// independent draws the largest error of one kind may well be small.
+func (s *Situation) disturbed() []*Situation {
+	s.staged()
+	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
+	spreads := []float64{s.Spreads.Prefill, s.Spreads.Decode, s.Spreads.Prompt, s.Spreads.Output, s.Spreads.Rate, s.Spreads.DecodeSlope}
+	order := make([][]int, len(spreads))
+	for i := range order {
+		order[i] = random.Perm(draws)
+	}
+	out := make([]*Situation, draws)
+	for n := range out {
+		by := func(i int) float64 {
+			return spreads[i] * math.Sqrt2 * math.Erfinv((2*float64(order[i][n])+1)/draws-1)
+		}
+		d := *s
+		d.Cost = s.Cost.Faster(math.Exp(by(0)), math.Exp(by(1))).turned(by(5), s.Spreads.DecodeBatch)
+		d.Prompt.Mean *= math.Exp(by(2))
+		d.Output.Mean *= math.Exp(by(3))
+		d.Rate *= math.Exp(by(4))
+		out[n] = &d
+	}
+	return out
+}
+
+// turned is the cost where so much more of a decode step of that batch, as a share of it, grows with the sequences; the step of that batch
+// lasts as long as before.
+func (c StepCost) turned(share, batch float64) StepCost {
+	if share == 0 || !(batch > 0) {
+		return c
+	}
+	by := share * (c.Decode + c.Sequence*batch)
+	by = max(-c.Sequence*batch, min(c.Decode, by))
+	c.Sequence += by / batch
+	c.Decode -= by
+	return c
+}

@@ -1,0 +1,148 @@
+package serving
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// cliff is a fleet whose best split by the fitted costs has decode workers close to their objective, far from the batches they were fitted at.
+// The costs are those of a fleet that served a twentieth of its load on the split that these costs recommend.
+func cliff() *Situation {
+	s := ordinary()
+	s.Cost = StepCost{Decode: 0.01256, Sequence: 0.0000724, Prefill: 0.00502, Token: 0.0000587}
+	s.Prompt, s.Output = lengthsAround(1330), lengthsAround(223)
+	s.Rate, s.Current = 129.3, Topology{Prefill: 8, Decode: 8}
+	s.Spreads = Spreads{Prefill: 0.03, Decode: 0.03, Prompt: 0.009, Output: 0.007, Rate: 0.005, DecodeSlope: 0.045, DecodeBatch: 47}
+	return s
+}
+
+func TestASplitAtACliffIsLeftForItsNeighbour(t *testing.T) {
+	s := cliff()
+	draws := s.Draw()
+	at := func(prefill int) Forecast {
+		split := Topology{Prefill: prefill, Decode: 16 - prefill}
+		r, ok := s.Rehearse(split)
+		require.True(t, ok)
+		return forecastOf(split, r)
+	}
+	edge, inside := at(12), at(11)
+	require.InEpsilon(t, edge.Goodput, inside.Goodput, 0.02, "as good by what is expected")
+	require.Less(t, draws.sureOf(edge.Topology), 0.5*draws.sureOf(inside.Topology))
+	assert.Equal(t, inside.Topology, draws.Safest(edge).Topology)
+	assert.Equal(t, inside.Topology, draws.Safest(inside).Topology)
+	told, _ := draws.WithInterval(edge, AdviceGain())
+	assert.Less(t, told.GoodputLow, 0.5*edge.Goodput)
+}
+
+func TestWithoutACliffTheBestSplitStays(t *testing.T) {
+	s := ordinary()
+	s.Rate = 10
+	best, ok := s.Best(8)
+	require.True(t, ok)
+	assert.Equal(t, best, s.Draw().Safest(best))
+}
+
+func TestDrawsTakeEveryPartOfAnError(t *testing.T) {
+	s := ordinary()
+	s.Spreads = Spreads{Decode: 0.1}
+	slower, most := 0, 0.0
+	for _, d := range s.disturbed() {
+		by := s.Cost.Decode/d.Cost.Decode - 1
+		most = max(most, by)
+		if by < 0 {
+			slower++
+		}
+		assert.Equal(t, s.Rate, d.Rate)
+	}
+	assert.Equal(t, draws/2, slower)
+	assert.InDelta(t, 0.186, most, 0.02, "the middle of the last sixteenth")
+}
+
+func TestATurnedCostKeepsTheStepThatIsKnown(t *testing.T) {
+	c := ordinary().Cost
+	turned := c.turned(0.05, 60)
+	assert.InEpsilon(t, c.Seconds(0, 60, 0), turned.Seconds(0, 60, 0), 1e-9)
+	assert.Greater(t, turned.Seconds(0, 120, 0), c.Seconds(0, 120, 0))
+	assert.True(t, c.turned(-10, 60).valid())
+	assert.True(t, c.turned(10, 60).valid())
+	assert.Equal(t, c, c.turned(0.1, 0))
+}
+
+func TestWhatDecodeWaitsForPromptsIsNoPartOfItsStep(t *testing.T) {
+	random := rand.New(rand.NewPCG(5, 6))
+	fit := NewDecodeFit()
+	for range 150 {
+		steps := 250.0
+		batch, prompt := 60+60*random.Float64(), 60*random.Float64()
+		step := 0.012 + 0.00007*batch + 0.00008*prompt
+		fit.Add(steps*batch*step*(1+0.005*random.NormFloat64()), steps*batch, steps, steps*prompt)
+	}
+	l, ok := fit.Line()
+	require.True(t, ok)
+	assert.InEpsilon(t, 0.012, l.Base, 0.05)
+	assert.InEpsilon(t, 0.00007, l.Slope, 0.1)
+	assert.Greater(t, l.SlopeSpread, 0.0)
+	p, ok := fit.Prompt(1000)
+	require.True(t, ok)
+	assert.InEpsilon(t, 0.00008+0.6*0.012/1000, p.Slope, 0.1, "a step of one prompt takes the decode step's place")
+	_, ok = NewDecodeFit().Prompt(1000)
+	assert.False(t, ok)
+}
+
+func TestALineIsLessSureWhereBatchesWereAlike(t *testing.T) {
+	spread := func(width float64) float64 {
+		random := rand.New(rand.NewPCG(5, 7))
+		fit := NewDecodeFit()
+		for range 100 {
+			batch := 60 + width*(random.Float64()-0.5)
+			fit.Add(250*batch*(0.012+0.00007*batch)*(1+0.005*random.NormFloat64()), 250*batch, 250, 0)
+		}
+		l, ok := fit.Line()
+		require.True(t, ok)
+		return l.SlopeSpread
+	}
+	assert.Greater(t, spread(1), 1.5*spread(60))
+	assert.LessOrEqual(t, spread(0.001), 1.1*slopeSpread)
+}
+
+func TestALeakHasItsSharesOfTokensAndOfRequests(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	shape := lengthsAround(1000)
+	chance := uniform(20_000, random)
+	for _, l := range []Leak{{}, {0.25, 0.55}, {0.3, 0.3}, {0.3, 0.1}, {0.05, 0.06}, {1, 1}} {
+		requests := make([]rehearsed, len(chance))
+		for i := range requests {
+			requests[i].context = shape.quantile(random.Float64(), Buckets{Counts: shape.Counts}.count())
+		}
+		l.mark(requests, chance)
+		var all, tokens, leaked float64
+		for _, r := range requests {
+			all += r.context
+			if r.leaked {
+				tokens += r.context
+				leaked++
+			}
+		}
+		assert.InDelta(t, l.Tokens, tokens/all, 0.03, "%+v", l)
+		assert.InDelta(t, max(l.Requests, l.Tokens), leaked/float64(len(requests)), 0.03, "%+v", l)
+	}
+}
+
+func TestNeighboursKeepARecommendationGoing(t *testing.T) {
+	var a Adviser
+	minute := int64(time.Minute)
+	now := Topology{Prefill: 3, Decode: 3}
+	a.See(0, now)
+	best := []Topology{{Prefill: 5, Decode: 1}, {Prefill: 4, Decode: 2}, {Prefill: 5, Decode: 1}, {Prefill: 4, Decode: 2}}
+	for i, b := range best[:3] {
+		assert.False(t, a.Consider(int64(i)*4*minute, b, 1, 1, 10), "%d", i)
+	}
+	assert.True(t, a.Consider(12*minute, best[3], 1, 1, 10))
+	c, _ := a.Candidate()
+	assert.Equal(t, best[3], c, "the one that is best now")
+	assert.False(t, a.Consider(16*minute, Topology{Prefill: 2, Decode: 4}, 1, 1, 10), "another one begins anew")
+}
