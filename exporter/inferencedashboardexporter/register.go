@@ -23,11 +23,13 @@ const (
 
 // register holds what is shown as it arrives: the figures of KV cache, transfers, split, GPUs and sources. It is safe for concurrent use.
 type register struct {
-	table map[string]shown
-	limit int
+	table      map[string]shown
+	limit      int
+	maxWorkers int // of the subjects: what the page has no worker for is not looked at with each update
 
 	mu       sync.RWMutex
 	subjects map[subjectKey]*subject
+	workers  int // of the subjects
 }
 
 // shown is a metric of the table with its name, which keeps no batch alive.
@@ -37,7 +39,7 @@ type shown struct {
 }
 
 func newRegister(maxWorkers int) *register {
-	r := &register{table: map[string]shown{}, limit: maxWorkers * subjectsPerWorker, subjects: map[subjectKey]*subject{}}
+	r := &register{table: map[string]shown{}, limit: maxWorkers * subjectsPerWorker, maxWorkers: maxWorkers, subjects: map[subjectKey]*subject{}}
 	for name, m := range shownTable() {
 		r.table[name] = shown{m, name}
 	}
@@ -139,8 +141,11 @@ func (r *register) admit(key subjectKey, resource pcommon.Map) *subject {
 	defer r.mu.Unlock()
 	s, ok := r.subjects[key]
 	if !ok {
-		if len(r.subjects) >= r.limit {
+		if len(r.subjects) >= r.limit || key.kind == kindWorker && r.workers >= r.maxWorkers {
 			return nil
+		}
+		if key.kind == kindWorker {
+			r.workers++
 		}
 		key.host, key.instance, key.model = strings.Clone(key.host), strings.Clone(key.instance), strings.Clone(key.model)
 		s = &subject{key: key, id: key.id(), figures: map[figureKey]*reading{}}
@@ -162,6 +167,9 @@ func (r *register) evict(now time.Time) {
 		s.forget(now)
 		if len(s.figures) == 0 {
 			delete(r.subjects, key)
+			if key.kind == kindWorker {
+				r.workers--
+			}
 		}
 		s.mu.Unlock()
 	}

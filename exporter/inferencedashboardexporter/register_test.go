@@ -148,6 +148,28 @@ func TestTheRegisterIsBounded(t *testing.T) {
 	assert.EqualValues(t, 2, rejected[rejectFull])
 }
 
+// A worker that the page has no room for is none of the subjects either: they are all looked at with each update.
+func TestTheRegisterHasNoMoreWorkersThanThePage(t *testing.T) {
+	r := newRegister(2)
+	var rejected tally
+	send := func(from, to int, now time.Time) {
+		md := pmetric.NewMetrics()
+		for i := from; i < to; i++ {
+			attrs := workerAttrs()
+			attrs[signal.AttrServiceInstanceID] = fmt.Sprintf("worker-%d:8000", i)
+			addGauge(resourceOf(md, attrs), signal.SourceMissing, now, 1, map[string]any{signal.AttrSource: "nvml"})
+		}
+		r.observe(md, now, &rejected)
+	}
+	send(0, 5, at(0))
+	assert.Len(t, r.views(at(0)), 2)
+	assert.EqualValues(t, 3, rejected[rejectFull])
+	later := at(0).Add(2 * evictAfter)
+	r.evict(later)
+	send(3, 5, later)
+	assert.Len(t, r.views(later), 2, "who left made room")
+}
+
 func TestWhatIsNoFigureIsRefused(t *testing.T) {
 	r := newRegister(1)
 	var rejected tally
