@@ -153,7 +153,7 @@ fuzz: ## Every fuzz target, one after another (FUZZTIME=10m each)
 .PHONY: guard
 guard: ## Allocations and instructions of the hot loops against the baseline (UPDATE=1 writes it)
 	$(GO) -C tests run ./guard $(if $(UPDATE),-update)
-	$(GO) -C tests test -count=1 ./guard
+	$(GO) -C tests test -count=1 ./guard ./curve
 
 .PHONY: bench-scrape
 bench-scrape: build ## CPU and memory of scrapes against the community's Prometheus receiver, 7 minutes (ROUNDS=3)
@@ -205,6 +205,28 @@ reproducible: build ## Build twice from two directories and compare (COLD=1 with
 helm-check: ## Render the Helm values with the community's chart and check what comes out (CHART=dir HELM=program)
 	CHART="$(abspath $(CHART))" HELM="$(or $(HELM),helm)" $(GO) -C tests test -tags helm -count=1 -run HelmChart -v ./e2e
 
+# The shipped image, unit and manifests on what they are made for. Debian's packages: buildah, podman, crun; mmdebstrap.
+.PHONY: image-check
+image-check: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Build the Dockerfile and run the image (root; buildah, podman, crun; BASE_IMAGE=pull for the registry's base)
+	$(GO) -C tests test -tags image -count=1 -timeout 20m -run TestImage -v ./packaging
+
+.PHONY: systemd-check
+systemd-check: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install the deb under a real systemd and run the service (root)
+	$(GO) -C tests test -tags systemd -count=1 -timeout 20m -run TestSystemd -v ./packaging
+
+KUBERNETES := bin/kubernetes
+$(KUBERNETES)/etcd: PKG := go.etcd.io/etcd/server/v3
+$(KUBERNETES)/kube-apiserver: PKG := k8s.io/kubernetes/cmd/kube-apiserver
+$(KUBERNETES)/kubectl: PKG := k8s.io/kubernetes/cmd/kubectl
+$(KUBERNETES)/helm: PKG := helm.sh/helm/v3/cmd/helm
+$(KUBERNETES)/%: internal/tools/kubernetes/go.mod
+	@mkdir -p $(KUBERNETES)
+	CGO_ENABLED=0 $(GO) -C internal/tools/kubernetes build -trimpath -ldflags '-s -w' -o $(abspath $@) $(PKG)
+
+.PHONY: kubernetes-check
+kubernetes-check: build $(addprefix $(KUBERNETES)/,etcd kube-apiserver kubectl helm) ## Manifests, rights and discovery on a real Kubernetes API (root; CHART=dir CRDS=dir)
+	KUBERNETES="$(abspath $(KUBERNETES))" CHART="$(abspath $(CHART))" CRDS="$(abspath $(CRDS))" $(GO) -C tests test -tags kubernetes -count=1 -timeout 20m -run TestKubernetes -v ./e2e
+
 .PHONY: replay
 replay: ## Run recorded OTLP JSON through the processors and the adviser, the same each time (FILE=points.jsonl OUT=replay.jsonl)
 	@test -f "$(FILE)" || { echo "replay: FILE=file is required, lines of OTLP JSON as the file exporter writes them" >&2; exit 2; }
@@ -227,6 +249,10 @@ sizing: build ## What an agent takes, for docs/sizing.md (SIZING=60s)
 .PHONY: sizing-gateway
 sizing-gateway: build ## What a gateway of 10,000 workers takes, for docs/sizing.md (ROUNDS=28 of 10 s, OVERLAY=file of YAML)
 	GATEWAY_ROUNDS=$(or $(ROUNDS),28) GATEWAY_OVERLAY="$(if $(OVERLAY),$(abspath $(OVERLAY)))" $(GO) -C tests test -count=1 -timeout 60m -v -run TestGatewayScale ./fleet
+
+.PHONY: curve-gateway
+curve-gateway: ## What a point costs a gateway of 1 to 10,000 workers, in process, for docs/performance.md
+	CURVE=1 $(GO) -C tests test -count=1 -timeout 60m -v -run TestCurve ./curve
 
 bin/kafka: tests/fleet/kafka/pom.xml
 	mvn -q -f $< dependency:copy-dependencies -DoutputDirectory=$(abspath $@)

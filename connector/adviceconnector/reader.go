@@ -20,6 +20,7 @@ type reader struct {
 	advisor *advice.Advisor
 	latest  int64
 	pairs   []advice.Pair // scratch
+	value   window.Value  // scratch: of it nothing is kept
 	refused int
 }
 
@@ -115,14 +116,23 @@ func (r *reader) histograms(s advice.Subject, name string, h pmetric.Histogram) 
 				r.refused++
 				continue
 			}
-			p.Value = window.Value{Sum: dp.Sum(), Count: float64(dp.Count()), Bounds: dp.ExplicitBounds().AsRaw()}
-			p.Value.Counts = make([]float64, dp.BucketCounts().Len())
-			for i := range p.Value.Counts {
-				p.Value.Counts[i] = float64(dp.BucketCounts().At(i))
-			}
+			p.Value = r.buckets(dp)
 		}
 		r.observe(s, dp.Attributes(), p)
 	}
+}
+
+// buckets reads a histogram's point into the reader's room.
+func (r *reader) buckets(dp pmetric.HistogramDataPoint) window.Value {
+	v := &r.value
+	v.Sum, v.Count, v.Bounds, v.Counts = dp.Sum(), float64(dp.Count()), v.Bounds[:0], v.Counts[:0]
+	for i := range dp.ExplicitBounds().Len() {
+		v.Bounds = append(v.Bounds, dp.ExplicitBounds().At(i))
+	}
+	for i := range dp.BucketCounts().Len() {
+		v.Counts = append(v.Counts, float64(dp.BucketCounts().At(i)))
+	}
+	return *v
 }
 
 func (r *reader) observe(s advice.Subject, attributes pcommon.Map, p advice.Point) {

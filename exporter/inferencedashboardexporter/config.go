@@ -21,7 +21,7 @@ const (
 	maxLongHistory    = 7 * 24 * time.Hour
 	maxLongResolution = time.Hour
 	maxWorkersLimit   = 10_000
-	// maxCells bounds workers times history slots. A cell is 80 bytes, so that the history never takes more than 305 MiB for
+	// maxCells bounds workers times history slots. A cell is 80 bytes at most, so that the history never takes more than 305 MiB for
 	// workers and as much again in the extreme case of one fleet per worker.
 	maxCells = 4_000_000
 )

@@ -77,12 +77,18 @@ func TestMemoryOfTwoHundredWorkers(t *testing.T) {
 	runtime.GC()
 	runtime.ReadMemStats(&before)
 	d, _, now := filled(t, 200, 20)
+	var full row
+	for m := range full {
+		full[m] = some(0.5)
+	}
 	cells := 0
 	for _, w := range d.tracker.all() {
 		for i := range 25 * time.Hour / (5 * time.Minute) { // past the end of both
-			w.history.put(now.Add(i*5*time.Minute), row{historyKV: some(0.5)})
+			w.history.put(now.Add(i*5*time.Minute), full)
 		}
-		cells += len(w.history.fine.cells) + len(w.history.long.cells)
+		for m := range historyMetrics {
+			cells += len(w.history.fine.cells[m]) + len(w.history.long.cells[m])
+		}
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)

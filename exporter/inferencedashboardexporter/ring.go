@@ -5,12 +5,14 @@ import (
 	"time"
 )
 
-// ring keeps every series at a fixed resolution. It is 80 bytes a slot, taken with the first point, and never grows.
+// ring keeps every series at a fixed resolution. A series is 4 bytes a slot, taken with its first value: a worker has half of them, and which
+// depends on what stands before the page.
 type ring struct {
 	step        time.Duration
 	slots       int64
-	cells       []float32 // slot by slot; NaN is a gap
-	first, last int64     // absolute slot numbers, both written
+	cells       [historyMetrics][]float32 // by slot; NaN is a gap, nil a series without a value so far
+	begun       bool
+	first, last int64 // absolute slot numbers, both written
 }
 
 func newRing(e extent) *ring { return &ring{step: e.step, slots: int64(e.slots)} }
@@ -22,9 +24,8 @@ func (g *ring) slot(now time.Time) int64 { return now.UnixNano() / int64(g.step)
 func (g *ring) put(now time.Time, r row) {
 	slot := g.slot(now)
 	switch {
-	case g.cells == nil:
-		g.cells = make([]float32, g.slots*int64(historyMetrics))
-		g.first, g.last = slot, slot
+	case !g.begun:
+		g.begun, g.first, g.last = true, slot, slot
 	case slot < g.last: // the clock was set back: what was written of later times goes
 		g.first, g.last = min(g.first, slot), slot
 	case slot-g.last >= g.slots:
@@ -39,17 +40,33 @@ func (g *ring) put(now time.Time, r row) {
 }
 
 func (g *ring) write(slot int64, r row) {
-	cells := g.cells[(slot%g.slots)*int64(historyMetrics):]
 	for m, n := range r {
-		cells[m] = float32(math.NaN())
+		value := float32(math.NaN())
 		if n.ok {
-			cells[m] = float32(n.value)
+			value = float32(n.value)
+			if g.cells[m] == nil {
+				g.cells[m] = gaps(g.slots)
+			}
+		}
+		if g.cells[m] != nil {
+			g.cells[m][slot%g.slots] = value
 		}
 	}
 }
 
+func gaps(n int64) []float32 {
+	cells := make([]float32, n)
+	for i := range cells {
+		cells[i] = float32(math.NaN())
+	}
+	return cells
+}
+
 func (g *ring) at(slot int64, m historyMetric) number {
-	v := float64(g.cells[(slot%g.slots)*int64(historyMetrics)+int64(m)])
+	if g.cells[m] == nil {
+		return number{}
+	}
+	v := float64(g.cells[m][slot%g.slots])
 	if math.IsNaN(v) {
 		return number{}
 	}
@@ -58,7 +75,7 @@ func (g *ring) at(slot int64, m historyMetric) number {
 
 // read returns a series, oldest first, and the time of its first slot in Unix milliseconds.
 func (g *ring) read(m historyMetric) (start int64, values []number) {
-	if g.cells == nil {
+	if !g.begun {
 		return 0, []number{}
 	}
 	values = make([]number, 0, g.last-g.first+1)
@@ -70,7 +87,7 @@ func (g *ring) read(m historyMetric) (start int64, values []number) {
 
 // mean returns the mean of a series over the last n slots.
 func (g *ring) mean(m historyMetric, n int64) number {
-	if g.cells == nil {
+	if !g.begun {
 		return number{}
 	}
 	sum, known := 0.0, 0

@@ -35,10 +35,13 @@ func inWords(v *verdictView) string {
 		return "No verdict."
 	}
 	words := []string{v.Title}
-	for _, part := range append([]string{v.Detail, v.Direction}, v.Also...) {
+	for _, part := range []string{v.Detail, v.Direction} {
 		if part != "" {
 			words = append(words, part)
 		}
+	}
+	for _, also := range v.Also {
+		words = append(words, "Also: "+also)
 	}
 	trust := string(v.Standing)
 	if v.ConfidenceWord != "" {

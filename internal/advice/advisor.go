@@ -21,6 +21,7 @@ type Advisor struct {
 	records  map[recordKey]record
 	pending  map[string]saved // what was remembered of subjects that were not seen since the restart, by their text
 	loaded   time.Time
+	texts    texts
 	changed  bool // see Changed
 }
 
@@ -28,7 +29,7 @@ type Advisor struct {
 func New(cfg Config, rules []Rule) *Advisor {
 	a := &Advisor{
 		cfg: cfg, rules: map[Kind][]Rule{}, inputs: map[string]bool{}, subjects: map[Ref]*state{}, fleets: map[string]*fleet{}, homes: map[home]string{},
-		records: map[recordKey]record{}, pending: map[string]saved{},
+		records: map[recordKey]record{}, pending: map[string]saved{}, texts: texts{},
 	}
 	for _, r := range rules {
 		a.rules[r.Subject] = append(a.rules[r.Subject], r)
@@ -101,7 +102,7 @@ func (a *Advisor) admit(ref Ref, create func() Identity) *state {
 	if len(a.subjects) >= a.cfg.MaxSubjects {
 		return nil
 	}
-	s := newState(create(), &a.cfg)
+	s := newState(create(), &a.cfg, a.texts)
 	a.subjects[s.Ref] = s
 	a.recall(s)
 	a.join(s)

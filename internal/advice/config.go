@@ -22,6 +22,6 @@ func DefaultConfig() Config {
 	return Config{
 		Window: 5 * time.Second, Lateness: 5 * time.Second, Trailing: time.Minute,
 		RaiseAfter: 6, ClearAfter: 12, CoolDown: 15 * time.Minute, Settle: 3 * time.Minute, MaxStale: 10 * time.Minute,
-		MaxSubjects: 2000,
+		MaxSubjects: 12_000, // ten thousand workers, their fleets and agents
 	}
 }

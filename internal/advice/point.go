@@ -2,7 +2,6 @@ package advice // import "github.com/otelcol-inference/otelcol-inference/interna
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
@@ -64,12 +63,4 @@ func (s *stream) has(pairs []string) bool {
 		}
 	}
 	return true
-}
-
-func clonePairs(ps []Pair) []Pair {
-	kept := make([]Pair, len(ps))
-	for i, p := range ps {
-		kept[i] = Pair{strings.Clone(p.Key), strings.Clone(p.Value)}
-	}
-	return kept
 }

@@ -37,16 +37,17 @@ type state struct {
 	levels  map[levelKey]bool
 	verdict *verdictLife // of a fleet
 	demand  faded        // requests per second
+	texts   texts        // shared by all subjects
 }
 
-func newState(id Identity, cfg *Config) *state {
+func newState(id Identity, cfg *Config, known texts) *state {
 	return &state{
 		Identity: id.clone(),
 		aligner: window.NewAligner(window.Config{
 			Width: cfg.Window, Lateness: cfg.Lateness, MaxGap: max(cfg.MaxStale, 12*cfg.Window),
 		}, 1, 0),
 		streams: map[string][]*stream{}, keys: 1,
-		lives: map[string]*life{}, levels: map[levelKey]bool{},
+		lives: map[string]*life{}, levels: map[levelKey]bool{}, texts: known,
 	}
 }
 
@@ -103,7 +104,7 @@ func (s *state) complete(flush bool) (window.Window, bool) {
 func (s *state) learn(p Point) {
 	for _, a := range p.Attributes {
 		if s.Facts[a.Key] != a.Value {
-			s.Facts[strings.Clone(a.Key)] = strings.Clone(a.Value)
+			s.Facts[s.texts.one(a.Key)] = s.texts.one(a.Value)
 		}
 	}
 }
@@ -117,14 +118,14 @@ func (s *state) stream(p Point) *stream {
 	if s.count >= maxStreams {
 		return nil
 	}
-	x := &stream{attributes: clonePairs(p.Attributes)}
+	x := &stream{attributes: s.texts.pairs(p.Attributes)}
 	if p.Form != Level {
 		x.counter = s.keys
 		s.keys++
 		s.aligner.Grow(s.keys)
 	}
 	s.count++
-	s.streams[strings.Clone(p.Metric)] = append(s.streams[p.Metric], x)
+	s.streams[s.texts.one(p.Metric)] = append(s.streams[p.Metric], x)
 	return x
 }
 
@@ -150,6 +151,7 @@ func (s *state) keep(w window.Window, trailing time.Duration) {
 		s.eachLevel(func(x *stream) { x.means = x.means[:0] })
 	}
 	s.closed = w.To
+	w.Spanned = nil // nobody asks
 	s.windows = append(s.windows, w)
 	s.eachLevel(func(x *stream) { x.close(len(s.windows)) })
 	kept, oldest := 0.0, 0

@@ -1,6 +1,7 @@
 package derive
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -123,4 +124,101 @@ func TestRegistryAndChange(t *testing.T) {
 	assert.True(t, c.To(true))
 	assert.False(t, c.To(true))
 	assert.True(t, c.To(false))
+}
+
+// TestPointsHaveTheirPlace: what a metric is is found again when a batch has another order, and a batch costs no allocation.
+func TestPointsHaveTheirPlace(t *testing.T) {
+	in, a := newTestIntake()
+	at := 5 * second
+	metrics := make([]pmetric.Metric, 0, 4)
+	for _, name := range []string{"sum", "nothing", "not of the vocabulary", "gauge"} {
+		m := pmetric.NewMetric()
+		m.SetName(name)
+		if name == "gauge" {
+			m.SetEmptyGauge().DataPoints().AppendEmpty()
+		} else {
+			m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+			m.Sum().DataPoints().AppendEmpty()
+		}
+		metrics = append(metrics, m)
+	}
+	read := func(order ...int) {
+		at += second / 1000
+		in.Begin(time.Unix(100, 0))
+		for _, i := range order {
+			if m := metrics[i]; m.Type() == pmetric.MetricTypeGauge {
+				point(m.Gauge().DataPoints().At(0), at, 7)
+			} else {
+				point(m.Sum().DataPoints().At(0), at, float64(at)/1e9)
+			}
+			assert.Zero(t, in.Read(metrics[i]))
+		}
+	}
+	read(0, 1, 2, 3)
+	assert.Zero(t, testing.AllocsPerRun(100, func() {
+		at += second / 1000
+		in.Begin(time.Unix(100, 0))
+		for _, m := range metrics {
+			if m.Type() == pmetric.MetricTypeGauge {
+				m.Gauge().DataPoints().At(0).SetTimestamp(pcommon.Timestamp(at))
+			} else {
+				m.Sum().DataPoints().At(0).SetTimestamp(pcommon.Timestamp(at))
+			}
+			in.Read(m)
+		}
+	}))
+	read(3, 2, 1, 0)
+	read(3, 0)
+	at = 11*second - second/1000
+	read(0, 1, 2, 3)
+	win, ok := a.Close()
+	require.True(t, ok)
+	assert.InDelta(t, 10-5.001, win.Totals[0].Sum, 1e-9)
+	assert.InDelta(t, 7, win.Levels[0].Mean, 1e-9)
+}
+
+// TestGaugesThatMoveAreNotGone: a batch may have another order than the one before.
+func TestGaugesThatMoveAreNotGone(t *testing.T) {
+	var gauges Gauges
+	build := func(values ...string) (gone []string) {
+		out := pmetric.NewMetrics()
+		b := NewBuilder(map[string]signal.Metric{}, "scope", pcommon.NewResource(), 1, 2, &gauges, out)
+		for _, v := range values {
+			b.Gauge("a", 1, "k", v)
+		}
+		b.Finish()
+		for _, m := range out.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
+			for _, dp := range m.Gauge().DataPoints().All() {
+				if dp.Flags().NoRecordedValue() {
+					gone = append(gone, Text(dp.Attributes(), "k"))
+				}
+			}
+		}
+		return gone
+	}
+	assert.Empty(t, build("1", "2", "3", "4"))
+	assert.Empty(t, build("4", "2", "1", "3"))
+	assert.Equal(t, []string{"2", "1"}, build("3", "5", "4"))
+	assert.Equal(t, []string{"3", "5", "4"}, build())
+	assert.Empty(t, build("6"))
+}
+
+// ticking is a clock that ticks when it is told to.
+type ticking chan time.Time
+
+func (ticking) Now() time.Time                                   { return time.Time{} }
+func (c ticking) Ticks(time.Duration) (<-chan time.Time, func()) { return c, func() { close(c) } }
+
+func TestSweeper(t *testing.T) {
+	var s Sweeper
+	assert.False(t, s.Stop())
+	c, swept := make(ticking), 0
+	s.Start(t.Context(), c, time.Second, func(context.Context) { swept++ })
+	c <- time.Time{}
+	c <- time.Time{}
+	assert.True(t, s.Stop())
+	assert.Equal(t, 2, swept)
+	_, open := <-c
+	assert.False(t, open, "the ticks are ended")
+	assert.False(t, s.Stop())
 }

@@ -41,8 +41,12 @@ func NewAligner(cfg Config, counters, gauges int) *Aligner {
 
 // Grow makes room for counters up to counters-1; those that are there stay as they are.
 func (a *Aligner) Grow(counters int) {
-	if missing := counters - len(a.series); missing > 0 {
-		a.series = append(a.series, make([]series, missing)...)
+	const room = 4 // append would make twice what is there, for good
+	if counters > cap(a.series) {
+		a.series = append(make([]series, 0, counters+room), a.series...)
+	}
+	if counters > len(a.series) {
+		a.series = a.series[:counters]
 	}
 }
 

@@ -35,6 +35,22 @@ func TestBoundarySplitsAnIncreaseInProportion(t *testing.T) {
 	assert.InDelta(t, 5, w.Covered[0], 1e-9)
 }
 
+func TestAfterARestartTimesMayBeEarlier(t *testing.T) {
+	a := newTestAligner(1, 1)
+	hour := 3600 * second
+	a.Observe(0, hour, 1, Value{Sum: 100})
+	a.ObserveGauge(0, hour, 1)
+	assert.Equal(t, Late, a.Observe(0, 3*second, 1, Value{Sum: 110}))
+	a.Restart()
+	assert.Equal(t, Baseline, a.Observe(0, 3*second, 1, Value{Sum: 120}))
+	assert.Equal(t, Counted, a.ObserveGauge(0, 3*second, 2))
+	assert.Equal(t, Counted, a.Observe(0, 8*second, 1, Value{Sum: 220}))
+	w, ok := a.Close()
+	require.True(t, ok)
+	assert.Equal(t, []int64{0, 5 * second}, []int64{w.From, w.To})
+	assert.InDelta(t, 40, w.Totals[0].Sum, 1e-9, "nothing is counted over the step")
+}
+
 func TestWindowsBetweenTwoScrapesComeAsOne(t *testing.T) {
 	a := newTestAligner(1, 0)
 	a.Observe(0, 5*second, 1, Value{Sum: 0})
@@ -248,7 +264,7 @@ func TestBetweenBoundariesNothingIsAllocated(t *testing.T) {
 	observe()
 	assert.Zero(t, testing.AllocsPerRun(100, observe))
 	a.Observe(0, 3601*second, 1, v) // MaxGap is far exceeded: a window begins anew
-	assert.Len(t, a.series[0].open, 0)
+	assert.Empty(t, a.series[0].open)
 }
 
 // TestObservationsMayBeWrittenAgain: the slices of what is observed stay the caller's, and those of a window are its own.

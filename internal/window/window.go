@@ -73,22 +73,22 @@ func (v *Value) follows(w Value) bool {
 	return ok
 }
 
-// addIncrease adds v-w, of the same buckets, to sum, whose bounds become those of w.
-func (sum *Value) addIncrease(v, w Value) {
-	sum.Sum += v.Sum - w.Sum
-	sum.Count += v.Count - w.Count
-	if !sum.room(len(v.Counts), w.Bounds) {
+// addIncrease adds what a counter rose by since an earlier state of the same buckets, whose bounds v's become.
+func (v *Value) addIncrease(now, before Value) {
+	v.Sum += now.Sum - before.Sum
+	v.Count += now.Count - before.Count
+	if !v.room(len(now.Counts), before.Bounds) {
 		return
 	}
-	for i, c := range v.Counts {
-		sum.Counts[i] += c - w.Counts[i]
+	for i, c := range now.Counts {
+		v.Counts[i] += c - before.Counts[i]
 	}
 }
 
-// addOwned adds v, with bounds that nobody writes in the place of its own.
-func (sum *Value) addOwned(v Value, bounds []float64) {
-	v.Bounds = bounds
-	sum.AddScaled(v, 1)
+// addOwned adds d, with bounds that nobody writes in the place of its own.
+func (v *Value) addOwned(d Value, bounds []float64) {
+	d.Bounds = bounds
+	v.AddScaled(d, 1)
 }
 
 // room makes buckets where there are none yet, and reports whether there are n.

@@ -130,7 +130,7 @@ func (f *fleet) boundary() int64 {
 		return 0 // nobody is there yet
 	}
 	oldest := f.newest
-	for _, m := range f.members {
+	for _, m := range f.ordered { // with each batch: a list is many times as fast as the map
 		if m.mark > 0 {
 			oldest = min(oldest, m.mark)
 		}

@@ -2,7 +2,6 @@ package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -24,7 +23,7 @@ type disaggregation struct {
 	telemetry *metadata.TelemetryBuilder
 	next      consumer.Metrics
 	registry  *derive.Registry
-	clock     clock
+	clock     derive.Clock
 	steps     wall.Steps
 	table     map[string]signal.Metric
 	inputs    derive.Inputs // of workers
@@ -34,14 +33,13 @@ type disaggregation struct {
 	agents    agents
 	hosts     hosts
 
-	stop            context.CancelFunc
-	done            sync.WaitGroup
+	sweeper         derive.Sweeper
 	fleetsCounted   int64 // last reported to telemetry; the sweep alone uses them
 	workersCounted  int64
 	downstreamFails derive.Change
 }
 
-func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r *derive.Registry, c clock) (*disaggregation, error) {
+func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r *derive.Registry, c derive.Clock) (*disaggregation, error) {
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -71,33 +69,17 @@ func (p *disaggregation) Capabilities() consumer.Capabilities {
 }
 
 // Start begins the sweep for silent fleets.
-func (p *disaggregation) Start(context.Context, component.Host) error {
+func (p *disaggregation) Start(ctx context.Context, _ component.Host) error {
 	if err := p.registry.Acquire(p.id); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	p.stop = cancel
-	ticks, end := p.clock.Ticks(p.cfg.Window)
-	p.done.Go(func() {
-		defer end()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticks:
-				p.sweep(ctx)
-			}
-		}
-	})
+	p.sweeper.Start(ctx, p.clock, p.cfg.Window, p.sweep)
 	return nil
 }
 
 // Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
 func (p *disaggregation) Shutdown(context.Context) error {
-	if p.stop != nil {
-		p.stop()
-		p.stop = nil
-		p.done.Wait()
+	if p.sweeper.Stop() {
 		p.registry.Release(p.id)
 	}
 	p.telemetry.Shutdown()

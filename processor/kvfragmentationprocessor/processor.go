@@ -2,7 +2,6 @@ package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
@@ -26,7 +25,7 @@ type kvFragmentation struct {
 	telemetry *metadata.TelemetryBuilder
 	next      consumer.Metrics
 	running   *derive.Registry
-	clock     clock
+	clock     derive.Clock
 	steps     wall.Steps
 	table     map[string]signal.Metric
 	inputs    derive.Inputs
@@ -36,8 +35,7 @@ type kvFragmentation struct {
 	snapshots *snapshots.Keeper
 	saved     time.Time // the sweep and Shutdown alone use it
 
-	stop    context.CancelFunc
-	done    sync.WaitGroup
+	sweeper derive.Sweeper
 	counted int64 // workers last reported to telemetry; the sweep alone uses it
 	refused derive.Change
 }
@@ -45,7 +43,7 @@ type kvFragmentation struct {
 // gpusPerWorker bounds the GPUs remembered, by max_workers.
 const gpusPerWorker = 16
 
-func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, running *derive.Registry, c clock) (*kvFragmentation, error) {
+func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, running *derive.Registry, c derive.Clock) (*kvFragmentation, error) {
 	models, err := book.Load()
 	if err != nil {
 		return nil, err
@@ -79,30 +77,14 @@ func (p *kvFragmentation) Start(ctx context.Context, host component.Host) error 
 		return err
 	}
 	p.snapshots, p.saved = kept, p.clock.Now()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p.stop = cancel
-	ticks, end := p.clock.Ticks(p.cfg.Window)
-	p.done.Go(func() {
-		defer end()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticks:
-				p.sweep(ctx)
-			}
-		}
-	})
+	p.sweeper.Start(ctx, p.clock, p.cfg.Window, p.sweep)
 	return nil
 }
 
 // Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
 func (p *kvFragmentation) Shutdown(ctx context.Context) error {
 	var err error
-	if p.stop != nil {
-		p.stop()
-		p.stop = nil
-		p.done.Wait()
+	if p.sweeper.Stop() {
 		p.snapshots.Save(ctx, p.clock.Now(), p.workers.snapshots())
 		err = p.snapshots.Close(ctx)
 		p.running.Release(p.id)

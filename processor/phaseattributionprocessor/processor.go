@@ -26,7 +26,7 @@ type phaseAttribution struct {
 	telemetry *metadata.TelemetryBuilder
 	next      consumer.Metrics
 	registry  *registry
-	clock     clock
+	clock     derive.Clock
 	steps     wall.Steps
 	table     map[string]signal.Metric // what it emits
 	inputs    derive.Inputs
@@ -38,8 +38,7 @@ type phaseAttribution struct {
 	snapshots *snapshots.Keeper
 	saved     time.Time // the sweep and Shutdown alone use it
 
-	stop    context.CancelFunc
-	done    sync.WaitGroup
+	sweeper derive.Sweeper
 	counted int64 // workers last reported to telemetry; the sweep alone uses it
 	refused derive.Change
 }
@@ -47,7 +46,7 @@ type phaseAttribution struct {
 // maxGPUsPerWorker bounds the GPUs remembered, by max_workers.
 const maxGPUsPerWorker = 16
 
-func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r *registry, c clock) (*phaseAttribution, error) {
+func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r *registry, c derive.Clock) (*phaseAttribution, error) {
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -81,30 +80,14 @@ func (p *phaseAttribution) Start(ctx context.Context, host component.Host) error
 		return err
 	}
 	p.board, p.snapshots, p.saved = board, kept, p.clock.Now()
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	p.stop = cancel
-	ticks, end := p.clock.Ticks(p.cfg.Window)
-	p.done.Go(func() {
-		defer end()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-ticks:
-				p.sweep(ctx)
-			}
-		}
-	})
+	p.sweeper.Start(ctx, p.clock, p.cfg.Window, p.sweep)
 	return nil
 }
 
 // Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
 func (p *phaseAttribution) Shutdown(ctx context.Context) error {
 	var err error
-	if p.stop != nil {
-		p.stop()
-		p.stop = nil
-		p.done.Wait()
+	if p.sweeper.Stop() {
 		p.snapshots.Save(ctx, p.clock.Now(), snapshotsOf(p.workers.all()))
 		err = p.snapshots.Close(ctx)
 		p.workers.each(func(w *worker) bool {

@@ -16,7 +16,6 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
-	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
@@ -256,32 +255,4 @@ func TestImbalanceNamesThePhaseThatMissesItsObjective(t *testing.T) {
 	require.True(t, ok)
 	implied, _ := objective.Attributes().Get(signal.AttrImplied)
 	assert.True(t, implied.Bool())
-}
-
-func BenchmarkConsumeMetrics(b *testing.B) {
-	for _, c := range []struct {
-		name   string
-		engine string
-	}{{"worker", "vllm"}, {"foreign", ""}} {
-		b.Run(c.name, func(b *testing.B) {
-			p, err := newProcessor(processortest.NewNopSettings(metadata.Type), createDefaultConfig().(*Config),
-				consumertest.NewNop(), newRegistry(), wall.Clock{})
-			require.NoError(b, err)
-			e := newEngine("a", 1_700_000_000*second)
-			e.advance(e.now + 5*second)
-			md := e.page()
-			if c.engine == "" {
-				md.ResourceMetrics().At(0).Resource().Attributes().Remove(signal.AttrEngineName)
-			}
-			points := md.DataPointCount()
-			b.ReportAllocs()
-			for i := range b.N {
-				for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {
-					bump(m, e.now+int64(i)*second)
-				}
-				_ = p.ConsumeMetrics(context.Background(), md)
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*points), "ns/point")
-		})
-	}
 }

@@ -49,7 +49,7 @@ func readGPU(m pmetric.Metric, slot int, latest time.Time, into *window.Aligner)
 			continue
 		}
 		key, start, at := inputCounters+slot*gpuInputs+input, int64(dp.StartTimestamp()), int64(dp.Timestamp())
-		outcome := window.Late
+		var outcome window.Outcome
 		if delta {
 			outcome = into.ObserveDelta(key, start, at, window.Value{Sum: v})
 		} else {

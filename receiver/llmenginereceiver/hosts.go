@@ -15,10 +15,16 @@ type shared struct {
 	hosts    *hosts
 	statuses *statuses
 	ports    *localPorts
+	tables   *tables
+	buffers  *buffers
+	wires    *wires
 }
 
 func newShared() shared {
-	return shared{newFleets(), &hosts{byPath: make(map[string]*host)}, newStatuses(), newLocalPorts()}
+	return shared{
+		fleets: newFleets(), hosts: &hosts{byPath: make(map[string]*host)}, statuses: newStatuses(), ports: newLocalPorts(), tables: newTables(),
+		buffers: newBuffers(pooledBuffers), wires: new(wires),
+	}
 }
 
 // tableAge is for how long one look through all processes serves every receiver.

@@ -40,12 +40,9 @@ type engineReceiver struct {
 	obsreport  *receiverhelper.ObsReport
 	hostname   string
 	addresses  []netip.Addr // of this host
-	fleets     *fleets
-	hosts      *hosts
-	statuses   *statuses
-	ports      *localPorts
-	scraped    []int // ports of this host, told to ports
-	processes  *host // of this host; nil when they are not looked for
+	shared
+	scraped   []int // ports of this host, told to ports
+	processes *host // of this host; nil when they are not looked for
 
 	streams *streams  // nil before Start
 	tell    *reporter // nil before Start
@@ -56,7 +53,7 @@ type engineReceiver struct {
 }
 
 func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c clock, common shared) (*engineReceiver, error) {
-	dialects, err := dialect.Load()
+	dialects, vocabulary, err := common.tables.of(signal.Preset(cfg.Scrape.Preset))
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +73,7 @@ func newReceiver(set receiver.Settings, cfg *Config, next consumer.Metrics, c cl
 	}
 	return &engineReceiver{
 		cfg: cfg, set: set, next: next, clock: c, dialects: dialects, telemetry: telemetry, obsreport: obsreport, hostname: hostname,
-		vocabulary: exposition.NewVocabulary(signal.Preset(cfg.Scrape.Preset)),
-		addresses:  ownAddresses(), fleets: common.fleets, hosts: common.hosts, statuses: common.statuses, ports: common.ports,
+		vocabulary: vocabulary, addresses: ownAddresses(), shared: common,
 	}, nil
 }
 
@@ -103,15 +99,13 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	}
 	tell := newReporter(r.telemetry, r.set.Logger, r.clock, r.statuses.open(host), scraped)
 	r.tell = tell
-	pool := newBuffers(pooledBuffers)
-	wires := new(wires)
 	r.processes = r.hosts.open(r.cfg.Scrape.ProcPath)
 	targets := make([]*target, len(endpoints)) // nil for those that are not scraped
 	for i, e := range endpoints {
 		if !r.scrapes(e) {
 			continue
 		}
-		if targets[i], err = r.newTarget(e, client, tell, pool, wires); err != nil {
+		if targets[i], err = r.newTarget(e, client, tell); err != nil {
 			return err
 		}
 	}
@@ -161,7 +155,7 @@ func untilCommon(now time.Time, delay, interval time.Duration) time.Duration {
 	return now.Add(delay + apart - 1).Truncate(apart).Sub(now)
 }
 
-func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *reporter, pool *buffers, wires *wires) (*target, error) {
+func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *reporter) (*target, error) {
 	u, err := parseEndpoint(e.Endpoint)
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %w", err)
@@ -169,7 +163,7 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	id := r.identify(u, e)
 	t := &target{
 		url: u, name: id.Instance(), client: client, clock: r.clock, timeout: r.cfg.timeout(), maxBytes: r.cfg.Scrape.MaxBodyBytes,
-		buffers: pool, tell: tell, drains: r.cfg.Scrape.IterationStats, about: newAboutReader(r.loops.Go),
+		buffers: r.buffers, tell: tell, drains: r.cfg.Scrape.IterationStats, about: newAboutReader(r.loops.Go),
 		book: exposition.NewBook(exposition.Settings{
 			Dialects: r.dialects, Identity: id, MaxSeries: r.cfg.Scrape.MaxSeries,
 			Scope: metadata.ScopeName, Version: r.set.BuildInfo.Version, Vocabulary: r.vocabulary,
@@ -178,7 +172,7 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	}
 	t.pages = client
 	if isPlain(r.cfg, u) {
-		t.pages = &http.Client{Transport: &direct{wires: wires}, CheckRedirect: sameHost}
+		t.pages = &http.Client{Transport: &direct{wires: r.wires}, CheckRedirect: sameHost}
 	}
 	if r.isLocal(u.Hostname()) {
 		port, _ := strconv.Atoi(u.Port()) // checked by parseEndpoint

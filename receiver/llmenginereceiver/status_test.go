@@ -14,6 +14,10 @@ import (
 	"go.opentelemetry.io/collector/component/componentstatus"
 	"go.opentelemetry.io/collector/component/componenttest"
 	"go.opentelemetry.io/collector/consumer/consumertest"
+	"go.opentelemetry.io/collector/receiver/receivertest"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver/internal/metadata"
 )
 
 // now is the last status that was reported; StatusNone when there was none.
@@ -115,4 +119,21 @@ func TestAHostThatCannotBeComparedHasAStatusForEachReceiver(t *testing.T) {
 	assert.NotSame(t, one, other)
 	one.close()
 	other.close()
+}
+
+// TestReceiversShareTheirTables: what is known of engines is there once for all receivers that receiver_creator starts.
+func TestReceiversShareTheirTables(t *testing.T) {
+	common := newShared()
+	made := func(preset signal.Preset) *engineReceiver {
+		cfg := createDefaultConfig().(*Config)
+		cfg.Scrape.Preset = string(preset)
+		r, err := newReceiver(receivertest.NewNopSettings(metadata.Type), cfg, consumertest.NewNop(), newHandClock(), common)
+		require.NoError(t, err)
+		return r
+	}
+	a, b, c := made(signal.PresetDefault), made(signal.PresetDefault), made(signal.PresetMinimal)
+	assert.Same(t, a.dialects, b.dialects)
+	assert.Same(t, a.vocabulary, b.vocabulary)
+	assert.Same(t, a.dialects, c.dialects)
+	assert.NotSame(t, a.vocabulary, c.vocabulary)
 }

@@ -96,7 +96,7 @@ func TestUnseenEnginesAreReported(t *testing.T) {
 	scraping.ClientConfig.Endpoint, scraping.Scrape.ProcPath = "127.0.0.1:8000", ""
 	other, err := newReceiver(r.set, scraping, r.sink, newHandClock(), common)
 	require.NoError(t, err)
-	_, err = other.newTarget(scraping.all()[0], nil, nil, nil, nil)
+	_, err = other.newTarget(scraping.all()[0], nil, nil)
 	require.NoError(t, err)
 	tick := func() (batches int) { // that was taken, so that all before it are done with
 		r.clock.tick(kinEvery)

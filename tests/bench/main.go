@@ -34,7 +34,11 @@ type options struct {
 	python     string // with nvidia-ml-py, for nvml
 	reader     string // NIXL's example reader
 	rate       int    // transfers per second
-	workers    int    // in each request over OTLP
+	blocks     int    // KV blocks stored per second
+	fleetsim   string // program of the simulator
+	wait       time.Duration
+	workers    int  // in each request over OTLP
+	each       bool // each processor alone
 }
 
 func main() {
@@ -46,7 +50,7 @@ func main() {
 		return
 	}
 	var o options
-	flag.StringVar(&o.load, "load", "scrape", "what is measured: scrape, nixl, nvml or otlp")
+	flag.StringVar(&o.load, "load", "scrape", "what is measured: scrape, nixl, nvml, otlp, receivers, agent, start or size")
 	flag.StringVar(&o.binary, "binary", "../bin/otelcol-inference", "the collector")
 	flag.StringVar(&o.page, "page", "engines/recordings/vllm-0.32.0-cpu/metrics-006.prom", "the page that every target serves")
 	flag.IntVar(&o.targets, "targets", 200, "engines")
@@ -59,8 +63,12 @@ func main() {
 	flag.StringVar(&o.prometheus, "prometheus", "", "scrape with -peers: program of a Prometheus server")
 	flag.StringVar(&o.python, "python", "python3", "nixl, nvml: a Python; for nvml with nvidia-ml-py")
 	flag.StringVar(&o.reader, "reader", "", "nixl: examples/python/telemetry_reader.py of NIXL's repository")
-	flag.IntVar(&o.rate, "rate", 5000, "nixl: transfers per second")
+	flag.IntVar(&o.rate, "rate", 5000, "nixl, agent: transfers per second")
+	flag.IntVar(&o.blocks, "blocks", 10_000, "agent: KV blocks stored per second, and then 50,000")
+	flag.StringVar(&o.fleetsim, "fleetsim", "../bin/fleetsim", "start: the simulator")
+	flag.DurationVar(&o.wait, "wait", 15*time.Minute, "start: for a verdict of high confidence")
 	flag.IntVar(&o.workers, "workers", 50, "otlp: engines whose scrapes are in each request")
+	flag.BoolVar(&o.each, "each", false, "otlp: also each of our processors alone")
 	flag.Parse()
 	met, err := run(o)
 	if err != nil {
@@ -87,8 +95,16 @@ func run(o options) (met bool, err error) {
 		return true, runNVML(o, binary)
 	case "otlp":
 		return true, runOTLP(o, binary)
+	case "receivers":
+		return true, runReceivers(o, binary)
+	case "size":
+		return true, runSize(os.Stdout, binary)
+	case "agent":
+		return runAgent(o, binary)
+	case "start":
+		return runStart(o, binary)
 	}
-	return false, fmt.Errorf("load: must be scrape, nixl, nvml or otlp, got %q", o.load)
+	return false, fmt.Errorf("load: must be scrape, nixl, nvml, otlp, receivers, agent, start or size, got %q", o.load)
 }
 
 func runScrape(o options, binary string) (met bool, err error) {
@@ -149,7 +165,7 @@ func runOTLP(o options, binary string) error {
 	if err != nil {
 		return err
 	}
-	subjects := pipelines(binary)
+	subjects := pipelines(binary, o.each)
 	for _, what := range []string{"points of engines", "foreign points"} {
 		if what == "foreign points" {
 			estrange(points)

@@ -44,6 +44,9 @@ type measured struct {
 	lost    int64
 	answers []time.Duration // sorted
 	points  float64         // handed on in the window
+
+	goroutines int   // of a collector, at the end
+	live       int64 // bytes on its heap, likewise
 }
 
 // rounds checks all subjects and then measures them in turn.
@@ -187,6 +190,12 @@ func window(o options, s subject, c *program, w work) (m measured, err error) {
 	slices.Sort(own)
 	m.rss, m.own = resident[len(resident)/2], own[len(own)/2]
 	now, err := points()
+	if err != nil {
+		return m, err
+	}
 	m.points = now - handed
+	if s.points == accepted || s.name == idle {
+		m.goroutines, m.live, err = c.inside()
+	}
 	return m, err
 }

@@ -120,15 +120,22 @@ func ourProcessors() pipeline {
 	}
 }
 
-// pipelines are the empty one, and one with our processors.
-func pipelines(binary string) []subject {
+// pipelines are the empty one, and one with our processors; with each, also one with each of them alone.
+func pipelines(binary string, each bool) []subject {
 	of := func(name string, p pipeline) subject {
 		return collector(name, binary, func(at site) pipeline {
 			p.receiver = fmt.Sprintf("  otlp: {protocols: {http: {endpoint: %q}}}", at.targets[0])
 			return p
 		})
 	}
-	return []subject{of(empty, pipeline{}), of(withOurs, ourProcessors())}
+	ours := ourProcessors()
+	all := []subject{of(empty, pipeline{}), of(withOurs, ours)}
+	for _, processor := range ours.order {
+		if each {
+			all = append(all, of(processor, pipeline{processors: ours.processors, order: []string{processor}}))
+		}
+	}
+	return all
 }
 
 const (

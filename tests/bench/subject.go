@@ -36,8 +36,9 @@ func collectorIdle(binary string) subject {
 
 // pipeline is what differs between two collectors.
 type pipeline struct {
-	receiver   string // with its configuration, indented by two
-	processors string // likewise; empty for none
+	receiver   string   // with its configuration, indented by two
+	receivers  []string // their names where there are several in it
+	processors string   // likewise; empty for none
 	order      []string
 	exporter   string // like the receiver; empty for nop
 }
@@ -64,6 +65,10 @@ func (p pipeline) configuration(at site) string {
 		name, _, _ := strings.Cut(strings.TrimSpace(component), ":")
 		return name
 	}
+	receivers := strings.Join(p.receivers, ", ")
+	if receivers == "" {
+		receivers = name(p.receiver)
+	}
 	exporter := cmp.Or(p.exporter, "  nop:")
 	processors := ""
 	if p.processors != "" {
@@ -84,7 +89,7 @@ service:
       level: basic
       readers:
         - pull: {exporter: {prometheus: {host: %q, port: %s}}}
-`, p.receiver, processors, exporter, at.pprof, name(p.receiver), strings.Join(p.order, ", "), name(exporter), host, port)
+`, p.receiver, processors, exporter, at.pprof, receivers, strings.Join(p.order, ", "), name(exporter), host, port)
 }
 
 // scrapers are the subjects that scrape engines; those beyond the third only with peers.

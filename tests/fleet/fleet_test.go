@@ -167,6 +167,7 @@ func meet(t *testing.T, r road) {
 	rig.Eventually(t, "another gateway derives chat", func() bool { return h.owner("chat") != lost.Name })
 	next := h.owner("chat")
 	t.Logf("%s lost: %s derives chat after %s", lost.Name, next, time.Since(killed).Round(100*time.Millisecond))
+	h.recovered(t, "chat", next, killed)
 
 	lost.Start(t)
 	h.in[lost.Name] = true
@@ -179,6 +180,7 @@ func meet(t *testing.T, r road) {
 	left.Stop(t)
 	rig.Eventually(t, "another gateway derives chat", func() bool { return h.owner("chat") != left.Name })
 	t.Logf("%s left: %s derives chat after %s", left.Name, h.owner("chat"), time.Since(leaving).Round(100*time.Millisecond))
+	h.recovered(t, "chat", h.owner("chat"), leaving)
 	left.Start(t)
 	h.in[left.Name] = true
 	h.announce(t)
@@ -200,6 +202,20 @@ func meet(t *testing.T, r road) {
 			assert.LessOrEqual(t, w.Clashes(fleet).Windows, r.clashes, "%s: windows that two gateways wrote", fleet)
 		}
 	})
+}
+
+// recovered holds that a gateway told of a fleet by the end of the second whole window of data from when it heard of it after a loss. How long that
+// takes by the clock is the machine's affair, and the resolver's.
+func (h *house) recovered(t *testing.T, fleet, gateway string, since time.Time) {
+	t.Helper()
+	var heard, derived time.Time
+	rig.Eventually(t, gateway+" tells of "+fleet+" and its workers", func() bool { // of Kafka it reads what was before the loss first
+		h.sink.Look(func(w *rig.Written) { heard, derived = w.Recovery(fleet, gateway, since) })
+		return !heard.IsZero() && !derived.IsZero()
+	})
+	windows := int(derived.Sub(heard.Truncate(window)) / window) // the one in which it was heard of is seen in part
+	assert.LessOrEqual(t, windows, 1+2, "%s: windows until something was derived", fleet)
+	t.Logf("%s: derived after %d windows of data", fleet, windows)
 }
 
 // report says what was derived, and by whom at once.

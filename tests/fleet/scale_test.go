@@ -53,7 +53,8 @@ func scale(t *testing.T, l load) {
 	backend := rig.NewTally(t)
 	g := rig.NewCollector(t, "gateway", "gateway.yaml")
 	listen := rig.Local(rig.FreePort(t))
-	g.Env = append(g.Env, "GATEWAY_LISTEN="+listen, "BACKEND="+backend.URL, "GOMAXPROCS=2")
+	// GOMEMLIMIT is that of the packaged unit.
+	g.Env = append(g.Env, "GATEWAY_LISTEN="+listen, "BACKEND="+backend.URL, "GOMAXPROCS=2", "GOMEMLIMIT=750MiB")
 	g.Overlay = fmt.Sprintf("exporters: {inference_dashboard: {endpoint: %q}}\nprocessors: {disaggregation: {window: 10s, allowed_lateness: 10s}}\n",
 		rig.Local(rig.FreePort(t)))
 	if l.overlay != "" {

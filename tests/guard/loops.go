@@ -34,8 +34,7 @@ func loops() []loop {
 		{pkg: "internal/nixl", benchmark: "Drain/reader_and_tally", few: 10, many: 60},
 		{pkg: "internal/window", benchmark: "ObserveAndClose", few: 100, many: 15100},
 		{pkg: "receiver/nvmlreceiver", benchmark: "Sample/h100", alone: true},
-		{pkg: "processor/kvfragmentationprocessor", benchmark: "Consume", alone: true},
-		{pkg: "processor/phaseattributionprocessor", benchmark: "ConsumeMetrics/worker", alone: true},
+		through("phase_attribution"), through("kv_fragmentation"), through("disaggregation"),
 		{pkg: "processor/llmenginenormalizerprocessor", benchmark: "Normalise", few: 10, many: 60},
 		{pkg: "connector/adviceconnector", benchmark: "Scrape", alone: true},
 		{pkg: "exporter/inferencedashboardexporter", benchmark: "ConsumeMetrics/engine", few: 20, many: 12_020},
@@ -47,6 +46,11 @@ func loops() []loop {
 // beside is what a component does with points of what is no engine: the less that is, the more iterations.
 func beside(component string, many int) loop {
 	return loop{module: "tests", pkg: "guard", benchmark: "Foreign/" + component, few: 20, many: many}
+}
+
+// through is what a processor does with scrapes of engines, windows that close included.
+func through(processor string) loop {
+	return loop{module: "tests", pkg: "guard", benchmark: "Consume/" + processor, few: 5, many: 55}
 }
 
 // allocationRuns is over how many iterations allocations are averaged: what is made once does not show then.

@@ -49,7 +49,7 @@ export function code(text, label) {
 const reasons = {
   warming_up: 'more data is needed', no_data: 'nothing to measure', uncertain: 'the uncertainty is too large', stale: 'its inputs are silent',
   coverage: 'too few of its workers are seen', no_events: 'the engine sends no KV events', events_lost: 'KV events were lost', no_reuse: 'nothing tells how prompts repeat',
-  no_pool: 'the size of the pool is not known', no_shape: 'the bytes of a token are not known', no_split: 'prefill and decode cannot be told apart', busy_unknown: 'when it was busy is not known',
+  no_pool: 'the size of the pool is not known', no_shape: 'the bytes of a token are not known', no_split: 'prefill and decode cannot be told apart', busy_unknown: 'busy time unknown',
 };
 
 /** A reason of the vocabulary in words. */

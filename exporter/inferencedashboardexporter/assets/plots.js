@@ -15,15 +15,15 @@ export function colour(name) {
 }
 
 /** Stripes for what nobody knows, as the style sheet's. */
-function hatch(u) {
-  const size = 6 * devicePixelRatio, tile = new OffscreenCanvas(size, size), c = tile.getContext('2d');
+function hatch() {
+  const size = Math.round(6 * devicePixelRatio), tile = new OffscreenCanvas(size, size), c = tile.getContext('2d');
   c.fillStyle = colour('page');
   c.fillRect(0, 0, size, size);
   c.strokeStyle = colour('idle');
   c.lineWidth = 1.5 * devicePixelRatio;
   for (const x of [-size, 0, size]) { c.moveTo(x, size); c.lineTo(x + size, 0); }
   c.stroke();
-  return u.ctx.createPattern(tile, 'repeat');
+  return (u) => u.ctx.createPattern(tile, 'repeat');
 }
 
 const nearest = (q) => q >= 0.95 ? 'p99' : q >= 0.7 || !q ? 'p90' : 'p50';
@@ -76,7 +76,7 @@ function shares() {
     scale: { range: [0, 1] },
     values: (u, ticks) => ticks.map(percent),
     // The tallest is drawn first and the others over it.
-    series: [...order].reverse().map((p) => ({ fill: p === 'unattributed' ? hatch : colour(p), width: 0, stroke: 'transparent' })),
+    series: [...order].reverse().map((p) => ({ fill: p === 'unattributed' ? hatch() : colour(p), width: 0, stroke: 'transparent' })),
     over: (u) => {
       const i = u.data[0].length - 1;
       let below = 0;

@@ -150,12 +150,11 @@ function showBar(r, phase, quiet, id) {
   const known = phase.prefill !== null;
   r.bar.classList.toggle('none', !known);
   phases.forEach((p, k) => { r.segments[k].style.width = `${(phase[p] ?? 0) * 100}%`; });
-  const words = !known ? none : shares(phase);
   const unsaid = known && phase.unattributed > 0.5 ? withheld(state.subjects.get(id), 'llm.phase.worker.time')[0] : null;
-  const why = unsaid ? `: ${reason(unsaid.reason)}` : '';
-  setText(r.split, words + why);
+  const why = unsaid ? `unattributed: ${reason(unsaid.reason)}` : '';
+  setText(r.split, !known ? none : why && phase.unattributed > 0.995 ? why : shares(phase));
   setAttr(r.bar, 'aria-label', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join(', ') : none);
-  setAttr(r.bar, 'title', known ? phases.map((p) => `${p} ${percent(phase[p])}`).join('\n') + why.replace(': ', '\nunattributed: ') : '');
+  setAttr(r.bar, 'title', known ? phases.map((p) => `${p} ${percent(phase[p])}`).concat(why || []).join('\n') : '');
 }
 
 function showQuantile(cell, q, objective, p) {

@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"iter"
 	"sync"
 	"testing"
 	"time"
@@ -56,10 +57,32 @@ func NewWorkers(tb testing.TB, name string, fleets, each, rounds int, gateway st
 	connection, err := grpc.NewClient(gateway, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	require.NoError(tb, err)
 	tb.Cleanup(func() { _ = connection.Close() })
-	w := &Workers{Fleets: fleets, Each: each, Host: 8, Interval: 10 * time.Second, connection: connection, client: pmetricotlp.NewGRPCClient(connection)}
+	w := RecordWorkers(tb, name, fleets, each, rounds)
+	w.connection, w.client = connection, pmetricotlp.NewGRPCClient(connection)
+	return w
+}
+
+// RecordWorkers records a ready scenario for so many rounds, for those who take what Hosts send themselves.
+func RecordWorkers(tb testing.TB, name string, fleets, each, rounds int) *Workers {
+	tb.Helper()
+	w := &Workers{Fleets: fleets, Each: each, Host: 8, Interval: 10 * time.Second}
 	w.record(tb, name, rounds)
 	return w
 }
+
+// Hosts are what the agents of all hosts send in a round.
+func (w *Workers) Hosts(round int, at time.Time) iter.Seq[pmetric.Metrics] {
+	return func(yield func(pmetric.Metrics) bool) {
+		for i := range w.Fleets * w.hosts() {
+			if !yield(w.host(round, i%w.Fleets, i/w.Fleets, pcommon.NewTimestampFromTime(at))) {
+				return
+			}
+		}
+	}
+}
+
+// hosts is how many hosts a fleet has.
+func (w *Workers) hosts() int { return (w.Each + w.Host - 1) / w.Host }
 
 // record plays the scenario and decodes what its workers say in each round.
 func (w *Workers) record(tb testing.TB, name string, rounds int) {
@@ -104,7 +127,7 @@ func (w *Workers) Send(ctx context.Context, round int, over time.Duration) {
 		}
 	}
 	at := pcommon.NewTimestampFromTime(w.begin.Add(time.Duration(round) * w.Interval))
-	hosts := (w.Each + w.Host - 1) / w.Host
+	hosts := w.hosts()
 	slots := make(chan struct{}, inFlight)
 	var answers sync.WaitGroup
 	began := time.Now()

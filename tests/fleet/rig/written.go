@@ -14,7 +14,11 @@ import (
 // Written is who wrote which point of the series that gateways derive of fleets.
 type Written struct {
 	series map[string]*derived
+	heard  map[hearing][]time.Time // data times of workers' points that gateways passed on, as they came
 }
+
+// hearing is one worker at one gateway.
+type hearing struct{ gateway, fleet, worker string }
 
 // derived is one series, whoever wrote it.
 type derived struct {
@@ -29,10 +33,55 @@ type writing struct {
 	ended   bool // no recorded value: the gateway says that the series ended
 }
 
-func newWritten() *Written { return &Written{series: map[string]*derived{}} }
+func newWritten() *Written {
+	return &Written{series: map[string]*derived{}, heard: map[hearing][]time.Time{}}
+}
+
+// hear remembers when the receivers of engines told of a worker.
+func (w *Written) hear(gateway string, resource pcommon.Resource, metric pmetric.Metric) {
+	if metric.Name() != "up" || metric.Type() != pmetric.MetricTypeGauge || metric.Gauge().DataPoints().Len() == 0 {
+		return
+	}
+	fleet, _ := resource.Attributes().Get("llm.fleet.name")
+	worker, _ := resource.Attributes().Get("service.instance.id")
+	of := hearing{gateway, fleet.Str(), worker.Str()}
+	w.heard[of] = append(w.heard[of], metric.Gauge().DataPoints().At(0).Timestamp().AsTime())
+}
+
+// Recovery is when, in data time, a gateway first passed on the word of a worker of a fleet after a moment, and first derived anything of the
+// fleet; zero for never.
+func (w *Written) Recovery(fleet, gateway string, since time.Time) (heard, first time.Time) {
+	for of, times := range w.heard {
+		if of.gateway != gateway || of.fleet != fleet {
+			continue
+		}
+		if at := earliest(times, since); !at.IsZero() && (heard.IsZero() || at.Before(heard)) {
+			heard = at
+		}
+	}
+	for _, s := range w.series {
+		for _, p := range s.points {
+			if s.fleet == fleet && p.gateway == gateway && !p.ended && p.at.After(since) && (first.IsZero() || p.at.Before(first)) {
+				first = p.at
+			}
+		}
+	}
+	return heard, first
+}
+
+// earliest is the first of times after a moment, zero for none.
+func earliest(times []time.Time, since time.Time) (first time.Time) {
+	for _, at := range times {
+		if at.After(since) && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}
 
 // take remembers points of the disaggregation processor.
 func (w *Written) take(gateway string, resource pcommon.Resource, scope pcommon.InstrumentationScope, metric pmetric.Metric) {
+	w.hear(gateway, resource, metric)
 	if !strings.Contains(scope.Name(), "disaggregation") {
 		return
 	}
