@@ -38,7 +38,7 @@ const WithheldOverload = "overload"
 //
 // The value is measured goodput over the ideal one, goodput(0). A defect's factor is exp of its Shapley value in the game of the
 // logarithms, so that order does not matter and the product of the factors is the model's total also when defects act together. What
-// the model does not explain is the last factor; where less was lost than it expects, the defects' factors shrink in proportion. ok is false
+// the model does not explain is the last factor; where less was lost than its defects sum to, their factors shrink in proportion. ok is false
 // where the ideal is not more than least, requests/s.
 func ScoreOf(goodput func(remaining uint) float64, attained, least float64) (out Score, ok bool) {
 	var value [1 << Defects]float64
@@ -63,13 +63,17 @@ func ScoreOf(goodput func(remaining uint) float64, attained, least float64) (out
 	if attained >= 0 {
 		total = math.Log(max(minAttained, min(1, attained/ideal)))
 	}
+	var lost float64
+	for _, v := range shapley {
+		lost += min(0, v)
+	}
 	scale := 1.0
-	if modelled < 0 && total > modelled {
-		scale = total / modelled
+	if least := min(0, total); lost < least {
+		scale = least / lost
 	}
 	var explained float64
 	for i, v := range shapley {
-		v = min(0, scale*v)
+		v = scale * min(0, v)
 		explained += v
 		out.Factors[i] = math.Exp(v)
 	}

@@ -37,3 +37,19 @@ func TestTheGateNamesTheSplitThatHoldsBack(t *testing.T) {
 	assert.Equal(t, GateOtherSplit, g.Reason)
 	assert.Equal(t, GateNeutral, g.Verdict)
 }
+
+// Where a defect makes up for another, what the rest loses is not more than what was lost.
+func TestFactorsSumToWhatWasLost(t *testing.T) {
+	goodput := func(remaining uint) float64 { // with the leak the few prefill workers suffice
+		if remaining>>DefectPurity&1 == 0 && remaining>>DefectBalance&1 == 1 {
+			return 40
+		}
+		return 100
+	}
+	score, ok := ScoreOf(goodput, 100, 1)
+	require.True(t, ok)
+	assert.InDelta(t, 1, score.Value, 1e-9)
+	assert.InDelta(t, 1, score.Factors[DefectBalance], 1e-9)
+	score, _ = ScoreOf(goodput, 80, 1)
+	assert.InDelta(t, 0.8, score.Value, 1e-9)
+}
