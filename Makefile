@@ -66,7 +66,8 @@ $(TOOLS)/%: internal/tools/go.mod
 test: build ## Everything that must hold: unit, race, lifecycle, golden, end to end, YAML, README commands
 	$(GO) test -race ./...
 	CGO_ENABLED=0 $(GO) test ./receiver/nvmlreceiver/...
-	$(GO) -C tests test -race -count=1 ./bench ./nixl ./e2e
+	$(GO) -C tests test -race -count=1 ./bench ./nixl
+	$(GO) -C tests test -race -count=1 ./e2e # alone: discovery of another collector would ask the engines of these tests
 	$(GO) -C tests test -count=1 ./accuracy ./replay
 
 .PHONY: test-gpu
