@@ -25,6 +25,7 @@ type fleet struct {
 	cfg      *Config
 	table    map[string]signal.Metric
 	inputs   derive.Inputs // of its workers
+	common   common        // likewise
 	resource pcommon.Resource
 	target   objectives.InForce
 
@@ -88,7 +89,7 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 		if !admit() {
 			return 0, refused
 		}
-		m = newMember(f.cfg, f.inputs, id, rm.Resource())
+		m = newMember(f.cfg, f.inputs, &f.common, id, rm.Resource())
 		f.members[id.worker()] = m
 		f.ordered = append(f.ordered, m)
 		slices.SortFunc(f.ordered, func(a, b *member) int {
@@ -186,7 +187,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 		f.past = trailing{} // a worker's first scrape lies within its first window: of that, a part is told
 	}
 	for _, m := range f.ordered {
-		if m.transfers.seen && m.role() != rolePrefill {
+		if m.role() != rolePrefill && m.transfers != nil && m.transfers.seen {
 			f.emitMember(m, boundary, out)
 		}
 	}
@@ -246,6 +247,9 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 		m.divide(win, f.cfg)
 	}
 	if r != rolePrefill {
+		if m.transfers == nil {
+			m.transfers = newObserver()
+		}
 		m.transfers.expired += at(inMoveExpired).Sum
 		m.transfers.see(moves(win), f.expectedRate(m.id.host), at(inTTFT), at(inMoveFailed).Sum+at(inMoveExpired).Sum)
 	} else {
