@@ -39,19 +39,20 @@ type fleet struct {
 	told    int       // workers that an agent says there are
 	rates   func(host string) float64
 
-	past        trailing
-	prefill     *serving.PrefillFit
-	decode      *serving.DecodeFit
-	pooled      *observer // all transfers of the fleet that engines observed
-	ranks       float64   // of a request's transfer
-	adviser     serving.Adviser
-	record      serving.ForecastRecord
-	evaluated   int64  // number of the last period in which it was evaluated
-	unknown     string // why no forecast can be made of the last window
-	forecast    forecast
-	evaluations int
-	withheld    map[withholding]int64
-	gauges      derive.Gauges
+	past      trailing
+	prefill   *serving.PrefillFit
+	decode    *serving.DecodeFit
+	pooled    *observer // all transfers of the fleet that engines observed
+	ranks     float64   // of a request's transfer
+	adviser   serving.Adviser
+	record    serving.ForecastRecord
+	evaluated int64  // number of the last period in which it was evaluated
+	unknown   string // why no forecast can be made of the last window
+	forecast  forecast
+	rehearsed rehearsed // what the forecast was made of
+	ungated   int       // evaluations since it was asked whether to split
+	withheld  map[withholding]int64
+	gauges    derive.Gauges
 
 	seen     time.Time
 	interval time.Duration // between the last two inputs
@@ -210,7 +211,7 @@ func (f *fleet) watch(now int64) {
 	before := f.adviser.Changes()
 	f.adviser.See(now, t)
 	if f.adviser.Changes() != before {
-		f.past, f.forecast, f.evaluated = trailing{}, forecast{}, 0
+		f.past, f.forecast, f.rehearsed, f.evaluated = trailing{}, forecast{}, rehearsed{}, 0
 	}
 }
 
