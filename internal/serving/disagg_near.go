@@ -40,9 +40,11 @@ func (s *Situation) nearCosts(before *Situation) bool {
 	prefill := func(of *Situation, sequences float64) float64 {
 		return of.Cost.Seconds(prompt, sequences, sequences*prompt)
 	}
-	return within(decode(s), decode(before), before.Spreads.Decode) &&
+	most := func(spread float64) float64 { return min(nearMost, spread) }
+	return within(decode(s), decode(before), most(before.Spreads.Decode)) &&
 		math.Abs(slope(s)-slope(before)) <= max(before.Spreads.Decode, before.Spreads.DecodeSlope) &&
-		within(prefill(s, 0), prefill(before, 0), before.Spreads.Prefill) && within(prefill(s, batch), prefill(before, batch), before.Spreads.Prefill)
+		within(prefill(s, 0), prefill(before, 0), most(before.Spreads.Prefill)) &&
+		within(prefill(s, batch), prefill(before, batch), most(before.Spreads.Prefill))
 }
 
 func (s *Situation) nearWorkload(before *Situation) bool {
