@@ -86,7 +86,7 @@ func (a *agent) consume(rm pmetric.ResourceMetrics, now time.Time, rate float64,
 		}
 	}
 	if !a.seen.IsZero() {
-		a.interval = now.Sub(a.seen)
+		a.interval = derive.Interval(a.interval, now.Sub(a.seen))
 	}
 	a.seen, a.silent = now, false
 	if win, ok := a.aligner.Close(); ok {

@@ -53,7 +53,7 @@ type fleet struct {
 	gauges      derive.Gauges
 
 	seen     time.Time
-	interval time.Duration // between the last two inputs
+	interval time.Duration // between inputs
 	silent   bool
 	gone     bool // forgotten; another of the name may have taken its place
 }
@@ -98,7 +98,7 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 	late = m.consume(rm.ScopeMetrics(), now)
 	f.newest = max(f.newest, m.mark)
 	if !f.seen.IsZero() {
-		f.interval = max(f.interval/2, now.Sub(f.seen))
+		f.interval = derive.Interval(f.interval, now.Sub(f.seen))
 	}
 	f.seen, f.silent = now, false
 	if b := f.boundary(); b > f.closed {

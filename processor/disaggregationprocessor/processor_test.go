@@ -128,6 +128,26 @@ func TestShardsSayTheSame(t *testing.T) {
 	}
 }
 
+// How often a fleet is scraped is told by the longest gap: its workers' pages may come at once.
+func TestAFleetIsNotSilentBetweenScrapes(t *testing.T) {
+	p, c := newTestProcessor(t, testConfig(), consumertest.NewNop())
+	batches := scrapes(t, "pd-balanced", "chat", 5*time.Minute, 1)
+	start := batches[0].at
+	for _, b := range batches {
+		if at := b.at.Sub(start); at/(5*time.Second)%6 != 0 { // each sixth scrape is taken: every 30 s
+			continue
+		}
+		c.set(start.Add(b.at.Sub(start).Truncate(30 * time.Second)))
+		require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
+	}
+	c.set(c.Now().Add(20 * time.Second))
+	p.sweep(context.Background())
+	assert.False(t, p.fleets.byName["chat"].silent)
+	c.set(c.Now().Add(75 * time.Second))
+	p.sweep(context.Background())
+	assert.True(t, p.fleets.byName["chat"].silent)
+}
+
 // One agent's data comes a whole interval after the others'.
 func TestAnAgentThatIsLate(t *testing.T) {
 	inTime, late := new(consumertest.MetricsSink), new(consumertest.MetricsSink)

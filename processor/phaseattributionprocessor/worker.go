@@ -41,7 +41,7 @@ type worker struct {
 
 	gauges   derive.Gauges // that the last window had
 	seen     time.Time     // last input, wall clock
-	interval time.Duration // between the last two inputs
+	interval time.Duration // between inputs
 	silent   bool
 	told     bool // its input tells its GPUs
 }
@@ -119,8 +119,8 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 			}
 		}
 	}
-	if gap := now.Sub(w.seen); !w.seen.IsZero() && gap > 0 { // a batch may hold a worker in several resources
-		w.interval = gap
+	if !w.seen.IsZero() {
+		w.interval = derive.Interval(w.interval, now.Sub(w.seen))
 	}
 	w.seen, w.silent = now, false
 	w.told = w.told || len(place.gpus) > 0
