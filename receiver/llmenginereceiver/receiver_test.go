@@ -159,7 +159,7 @@ func TestRefusedPointsAreDropped(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// TestPhases: targets are spread over the interval, the same way each time.
+// Targets of several receivers begin at the same few moments, none of them before its turn.
 func TestScrapesOfAHostBeginAtCommonMoments(t *testing.T) {
 	interval := time.Second
 	began := time.Date(2026, 1, 2, 3, 4, 5, 123_456_789, time.UTC)
@@ -183,6 +183,7 @@ func TestScrapesOfAHostBeginAtCommonMoments(t *testing.T) {
 	assert.Equal(t, interval, untilCommon(began.Truncate(interval), interval, interval))
 }
 
+// TestPhases: targets are spread over the interval, the same way each time.
 func TestPhases(t *testing.T) {
 	assert.Equal(t, time.Duration(0), phase(0, 1, 5*time.Second))
 	assert.Equal(t, []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second}, []time.Duration{
