@@ -168,14 +168,16 @@ func (f *fleet) withholdings() []withholding {
 
 // goSilent marks all gauges of a fleet that fell silent as no longer recorded.
 func (f *fleet) goSilent(now time.Time, out pmetric.Metrics) {
-	at := now.UnixNano()
-	if !f.gauges.Empty() {
-		f.builder(f.resource, &f.gauges, f.started, at, out).Finish()
+	f.endGauges(f.resource, &f.gauges, f.started, now, out)
+	for _, m := range f.ordered {
+		f.endGauges(m.resource, &m.gauges, m.started, now, out)
 	}
-	for _, m := range f.members {
-		if !m.gauges.Empty() {
-			f.builder(m.resource, &m.gauges, m.started, at, out).Finish()
-		}
+}
+
+// endGauges marks those of the fleet or of a worker as no longer recorded, where there are any.
+func (f *fleet) endGauges(resource pcommon.Resource, gauges *derive.Gauges, started int64, now time.Time, out pmetric.Metrics) {
+	if !gauges.Empty() {
+		f.builder(resource, gauges, started, now.UnixNano(), out).Finish()
 	}
 }
 

@@ -336,15 +336,17 @@ func (f *fleet) sweep(now time.Time, out pmetric.Metrics) (dropped int, empty bo
 		}
 		f.goSilent(now, out)
 	}
-	for id, m := range f.members {
-		if now.Sub(m.seen) > f.cfg.MaxStale {
-			delete(f.members, id)
-			dropped++
+	f.ordered = slices.DeleteFunc(f.ordered, func(m *member) bool {
+		if now.Sub(m.seen) <= f.cfg.MaxStale {
+			return false
 		}
+		delete(f.members, m.id.worker())
+		f.endGauges(m.resource, &m.gauges, m.started, now, out)
+		dropped++
+		return true
+	})
+	if f.gone = len(f.members) == 0; f.gone {
+		f.endGauges(f.resource, &f.gauges, f.started, now, out)
 	}
-	if dropped > 0 {
-		f.ordered = slices.DeleteFunc(f.ordered, func(m *member) bool { return now.Sub(m.seen) > f.cfg.MaxStale })
-	}
-	f.gone = len(f.members) == 0
 	return dropped, f.gone
 }

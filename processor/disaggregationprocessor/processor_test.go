@@ -221,6 +221,50 @@ func TestSilenceEndsGauges(t *testing.T) {
 	assert.Zero(t, p.fleets.workers)
 }
 
+// A worker goes and its fleet stays: no backend carries on what was last said of it.
+func TestAWorkerThatGoesEndsItsGauges(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	cfg := testConfig()
+	cfg.MaxStale = 30 * time.Second
+	p, c := newTestProcessor(t, cfg, sink)
+	batches := scrapes(t, "pd-balanced", "chat", 2*time.Minute, 1)
+	for _, b := range batches {
+		if b.worker != 3 || b.at.Sub(batches[0].at) < time.Minute {
+			feed(t, p, c, []batch{b})
+		}
+	}
+	ended := func() (said, gone bool) {
+		eachPoint(derivedOf(sink), func(resource map[string]any, m pmetric.Metric, dp pmetric.NumberDataPoint) {
+			if m.Name() == signal.TransferConcurrent && resource[signal.AttrServiceInstanceID] == "chat-3:8000" {
+				said, gone = true, dp.Flags().NoRecordedValue()
+			}
+		})
+		return said, gone
+	}
+	said, gone := ended()
+	require.True(t, said)
+	require.False(t, gone)
+	p.sweep(context.Background())
+	_, gone = ended()
+	assert.True(t, gone)
+	assert.Len(t, p.fleets.byName["chat"].members, 3)
+}
+
+// Scrapes are so far apart that a fleet is forgotten before it counts as silent.
+func TestAFleetIsMarkedBeforeItIsForgotten(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	batches := scrapes(t, "pd-balanced", "chat", 2*time.Minute, 1)
+	feed(t, p, c, batches)
+	require.Contains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
+	one := p.fleets.byName["chat"]
+	one.interval = p.cfg.MaxStale
+	c.set(batches[len(batches)-1].at.Add(p.cfg.MaxStale + time.Second))
+	p.sweep(context.Background())
+	assert.True(t, one.gone)
+	assert.NotContains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
+}
+
 func TestLimits(t *testing.T) {
 	cfg := testConfig()
 	cfg.MaxWorkers = 2

@@ -45,6 +45,24 @@ func TestASilentWorkerIsFinishedMarkedAndForgotten(t *testing.T) {
 	assert.Zero(t, p.workers.len())
 }
 
+// Scrapes are so far apart that a worker is forgotten before it counts as silent.
+func TestAWorkerIsMarkedBeforeItIsForgotten(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	cfg := createDefaultConfig().(*Config)
+	cfg.MaxStale = time.Minute
+	p, c := newTestProcessor(t, cfg, sink)
+	play(t, p, c, 5, 50*time.Second, newEngine("a:8000", 1_700_000_000*second))
+	dp, ok := last(sink, signal.PhaseImbalance, "", "")
+	require.True(t, ok)
+	require.False(t, dp.Flags().NoRecordedValue())
+	c.add(70 * time.Second)
+	c.ticks <- c.Now()
+	c.ticks <- c.Now()
+	assert.Zero(t, p.workers.len())
+	dp, _ = last(sink, signal.PhaseImbalance, "", "")
+	assert.True(t, dp.Flags().NoRecordedValue())
+}
+
 // How often a worker is scraped is told by its batches, however many resources one has for it, and whatever comes shortly after a scrape, as
 // its streams do.
 func TestAWorkerIsNotSilentBetweenScrapes(t *testing.T) {

@@ -211,10 +211,11 @@ func (w *worker) sweep(now time.Time, out pmetric.Metrics) (forget bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	silence := now.Sub(w.seen)
-	if !w.silent && silence > 3*max(w.cfg.Window, w.interval) {
+	forget = silence > w.cfg.MaxStale
+	if !w.silent && (forget || silence > 3*max(w.cfg.Window, w.interval)) {
 		w.end(now, out)
 	}
-	return silence > w.cfg.MaxStale
+	return forget
 }
 
 // estimate derives everything from one window and appends it to out.

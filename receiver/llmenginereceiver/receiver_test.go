@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -157,6 +158,23 @@ func TestRefusedPointsAreDropped(t *testing.T) {
 	assert.Equal(t, 1, r.logs.FilterMessage("The pipeline refuses the points of an engine").Len())
 	_, err := r.telemetry.GetMetric("otelcol_receiver_refused_metric_points")
 	assert.NoError(t, err)
+}
+
+// Receivers that discovery starts and stops share an instrument: what one that is gone remembered must not stay in it.
+func TestSeriesOfAReceiverThatStopsAreNotCounted(t *testing.T) {
+	e := newEngine(t)
+	r := startRig(t, nil, nil, e.URL)
+	const name = "otelcol_receiver_llm_engine_series"
+	count := func() int64 {
+		m, err := r.telemetry.GetMetric(name)
+		if err != nil {
+			return 0
+		}
+		return m.Data.(metricdata.Sum[int64]).DataPoints[0].Value
+	}
+	r.until(func() bool { return count() > 0 }, "series")
+	require.NoError(t, r.receiver.Shutdown(context.Background()))
+	assert.Zero(t, count())
 }
 
 // Targets of several receivers begin at the same few moments, none of them before its turn.
