@@ -286,7 +286,7 @@ func (s *sums) add(win window.Window, d *derived, fade float64) {
 
 // addLatency adds a window's latencies to a cumulative histogram; new bucket bounds begin it anew.
 func addLatency(to *window.Value, d window.Value) {
-	if len(d.Counts) > 0 && len(to.Counts) > 0 && len(d.Counts) != len(to.Counts) {
+	if !to.Fits(d) {
 		*to = window.Value{}
 	}
 	to.AddScaled(d, 1)
