@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -164,21 +163,6 @@ func (f *fleet) withholdings() []withholding {
 		return cmp.Or(cmp.Compare(a.estimate, b.estimate), cmp.Compare(a.reason, b.reason))
 	})
 	return all
-}
-
-// goSilent marks all gauges of a fleet that fell silent as no longer recorded.
-func (f *fleet) goSilent(now time.Time, out pmetric.Metrics) {
-	f.endGauges(f.resource, &f.gauges, f.started, now, out)
-	for _, m := range f.ordered {
-		f.endGauges(m.resource, &m.gauges, m.started, now, out)
-	}
-}
-
-// endGauges marks those of the fleet or of a worker as no longer recorded, where there are any.
-func (f *fleet) endGauges(resource pcommon.Resource, gauges *derive.Gauges, started int64, now time.Time, out pmetric.Metrics) {
-	if !gauges.Empty() {
-		f.builder(resource, gauges, started, now.UnixNano(), out).Finish()
-	}
 }
 
 func quantileText(q float64) string { return strconv.FormatFloat(q, 'g', -1, 64) }

@@ -323,30 +323,3 @@ func (f *fleet) topology() (t serving.Topology) {
 	}
 	return t
 }
-
-// sweep finishes the windows of a fleet that fell silent and forgets workers that did. It returns how many, and whether there is none
-// left.
-func (f *fleet) sweep(now time.Time, out pmetric.Metrics) (dropped int, empty bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.silent && now.Sub(f.seen) > 3*max(f.cfg.Window, f.interval) {
-		f.silent = true
-		if b := f.newest - f.newest%int64(f.cfg.Window); b > f.closed {
-			f.close(b, out)
-		}
-		f.goSilent(now, out)
-	}
-	f.ordered = slices.DeleteFunc(f.ordered, func(m *member) bool {
-		if now.Sub(m.seen) <= f.cfg.MaxStale {
-			return false
-		}
-		delete(f.members, m.id.worker())
-		f.endGauges(m.resource, &m.gauges, m.started, now, out)
-		dropped++
-		return true
-	})
-	if f.gone = len(f.members) == 0; f.gone {
-		f.endGauges(f.resource, &f.gauges, f.started, now, out)
-	}
-	return dropped, f.gone
-}
