@@ -78,8 +78,8 @@ func (f *fleet) emit(at int64, out pmetric.Metrics) {
 	if f.pooled.seen {
 		f.emitTransfers(b)
 	}
-	if share, ok := f.attained(f.forecast.paces); ok && f.past.seconds > 0 {
-		b.Gauge(signal.DisaggregationGoodput, share*max(f.past.prefill.ttft.Count+f.past.backlog, f.past.decode.ttft.Count)/f.past.seconds)
+	if goodput, ok := f.goodput(); ok {
+		b.Gauge(signal.DisaggregationGoodput, goodput)
 	}
 	f.emitForecast(b)
 	b.Sum(signal.TopologyChanges).SetIntValue(int64(f.adviser.Changes()))
@@ -87,6 +87,15 @@ func (f *fleet) emit(at int64, out pmetric.Metrics) {
 		b.Sum(signal.EstimateWithheld, signal.AttrEstimate, w.estimate, signal.AttrReason, w.reason).SetIntValue(f.withheld[w])
 	}
 	b.Finish()
+}
+
+// goodput is what was measured, requests/s. That of an aggregated fleet is the one that its gate rests on.
+func (f *fleet) goodput() (v float64, known bool) {
+	if f.forecast.measured {
+		return f.forecast.together, f.unknown == ""
+	}
+	share, ok := f.attained(f.forecast.paces)
+	return share * max(f.past.prefill.ttft.Count+f.past.backlog, f.past.decode.ttft.Count) / f.past.seconds, ok && f.past.seconds > 0
 }
 
 func (f *fleet) emitWorkers(b *derive.Builder) {

@@ -30,6 +30,8 @@ type forecast struct {
 	doubt    float64 // relative half-width of the interval of the best topology's goodput
 	leak     float64
 	paces    []float64 // as attained takes them
+	together float64   // goodput of an aggregated fleet as measured, requests/s
+	measured bool      // that is known
 	side     serving.Bottleneck
 	sided    bool
 	gate     serving.Gate
@@ -236,6 +238,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	if s.Current.Aggregated > 0 {
 		if share, ok := f.together(s.Paces()); ok {
 			s.Measured = share * s.Rate
+			next.together, next.measured = s.Measured, true
 		}
 		next.gate, next.gated = s.Judge(f.interference()), true
 		if r, ok := s.Rehearse(s.Current); ok {

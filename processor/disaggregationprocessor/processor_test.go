@@ -94,6 +94,16 @@ func TestWhatIsEmittedIsInTheTable(t *testing.T) {
 	}
 }
 
+// What an aggregated fleet serves in time is told: the benefit of splitting it is over that, not over a rehearsal.
+func TestTheMeasuredGoodputOfAnAggregatedFleetIsTold(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	feed(t, p, c, scrapes(t, "aggregated-mixed", "together", 4*time.Minute, 1))
+	said := newest(sink, "together")
+	require.Contains(t, said, "llm.disaggregation.goodputmap[]")
+	assert.InEpsilon(t, said["llm.topology.goodputmap[llm.estimate.bound:mid llm.topology:current]"], said["llm.disaggregation.goodputmap[]"], 0.5)
+}
+
 // The same data through one gateway and, by fleet, through three.
 func TestShardsSayTheSame(t *testing.T) {
 	names := []string{"a", "b", "c", "d", "e", "f"}
