@@ -46,17 +46,17 @@ func (v Value) Clone() Value {
 }
 
 // set makes v what w is, in room of its own. Bounds are taken over as by keep.
-func (v *Value) set(w Value) {
-	v.Bounds = v.keep(w.Bounds)
+func (v *Value) set(w Value, shapes *Shapes) {
+	v.Bounds = v.keep(w.Bounds, shapes)
 	v.Sum, v.Count, v.Counts = w.Sum, w.Count, append(v.Counts[:0], w.Counts...)
 }
 
 // keep returns bounds that nobody writes: those that v has where they are the same, else a copy.
-func (v *Value) keep(bounds []float64) []float64 {
+func (v *Value) keep(bounds []float64, shapes *Shapes) []float64 {
 	if slices.Equal(v.Bounds, bounds) {
 		return v.Bounds
 	}
-	return slices.Clone(bounds)
+	return shapes.one(bounds)
 }
 
 // Fits reports whether counts of d can be added to those of v: they are of the same buckets, or one has none.

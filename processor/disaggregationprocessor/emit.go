@@ -138,7 +138,7 @@ func (f *fleet) emitTransfers(b *derive.Builder) {
 // worst is the decode worker with the longest hiccup, of which the fleet speaks; nil without one.
 func (f *fleet) worst() (worst *member) {
 	for _, m := range f.ordered {
-		if m.role() == roleDecode && m.transfers.hiccup.Alarm && (worst == nil || m.transfers.hiccup.Windows > worst.transfers.hiccup.Windows) {
+		if m.role() == roleDecode && m.transfers != nil && m.transfers.hiccup.Alarm && (worst == nil || m.transfers.hiccup.Windows > worst.transfers.hiccup.Windows) {
 			worst = m
 		}
 	}

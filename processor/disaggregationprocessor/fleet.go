@@ -25,6 +25,7 @@ type fleet struct {
 	cfg      *Config
 	table    map[string]signal.Metric
 	inputs   derive.Inputs // of its workers
+	common   common        // likewise
 	resource pcommon.Resource
 	target   objectives.InForce
 
@@ -38,19 +39,20 @@ type fleet struct {
 	told    int       // workers that an agent says there are
 	rates   func(host string) float64
 
-	past        trailing
-	prefill     *serving.PrefillFit
-	decode      *serving.DecodeFit
-	pooled      *observer // all transfers of the fleet that engines observed
-	ranks       float64   // of a request's transfer
-	adviser     serving.Adviser
-	record      serving.ForecastRecord
-	evaluated   int64  // number of the last period in which it was evaluated
-	unknown     string // why no forecast can be made of the last window
-	forecast    forecast
-	evaluations int
-	withheld    map[withholding]int64
-	gauges      derive.Gauges
+	past      trailing
+	prefill   *serving.PrefillFit
+	decode    *serving.DecodeFit
+	pooled    *observer // all transfers of the fleet that engines observed
+	ranks     float64   // of a request's transfer
+	adviser   serving.Adviser
+	record    serving.ForecastRecord
+	evaluated int64  // number of the last period in which it was evaluated
+	unknown   string // why no forecast can be made of the last window
+	forecast  forecast
+	rehearsed rehearsed // what the forecast was made of
+	ungated   int       // evaluations since it was asked whether to split
+	withheld  map[withholding]int64
+	gauges    derive.Gauges
 
 	seen     time.Time
 	interval time.Duration // between inputs
@@ -88,7 +90,7 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 		if !admit() {
 			return 0, refused
 		}
-		m = newMember(f.cfg, f.inputs, id, rm.Resource())
+		m = newMember(f.cfg, f.inputs, &f.common, id, rm.Resource())
 		f.members[id.worker()] = m
 		f.ordered = append(f.ordered, m)
 		slices.SortFunc(f.ordered, func(a, b *member) int {
@@ -186,7 +188,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 		f.past = trailing{} // a worker's first scrape lies within its first window: of that, a part is told
 	}
 	for _, m := range f.ordered {
-		if m.transfers.seen && m.role() != rolePrefill {
+		if m.role() != rolePrefill && m.transfers != nil && m.transfers.seen {
 			f.emitMember(m, boundary, out)
 		}
 	}
@@ -209,7 +211,7 @@ func (f *fleet) watch(now int64) {
 	before := f.adviser.Changes()
 	f.adviser.See(now, t)
 	if f.adviser.Changes() != before {
-		f.past, f.forecast, f.evaluated = trailing{}, forecast{}, 0
+		f.past, f.forecast, f.rehearsed, f.evaluated = trailing{}, forecast{}, rehearsed{}, 0
 	}
 }
 
@@ -246,6 +248,9 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 		m.divide(win, f.cfg)
 	}
 	if r != rolePrefill {
+		if m.transfers == nil {
+			m.transfers = newObserver()
+		}
 		m.transfers.expired += at(inMoveExpired).Sum
 		m.transfers.see(moves(win), f.expectedRate(m.id.host), at(inTTFT), at(inMoveFailed).Sum+at(inMoveExpired).Sum)
 	} else {
