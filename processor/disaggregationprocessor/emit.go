@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -139,7 +138,7 @@ func (f *fleet) emitTransfers(b *derive.Builder) {
 // worst is the decode worker with the longest hiccup, of which the fleet speaks; nil without one.
 func (f *fleet) worst() (worst *member) {
 	for _, m := range f.ordered {
-		if m.role() == roleDecode && m.transfers.hiccup.Alarm && (worst == nil || m.transfers.hiccup.Windows > worst.transfers.hiccup.Windows) {
+		if m.role() == roleDecode && m.transfers != nil && m.transfers.hiccup.Alarm && (worst == nil || m.transfers.hiccup.Windows > worst.transfers.hiccup.Windows) {
 			worst = m
 		}
 	}
@@ -173,19 +172,6 @@ func (f *fleet) withholdings() []withholding {
 		return cmp.Or(cmp.Compare(a.estimate, b.estimate), cmp.Compare(a.reason, b.reason))
 	})
 	return all
-}
-
-// goSilent marks all gauges of a fleet that fell silent as no longer recorded.
-func (f *fleet) goSilent(now time.Time, out pmetric.Metrics) {
-	at := now.UnixNano()
-	if !f.gauges.Empty() {
-		f.builder(f.resource, &f.gauges, f.started, at, out).Finish()
-	}
-	for _, m := range f.members {
-		if !m.gauges.Empty() {
-			f.builder(m.resource, &m.gauges, m.started, at, out).Finish()
-		}
-	}
 }
 
 func quantileText(q float64) string { return strconv.FormatFloat(q, 'g', -1, 64) }
