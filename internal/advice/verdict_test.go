@@ -229,6 +229,21 @@ func TestCandidatesAreRankedByLossTimesConfidence(t *testing.T) {
 	assert.Equal(t, []string{"1 of 10 workers is down."}, v.Also)
 }
 
+// What is said beside a verdict that stands is renewed when it no longer holds, after windows in a row.
+func TestWhatIsSaidBesideAVerdictIsRenewed(t *testing.T) {
+	b := newBench(t, testConfig())
+	show := func(back bool) {
+		for i := range 10 {
+			b.show(worker(string(rune('a'+i))), seen{ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10, waiting: 5, down: i == 9 && !back})
+		}
+	}
+	b.windows(20, func() { show(false) })
+	require.Equal(t, []string{"1 of 10 workers is down."}, b.inForce().Also)
+	b.windows(40, func() { show(true) })
+	assert.Equal(t, PrefillBound, b.inForce().Code)
+	assert.Empty(t, b.inForce().Also)
+}
+
 func TestTheFirstWordsArePreliminary(t *testing.T) {
 	b := newBench(t, testConfig())
 	show := func() {
