@@ -21,7 +21,7 @@ type Advisor struct {
 	records  map[recordKey]record
 	pending  map[string]saved // what was remembered of subjects that were not seen since the restart, by their text
 	loaded   time.Time
-	texts    texts
+	known    *known
 	changed  bool // see Changed
 }
 
@@ -29,7 +29,7 @@ type Advisor struct {
 func New(cfg Config, rules []Rule) *Advisor {
 	a := &Advisor{
 		cfg: cfg, rules: map[Kind][]Rule{}, inputs: map[string]bool{}, subjects: map[Ref]*state{}, fleets: map[string]*fleet{}, homes: map[home]string{},
-		records: map[recordKey]record{}, pending: map[string]saved{}, texts: texts{},
+		records: map[recordKey]record{}, pending: map[string]saved{}, known: newKnown(),
 	}
 	for _, r := range rules {
 		a.rules[r.Subject] = append(a.rules[r.Subject], r)
@@ -102,7 +102,7 @@ func (a *Advisor) admit(ref Ref, create func() Identity) *state {
 	if len(a.subjects) >= a.cfg.MaxSubjects {
 		return nil
 	}
-	s := newState(create(), &a.cfg, a.texts)
+	s := newState(create(), &a.cfg, a.known)
 	a.subjects[s.Ref] = s
 	a.recall(s)
 	a.join(s)

@@ -50,7 +50,7 @@ func (a *Advisor) join(s *state) {
 	f := a.fleets[s.Fleet]
 	if f == nil {
 		id := Identity{Ref: FleetRef(s.Fleet), Fleet: s.Fleet}
-		f = &fleet{state: newState(id, &a.cfg, a.texts)}
+		f = &fleet{state: newState(id, &a.cfg, a.known)}
 		a.fleets[s.Fleet] = f
 		a.subjects[id.Ref] = f.state
 		a.recall(f.state)

@@ -1,7 +1,5 @@
 package advice // import "github.com/otelcol-inference/otelcol-inference/internal/advice"
 
-import "github.com/otelcol-inference/otelcol-inference/internal/window"
-
 // increase is what one counter counted over the trailing time.
 type increase struct {
 	sum, count, covered float64
@@ -10,12 +8,12 @@ type increase struct {
 
 // each visits the increases of a metric's streams, of a fleet without streams of its own those of its members.
 func (r *Reading) each(metric string, pairs []string, visit func(increase)) {
-	for _, x := range r.streams[metric] {
-		if x.counter != clockKey && x.has(pairs) {
-			visit(r.increaseOf(x.counter))
+	for x := range r.of(metric) {
+		if x.level == nil && x.has(pairs) {
+			visit(r.increaseOf(x))
 		}
 	}
-	if len(r.streams[metric]) == 0 {
+	if !r.told(metric) {
 		for _, m := range r.Members {
 			m.each(metric, pairs, visit)
 		}
@@ -23,19 +21,21 @@ func (r *Reading) each(metric string, pairs []string, visit func(increase)) {
 }
 
 // increaseOf adds a counter up over the windows kept. New bucket bounds begin it anew.
-func (r *Reading) increaseOf(key int) increase {
-	var total window.Value
-	covered := 0.0
-	for _, w := range r.windows {
-		if key >= len(w.Totals) {
+func (r *Reading) increaseOf(x *stream) (total increase) {
+	for i := range r.past {
+		t, buckets, ok := r.past[i].of(x.counter)
+		if !ok || x.buckets != nil && r.past[i].from < x.buckets.since {
 			continue
 		}
-		v := w.Totals[key]
-		if len(v.Counts) > 0 && len(total.Counts) > 0 && len(v.Counts) != len(total.Counts) {
-			total, covered = window.Value{}, 0
+		total.sum += t.sum
+		total.count += t.count
+		total.covered += t.covered
+		if len(buckets) > 0 && total.counts == nil {
+			total.bounds, total.counts = x.buckets.bounds, make([]float64, len(x.buckets.bounds)+1)
 		}
-		total.AddScaled(v, 1)
-		covered += w.Covered[key]
+		for _, b := range buckets {
+			total.counts[b.at] += float64(b.count)
+		}
 	}
-	return increase{total.Sum, total.Count, covered, total.Bounds, total.Counts}
+	return total
 }

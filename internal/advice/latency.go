@@ -48,11 +48,11 @@ func (r *Reading) ITL() Latency { return r.Latency(signal.ITL, signal.ObjectiveI
 
 // objective puts a stricter objective of the subject into l.
 func (r *Reading) objective(name string, l *Latency) {
-	for _, x := range r.streams[signal.Objective] {
-		if !r.holds(x) || x.value <= 0 || !x.has([]string{signal.AttrObjective, name}) || (l.Objective > 0 && l.Objective <= x.value) {
+	for x := range r.of(signal.Objective) {
+		if !r.holds(x) || x.level.value <= 0 || !x.has([]string{signal.AttrObjective, name}) || (l.Objective > 0 && l.Objective <= x.level.value) {
 			continue
 		}
-		l.Objective, l.Quantile, l.Implied = x.value, defaultQuantile, false
+		l.Objective, l.Quantile, l.Implied = x.level.value, defaultQuantile, false
 		for _, a := range x.attributes {
 			switch q, err := strconv.ParseFloat(a.Value, 64); {
 			case a.Key == signal.AttrQuantile && err == nil && q > 0 && q < 1:
@@ -92,9 +92,9 @@ func (l Latency) Quantity(name, metric string) Quantity {
 // Confidence is that of an estimate, 0 where it was not given.
 func (r *Reading) Confidence(estimate string) float64 {
 	best := 0.0
-	for _, x := range r.streams[signal.EstimateConfidence] {
+	for x := range r.of(signal.EstimateConfidence) {
 		if r.holds(x) && x.has([]string{signal.AttrEstimate, estimate}) {
-			best = max(best, x.value)
+			best = max(best, x.level.value)
 		}
 	}
 	return best
@@ -103,11 +103,11 @@ func (r *Reading) Confidence(estimate string) float64 {
 // WithheldReason is why an estimate was withheld most often in the trailing time, "" when it was not.
 func (r *Reading) WithheldReason(estimate string) string {
 	reason, most := "", 0.0
-	for _, x := range r.streams[signal.EstimateWithheld] {
-		if x.counter == clockKey || !x.has([]string{signal.AttrEstimate, estimate}) {
+	for x := range r.of(signal.EstimateWithheld) {
+		if x.level != nil || !x.has([]string{signal.AttrEstimate, estimate}) {
 			continue
 		}
-		n := r.increaseOf(x.counter).sum
+		n := r.increaseOf(x).sum
 		for _, a := range x.attributes {
 			if a.Key == signal.AttrReason && (n > most || n == most && n > 0 && a.Value < reason) {
 				reason, most = a.Value, n

@@ -31,10 +31,21 @@ type Point struct {
 
 // stream is one time series of a subject.
 type stream struct {
-	attributes []Pair
-	counter    int // key in the aligner; clockKey for a level
+	attributes []Pair // of all streams that have them
+	level      *level // nil of a counter
+	buckets    *shape // nil of a level, and of a counter that was never a histogram
+	counter    int32  // key in the aligner
+	next       int16  // the place of the metric's next stream plus one, 0 of the last
+}
 
-	// Of a level.
+// shape is the bounds that a histogram has, and the data time from which on it has as many.
+type shape struct {
+	bounds []float64
+	since  int64
+}
+
+// level is what is known of a stream that is no counter.
+type level struct {
 	at         int64
 	value      float64
 	gone       bool

@@ -94,13 +94,15 @@ func (r *Reading) Role() string {
 }
 
 // holds reports whether the last value of a level still holds.
-func (r *Reading) holds(x *stream) bool { return x.at > 0 && !x.gone && x.at >= r.fresh }
+func (r *Reading) holds(x *stream) bool {
+	return x.level != nil && x.level.at > 0 && !x.level.gone && x.level.at >= r.fresh
+}
 
 // Level returns the newest value of a gauge, added up over its streams.
 func (r *Reading) Level(metric string, pairs ...string) (sum float64, ok bool) {
-	for _, x := range r.streams[metric] {
+	for x := range r.of(metric) {
 		if r.holds(x) && x.has(pairs) {
-			sum += x.value
+			sum += x.level.value
 			ok = true
 		}
 	}
@@ -109,12 +111,12 @@ func (r *Reading) Level(metric string, pairs ...string) (sum float64, ok bool) {
 
 // Mean returns the trailing mean of a gauge, added up over its streams.
 func (r *Reading) Mean(metric string, pairs ...string) (sum float64, ok bool) {
-	for _, x := range r.streams[metric] {
+	for x := range r.of(metric) {
 		if !x.has(pairs) || !r.holds(x) {
 			continue
 		}
 		total, n := 0.0, 0.0
-		for _, m := range x.means {
+		for _, m := range x.level.means {
 			if !math.IsNaN(m) {
 				total += m
 				n++
@@ -130,11 +132,11 @@ func (r *Reading) Mean(metric string, pairs ...string) (sum float64, ok bool) {
 
 // Peak returns the largest window's mean of a gauge over the trailing time, of its streams the largest.
 func (r *Reading) Peak(metric string, pairs ...string) (peak float64, ok bool) {
-	for _, x := range r.streams[metric] {
+	for x := range r.of(metric) {
 		if !x.has(pairs) || !r.holds(x) {
 			continue
 		}
-		for _, m := range x.means {
+		for _, m := range x.level.means {
 			if !math.IsNaN(m) && (!ok || m > peak) {
 				peak, ok = m, true
 			}
@@ -145,12 +147,12 @@ func (r *Reading) Peak(metric string, pairs ...string) (peak float64, ok bool) {
 
 // Least returns the smallest window's mean of a gauge over the trailing time, added up over its streams.
 func (r *Reading) Least(metric string, pairs ...string) (sum float64, ok bool) {
-	for _, x := range r.streams[metric] {
+	for x := range r.of(metric) {
 		if !x.has(pairs) || !r.holds(x) {
 			continue
 		}
 		least := math.Inf(1)
-		for _, m := range x.means {
+		for _, m := range x.level.means {
 			if !math.IsNaN(m) {
 				least = min(least, m)
 			}
@@ -166,19 +168,19 @@ func (r *Reading) Least(metric string, pairs ...string) (sum float64, ok bool) {
 // Slope returns by how much a gauge grows per second over the trailing time, added up over its streams; of a fleet without streams of
 // its own over its members.
 func (r *Reading) Slope(metric string, pairs ...string) (perSecond float64, ok bool) {
-	for _, x := range r.streams[metric] {
-		if !x.has(pairs) || !r.holds(x) || len(x.means) < 2 || len(x.means) > len(r.windows) {
+	for x := range r.of(metric) {
+		if !x.has(pairs) || !r.holds(x) || len(x.level.means) < 2 || len(x.level.means) > len(r.past) {
 			continue
 		}
-		first, last := x.means[0], x.means[len(x.means)-1]
+		first, last := x.level.means[0], x.level.means[len(x.level.means)-1]
 		// Means stand for the middle of their windows.
-		span := float64(r.middle(len(r.windows)-1)-r.middle(len(r.windows)-len(x.means))) / 1e9
+		span := float64(r.middle(len(r.past)-1)-r.middle(len(r.past)-len(x.level.means))) / 1e9
 		if span > 0 && !math.IsNaN(first) && !math.IsNaN(last) {
 			perSecond += (last - first) / span
 			ok = true
 		}
 	}
-	if len(r.streams[metric]) == 0 {
+	if !r.told(metric) {
 		for _, m := range r.Members {
 			if v, seen := m.Slope(metric, pairs...); seen {
 				perSecond += v
@@ -189,12 +191,12 @@ func (r *Reading) Slope(metric string, pairs ...string) (perSecond float64, ok b
 	return perSecond, ok
 }
 
-func (r *Reading) middle(i int) int64 { return (r.windows[i].From + r.windows[i].To) / 2 }
+func (r *Reading) middle(i int) int64 { return (r.past[i].from + r.past[i].to) / 2 }
 
 // Attribute lists the values that an attribute has on the streams of a metric that hold.
 func (r *Reading) Attribute(metric, key string, pairs ...string) []string {
 	var values []string
-	for _, x := range r.streams[metric] {
+	for x := range r.of(metric) {
 		if !r.holds(x) || !x.has(pairs) {
 			continue
 		}

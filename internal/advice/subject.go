@@ -1,7 +1,5 @@
 package advice // import "github.com/otelcol-inference/otelcol-inference/internal/advice"
 
-import "maps"
-
 // Kind is what a subject of advice is.
 type Kind string
 
@@ -40,10 +38,12 @@ const FactWorkers = "workers."
 // FactTotal is the number of a fleet's live workers.
 const FactTotal = FactWorkers + "total"
 
-func (id Identity) clone() Identity {
-	id.Facts = maps.Clone(id.Facts)
-	if id.Facts == nil {
-		id.Facts = map[string]string{}
+// clone returns an identity that may be changed. The names of facts, which are the same for all, are those of known.
+func (id Identity) clone(known texts) Identity {
+	facts := make(map[string]string, len(id.Facts))
+	for name, value := range id.Facts {
+		facts[known.one(name)] = value
 	}
+	id.Facts = facts
 	return id
 }

@@ -141,18 +141,21 @@ func (r *Reading) Dispersion() (index float64, ok bool) {
 
 // arrivalsByWindow adds a worker's arrivals to the windows that it has: first tokens, and by how much its queue grew.
 func (r *Reading) arrivalsByWindow(into map[int64]float64) {
-	for _, x := range r.streams[signal.TTFT] {
-		for i, w := range r.windows {
-			if i > 0 && x.counter < len(w.Totals) {
-				into[w.To] += w.Totals[x.counter].Count
+	for x := range r.of(signal.TTFT) {
+		for i := 1; i < len(r.past) && x.level == nil; i++ {
+			if t, _, ok := r.past[i].of(x.counter); ok {
+				into[r.past[i].to] += t.count
 			}
 		}
 	}
-	for _, x := range r.streams[signal.Waiting] {
-		first := len(r.windows) - len(x.means)
-		for i := 1; i < len(x.means) && first >= 0; i++ {
-			if growth := x.means[i] - x.means[i-1]; !math.IsNaN(growth) {
-				into[r.windows[first+i].To] += growth
+	for x := range r.of(signal.Waiting) {
+		if x.level == nil {
+			continue
+		}
+		first := len(r.past) - len(x.level.means)
+		for i := 1; i < len(x.level.means) && first >= 0; i++ {
+			if growth := x.level.means[i] - x.level.means[i-1]; !math.IsNaN(growth) {
+				into[r.past[first+i].to] += growth
 			}
 		}
 	}

@@ -18,20 +18,26 @@ const MaxAhead = 10 * time.Minute
 type Intake struct {
 	Inputs
 	Into   *window.Aligner
-	Summed bool // a histogram without a sum is not taken
+	Room   *Room // of Intakes that are read one at a time; nil for one that stands alone
+	Summed bool  // a histogram without a sum is not taken
 
 	order  []*Input // of the metrics of the batch before
 	place  int      // of the next metric in its batch
 	latest pcommon.Timestamp
-	late   int     // points refused for their time
-	totals []total // of one metric; written again
+	late   int // points refused for their time
 }
+
+// Room is where a metric's points are added up. It has nothing to keep between two metrics. The zero value is ready.
+type Room struct{ totals []total }
 
 // maxOrder bounds the metrics of a batch whose places are remembered.
 const maxOrder = 512
 
 // Begin begins a batch. Points too far ahead of now are refused.
 func (r *Intake) Begin(now time.Time) {
+	if r.Room == nil {
+		r.Room = &Room{}
+	}
 	r.place, r.latest = 0, pcommon.NewTimestampFromTime(now.Add(MaxAhead))
 }
 
@@ -42,7 +48,7 @@ func (r *Intake) Read(m pmetric.Metric) (late int) {
 	if in == nil || in.Counter == nil && in.Gauge == nil {
 		return 0
 	}
-	r.late, r.totals = 0, r.totals[:0]
+	r.late, r.Room.totals = 0, r.Room.totals[:0]
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:
 		if in.Counter != nil {
@@ -85,8 +91,8 @@ type total struct {
 
 // total returns that of an input, and whether it has no points of that time yet; nil where it has newer ones. A metric has few inputs.
 func (r *Intake) total(key int, gauge bool, start, at pcommon.Timestamp) (t *total, fresh bool) {
-	for i := range r.totals {
-		t = &r.totals[i]
+	for i := range r.Room.totals {
+		t = &r.Room.totals[i]
 		if t.key != key || t.gauge != gauge {
 			continue
 		}
@@ -100,12 +106,12 @@ func (r *Intake) total(key int, gauge bool, start, at pcommon.Timestamp) (t *tot
 		t.start, t.at = start, at
 		return t, true
 	}
-	if n := len(r.totals); n < cap(r.totals) {
-		r.totals = r.totals[:n+1]
+	if n := len(r.Room.totals); n < cap(r.Room.totals) {
+		r.Room.totals = r.Room.totals[:n+1]
 	} else {
-		r.totals = append(r.totals, total{})
+		r.Room.totals = append(r.Room.totals, total{})
 	}
-	t = &r.totals[len(r.totals)-1]
+	t = &r.Room.totals[len(r.Room.totals)-1]
 	t.key, t.gauge, t.start, t.at = key, gauge, start, at
 	return t, true
 }
@@ -175,8 +181,8 @@ func (r *Intake) numbers(in *Input, points pmetric.NumberDataPointSlice) {
 }
 
 func (r *Intake) observe(temporality pmetric.AggregationTemporality) {
-	for i := range r.totals {
-		t := &r.totals[i]
+	for i := range r.Room.totals {
+		t := &r.Room.totals[i]
 		if t.at == 0 || t.at > r.latest || math.IsNaN(t.value.Sum) || math.IsInf(t.value.Sum, 0) {
 			r.late++
 			continue

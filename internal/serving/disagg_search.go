@@ -25,6 +25,7 @@ type Spreads struct {
 	// DecodeSlope is that of the part of a decode step that grows with its sequences, as a share of the step at DecodeBatch sequences: how much
 	// less is known of steps of other batches.
 	DecodeSlope, DecodeBatch float64
+	Dispersion               float64 // which rehearsals take as it is
 }
 
 // Forecast is what a topology would do, with 80 % intervals.

@@ -7,6 +7,7 @@ type Config struct {
 	Width    time.Duration // boundaries are the multiples of Width since the epoch, so all workers share them
 	Lateness time.Duration // how long a lagging series may hold a window open once another has passed its end
 	MaxGap   time.Duration // longest silence of a series that interpolation bridges
+	Shapes   *Shapes       // of the Aligners that it is shared with; nil for one that stands alone
 }
 
 // Window is the increase of every series over (From, To]. Windows of one Aligner follow each other without overlap.
@@ -24,6 +25,7 @@ func (w Window) Seconds() float64 { return seconds(w.To - w.From) }
 // Aligner collects the series and gauges of one worker. It is not safe for concurrent use.
 type Aligner struct {
 	width, lateness, maxGap int64
+	shapes                  *Shapes
 	series                  []series
 	gauges                  []gauge
 	newest                  int64 // time of the newest observation
@@ -34,7 +36,7 @@ type Aligner struct {
 // NewAligner makes an Aligner for counters 0..counters-1 and gauges 0..gauges-1.
 func NewAligner(cfg Config, counters, gauges int) *Aligner {
 	return &Aligner{
-		width: int64(cfg.Width), lateness: int64(cfg.Lateness), maxGap: int64(cfg.MaxGap),
+		width: int64(cfg.Width), lateness: int64(cfg.Lateness), maxGap: int64(cfg.MaxGap), shapes: cfg.Shapes,
 		series: make([]series, counters), gauges: make([]gauge, gauges),
 	}
 }
@@ -72,7 +74,7 @@ func (a *Aligner) Observe(key int, at, start int64, v Value) Outcome {
 		return Late
 	}
 	a.begin(at)
-	outcome := a.series[key].observe(at, start, v, a.maxGap, a.width)
+	outcome := a.series[key].observe(at, start, v, a.maxGap, a.width, a.shapes)
 	a.newest = max(a.newest, a.series[key].at)
 	return outcome
 }
@@ -88,7 +90,7 @@ func (a *Aligner) ObserveDelta(key int, from, at int64, v Value) Outcome {
 	} else {
 		a.begin(from)
 	}
-	outcome := a.series[key].observeDelta(from, at, v, a.width)
+	outcome := a.series[key].observeDelta(from, at, v, a.width, a.shapes)
 	a.newest = max(a.newest, a.series[key].at)
 	return outcome
 }

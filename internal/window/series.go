@@ -31,41 +31,41 @@ type series struct {
 }
 
 // observe takes a cumulative value. maxGap bounds how long a silence may be bridged by interpolation.
-func (s *series) observe(at, start int64, v Value, maxGap, width int64) Outcome {
+func (s *series) observe(at, start int64, v Value, maxGap, width int64, shapes *Shapes) Outcome {
 	if s.seen && at <= s.at {
 		return Late
 	}
 	seen, from, began := s.seen, s.at, s.start
 	s.seen, s.at, s.start = true, at, start
 	if !seen || at-from > maxGap {
-		s.last.set(v)
+		s.last.set(v, shapes)
 		return Baseline
 	}
 	restarted := start != 0 && began != 0 && start > began
 	if !restarted && !sameBuckets(v, s.last) {
-		s.last.set(v)
+		s.last.set(v, shapes)
 		return Baseline // other bounds and no word of a restart: what was counted since the last look cannot be told
 	}
 	if !restarted && v.follows(s.last) {
 		s.during(from, at, width).addIncrease(v, s.last)
-		s.last.set(v)
+		s.last.set(v, shapes)
 		return Counted
 	}
 	// The counter began again from zero: all it shows was counted since its start, or at the earliest since the last look.
-	s.last.set(v)
+	s.last.set(v, shapes)
 	s.during(max(from, min(start, at-1)), at, width).addOwned(v, s.last.Bounds)
 	return Reset
 }
 
 // observeDelta takes an increase over (from, at]; from 0 means since the observation before.
-func (s *series) observeDelta(from, at int64, v Value, width int64) Outcome {
+func (s *series) observeDelta(from, at int64, v Value, width int64, shapes *Shapes) Outcome {
 	if at <= from || (s.seen && at <= s.at) {
 		return Late
 	}
 	first := !s.seen
 	from = max(from, s.at)
 	s.seen, s.at, s.start = true, at, 0
-	bounds := s.last.keep(v.Bounds)
+	bounds := s.last.keep(v.Bounds, shapes)
 	s.last = Value{Bounds: bounds}
 	if first && from == 0 {
 		return Baseline

@@ -23,8 +23,8 @@ func (v Value) Empty() bool { return v.Sum == 0 && v.Count == 0 }
 // Reset empties v and keeps its room for counts, which must be v's own.
 func (v *Value) Reset() { *v = Value{Counts: v.Counts[:0]} }
 
-// AddScaled adds f times d to v. Bucket counts are added only where the bounds agree or v has none yet; the caller starts a
-// new Value when bounds change.
+// AddScaled adds f times d to v. Bucket counts are added only where there are as many or v has none yet; the caller starts a new Value where
+// d does not fit.
 func (v *Value) AddScaled(d Value, f float64) {
 	v.Sum += f * d.Sum
 	v.Count += f * d.Count
@@ -46,17 +46,29 @@ func (v Value) Clone() Value {
 }
 
 // set makes v what w is, in room of its own. Bounds are taken over as by keep.
-func (v *Value) set(w Value) {
-	v.Bounds = v.keep(w.Bounds)
+func (v *Value) set(w Value, shapes *Shapes) {
+	v.Bounds = v.keep(w.Bounds, shapes)
 	v.Sum, v.Count, v.Counts = w.Sum, w.Count, append(v.Counts[:0], w.Counts...)
 }
 
 // keep returns bounds that nobody writes: those that v has where they are the same, else a copy.
-func (v *Value) keep(bounds []float64) []float64 {
+func (v *Value) keep(bounds []float64, shapes *Shapes) []float64 {
 	if slices.Equal(v.Bounds, bounds) {
 		return v.Bounds
 	}
-	return slices.Clone(bounds)
+	return shapes.one(bounds)
+}
+
+// Fits reports whether counts of d can be added to those of v: they are of the same buckets, or one has none.
+func (v *Value) Fits(d Value) bool {
+	if len(v.Counts) == 0 || len(d.Counts) == 0 {
+		return true
+	}
+	n := len(v.Bounds)
+	if n > 0 && n == len(d.Bounds) && &v.Bounds[0] == &d.Bounds[0] { // most often: windows of one counter share them
+		return len(v.Counts) == len(d.Counts)
+	}
+	return sameBuckets(*v, d)
 }
 
 // sameBuckets reports whether a and b have the same bucket bounds.

@@ -25,6 +25,7 @@ type fleet struct {
 	cfg      *Config
 	table    map[string]signal.Metric
 	inputs   derive.Inputs // of its workers
+	common   common        // likewise
 	resource pcommon.Resource
 	target   objectives.InForce
 
@@ -38,22 +39,23 @@ type fleet struct {
 	told    int       // workers that an agent says there are
 	rates   func(host string) float64
 
-	past        trailing
-	prefill     *serving.PrefillFit
-	decode      *serving.DecodeFit
-	pooled      *observer // all transfers of the fleet that engines observed
-	ranks       float64   // of a request's transfer
-	adviser     serving.Adviser
-	record      serving.ForecastRecord
-	evaluated   int64  // number of the last period in which it was evaluated
-	unknown     string // why no forecast can be made of the last window
-	forecast    forecast
-	evaluations int
-	withheld    map[withholding]int64
-	gauges      derive.Gauges
+	past      trailing
+	prefill   *serving.PrefillFit
+	decode    *serving.DecodeFit
+	pooled    *observer // all transfers of the fleet that engines observed
+	ranks     float64   // of a request's transfer
+	adviser   serving.Adviser
+	record    serving.ForecastRecord
+	evaluated int64  // number of the last period in which it was evaluated
+	unknown   string // why no forecast can be made of the last window
+	forecast  forecast
+	rehearsed rehearsed // what the forecast was made of
+	ungated   int       // evaluations since it was asked whether to split
+	withheld  map[withholding]int64
+	gauges    derive.Gauges
 
 	seen     time.Time
-	interval time.Duration // between the last two inputs
+	interval time.Duration // between inputs
 	silent   bool
 	gone     bool // forgotten; another of the name may have taken its place
 }
@@ -88,7 +90,7 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 		if !admit() {
 			return 0, refused
 		}
-		m = newMember(f.cfg, f.inputs, id, rm.Resource())
+		m = newMember(f.cfg, f.inputs, &f.common, id, rm.Resource())
 		f.members[id.worker()] = m
 		f.ordered = append(f.ordered, m)
 		slices.SortFunc(f.ordered, func(a, b *member) int {
@@ -98,7 +100,7 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 	late = m.consume(rm.ScopeMetrics(), now)
 	f.newest = max(f.newest, m.mark)
 	if !f.seen.IsZero() {
-		f.interval = max(f.interval/2, now.Sub(f.seen))
+		f.interval = derive.Interval(f.interval, now.Sub(f.seen))
 	}
 	f.seen, f.silent = now, false
 	if b := f.boundary(); b > f.closed {
@@ -186,7 +188,7 @@ func (f *fleet) close(boundary int64, out pmetric.Metrics) {
 		f.past = trailing{} // a worker's first scrape lies within its first window: of that, a part is told
 	}
 	for _, m := range f.ordered {
-		if m.transfers.seen && m.role() != rolePrefill {
+		if m.role() != rolePrefill && m.transfers != nil && m.transfers.seen {
 			f.emitMember(m, boundary, out)
 		}
 	}
@@ -209,7 +211,7 @@ func (f *fleet) watch(now int64) {
 	before := f.adviser.Changes()
 	f.adviser.See(now, t)
 	if f.adviser.Changes() != before {
-		f.past, f.forecast, f.evaluated = trailing{}, forecast{}, 0
+		f.past, f.forecast, f.rehearsed, f.evaluated = trailing{}, forecast{}, rehearsed{}, 0
 	}
 }
 
@@ -246,6 +248,9 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 		m.divide(win, f.cfg)
 	}
 	if r != rolePrefill {
+		if m.transfers == nil {
+			m.transfers = newObserver()
+		}
 		m.transfers.expired += at(inMoveExpired).Sum
 		m.transfers.see(moves(win), f.expectedRate(m.id.host), at(inTTFT), at(inMoveFailed).Sum+at(inMoveExpired).Sum)
 	} else {
@@ -322,29 +327,4 @@ func (f *fleet) topology() (t serving.Topology) {
 		}
 	}
 	return t
-}
-
-// sweep finishes the windows of a fleet that fell silent and forgets workers that did. It returns how many, and whether there is none
-// left.
-func (f *fleet) sweep(now time.Time, out pmetric.Metrics) (dropped int, empty bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.silent && now.Sub(f.seen) > 3*max(f.cfg.Window, f.interval) {
-		f.silent = true
-		if b := f.newest - f.newest%int64(f.cfg.Window); b > f.closed {
-			f.close(b, out)
-		}
-		f.goSilent(now, out)
-	}
-	for id, m := range f.members {
-		if now.Sub(m.seen) > f.cfg.MaxStale {
-			delete(f.members, id)
-			dropped++
-		}
-	}
-	if dropped > 0 {
-		f.ordered = slices.DeleteFunc(f.ordered, func(m *member) bool { return now.Sub(m.seen) > f.cfg.MaxStale })
-	}
-	f.gone = len(f.members) == 0
-	return dropped, f.gone
 }

@@ -30,6 +30,8 @@ type forecast struct {
 	doubt    float64 // relative half-width of the interval of the best topology's goodput
 	leak     float64
 	paces    []float64 // as attained takes them
+	together float64   // goodput of an aggregated fleet as measured, requests/s
+	measured bool      // that is known
 	side     serving.Bottleneck
 	sided    bool
 	gate     serving.Gate
@@ -41,7 +43,7 @@ type forecast struct {
 const (
 	// groupsPerEvaluation worker groups lengthen the time between evaluations by once itself: a rehearsal takes longer with each.
 	groupsPerEvaluation = 16
-	// gateEvery is every how many evaluations of a split fleet it is asked whether to split.
+	// gateEvery is after how many evaluations of a split fleet it is asked again whether to split.
 	gateEvery = 5
 )
 
@@ -54,8 +56,11 @@ func (f *fleet) evaluate(now int64) {
 	switch {
 	case !due:
 	case why != "":
-		f.forecast = forecast{}
+		f.forecast, f.rehearsed = forecast{}, rehearsed{}
+	case f.rehearsed.holds(f, s):
+		f.again(now, s)
 	default:
+		f.rehearsed = rehearsed{}
 		f.forecast = f.consider(now, s)
 	}
 }
@@ -165,7 +170,7 @@ func (f *fleet) workload(s *serving.Situation) bool {
 		s.Hit = min(0.99, front.hit/sum)
 	}
 	s.Spreads.Prompt, s.Spreads.Output = meanError(back.input), meanError(back.output)
-	s.Spreads.Rate = math.Sqrt(s.Dispersion / max(1, arrived))
+	s.Spreads.Rate, s.Spreads.Dispersion = math.Sqrt(s.Dispersion/max(1, arrived)), math.Sqrt(2/max(2, p.counts[0]))
 	return s.Rate > 0
 }
 
@@ -233,10 +238,15 @@ func (f *fleet) kvCapacity() float64 {
 func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.leak = s.Leak.Tokens
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
+	kept := s.Kept()
 	if s.Current.Aggregated > 0 {
-		if share, ok := f.together(s.Paces()); ok {
+		paces := s.Paces()
+		share, ok := f.together(paces)
+		if ok {
 			s.Measured = share * s.Rate
+			next.together, next.measured = s.Measured, true
 		}
+		f.rehearsed = rehearsed{inputs: kept, paces: paces, share: share, measured: ok}
 		next.gate, next.gated = s.Judge(f.interference()), true
 		if r, ok := s.Rehearse(s.Current); ok {
 			draws := s.Draw()
@@ -252,7 +262,9 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	if s.Leak.Requests > 0 {
 		next.paces = s.Paces()
 	}
-	if share, ok := f.attained(next.paces); ok {
+	share, measured := f.attained(next.paces)
+	f.rehearsed = rehearsed{inputs: kept, paces: next.paces, share: share, measured: measured}
+	if measured {
 		attained = share * s.Rate
 		f.record.See(now, s.Current, s.Rate, share*s.Rate)
 		s.Calibrate(share, f.late())
@@ -279,10 +291,11 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	}
 	rate(s, &next, attained)
 	// Whether to split at all is no question of the minute.
-	if next.gate, next.gated = f.forecast.gate, f.forecast.gated; f.evaluations%gateEvery == 0 {
+	if next.gate, next.gated = f.forecast.gate, f.forecast.gated; !next.gated || f.ungated >= gateEvery {
 		next.gate, next.gated = s.Judge(-1), true
+		f.ungated = 0
 	}
-	f.evaluations++
+	f.ungated++
 	next.side, next.sided = s.Bottleneck()
 	return next
 }

@@ -48,7 +48,7 @@ type member struct {
 	seen     time.Time
 	covered  int64 // end of the last window that it was seen through
 
-	transfers *observer
+	transfers *observer // nil of a prefill worker
 	gauges    derive.Gauges
 	splitter  *serving.Splitter    // of an aggregated worker
 	costs     serving.StepCost     // there
@@ -63,15 +63,20 @@ type member struct {
 // behaviour is what a worker whose role nobody tells was seen to do.
 type behaviour struct{ requests, generated, fetched, prompt float64 }
 
-func newMember(cfg *Config, inputs derive.Inputs, id identity, resource pcommon.Resource) *member {
+// common is what a fleet's members use one after the other.
+type common struct {
+	shapes window.Shapes
+	room   derive.Room
+}
+
+func newMember(cfg *Config, inputs derive.Inputs, common *common, id identity, resource pcommon.Resource) *member {
 	m := &member{
 		resource: pcommon.NewResource(), id: id,
 		aligner: window.NewAligner(window.Config{
-			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window),
+			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window), Shapes: &common.shapes,
 		}, inputCounters, inputGauges),
-		transfers: newObserver(),
 	}
-	m.intake = derive.Intake{Inputs: inputs, Into: m.aligner}
+	m.intake = derive.Intake{Inputs: inputs, Into: m.aligner, Room: &common.room}
 	m.told = roleOf(id.role)
 	resource.CopyTo(m.resource)
 	return m
