@@ -202,11 +202,15 @@ test('what fell silent is not shown as if it held', () => {
   });
 });
 
-test('of workers that do not answer nothing is said to be on', () => {
+test('of workers that do not answer nothing is said to be on, and not that it was never known', () => {
   const message = snapshot();
+  delete message.subjects[0].sections.disaggregation;
   for (const w of message.workers) w.state = { state: 'down', since: message.at - 60000 };
   for (const x of message.subjects) delete x.sections?.sources;
-  return shown({}, message, async (page) => assert.match(await text(page, '#sources-body'), /No worker answers\. What is missing is told when one does\./));
+  return shown({}, message, async (page) => {
+    assert.match(await text(page, '#sources-body'), /No worker answers\. What is missing is told when one does\./);
+    assert.match(await text(page, '#split-body'), /No worker answers\./);
+  });
 });
 
 test('links lead out with what is looked at, and only to pages', () => {

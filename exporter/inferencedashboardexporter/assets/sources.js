@@ -4,7 +4,7 @@ import { points, subjectsOf } from './figures.js';
 import { bytes, figure, percent, unknown } from './format.js';
 import { metricButton } from './metric.js';
 import { code, nothing } from './parts.js';
-import { state, workersOf } from './state.js';
+import { nobodyAnswers, state } from './state.js';
 
 const sharpens = {
   kv_events: 'what is cached, why prompts miss, and what another cache size would do', forward_passes: 'prefill and decode told apart step by step',
@@ -33,8 +33,7 @@ export function showSources(fleetID, worker) {
 
 /** What is said where no input is known to be missing: also those that do not answer have none. */
 function without(fleetID, worker, subjects) {
-  const workers = workersOf(fleetID).filter((w) => !worker || w.id === worker.id);
-  if (workers.length && workers.every((w) => w.state.state !== 'ok')) return 'No worker answers. What is missing is told when one does.';
+  if (nobodyAnswers(fleetID, worker)) return 'No worker answers. What is missing is told when one does.';
   return subjects.length ? 'Nothing is missing: every input that the engines can give is on.' : 'No worker has reported yet.';
 }
 
