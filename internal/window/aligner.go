@@ -26,7 +26,7 @@ func (w Window) Seconds() float64 { return seconds(w.To - w.From) }
 type Aligner struct {
 	width, lateness, maxGap int64
 	shapes                  *Shapes
-	series                  []series
+	series                  []*series // nil of a counter that was never observed
 	gauges                  []gauge
 	newest                  int64 // time of the newest observation
 	closed                  int64 // end of the last window handed out
@@ -37,7 +37,7 @@ type Aligner struct {
 func NewAligner(cfg Config, counters, gauges int) *Aligner {
 	return &Aligner{
 		width: int64(cfg.Width), lateness: int64(cfg.Lateness), maxGap: int64(cfg.MaxGap), shapes: cfg.Shapes,
-		series: make([]series, counters), gauges: make([]gauge, gauges),
+		series: make([]*series, counters), gauges: make([]gauge, gauges),
 	}
 }
 
@@ -45,7 +45,7 @@ func NewAligner(cfg Config, counters, gauges int) *Aligner {
 func (a *Aligner) Grow(counters int) {
 	const room = 4 // append would make twice what is there, for good
 	if counters > cap(a.series) {
-		a.series = append(make([]series, 0, counters+room), a.series...)
+		a.series = append(make([]*series, 0, counters+room), a.series...)
 	}
 	if counters > len(a.series) {
 		a.series = a.series[:counters]
@@ -56,8 +56,10 @@ func (a *Aligner) Grow(counters int) {
 func (a *Aligner) Forget(key, n int) {
 	clear(a.series[key : key+n])
 	a.newest = 0
-	for i := range a.series {
-		a.newest = max(a.newest, a.series[i].at)
+	for _, s := range a.series {
+		if s != nil {
+			a.newest = max(a.newest, s.at)
+		}
 	}
 }
 
@@ -74,8 +76,9 @@ func (a *Aligner) Observe(key int, at, start int64, v Value) Outcome {
 		return Late
 	}
 	a.begin(at)
-	outcome := a.series[key].observe(at, start, v, a.maxGap, a.width, a.shapes)
-	a.newest = max(a.newest, a.series[key].at)
+	s := a.of(key)
+	outcome := s.observe(at, start, v, a.maxGap, a.width, a.shapes)
+	a.newest = max(a.newest, s.at)
 	return outcome
 }
 
@@ -90,9 +93,20 @@ func (a *Aligner) ObserveDelta(key int, from, at int64, v Value) Outcome {
 	} else {
 		a.begin(from)
 	}
-	outcome := a.series[key].observeDelta(from, at, v, a.width, a.shapes)
-	a.newest = max(a.newest, a.series[key].at)
+	s := a.of(key)
+	outcome := s.observeDelta(from, at, v, a.width, a.shapes)
+	a.newest = max(a.newest, s.at)
 	return outcome
+}
+
+// of returns a counter, begun at its first observation.
+func (a *Aligner) of(key int) *series {
+	s := a.series[key]
+	if s == nil {
+		s = &series{}
+		a.series[key] = s
+	}
+	return s
 }
 
 // ObserveGauge takes the value of a gauge at time at.
@@ -107,8 +121,10 @@ func (a *Aligner) begin(at int64) {
 		return
 	}
 	if a.started {
-		for i := range a.series {
-			a.series[i].open = a.series[i].open[:0]
+		for _, s := range a.series {
+			if s != nil {
+				s.open = s.open[:0]
+			}
 		}
 	}
 	a.started = true
@@ -140,9 +156,9 @@ func (a *Aligner) boundary() int64 {
 	if oldest-mod(oldest, a.width) <= a.closed {
 		return a.closed // nobody is there yet
 	}
-	for i := range a.series {
-		if a.series[i].seen {
-			oldest = min(oldest, a.series[i].at)
+	for _, s := range a.series {
+		if s != nil && s.seen {
+			oldest = min(oldest, s.at)
 		}
 	}
 	at := max(oldest, a.newest-a.lateness)
@@ -158,8 +174,10 @@ func (a *Aligner) closeAt(boundary int64) (Window, bool) {
 	w := Window{
 		From: a.closed, To: boundary, Totals: make([]Value, n), Covered: times[:n:n], Spanned: times[n:], Levels: make([]Level, len(a.gauges)),
 	}
-	for i := range a.series {
-		w.Totals[i], w.Covered[i], w.Spanned[i] = a.series[i].take(w.From, boundary)
+	for i, s := range a.series {
+		if s != nil {
+			w.Totals[i], w.Covered[i], w.Spanned[i] = s.take(w.From, boundary)
+		}
 	}
 	for i := range a.gauges {
 		w.Levels[i] = a.gauges[i].take(boundary)
