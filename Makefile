@@ -215,6 +215,7 @@ image-check: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Build the Dockerfil
 systemd-check: build $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Install the deb under a real systemd and run the service (root)
 	$(GO) -C tests test -tags systemd -count=1 -timeout 20m -run TestSystemd -v ./packaging
 
+# kubectl fails where it does not know its own version.
 KUBERNETES := bin/kubernetes
 $(KUBERNETES)/etcd: PKG := go.etcd.io/etcd/server/v3
 $(KUBERNETES)/kube-apiserver: PKG := k8s.io/kubernetes/cmd/kube-apiserver
@@ -222,7 +223,9 @@ $(KUBERNETES)/kubectl: PKG := k8s.io/kubernetes/cmd/kubectl
 $(KUBERNETES)/helm: PKG := helm.sh/helm/v3/cmd/helm
 $(KUBERNETES)/%: internal/tools/kubernetes/go.mod
 	@mkdir -p $(KUBERNETES)
-	CGO_ENABLED=0 $(GO) -C internal/tools/kubernetes build -trimpath -ldflags '-s -w' -o $(abspath $@) $(PKG)
+	version=$$($(GO) -C internal/tools/kubernetes list -m -f '{{.Version}}' k8s.io/kubernetes); \
+	CGO_ENABLED=0 $(GO) -C internal/tools/kubernetes build -trimpath -o $(abspath $@) \
+		-ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$version" $(PKG)
 
 .PHONY: kubernetes-check
 kubernetes-check: build $(addprefix $(KUBERNETES)/,etcd kube-apiserver kubectl helm) ## Manifests, rights and discovery on a real Kubernetes API (root; CHART=dir CRDS=dir)

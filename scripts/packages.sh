@@ -10,6 +10,7 @@ VERSION=${VERSION:-$(sed -n 's/^  version: //p' builder-config.yaml)}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 dist=${DIST:-dist}
 [ -x "$BINARY" ] || { echo "error: no binary at $BINARY; make build first" >&2; exit 1; }
+BINARY=$(realpath "$BINARY") # a link would be packed as one
 mkdir -p "$dist"
 for format in deb rpm; do
   bin/tools/nfpm package --config distributions/otelcol-inference/packaging/nfpm.yaml --packager "$format" \

@@ -148,7 +148,7 @@ func beside(c code, f fleetFacts) string {
 	case f.met():
 		return "Objectives are met."
 	}
-	return "Neither phase holds the other back."
+	return "Prefill and decode are in balance."
 }
 
 // asides says in one sentence each what holds beside the verdict.

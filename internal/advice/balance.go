@@ -24,8 +24,12 @@ type balance struct {
 	lean       Code // without an imbalance: where queues point, "" for nowhere
 }
 
-// weigh returns the fleet imbalance by the best basis there is.
+// weigh returns the fleet imbalance by the best basis there is. Where nobody answers there is none: latencies of the trailing minute outlast
+// those that had them.
 func (f figures) weigh() balance {
+	if len(f.workers) == 0 {
+		return balance{}
+	}
 	parts := f.weights()
 	b := f.pools()
 	if b.basis == "" {

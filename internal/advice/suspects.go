@@ -151,7 +151,7 @@ func evenly(f figures) (candidate, bool) {
 	c := candidate{code: Balanced, confidence: b.confidence, title: "On target.", beside: "Objectives are met.", detail: f.bothDetail()}
 	if !f.met() {
 		explained, _ := f.mixed()
-		c.beside = "Neither phase holds the other back."
+		c.beside = "Prefill and decode are in balance." // interference may be the verdict
 		c.title, c.loss = "Balanced.", max(f.ttft.Above, f.itl.Above*(1-explained))*(1-f.churn().again)
 	}
 	c.direction = "Neither phase holds the other back: more load needs more of both."

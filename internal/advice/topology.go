@@ -28,7 +28,7 @@ const (
 	withheldFallback   = "tcp_fallback"
 )
 
-// fleetGoodput is the goodput of a split fleet as it was measured, requests/s.
+// fleetGoodput is the goodput of a fleet as it was measured, requests/s.
 func fleetGoodput(r *Reading) (float64, bool) { return r.Level(signal.DisaggregationGoodput) }
 
 // checkTopology finds a split that is better than the present one, as forecast.
@@ -168,6 +168,9 @@ func checkTogether(r *Reading) Outcome {
 
 func (r *Reading) benefit() []Quantity {
 	var out []Quantity
+	if v, ok := fleetGoodput(r); ok {
+		out = append(out, Quantity{Name: "Goodput, measured", Value: v, Unit: "{request}/s", Metric: signal.DisaggregationGoodput})
+	}
 	for _, bound := range []string{signal.BoundLow, signal.BoundMid, signal.BoundHigh} {
 		if v, ok := r.Level(signal.DisaggregationBenefit, signal.AttrBound, bound); ok {
 			out = append(out, Quantity{Name: "Goodput when split over goodput together, " + bound, Value: v, Unit: "1", Metric: signal.DisaggregationBenefit})

@@ -148,6 +148,24 @@ func TestTransferRules(t *testing.T) {
 	}
 }
 
+// Ordinary transfers of 3 ms, half of it fixed, are not worth larger pieces because stalls of others lift the mean to 10 ms.
+func TestStalledTransfersAreNotToBeCoalesced(t *testing.T) {
+	b := newBench(t, testConfig(), transferRules()...)
+	b.windows(20, func() {
+		alive(b)
+		b.level(FleetRef("chat"), signal.TransferBase, 0.0016)
+		b.level(FleetRef("chat"), signal.TransferBaseRatio, 0.55)
+		b.level(FleetRef("chat"), signal.TransferHiccup, 1)
+		b.histogram(worker("d0"), signal.KVTransferTime, 0.01, 50)
+	})
+	var raised []string
+	for _, e := range b.events {
+		raised = append(raised, e.Rule)
+	}
+	assert.Contains(t, raised, "transfer-hiccups")
+	assert.NotContains(t, raised, "transfer-coalesce")
+}
+
 func TestHealthyTransfersRaiseNothing(t *testing.T) {
 	b := newBench(t, testConfig(), transferRules()...)
 	b.windows(40, func() {

@@ -144,8 +144,13 @@ func checkCoalesce(r *Reading) Outcome {
 	if !posted && !based || !seen {
 		return Withhold(withheldNoMoves)
 	}
-	// Below a few milliseconds nobody waits for it.
-	if share := max(post, base); !r.Over(share, baseShare) || now < worthCoalescing {
+	// Below a few milliseconds nobody waits for it. The shares are those of ordinary transfers, and so is the time that counts: a few that stall
+	// lengthen the mean, and no larger pieces mend them.
+	usual := now
+	if seconds, ok := r.Level(signal.TransferBase); ok && base > 0 {
+		usual = min(usual, seconds/base)
+	}
+	if share := max(post, base); !r.Over(share, baseShare) || usual < worthCoalescing {
 		return Nothing()
 	}
 	const times = 4 // larger blocks

@@ -163,13 +163,19 @@ type verdictLife struct {
 	Since int64   `json:"since"`
 	Next  Code    `json:"next"` // that would replace it
 	Count int     `json:"count"`
+	Aside int     `json:"aside"` // windows in a row in which something else held beside it than was said
 }
 
 // materialLoss is by how much a predicted loss changes before the verdict is told again.
 const materialLoss = 0.1
 
-// verdict judges a fleet, tells the verdict when it changed and exports the one in force. A verdict gives way to another one only
-// after windows in a row that say so, except for workers that are down and while it is not final.
+// sameWords reports whether the same is said, in whatever order.
+func sameWords(a, b []string) bool {
+	return slices.Equal(a, b) || slices.Equal(slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b)))
+}
+
+// verdict judges a fleet, tells the verdict when it changed, or for RaiseAfter windows what holds beside it, and exports the one in force. A
+// verdict gives way to another one only after windows in a row that say so, except for workers that are down and while it is not final.
 func (a *Advisor) verdict(r *Reading, gauges *exporter, out *Report) {
 	if len(r.Workers()) == 0 && len(r.Silent) == 0 {
 		return
@@ -183,8 +189,11 @@ func (a *Advisor) verdict(r *Reading, gauges *exporter, out *Report) {
 		r.verdict = l
 	case now.Code == l.Said.Code:
 		l.Count = 0
+		if l.Aside++; sameWords(now.Also, l.Said.Also) {
+			l.Aside = 0
+		}
 		changed = now.Standing != l.Said.Standing || word(now.Confidence) != word(l.Said.Confidence) || now.Title != l.Said.Title ||
-			math.Abs(now.Loss-l.Said.Loss) >= materialLoss
+			math.Abs(now.Loss-l.Said.Loss) >= materialLoss || l.Aside >= a.cfg.RaiseAfter
 	default:
 		if l.Next != now.Code {
 			l.Next, l.Count = now.Code, 0
@@ -197,7 +206,7 @@ func (a *Advisor) verdict(r *Reading, gauges *exporter, out *Report) {
 	}
 	if changed {
 		a.changed = true
-		l.Said = now
+		l.Said, l.Aside = now, 0
 		out.Events = append(out.Events, Event{Name: Judged, At: r.At, Subject: r.Identity, Since: l.Since, Verdict: &now})
 	}
 	k := levelKey{metric: signal.Verdict, id: string(l.Said.Code)}

@@ -193,6 +193,28 @@ func TestWhatWaitsForTCPIsNotShortOfDecode(t *testing.T) {
 	assert.Equal(t, []string{"Decode-bound."}, v.Also)
 }
 
+// Nobody is left to meet an objective, though the trailing minute still has latencies.
+func TestNothingHoldsBesideAFleetThatIsDown(t *testing.T) {
+	b := newBench(t, testConfig())
+	b.windows(20, func() {
+		b.show(worker("p"), seen{role: "prefill", ttft: 0.15, running: 5})
+		b.show(worker("d"), seen{role: "decode", ttft: 0.03, itl: 0.015, running: 5})
+	})
+	require.Equal(t, Balanced, b.inForce().Code)
+	b.windows(3, func() {
+		b.show(worker("p"), seen{down: true})
+		b.show(worker("d"), seen{down: true})
+	})
+	v := b.inForce()
+	require.Equal(t, WorkersDown, v.Code)
+	assert.Equal(t, "2 of 2 workers are down.", v.Title)
+	assert.Empty(t, v.Also)
+	for _, q := range v.Evidence {
+		assert.NotEqual(t, signal.PhaseImbalance, q.Metric)
+		assert.NotEqual(t, signal.PhasePressure, q.Metric)
+	}
+}
+
 // Down outweighs what the others suffer only as far as it costs more.
 func TestCandidatesAreRankedByLossTimesConfidence(t *testing.T) {
 	b := newBench(t, testConfig())
@@ -205,6 +227,21 @@ func TestCandidatesAreRankedByLossTimesConfidence(t *testing.T) {
 	v := b.inForce()
 	assert.Equal(t, PrefillBound, v.Code)
 	assert.Equal(t, []string{"1 of 10 workers is down."}, v.Also)
+}
+
+// What is said beside a verdict that stands is renewed when it no longer holds, after windows in a row.
+func TestWhatIsSaidBesideAVerdictIsRenewed(t *testing.T) {
+	b := newBench(t, testConfig())
+	show := func(back bool) {
+		for i := range 10 {
+			b.show(worker(string(rune('a'+i))), seen{ttft: 3, itl: 0.015, imbalance: 1, confidence: 0.9, running: 10, waiting: 5, down: i == 9 && !back})
+		}
+	}
+	b.windows(20, func() { show(false) })
+	require.Equal(t, []string{"1 of 10 workers is down."}, b.inForce().Also)
+	b.windows(40, func() { show(true) })
+	assert.Equal(t, PrefillBound, b.inForce().Code)
+	assert.Empty(t, b.inForce().Also)
 }
 
 func TestTheFirstWordsArePreliminary(t *testing.T) {

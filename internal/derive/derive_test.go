@@ -203,6 +203,26 @@ func TestGaugesThatMoveAreNotGone(t *testing.T) {
 	assert.Empty(t, build("6"))
 }
 
+func TestIntervalIsTheLongestGapLately(t *testing.T) {
+	var i time.Duration
+	gaps := func(all ...time.Duration) time.Duration {
+		for _, gap := range all {
+			i = Interval(i, gap*time.Second)
+		}
+		return i
+	}
+	assert.Equal(t, 30*time.Second, gaps(2, 28, 2, 28, 2, 30))
+	for range 1000 {
+		gaps(0)
+	}
+	assert.Equal(t, 30*time.Second, gaps(-1), "a thousand at once, one of them by an earlier look at the clock")
+	for range 20 {
+		gaps(5)
+	}
+	assert.Equal(t, 5*time.Second, gaps(5), "it is scraped more often now")
+	assert.Equal(t, 60*time.Second, gaps(60))
+}
+
 // ticking is a clock that ticks when it is told to.
 type ticking chan time.Time
 

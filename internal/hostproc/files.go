@@ -23,8 +23,8 @@ func (r *Reader) Command(pid int) []string {
 	return strings.Split(strings.TrimRight(string(raw), "\x00"), "\x00")
 }
 
-// OpenFile says whether a process has an open file whose name is wanted, and whether its files can be seen at all: those of other
-// users need CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH.
+// OpenFile says whether a process has an open file whose name is wanted, and whether its files can be seen at all: to list those of other
+// users needs CAP_DAC_READ_SEARCH, which root has, and to read what they are CAP_SYS_PTRACE, which root in a container has not.
 func (r *Reader) OpenFile(pid int, wanted func(name string) bool) (found, seen bool) {
 	dir := strconv.Itoa(pid) + "/fd"
 	entries, ok := r.files(dir)
@@ -32,7 +32,11 @@ func (r *Reader) OpenFile(pid int, wanted func(name string) bool) (found, seen b
 		return false, false
 	}
 	for _, e := range entries {
-		if name, err := fs.ReadLink(r.proc, dir+"/"+e.Name()); err == nil && wanted(name) {
+		name, err := fs.ReadLink(r.proc, dir+"/"+e.Name())
+		if errors.Is(err, fs.ErrPermission) {
+			return false, false
+		}
+		if err == nil && wanted(name) {
 			return true, true
 		}
 	}

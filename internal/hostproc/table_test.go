@@ -79,6 +79,29 @@ func TestWhoListens(t *testing.T) {
 	assert.False(t, table.Orphaned(at(8000)))
 }
 
+// unprivileged is a /proc in which links of one process cannot be read, though they are listed: as root sees it without CAP_SYS_PTRACE.
+type unprivileged struct {
+	fstest.MapFS
+	pid string
+}
+
+func (u unprivileged) ReadLink(name string) (string, error) {
+	if strings.HasPrefix(name, u.pid+"/fd/") {
+		return "", &fs.PathError{Op: "readlink", Path: name, Err: fs.ErrPermission}
+	}
+	return u.MapFS.ReadLink(name)
+}
+
+func TestFilesThatAreListedAndNotReadAreNotSeen(t *testing.T) {
+	r := New(unprivileged{host(), "20"})
+	found, seen := r.OpenFile(20, func(string) bool { return true })
+	assert.False(t, found)
+	assert.False(t, seen)
+	table, err := r.Table()
+	require.NoError(t, err)
+	assert.ElementsMatch(t, []int{1, 20, 22}, table.Hidden())
+}
+
 func TestSocketsOfAnotherNamespaceOfProcesses(t *testing.T) {
 	sys := host()
 	sys["1/net/tcp"] = sys["self/net/tcp"]

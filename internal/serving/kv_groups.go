@@ -31,20 +31,17 @@ func (g KVGroup) Reach() float64 { return g.Window - 1 + (g.BlockSize-1)/2 }
 // MeanWithin is the mean of min(length, most) over a histogram of lengths, to each of which more is added; all lengths in a bucket are
 // equally likely. It is 0 for an empty histogram. Short sequences do not fill a window that a sequence of the mean length does.
 func MeanWithin(bounds, counts []float64, more, most float64) float64 {
-	n, sum := 0.0, 0.0
+	n, sum, low := 0.0, 0.0, 0.0
 	for i, c := range counts {
-		if c <= 0 {
-			continue
-		}
-		low, high := 0.0, math.Inf(1)
-		if i > 0 {
-			low = bounds[i-1]
-		}
+		high := math.Inf(1)
 		if i < len(bounds) {
 			high = bounds[i]
 		}
-		n += c
-		sum += c * meanBelow(low+more, high+more, most)
+		if c > 0 {
+			n += c
+			sum += c * meanBelow(low+more, high+more, most)
+		}
+		low = high
 	}
 	if n <= 0 {
 		return 0

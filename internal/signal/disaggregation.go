@@ -118,7 +118,7 @@ func scoreMetrics(c string) []Metric {
 			"Share of the goodput that a defect leaves: purity (prompts computed by decode workers), balance (of prefill and decode workers), transfer, locality (of its path), slo (what these do not explain)."},
 		{DisaggregationLeak, Gauge, "1", nil, c, "Share of the computed prompt tokens that decode workers computed."},
 		{DisaggregationGoodput, Gauge, "{request}/s", nil, c,
-			"Requests of a split fleet that met both objectives, as measured over the horizon: the time to first token of both workers together."},
+			"Requests that met both objectives, as measured over the horizon; of a split fleet with the time to first token of both workers together."},
 		{DisaggregationBenefit, Gauge, "1", []string{AttrBound}, c, "Goodput of the best split over that of the best aggregated fleet, for the measured workload and these GPUs."},
 		{DisaggregationGate, Gauge, "1", []string{AttrGate, AttrGateWhy}, c, "1 for the verdict on splitting an aggregated fleet: recommend, neutral, against, and its reason."},
 		{DisaggregationSide, Gauge, "1", []string{AttrPhase}, c,

@@ -32,3 +32,12 @@ func TestStepsOfAClockThatIsNotSet(t *testing.T) {
 	assert.False(t, s.Passed(now.Round(0)), "a time without a monotonic reading")
 	assert.Zero(t, s.Count())
 }
+
+// Several look at once, and not in the order in which they read the clock.
+func TestAnEarlierReadingIsNoLook(t *testing.T) {
+	var s Steps
+	now := Clock{}.Now()
+	assert.False(t, s.Passed(now))
+	assert.False(t, s.Passed(now.Add(-time.Minute)))
+	assert.Equal(t, now, s.last)
+}

@@ -287,3 +287,22 @@ func TestObservationsMayBeWrittenAgain(t *testing.T) {
 		assert.InDelta(t, 5, w.Covered[0], 1e-9)
 	}
 }
+
+func TestWhatFits(t *testing.T) {
+	bounds := []float64{1, 2}
+	of := func(bounds ...float64) Value { return Value{Bounds: bounds, Counts: make([]float64, len(bounds)+1)} }
+	for name, c := range map[string]struct {
+		v, d Value
+		want bool
+	}{
+		"nothing yet":          {Value{}, of(1, 2), true},
+		"no counts":            {of(1, 2), Value{Sum: 1}, true},
+		"the very same":        {of(bounds...), of(bounds...), true},
+		"as large":             {of(1, 2), of(1, 2), true},
+		"as many, others":      {of(1, 2), of(1, 3), false},
+		"more":                 {of(1, 2), of(1, 2, 3), false},
+		"all in one, and some": {of(), of(1), false},
+	} {
+		assert.Equal(t, c.want, c.v.Fits(c.d), name)
+	}
+}

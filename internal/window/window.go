@@ -23,8 +23,8 @@ func (v Value) Empty() bool { return v.Sum == 0 && v.Count == 0 }
 // Reset empties v and keeps its room for counts, which must be v's own.
 func (v *Value) Reset() { *v = Value{Counts: v.Counts[:0]} }
 
-// AddScaled adds f times d to v. Bucket counts are added only where the bounds agree or v has none yet; the caller starts a
-// new Value when bounds change.
+// AddScaled adds f times d to v. Bucket counts are added only where there are as many or v has none yet; the caller starts a new Value where
+// d does not fit.
 func (v *Value) AddScaled(d Value, f float64) {
 	v.Sum += f * d.Sum
 	v.Count += f * d.Count
@@ -57,6 +57,18 @@ func (v *Value) keep(bounds []float64, shapes *Shapes) []float64 {
 		return v.Bounds
 	}
 	return shapes.one(bounds)
+}
+
+// Fits reports whether counts of d can be added to those of v: they are of the same buckets, or one has none.
+func (v *Value) Fits(d Value) bool {
+	if len(v.Counts) == 0 || len(d.Counts) == 0 {
+		return true
+	}
+	n := len(v.Bounds)
+	if n > 0 && n == len(d.Bounds) && &v.Bounds[0] == &d.Bounds[0] { // most often: windows of one counter share them
+		return len(v.Counts) == len(d.Counts)
+	}
+	return sameBuckets(*v, d)
 }
 
 // sameBuckets reports whether a and b have the same bucket bounds.

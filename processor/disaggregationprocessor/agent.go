@@ -86,7 +86,7 @@ func (a *agent) consume(rm pmetric.ResourceMetrics, now time.Time, rate float64,
 		}
 	}
 	if !a.seen.IsZero() {
-		a.interval = now.Sub(a.seen)
+		a.interval = derive.Interval(a.interval, now.Sub(a.seen))
 	}
 	a.seen, a.silent = now, false
 	if win, ok := a.aligner.Close(); ok {
@@ -143,7 +143,8 @@ func (a *agent) sweep(now time.Time, table map[string]signal.Metric, out pmetric
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	silence := now.Sub(a.seen)
-	if !a.silent && silence > 3*max(a.cfg.Window, a.interval) {
+	forget = silence > a.cfg.MaxStale
+	if !a.silent && (forget || silence > 3*max(a.cfg.Window, a.interval)) {
 		a.silent = true
 		if win, ok := a.aligner.Flush(); ok {
 			a.close(win, 0, table, out)
@@ -153,5 +154,5 @@ func (a *agent) sweep(now time.Time, table map[string]signal.Metric, out pmetric
 			derive.NewBuilder(table, metadata.ScopeName, a.resource, pcommon.Timestamp(a.started), at, &a.gauges, out).Finish()
 		}
 	}
-	return silence > a.cfg.MaxStale
+	return forget
 }

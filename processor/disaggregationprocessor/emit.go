@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
-	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
@@ -79,8 +78,8 @@ func (f *fleet) emit(at int64, out pmetric.Metrics) {
 	if f.pooled.seen {
 		f.emitTransfers(b)
 	}
-	if share, ok := f.attained(f.forecast.paces); ok && f.past.seconds > 0 {
-		b.Gauge(signal.DisaggregationGoodput, share*max(f.past.prefill.ttft.Count+f.past.backlog, f.past.decode.ttft.Count)/f.past.seconds)
+	if goodput, ok := f.goodput(); ok {
+		b.Gauge(signal.DisaggregationGoodput, goodput)
 	}
 	f.emitForecast(b)
 	b.Sum(signal.TopologyChanges).SetIntValue(int64(f.adviser.Changes()))
@@ -88,6 +87,15 @@ func (f *fleet) emit(at int64, out pmetric.Metrics) {
 		b.Sum(signal.EstimateWithheld, signal.AttrEstimate, w.estimate, signal.AttrReason, w.reason).SetIntValue(f.withheld[w])
 	}
 	b.Finish()
+}
+
+// goodput is what was measured, requests/s. That of an aggregated fleet is the one that its gate rests on.
+func (f *fleet) goodput() (v float64, known bool) {
+	if f.forecast.measured {
+		return f.forecast.together, f.unknown == ""
+	}
+	share, ok := f.attained(f.forecast.paces)
+	return share * max(f.past.prefill.ttft.Count+f.past.backlog, f.past.decode.ttft.Count) / f.past.seconds, ok && f.past.seconds > 0
 }
 
 func (f *fleet) emitWorkers(b *derive.Builder) {
@@ -164,19 +172,6 @@ func (f *fleet) withholdings() []withholding {
 		return cmp.Or(cmp.Compare(a.estimate, b.estimate), cmp.Compare(a.reason, b.reason))
 	})
 	return all
-}
-
-// goSilent marks all gauges of a fleet that fell silent as no longer recorded.
-func (f *fleet) goSilent(now time.Time, out pmetric.Metrics) {
-	at := now.UnixNano()
-	if !f.gauges.Empty() {
-		f.builder(f.resource, &f.gauges, f.started, at, out).Finish()
-	}
-	for _, m := range f.members {
-		if !m.gauges.Empty() {
-			f.builder(m.resource, &m.gauges, m.started, at, out).Finish()
-		}
-	}
 }
 
 func quantileText(q float64) string { return strconv.FormatFloat(q, 'g', -1, 64) }

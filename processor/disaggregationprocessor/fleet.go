@@ -55,7 +55,7 @@ type fleet struct {
 	gauges    derive.Gauges
 
 	seen     time.Time
-	interval time.Duration // between the last two inputs
+	interval time.Duration // between inputs
 	silent   bool
 	gone     bool // forgotten; another of the name may have taken its place
 }
@@ -100,7 +100,7 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 	late = m.consume(rm.ScopeMetrics(), now)
 	f.newest = max(f.newest, m.mark)
 	if !f.seen.IsZero() {
-		f.interval = max(f.interval/2, now.Sub(f.seen))
+		f.interval = derive.Interval(f.interval, now.Sub(f.seen))
 	}
 	f.seen, f.silent = now, false
 	if b := f.boundary(); b > f.closed {
@@ -327,29 +327,4 @@ func (f *fleet) topology() (t serving.Topology) {
 		}
 	}
 	return t
-}
-
-// sweep finishes the windows of a fleet that fell silent and forgets workers that did. It returns how many, and whether there is none
-// left.
-func (f *fleet) sweep(now time.Time, out pmetric.Metrics) (dropped int, empty bool) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if !f.silent && now.Sub(f.seen) > 3*max(f.cfg.Window, f.interval) {
-		f.silent = true
-		if b := f.newest - f.newest%int64(f.cfg.Window); b > f.closed {
-			f.close(b, out)
-		}
-		f.goSilent(now, out)
-	}
-	for id, m := range f.members {
-		if now.Sub(m.seen) > f.cfg.MaxStale {
-			delete(f.members, id)
-			dropped++
-		}
-	}
-	if dropped > 0 {
-		f.ordered = slices.DeleteFunc(f.ordered, func(m *member) bool { return now.Sub(m.seen) > f.cfg.MaxStale })
-	}
-	f.gone = len(f.members) == 0
-	return dropped, f.gone
 }

@@ -30,6 +30,8 @@ type forecast struct {
 	doubt    float64 // relative half-width of the interval of the best topology's goodput
 	leak     float64
 	paces    []float64 // as attained takes them
+	together float64   // goodput of an aggregated fleet as measured, requests/s
+	measured bool      // that is known
 	side     serving.Bottleneck
 	sided    bool
 	gate     serving.Gate
@@ -242,6 +244,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 		share, ok := f.together(paces)
 		if ok {
 			s.Measured = share * s.Rate
+			next.together, next.measured = s.Measured, true
 		}
 		f.rehearsed = rehearsed{inputs: kept, paces: paces, share: share, measured: ok}
 		next.gate, next.gated = s.Judge(f.interference()), true

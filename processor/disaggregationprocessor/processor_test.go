@@ -94,6 +94,16 @@ func TestWhatIsEmittedIsInTheTable(t *testing.T) {
 	}
 }
 
+// What an aggregated fleet serves in time is told: the benefit of splitting it is over that, not over a rehearsal.
+func TestTheMeasuredGoodputOfAnAggregatedFleetIsTold(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	feed(t, p, c, scrapes(t, "aggregated-mixed", "together", 4*time.Minute, 1))
+	said := newest(sink, "together")
+	require.Contains(t, said, "llm.disaggregation.goodputmap[]")
+	assert.InEpsilon(t, said["llm.topology.goodputmap[llm.estimate.bound:mid llm.topology:current]"], said["llm.disaggregation.goodputmap[]"], 0.5)
+}
+
 // The same data through one gateway and, by fleet, through three.
 func TestShardsSayTheSame(t *testing.T) {
 	names := []string{"a", "b", "c", "d", "e", "f"}
@@ -126,6 +136,26 @@ func TestShardsSayTheSame(t *testing.T) {
 		}
 		assert.Equal(t, want, got, name)
 	}
+}
+
+// How often a fleet is scraped is told by the longest gap: its workers' pages may come at once.
+func TestAFleetIsNotSilentBetweenScrapes(t *testing.T) {
+	p, c := newTestProcessor(t, testConfig(), consumertest.NewNop())
+	batches := scrapes(t, "pd-balanced", "chat", 5*time.Minute, 1)
+	start := batches[0].at
+	for _, b := range batches {
+		if at := b.at.Sub(start); at/(5*time.Second)%6 != 0 { // each sixth scrape is taken: every 30 s
+			continue
+		}
+		c.set(start.Add(b.at.Sub(start).Truncate(30 * time.Second)))
+		require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
+	}
+	c.set(c.Now().Add(20 * time.Second))
+	p.sweep(context.Background())
+	assert.False(t, p.fleets.byName["chat"].silent)
+	c.set(c.Now().Add(75 * time.Second))
+	p.sweep(context.Background())
+	assert.True(t, p.fleets.byName["chat"].silent)
 }
 
 // One agent's data comes a whole interval after the others'.
@@ -199,6 +229,50 @@ func TestSilenceEndsGauges(t *testing.T) {
 	p.sweep(context.Background())
 	assert.Empty(t, p.fleets.byName)
 	assert.Zero(t, p.fleets.workers)
+}
+
+// A worker goes and its fleet stays: no backend carries on what was last said of it.
+func TestAWorkerThatGoesEndsItsGauges(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	cfg := testConfig()
+	cfg.MaxStale = 30 * time.Second
+	p, c := newTestProcessor(t, cfg, sink)
+	batches := scrapes(t, "pd-balanced", "chat", 2*time.Minute, 1)
+	for _, b := range batches {
+		if b.worker != 3 || b.at.Sub(batches[0].at) < time.Minute {
+			feed(t, p, c, []batch{b})
+		}
+	}
+	ended := func() (said, gone bool) {
+		eachPoint(derivedOf(sink), func(resource map[string]any, m pmetric.Metric, dp pmetric.NumberDataPoint) {
+			if m.Name() == signal.TransferConcurrent && resource[signal.AttrServiceInstanceID] == "chat-3:8000" {
+				said, gone = true, dp.Flags().NoRecordedValue()
+			}
+		})
+		return said, gone
+	}
+	said, gone := ended()
+	require.True(t, said)
+	require.False(t, gone)
+	p.sweep(context.Background())
+	_, gone = ended()
+	assert.True(t, gone)
+	assert.Len(t, p.fleets.byName["chat"].members, 3)
+}
+
+// Scrapes are so far apart that a fleet is forgotten before it counts as silent.
+func TestAFleetIsMarkedBeforeItIsForgotten(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	batches := scrapes(t, "pd-balanced", "chat", 2*time.Minute, 1)
+	feed(t, p, c, batches)
+	require.Contains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
+	one := p.fleets.byName["chat"]
+	one.interval = p.cfg.MaxStale
+	c.set(batches[len(batches)-1].at.Add(p.cfg.MaxStale + time.Second))
+	p.sweep(context.Background())
+	assert.True(t, one.gone)
+	assert.NotContains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
 }
 
 func TestLimits(t *testing.T) {

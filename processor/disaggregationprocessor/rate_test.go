@@ -8,7 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
 
 // Workers are first scraped in the middle of a window, of which they tell a part: a rate over all of it would come out low.
@@ -46,4 +48,14 @@ func TestARateIsOfTheTimeThatWorkersTellOf(t *testing.T) {
 	}
 	require.Positive(t, want)
 	assert.InEpsilon(t, want, f.past.prefill.ttft.Count/f.past.seconds, 0.06)
+}
+
+// An engine of another version may have as many buckets, of other bounds.
+func TestOtherBoundsBeginAnew(t *testing.T) {
+	to := window.Value{Sum: 1, Count: 1, Bounds: []float64{1}, Counts: []float64{1, 0}}
+	addValue(&to, window.Value{Sum: 5, Count: 2, Bounds: []float64{2}, Counts: []float64{0, 2}})
+	assert.Equal(t, window.Value{Sum: 5, Count: 2, Bounds: []float64{2}, Counts: []float64{0, 2}}, to)
+	sum := serving.Buckets{Bounds: []float64{1}, Counts: []float64{1, 0}}
+	addBuckets(&sum, serving.Buckets{Bounds: []float64{2}, Counts: []float64{0, 2}}, 1)
+	assert.Equal(t, serving.Buckets{Bounds: []float64{2}, Counts: []float64{0, 2}}, sum)
 }

@@ -2,6 +2,7 @@ package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
@@ -22,7 +23,7 @@ func scale(v *window.Value, f float64) {
 
 // addValue adds a histogram; one with other bounds begins it anew.
 func addValue(to *window.Value, d window.Value) {
-	if len(d.Counts) > 0 && len(to.Counts) > 0 && len(d.Counts) != len(to.Counts) {
+	if !to.Fits(d) {
 		*to = window.Value{}
 	}
 	to.AddScaled(d, 1)
@@ -33,7 +34,7 @@ func addBuckets(to *serving.Buckets, d serving.Buckets, f float64) {
 	if len(d.Counts) == 0 {
 		return
 	}
-	if len(to.Counts) != len(d.Counts) {
+	if len(to.Counts) != len(d.Counts) || !slices.Equal(to.Bounds, d.Bounds) {
 		*to = serving.Buckets{Bounds: d.Bounds, Counts: make([]float64, len(d.Counts))}
 	}
 	for i, c := range d.Counts {

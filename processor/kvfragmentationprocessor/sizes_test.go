@@ -140,6 +140,43 @@ func TestAWorkerIsMarkedBeforeItIsForgotten(t *testing.T) {
 	assert.False(t, ok)
 }
 
+// How often a worker is scraped is told by its scrapes, whatever comes with one or shortly after, as its streams do.
+func TestAWorkerIsNotSilentBetweenScrapes(t *testing.T) {
+	for _, after := range []time.Duration{0, 2 * time.Second} {
+		sink := new(consumertest.MetricsSink)
+		p, c := newTestProcessor(t, testConfig(), sink)
+		e := newEngine("a:8000")
+		for range 8 {
+			c.add(30*time.Second - after)
+			e.advance(30 * time.Second)
+			require.NoError(t, p.ConsumeMetrics(context.Background(), e.page()))
+			c.add(after)
+			streams := pmetric.NewMetrics()
+			e.page().ResourceMetrics().At(0).Resource().CopyTo(streams.ResourceMetrics().AppendEmpty().Resource())
+			require.NoError(t, p.ConsumeMetrics(context.Background(), streams))
+		}
+		c.add(20 * time.Second)
+		c.ticks <- c.Now()
+		c.ticks <- c.Now()
+		_, ok := last(sink, signal.KVTokens, signal.AttrKVUse, signal.KVUseLive)
+		assert.True(t, ok, "%v later", after)
+	}
+}
+
+// After the clock was set back, words of KV events that are of a later time by it are none of now.
+func TestEventsOfAnotherTimeAreNotHeard(t *testing.T) {
+	sink := new(consumertest.MetricsSink)
+	p, c := newTestProcessor(t, testConfig(), sink)
+	e := newEngine("a:8000")
+	play(t, p, c, 80, e)
+	require.Equal(t, methodEventsPasses, method(t, sink, signal.KVTokens))
+	p.workers.each(func(w *worker) bool { return w.restart() })
+	e.events, e.now, e.start = false, e.now.Add(-time.Hour), e.start.Add(-time.Hour)
+	play(t, p, c, 80, e)
+	assert.Equal(t, methodCounters, method(t, sink, signal.KVTokens))
+	assert.Zero(t, withheld(sink, signal.KVTokens, reasonEventsLost))
+}
+
 // Phases are told apart only once a fit has seen enough.
 func TestAPriceIsOfTheTimeThatItIsKnownFor(t *testing.T) {
 	sink := new(consumertest.MetricsSink)

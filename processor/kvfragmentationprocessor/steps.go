@@ -9,6 +9,7 @@ func (w *worker) restart() (forget bool) {
 	if w.ended > 0 {
 		w.kept = w.ended
 	}
+	w.facts.eventsAt = 0
 	w.ended = 0 // sums begin anew, wherever the next window lies
 	return false
 }

@@ -2,7 +2,6 @@ package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
@@ -70,7 +69,7 @@ func fadeIn(v *window.Value, d window.Value, fade float64) {
 	for i := range v.Counts {
 		v.Counts[i] *= fade
 	}
-	if len(d.Counts) > 0 && len(v.Counts) > 0 && !slices.Equal(d.Bounds, v.Bounds) {
+	if !v.Fits(d) {
 		*v = window.Value{}
 	}
 	v.AddScaled(d, 1)

@@ -42,7 +42,7 @@ type worker struct {
 	ended    int64 // data time of the last window's end
 	gauges   derive.Gauges
 	seen     time.Time     // last input, wall clock
-	interval time.Duration // between the last two inputs
+	interval time.Duration // between inputs
 	silent   bool
 }
 
@@ -95,7 +95,7 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, gpus *dev
 		}
 	}
 	if !w.seen.IsZero() {
-		w.interval = now.Sub(w.seen)
+		w.interval = derive.Interval(w.interval, now.Sub(w.seen))
 	}
 	w.seen, w.silent = now, false
 	if win, ok := w.aligner.Close(); ok {

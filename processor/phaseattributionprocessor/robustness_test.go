@@ -45,25 +45,54 @@ func TestASilentWorkerIsFinishedMarkedAndForgotten(t *testing.T) {
 	assert.Zero(t, p.workers.len())
 }
 
-// How often a worker is scraped is told by its batches, however many resources one has for it.
-func TestAWorkerInSeveralResourcesIsNotSilentBetweenScrapes(t *testing.T) {
+// Scrapes are so far apart that a worker is forgotten before it counts as silent.
+func TestAWorkerIsMarkedBeforeItIsForgotten(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
-	p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
-	e := newEngine("a:8000", 1_700_000_000*second)
-	for range 8 {
-		c.add(30 * time.Second)
-		e.advance(e.now + 30*second)
-		md := e.page()
-		e.page().ResourceMetrics().At(0).Resource().CopyTo(md.ResourceMetrics().AppendEmpty().Resource())
-		md.MarkReadOnly()
-		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
-	}
-	c.add(20 * time.Second)
-	c.ticks <- c.Now()
-	c.ticks <- c.Now()
+	cfg := createDefaultConfig().(*Config)
+	cfg.MaxStale = time.Minute
+	p, c := newTestProcessor(t, cfg, sink)
+	play(t, p, c, 5, 50*time.Second, newEngine("a:8000", 1_700_000_000*second))
 	dp, ok := last(sink, signal.PhaseImbalance, "", "")
 	require.True(t, ok)
-	assert.False(t, dp.Flags().NoRecordedValue())
+	require.False(t, dp.Flags().NoRecordedValue())
+	c.add(70 * time.Second)
+	c.ticks <- c.Now()
+	c.ticks <- c.Now()
+	assert.Zero(t, p.workers.len())
+	dp, _ = last(sink, signal.PhaseImbalance, "", "")
+	assert.True(t, dp.Flags().NoRecordedValue())
+}
+
+// How often a worker is scraped is told by its batches, however many resources one has for it, and whatever comes shortly after a scrape, as
+// its streams do.
+func TestAWorkerIsNotSilentBetweenScrapes(t *testing.T) {
+	for name, after := range map[string]time.Duration{"in several resources": 0, "streams come later": 2 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			sink := new(consumertest.MetricsSink)
+			p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
+			e := newEngine("a:8000", 1_700_000_000*second)
+			for range 8 {
+				c.add(30*time.Second - after)
+				e.advance(e.now + 30*second)
+				md, more := e.page(), pmetric.NewMetrics()
+				if after == 0 {
+					more = md
+				}
+				e.page().ResourceMetrics().At(0).Resource().CopyTo(more.ResourceMetrics().AppendEmpty().Resource())
+				require.NoError(t, p.ConsumeMetrics(context.Background(), md))
+				if after > 0 {
+					c.add(after)
+					require.NoError(t, p.ConsumeMetrics(context.Background(), more))
+				}
+			}
+			c.add(20 * time.Second)
+			c.ticks <- c.Now()
+			c.ticks <- c.Now()
+			dp, ok := last(sink, signal.PhaseImbalance, "", "")
+			require.True(t, ok)
+			assert.False(t, dp.Flags().NoRecordedValue())
+		})
+	}
 }
 
 func TestNewWorkersAreTurnedAwayWhenFull(t *testing.T) {

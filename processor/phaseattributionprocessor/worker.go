@@ -41,7 +41,7 @@ type worker struct {
 
 	gauges   derive.Gauges // that the last window had
 	seen     time.Time     // last input, wall clock
-	interval time.Duration // between the last two inputs
+	interval time.Duration // between inputs
 	silent   bool
 	told     bool // its input tells its GPUs
 }
@@ -119,8 +119,8 @@ func (w *worker) consume(sms pmetric.ScopeMetricsSlice, now time.Time, out pmetr
 			}
 		}
 	}
-	if gap := now.Sub(w.seen); !w.seen.IsZero() && gap > 0 { // a batch may hold a worker in several resources
-		w.interval = gap
+	if !w.seen.IsZero() {
+		w.interval = derive.Interval(w.interval, now.Sub(w.seen))
 	}
 	w.seen, w.silent = now, false
 	w.told = w.told || len(place.gpus) > 0
@@ -211,10 +211,11 @@ func (w *worker) sweep(now time.Time, out pmetric.Metrics) (forget bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	silence := now.Sub(w.seen)
-	if !w.silent && silence > 3*max(w.cfg.Window, w.interval) {
+	forget = silence > w.cfg.MaxStale
+	if !w.silent && (forget || silence > 3*max(w.cfg.Window, w.interval)) {
 		w.end(now, out)
 	}
-	return silence > w.cfg.MaxStale
+	return forget
 }
 
 // estimate derives everything from one window and appends it to out.
@@ -285,7 +286,7 @@ func (s *sums) add(win window.Window, d *derived, fade float64) {
 
 // addLatency adds a window's latencies to a cumulative histogram; new bucket bounds begin it anew.
 func addLatency(to *window.Value, d window.Value) {
-	if len(d.Counts) > 0 && len(to.Counts) > 0 && len(d.Counts) != len(to.Counts) {
+	if !to.Fits(d) {
 		*to = window.Value{}
 	}
 	to.AddScaled(d, 1)

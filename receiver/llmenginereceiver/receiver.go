@@ -25,7 +25,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver/internal/metadata"
 )
 
-// pooledBuffers is enough for the pages that are in memory at once: the targets scrape at different times.
+// pooledBuffers is how many buffers of pages are kept between scrapes. Where more targets scrape at the same moment, others are made.
 const pooledBuffers = 8
 
 // engineReceiver runs one loop per target.

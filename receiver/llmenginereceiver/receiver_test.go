@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/collector/config/configopaque"
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 	"go.uber.org/zap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -159,7 +160,24 @@ func TestRefusedPointsAreDropped(t *testing.T) {
 	assert.NoError(t, err)
 }
 
-// TestPhases: targets are spread over the interval, the same way each time.
+// Receivers that discovery starts and stops share an instrument: what one that is gone remembered must not stay in it.
+func TestSeriesOfAReceiverThatStopsAreNotCounted(t *testing.T) {
+	e := newEngine(t)
+	r := startRig(t, nil, nil, e.URL)
+	const name = "otelcol_receiver_llm_engine_series"
+	count := func() int64 {
+		m, err := r.telemetry.GetMetric(name)
+		if err != nil {
+			return 0
+		}
+		return m.Data.(metricdata.Sum[int64]).DataPoints[0].Value
+	}
+	r.until(func() bool { return count() > 0 }, "series")
+	require.NoError(t, r.receiver.Shutdown(context.Background()))
+	assert.Zero(t, count())
+}
+
+// Targets of several receivers begin at the same few moments, none of them before its turn.
 func TestScrapesOfAHostBeginAtCommonMoments(t *testing.T) {
 	interval := time.Second
 	began := time.Date(2026, 1, 2, 3, 4, 5, 123_456_789, time.UTC)
@@ -183,6 +201,7 @@ func TestScrapesOfAHostBeginAtCommonMoments(t *testing.T) {
 	assert.Equal(t, interval, untilCommon(began.Truncate(interval), interval, interval))
 }
 
+// TestPhases: targets are spread over the interval, the same way each time.
 func TestPhases(t *testing.T) {
 	assert.Equal(t, time.Duration(0), phase(0, 1, 5*time.Second))
 	assert.Equal(t, []time.Duration{0, time.Second, 2 * time.Second, 3 * time.Second, 4 * time.Second}, []time.Duration{

@@ -128,10 +128,13 @@ func (r *reporter) change(more standings, last error) {
 	r.status.change(more, last)
 }
 
-// leave takes back what was said of targets that failed to the last.
+// leave takes back what was said of targets that failed to the last, and the series that were remembered. No target scrapes any more.
 func (r *reporter) leave() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for t := range r.last {
+		r.telemetry.ReceiverLlmEngineSeries.Add(context.Background(), -int64(t.series))
+	}
 	r.status.leave(r.sizes, r.ill)
 	r.status.close()
 }

@@ -111,20 +111,22 @@ func (u *unseen) look(now time.Time) {
 
 // find names the engines whose page somebody serves, out of sight, at a port that nobody scrapes.
 func (u *unseen) find(table *hostproc.Table) (all []string) {
+	named := make(map[int]bool) // ports: what started an engine has the same command
 	for _, pid := range table.Hidden() {
 		command := strings.Join(u.host.reader.Command(pid), " ")
 		for i := range u.launches {
 			port, ok := u.launches[i].page(command)
-			if !ok || u.ports.has(port) {
+			if !ok || named[port] || u.ports.has(port) {
 				continue
 			}
 			if holders, listens := table.Listening(netip.Addr{}, port); listens && len(holders) == 0 {
+				named[port] = true
 				all = append(all, fmt.Sprintf("%s on port %d, process %d", u.launches[i].engine, port, pid))
 			}
 		}
 	}
 	slices.Sort(all)
-	return slices.Compact(all)
+	return all
 }
 
 // hidden reports whether others' processes are not even listed: every PID namespace has a process 1. Without a listener whose holder is not

@@ -41,6 +41,7 @@ func TestEnginesOutOfSight(t *testing.T) {
 	}{
 		"of another user":            {proc(nil, "20 1 vllm serve m"), 0, []string{"vllm on port 8000, process 20"}, false},
 		"at the port of its command": {proc(nil, "20 1 llama-server --metrics --port 8000"), 0, []string{"llama_cpp on port 8000, process 20"}, false},
+		"once, with its wrapper":     {proc(nil, "20 1 sh -c vllm serve m", "21 20 vllm serve m"), 0, []string{"vllm on port 8000, process 20"}, false},
 		"scraped all the same":       {proc(nil, "20 1 vllm serve m"), 8000, nil, false},
 		"in sight":                   {proc([]int{20}, "20 1 vllm serve m"), 0, nil, false},
 		"does not listen there":      {proc(nil, "20 1 vllm serve m --port 9000"), 0, nil, false},

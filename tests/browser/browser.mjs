@@ -17,7 +17,7 @@ export async function withBrowser(options, use) {
     return await use(context);
   } finally {
     await context.close();
-    await rm(profile, { recursive: true, force: true });
+    await rm(profile, { recursive: true, force: true, maxRetries: 10 }); // Chromium's helpers may still write there
   }
 }
 

@@ -71,7 +71,8 @@ test('is usable by keyboard and keeps the choice in the address', () =>
   withBrowser({ viewport: { width: 1360, height: 900 } }, async (context) => {
     const { page, seen } = await openDashboard(context, url);
     await page.waitForTimeout(500);
-    if (!(await page.locator('#rows tr').count())) return; // no engine: nothing to walk through
+    if (process.env.WORKERS) await page.waitForFunction(() => document.querySelector('#rows tr'));
+    else if (!(await page.locator('#rows tr').count())) return; // no engine: nothing to walk through
     await page.locator('#rows tr[tabindex="0"]').focus();
     await page.keyboard.press('Enter');
     await page.waitForFunction(() => new URL(location).searchParams.get('worker')?.length === 16);
@@ -79,10 +80,10 @@ test('is usable by keyboard and keeps the choice in the address', () =>
     await page.keyboard.press('Escape');
     await page.waitForFunction(() => !new URL(location).searchParams.has('worker'));
     await page.keyboard.press('/');
+    await page.waitForTimeout(2500); // two updates: the field stays also where there are few workers
     assert.equal(await page.evaluate(() => document.activeElement.id), 'filter');
     await page.keyboard.type('no-such-worker');
-    await page.waitForFunction(() => document.querySelectorAll('#rows tr').length === 0);
-    assert.equal(new URL(page.url()).searchParams.get('filter'), 'no-such-worker');
+    await page.waitForFunction(() => document.querySelectorAll('#rows tr').length === 0 && new URL(location).searchParams.get('filter') === 'no-such-worker');
     await page.keyboard.press('Escape');
     await page.waitForFunction(() => document.querySelectorAll('#rows tr').length > 0);
     await page.locator('main .m').first().click();

@@ -27,7 +27,7 @@ export async function startFleets(fleets, { window = 1 } = {}) {
     for (const child of children.reverse()) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       child.kill('SIGINT');
-      await Promise.race([once(child, 'exit'), sleep(10_000).then(() => child.kill('SIGKILL'))]);
+      await Promise.race([once(child, 'exit'), sleep(10_000, null, { ref: false }).then(() => child.kill('SIGKILL'))]);
     }
     await rm(dir, { recursive: true, force: true });
   };

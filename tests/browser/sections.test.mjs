@@ -42,13 +42,16 @@ test('renders the verdict of the adviser and its three first recommendations', (
   assert.match(await text(page, '#advice-past'), /within the prediction/);
 }));
 
+// What the page says its address is: the driver is told of a change some time later.
+const inAddress = (page, key) => page.evaluate((k) => new URL(location).searchParams.get(k), key);
+
 test('an advice and a worker have an address of their own', () => shown({}, snapshot(), async (page) => {
   assert.match(await text(page, '#advice-one'), /33 preemptions\/min/, 'its address opens it');
   await page.keyboard.press('Escape');
   await page.waitForSelector('#advice-one', { state: 'hidden' });
-  assert.equal(new URL(page.url()).searchParams.has('advice'), false);
+  assert.equal(await inAddress(page, 'advice'), null);
   await page.locator('#advice-cards [data-advice]').first().click();
-  assert.equal(new URL(page.url()).searchParams.get('advice'), 'd000000000000001');
+  assert.equal(await inAddress(page, 'advice'), 'd000000000000001');
   await page.keyboard.press('Escape');
   await page.locator('#kv-body [data-worker]').first().click();
   await page.waitForFunction(() => new URL(location).searchParams.get('worker') === 'a000000000000001');
@@ -199,6 +202,17 @@ test('what fell silent is not shown as if it held', () => {
   });
 });
 
+test('of workers that do not answer nothing is said to be on, and not that it was never known', () => {
+  const message = snapshot();
+  delete message.subjects[0].sections.disaggregation;
+  for (const w of message.workers) w.state = { state: 'down', since: message.at - 60000 };
+  for (const x of message.subjects) delete x.sections?.sources;
+  return shown({}, message, async (page) => {
+    assert.match(await text(page, '#sources-body'), /No worker answers\. What is missing is told when one does\./);
+    assert.match(await text(page, '#split-body'), /No worker answers\./);
+  });
+});
+
 test('links lead out with what is looked at, and only to pages', () => {
   const message = { ...snapshot({ hostile: '"><img src=x>&a=b' }), links: [
     { name: 'Grafana', url: 'https://grafana.example/d/llm?var-fleet={fleet}&from={from}&to={to}' },
@@ -230,7 +244,7 @@ test('a day back is asked for in coarser steps, and strips show what happened', 
     await asked;
     await page.locator('#kv').scrollIntoViewIfNeeded();
     await page.waitForFunction(() => /60 %, storm/.test(document.querySelector('#kv-strips .read')?.textContent));
-    assert.equal(new URL(page.url()).searchParams.get('range'), '1440');
+    assert.equal(await inAddress(page, 'range'), '1440');
     assert.equal(await page.locator('#transfer-strips .chart').isHidden(), true, 'a strip of what nobody tells is not there');
     assert.deepEqual(seen.errors, []);
   }, '', { json: { start: 1764000000000 - 120000 * n, step: 120000, series } });

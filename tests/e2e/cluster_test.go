@@ -43,7 +43,8 @@ func startCluster(t *testing.T) *cluster {
 	start(t, nil, filepath.Join(programs, "etcd"), "--data-dir", filepath.Join(c.dir, "etcd"), "--unsafe-no-fsync", "--log-level", "error",
 		"--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
 		"--initial-cluster", "default="+peer)
-	start(t, nil, filepath.Join(programs, "kube-apiserver"), "--etcd-servers", client, "--bind-address", "127.0.0.1", "--secure-port", c.port,
+	start(t, nil, filepath.Join(programs, "kube-apiserver"), "--etcd-servers", client, "--secure-port", c.port,
+		"--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1", // otherwise it looks for a default route
 		"--cert-dir", c.dir, "--token-auth-file", c.path("tokens.csv"), "--authorization-mode", "RBAC", "--endpoint-reconciler-type", "none",
 		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", c.path("sa.key"),
 		"--service-account-signing-key-file", c.path("sa.key"), "--service-cluster-ip-range", "10.96.0.0/24")

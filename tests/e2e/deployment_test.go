@@ -27,7 +27,8 @@ type helmValues struct {
 	Command      struct {
 		ExtraArgs []string `json:"extraArgs"`
 	} `json:"command"`
-	ExtraEnvs []corev1.EnvVar `json:"extraEnvs"`
+	ExtraEnvs     []corev1.EnvVar `json:"extraEnvs"`
+	UseGOMEMLIMIT *bool           `json:"useGOMEMLIMIT"` // the chart's default is true
 
 	RuntimeClassName string              `json:"runtimeClassName"`
 	NodeSelector     map[string]string   `json:"nodeSelector"`
@@ -127,6 +128,9 @@ func TestHelmValuesAreOfTheChartAndSafe(t *testing.T) {
 				assertMounts(t, v.ExtraVolumes, v.ExtraVolumeMounts)
 				return
 			}
+			assertMemory(t, v.ExtraEnvs, v.Resources)
+			require.NotNil(t, v.UseGOMEMLIMIT)
+			assert.False(t, *v.UseGOMEMLIMIT, "the chart would set a second GOMEMLIMIT")
 			assert.False(t, v.ClusterRole.Create)
 			assert.False(t, *v.ServiceAccount.AutomountServiceAccountToken)
 			assert.Equal(t, corev1.ClusterIPNone, v.Service.ClusterIP, "agents need every gateway's address")
@@ -178,6 +182,8 @@ func assertCollector(t *testing.T, document string) {
 	assertSafe(t, kind, c.Spec.SecurityContext, c.Spec.Resources)
 	if kind == "agent" {
 		assertMounts(t, c.Spec.Volumes, c.Spec.VolumeMounts)
+	} else {
+		assertMemory(t, c.Spec.Env, c.Spec.Resources)
 	}
 	want, err := yaml.Marshal(merged(t, kind))
 	require.NoError(t, err)
@@ -188,47 +194,6 @@ func assertCollector(t *testing.T, document string) {
 	require.NoError(t, os.WriteFile(config, got, 0o600))
 	_, stderr, code := run(t, collector(t), "validate", "--config", config)
 	assert.Zero(t, code, stderr)
-}
-
-// assertSafe holds a container to least privilege.
-func assertSafe(t *testing.T, kind string, s *corev1.SecurityContext, r corev1.ResourceRequirements) {
-	t.Helper()
-	require.NotNil(t, s)
-	assert.False(t, *s.AllowPrivilegeEscalation)
-	assert.True(t, *s.ReadOnlyRootFilesystem)
-	assert.Equal(t, []corev1.Capability{"ALL"}, s.Capabilities.Drop)
-	assert.Empty(t, s.Capabilities.Add)
-	assert.Nil(t, s.Privileged)
-	assert.Equal(t, corev1.SeccompProfileTypeRuntimeDefault, s.SeccompProfile.Type)
-	if kind == "gateway" {
-		assert.True(t, *s.RunAsNonRoot)
-		assert.EqualValues(t, 10001, *s.RunAsUser)
-	}
-	for _, list := range []corev1.ResourceList{r.Limits, r.Requests} {
-		assert.NotContains(t, list, corev1.ResourceName("nvidia.com/gpu"), "a GPU that is requested is taken from the engines")
-		assert.Contains(t, list, corev1.ResourceMemory)
-	}
-}
-
-// assertMounts holds an agent to read what is not its own.
-func assertMounts(t *testing.T, volumes []corev1.Volume, mounts []corev1.VolumeMount) {
-	t.Helper()
-	paths := map[string]string{}
-	for _, v := range volumes {
-		require.NotNil(t, v.HostPath, v.Name)
-		paths[v.Name] = v.HostPath.Path
-	}
-	for _, m := range mounts {
-		assert.Equal(t, paths[m.Name], m.MountPath)
-		assert.Equal(t, m.Name != "state", m.ReadOnly, m.Name)
-		delete(paths, m.Name)
-	}
-	assert.Empty(t, paths, "volumes that are not mounted")
-}
-
-// podsOnly is all that an agent may ask a cluster.
-func podsOnly() []rbacv1.PolicyRule {
-	return []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"get", "list", "watch"}}}
 }
 
 // Agents in a cluster find engines as a collector with kubernetes.yaml does.

@@ -49,7 +49,9 @@ func TestHelmChart(t *testing.T) {
 					assertSafe(t, kind, pod.Containers[0].SecurityContext, pod.Containers[0].Resources)
 					assertMounts(t, pod.Volumes, pod.Containers[0].VolumeMounts)
 				case *appsv1.StatefulSet:
-					assertSafe(t, kind, o.Spec.Template.Spec.Containers[0].SecurityContext, o.Spec.Template.Spec.Containers[0].Resources)
+					container := o.Spec.Template.Spec.Containers[0]
+					assertSafe(t, kind, container.SecurityContext, container.Resources)
+					assertMemory(t, container.Env, container.Resources)
 				case *corev1.Service:
 					assert.Equal(t, corev1.ClusterIPNone, o.Spec.ClusterIP)
 				case *rbacv1.ClusterRole:

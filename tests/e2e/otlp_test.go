@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"sigs.k8s.io/yaml"
 )
 
 // startScript is what the unit, the image and `make run` start.
@@ -69,6 +70,39 @@ func TestWrongOTLPProtocolIsRefused(t *testing.T) {
 	<-p.done
 	assert.Equal(t, 2, p.cmd.ProcessState.ExitCode())
 	assert.Contains(t, p.output.String(), `OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf (got "http/json")`)
+}
+
+// Headers are decoded whole, whatever is in their values; one that cannot be meant is refused by its place, for its value may be a secret.
+func TestOTLPHeaders(t *testing.T) {
+	show := filepath.Join(t.TempDir(), "show")
+	require.NoError(t, os.WriteFile(show, []byte("#!/bin/sh\nprintf %s \"$OTELCOL_OTLP_HEADERS\"\n"), 0o755))
+	try := func(headers string) (said string, code int) {
+		p := start(t, []string{
+			"OTELCOL_BINARY=" + show, "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318", "OTEL_EXPORTER_OTLP_HEADERS=" + headers,
+			"STATE_DIRECTORY=" + t.TempDir(), "OTELCOL_RESERVE_KIB=1",
+		}, startScript(t))
+		<-p.done
+		return p.output.String(), p.cmd.ProcessState.ExitCode()
+	}
+	for headers, want := range map[string]map[string]string{
+		"":                              {},
+		"a=1, b = 2 ,":                  {"a": "1", "b": "2"},
+		"Authorization=Basic dXNlcg==":  {"Authorization": "Basic dXNlcg=="},
+		"api-key=a%3Ab%40c%27d%25":      {"api-key": "a:b@c'd%"},
+		"a=it's=b'c,b=%E2%82%AC&\\n%5C": {"a": "it's=b'c", "b": "€&\\n\\"},
+		"a=%zz%4,b=":                    {"a": "%zz%4", "b": ""},
+		"a=b%24c$d":                     {"a": "b$$c$$d"}, // which the collector reads as one each
+	} {
+		said, code := try(headers)
+		assert.Zero(t, code, said)
+		got := map[string]string{}
+		require.NoError(t, yaml.Unmarshal([]byte(said), &got), said)
+		assert.Equal(t, want, got, headers)
+	}
+	said, code := try("a=1,s3cret")
+	assert.Equal(t, 2, code)
+	assert.Contains(t, said, `OTEL_EXPORTER_OTLP_HEADERS: no "=" in header 2 of 2`)
+	assert.NotContains(t, said, "s3cret")
 }
 
 // What the user says himself goes through untouched.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -69,8 +71,9 @@ receivers:
 exporters: {inference_dashboard: {endpoint: "%s"}, prometheus: {endpoint: "%s"}}
 service:
   pipelines: {metrics: {receivers: [llm_engine]}}
-  telemetry: {logs: {level: debug}}
 `, secret, good, bomb, injector, endless, redirect.URL, "http://user:"+secret+"@"+strings.TrimPrefix(good, "http://")+"/metrics?token="+secret, dashboard, offered)
+	log := filepath.Join(t.TempDir(), "log") // whole, for c.Output is the end
+	c.Level, c.Wrap = "debug", []string{"sh", "-c", `exec "$@" 2>"$0"`, log}
 	c.Start(t)
 	sum := func(series string) float64 { return rig.Sum(c.Page(), regexp.MustCompile(series)) }
 	rig.Eventually(t, "series beyond the limit are counted", func() bool { return sum(`^otelcol_receiver_llm_engine_series_rejected`) > 10000 })
@@ -94,7 +97,10 @@ service:
 	assert.Contains(t, api.Header.Get("Content-Security-Policy"), "default-src")
 	body, err := io.ReadAll(api.Body)
 	require.NoError(t, err)
-	for where, said := range map[string]string{"log": c.Output(), "own metrics": c.Page(), "points": text, "page": string(body)} {
+	logged, err := os.ReadFile(log)
+	require.NoError(t, err)
+	assert.Contains(t, string(logged), "debug", "what could tell most is logged")
+	for where, said := range map[string]string{"log": string(logged), "own metrics": c.Page(), "points": text, "page": string(body)} {
 		assert.NotContains(t, said, secret, where)
 	}
 	assert.NotContains(t, string(body), "<script>alert")

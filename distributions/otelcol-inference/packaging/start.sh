@@ -85,9 +85,35 @@ http://*) OTELCOL_OTLP_INSECURE=true ;;
 *) OTELCOL_OTLP_INSECURE=${OTEL_EXPORTER_OTLP_INSECURE:-false} ;;
 esac
 keep_reserve
-# key=value,key=value as a YAML map in single quotes, in which only the quote itself is special; a $ would start a variable.
-OTELCOL_OTLP_HEADERS="{$(printf '%s' "${OTEL_EXPORTER_OTLP_HEADERS:-}" |
-  sed -e "s/'/''/g" -e 's/\$/$$/g' -e "s/ *, */', '/g" -e "s/\([^=, ']*\)=\([^']*\)/\1': '\2/g" -e "s/^..*/'&'/" \
-    -e 's/%20/ /g' -e 's/%2[Cc]/,/g' -e 's/%3[Dd]/=/g' -e 's/%3[Bb]/;/g' -e 's/%2[Ff]/\//g' -e 's/%2[Bb]/+/g' -e 's/%25/%/g')}"
+# key=value,key=value as a YAML map in single quotes, in which only the quote itself is special; a $ would start a variable. Bytes are what
+# is counted and decoded, so that UTF-8 passes.
+OTELCOL_OTLP_HEADERS=$(LC_ALL=C awk '
+  function decoded(text,  out) {
+    while (match(text, /%[0-9A-Fa-f][0-9A-Fa-f]/)) {
+      out = out substr(text, 1, RSTART - 1) sprintf("%c", 16 * digit(substr(text, RSTART + 1, 1)) + digit(substr(text, RSTART + 2, 1)))
+      text = substr(text, RSTART + 3)
+    }
+    return out text
+  }
+  function digit(hex) { return index("0123456789abcdef", tolower(hex)) - 1 }
+  function quoted(text) {
+    gsub(/^[ \t]+|[ \t]+$/, "", text)
+    text = decoded(text)
+    gsub(/\047/, "\047\047", text)
+    gsub(/\$/, "$$", text)
+    return "\047" text "\047"
+  }
+  BEGIN {
+    printf "{"
+    n = split(ENVIRON["OTEL_EXPORTER_OTLP_HEADERS"], headers, ",")
+    for (i = 1; i <= n; i++) {
+      if (headers[i] ~ /^[ \t]*$/) continue
+      at = index(headers[i], "=")
+      if (!at) { print "OTEL_EXPORTER_OTLP_HEADERS: no \"=\" in header " i " of " n >"/dev/stderr"; exit 2 }
+      printf "%s%s: %s", separator, quoted(substr(headers[i], 1, at - 1)), quoted(substr(headers[i], at + 1))
+      separator = ", "
+    }
+    printf "}"
+  }')
 export OTELCOL_OTLP_EXPORTER OTELCOL_OTLP_INSECURE OTELCOL_OTLP_HEADERS
 exec "$binary" --config "$configs/config.yaml" --config "$configs/config.otlp.yaml" "$@"

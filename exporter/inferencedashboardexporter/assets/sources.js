@@ -1,10 +1,10 @@
 // What can we not see: inputs that are off, with exactly what turns each on; and what looking costs.
 import { $, h, morph, setText, shorten } from './dom.js';
-import { has, points, subjectsOf } from './figures.js';
+import { points, subjectsOf } from './figures.js';
 import { bytes, figure, percent, unknown } from './format.js';
 import { metricButton } from './metric.js';
 import { code, nothing } from './parts.js';
-import { state } from './state.js';
+import { nobodyAnswers, state } from './state.js';
 
 const sharpens = {
   kv_events: 'what is cached, why prompts miss, and what another cache size would do', forward_passes: 'prefill and decode told apart step by step',
@@ -28,7 +28,13 @@ export function showSources(fleetID, worker) {
       h('p', { class: 'hint' }, sharpens[m.source] ? `would tell ${sharpens[m.source]}` : 'would sharpen an estimate'),
       h('p', { class: 'hint', title: m.names.slice(0, 50).join('\n') }, `off on ${m.names.length} of ${Math.max(m.names.length, all.filter((x) => x.kind === 'worker').length)}`)),
     m.hint ? code(m.hint, `what turns ${shorten(m.source, 40)} on`) : h('span'))))
-    : nothing(all.some((x) => has(x, 'sources')) || all.length ? 'Nothing is missing: every input that the engines can give is on.' : 'No worker has reported yet.'));
+    : nothing(without(fleetID, worker, all)));
+}
+
+/** What is said where no input is known to be missing: also those that do not answer have none. */
+function without(fleetID, worker, subjects) {
+  if (nobodyAnswers(fleetID, worker)) return 'No worker answers. What is missing is told when one does.';
+  return subjects.length ? 'Nothing is missing: every input that the engines can give is on.' : 'No worker has reported yet.';
 }
 
 /** Shows what the collector itself takes. */

@@ -4,6 +4,7 @@ import { byFirst, confidenceOf, has, points, silence, subjectsOf, valueOf, withh
 import { count, figure, percent, seconds, unknown } from './format.js';
 import { metricButton } from './metric.js';
 import { fact, facts, nothing, reason, silentNote, tag, withheldNote } from './parts.js';
+import { nobodyAnswers } from './state.js';
 
 const factors = [['purity', 'prompts on decode', 'decode workers compute prompts'], ['balance', 'balance P : D', 'prefill against decode workers'], ['transfer', 'transfers', 'transfers in the way'], ['locality', 'their path', 'the path that transfers take'], ['slo', 'unexplained', 'objectives missed that these do not explain']];
 const gates = {
@@ -21,7 +22,7 @@ const why = {
 export function showSplit(fleetID) {
   const fleet = subjectsOf('fleet', fleetID).find((x) => x.id === fleetID);
   const box = $('split-body');
-  if (!fleet || !has(fleet, 'disaggregation')) return morph(box, silentNote(silence([fleet], 'disaggregation'), true) ?? nothing('Nothing is known of a split yet. The ', h('code', null, 'disaggregation'), ' processor judges fleets of several workers.'));
+  if (!fleet || !has(fleet, 'disaggregation')) return morph(box, silentNote(silence([fleet], 'disaggregation'), true) ?? (nobodyAnswers(fleetID) ? nothing('No worker answers. How it should be split is told when they do.') : nothing('Nothing is known of a split yet. The ', h('code', null, 'disaggregation'), ' processor judges fleets of several workers.')));
   morph(box, verdict(fleet),
     h('div', { class: 'pair' }, h('div', null, waterfall(fleet)), h('div', null, topology(fleet))),
     withheldNote([...withheld(fleet, 'llm.disaggregation'), ...withheld(fleet, 'llm.topology')]));

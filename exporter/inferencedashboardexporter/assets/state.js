@@ -60,6 +60,12 @@ export function workersOf(fleetID) {
     .sort((a, b) => rank(a) - rank(b) || collator.compare(a.identity.instance, b.identity.instance) || (a.id < b.id ? -1 : 1));
 }
 
+/** Whether a fleet, or a worker of it, is known and nobody answers. */
+export function nobodyAnswers(fleetID, worker) {
+  const asked = worker ? [worker] : workersOf(fleetID);
+  return asked.length > 0 && asked.every((w) => w.state.state !== 'ok');
+}
+
 const loss = (f) => f.verdict.loss * (f.verdict.confidence ?? 0);
 
 /** The fleet that is worst off, where the reader has not chosen one. One without a name holds endpoints that never answered. */

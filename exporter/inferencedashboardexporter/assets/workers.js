@@ -23,7 +23,7 @@ export function showWorkers(fleet, workers, filter, selected) {
   const visible = wanted.slice(0, maxRows);
   setText($('count'), counting(fleet, workers.length, wanted.length, filter));
   setText($('more'), wanted.length > maxRows ? `${maxRows} of ${wanted.length} are shown. Filter to see the others.` : wanted.length ? '' : 'No worker matches the filter.');
-  $('filter').hidden = workers.length < 8 && !filter;
+  $('filter').hidden = workers.length < 8 && !filter && document.activeElement !== $('filter'); // it may have been asked for by a key
 
   const order = visible.map((w) => w.id).join();
   if (order !== shown) place(visible, order);

@@ -22,6 +22,7 @@ type Collector struct {
 	Wrap    []string // a command before the binary
 	Program []string // in the binary's place, nil for the binary
 	Skew    *Skew    // sets the binary's clock, nil where that is the machine's
+	Level   string   // of the log
 
 	Health  int // ports on loopback
 	Metrics int
@@ -35,7 +36,7 @@ type Collector struct {
 func NewCollector(tb testing.TB, name string, shipped ...string) *Collector {
 	tb.Helper()
 	return &Collector{
-		Name: name, Shipped: shipped,
+		Name: name, Shipped: shipped, Level: "warn",
 		Health: FreePort(tb), Metrics: FreePort(tb), Feed: FreePort(tb),
 		Env:  []string{"STATE_DIRECTORY=" + tb.TempDir()},
 		file: filepath.Join(tb.TempDir(), name+".yaml"),
@@ -82,12 +83,12 @@ func (c *Collector) common() string {
 extensions: {health_check: {endpoint: "%s"}}
 service:
   telemetry:
-    logs: {level: warn}
+    logs: {level: %s}
     metrics:
       level: normal
       readers:
         - pull: {exporter: {prometheus: {host: 127.0.0.1, port: %d, without_type_suffix: false}}}
-`, Local(c.Health), c.Metrics)
+`, Local(c.Health), c.Level, c.Metrics)
 }
 
 // Page is what the collector tells of itself.
