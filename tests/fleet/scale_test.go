@@ -94,6 +94,7 @@ func scale(t *testing.T, l load) {
 	assert.Equal(t, accepted, in, "what was accepted arrives, once")
 	assert.Equal(t, l.fleets, backend.Fleets(signal.FleetObserved), "every fleet is seen")
 	if l.rounds >= judged {
-		assert.Equal(t, l.fleets, backend.Fleets(signal.DisaggregationScore), "and judged")
+		// The score itself may be withheld as uncertain: this fleet misses its objectives, and how much an ideal one would serve is not sure.
+		assert.Equal(t, l.fleets, backend.Fleets(signal.DisaggregationFactor), "and judged")
 	}
 }
