@@ -3,7 +3,7 @@ package advice // import "github.com/otelcol-inference/otelcol-inference/interna
 import "github.com/otelcol-inference/otelcol-inference/internal/window"
 
 // past is what the counters of a subject rose by in a window of the trailing time. Most counters of a worker stand still in most windows, and most
-// buckets of a histogram are empty: what is kept is what is not, in a tenth of the room.
+// buckets of a histogram are empty: what is kept is what is not, in a fifth of the room.
 type past struct {
 	from, to int64
 	counters int32   // that there were, clockKey among them
