@@ -1,6 +1,11 @@
 package advice // import "github.com/otelcol-inference/otelcol-inference/internal/advice"
 
-import "github.com/otelcol-inference/otelcol-inference/internal/window"
+import (
+	"cmp"
+	"slices"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/window"
+)
 
 // past is what the counters of a subject rose by in a window of the trailing time. Most counters of a worker stand still in most windows, and most
 // buckets of a histogram are empty: what is kept is what is not, in a fifth of the room.
@@ -49,7 +54,7 @@ func (s *state) remember(w window.Window) past {
 		}
 		if x.buckets == nil {
 			x.buckets = &shape{}
-		} else if len(x.buckets.bounds) != len(v.Bounds) {
+		} else if !slices.Equal(x.buckets.bounds, v.Bounds) {
 			x.buckets.since = w.From
 		}
 		x.buckets.bounds = v.Bounds
@@ -69,8 +74,8 @@ func (p *past) of(counter int32) (t tally, buckets []bucket, ok bool) {
 	if counter >= p.counters {
 		return tally{}, nil, false
 	}
-	i := p.find(counter)
-	if i < 0 {
+	i, found := slices.BinarySearchFunc(p.tallies, counter, func(t tally, counter int32) int { return cmp.Compare(t.counter, counter) })
+	if !found {
 		return tally{covered: p.covered}, nil, true
 	}
 	end := len(p.buckets)
@@ -79,20 +84,4 @@ func (p *past) of(counter int32) (t tally, buckets []bucket, ok bool) {
 	}
 	t = p.tallies[i]
 	return t, p.buckets[t.first:end], true
-}
-
-// find returns the place of a counter's tally, or -1.
-func (p *past) find(counter int32) int {
-	low, high := 0, len(p.tallies)
-	for low < high {
-		if middle := (low + high) / 2; p.tallies[middle].counter < counter {
-			low = middle + 1
-		} else {
-			high = middle
-		}
-	}
-	if low < len(p.tallies) && p.tallies[low].counter == counter {
-		return low
-	}
-	return -1
 }

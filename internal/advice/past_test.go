@@ -103,3 +103,22 @@ func TestStreamsOfAMetricAreFoundAgain(t *testing.T) {
 	assert.Len(t, a.streams, maxStreams)
 	assert.Nil(t, a.stream(Point{Metric: "more", Form: Level}))
 }
+
+// TestOtherBoundsBeginACounterAnew also where there are as many.
+func TestOtherBoundsBeginACounterAnew(t *testing.T) {
+	cfg := testConfig()
+	s := newState(Identity{Ref: worker("a")}, &cfg, newKnown())
+	x := s.stream(Point{Metric: "a", Form: Total})
+	for i, bounds := range [][]float64{{1, 2}, {1, 2}, {10, 20}} {
+		from := int64(100+i) * 5 * second
+		s.keep(window.Window{
+			From: from, To: from + 5*second, Covered: []float64{5, 5},
+			Totals: []window.Value{{}, {Sum: 3, Count: 2, Bounds: bounds, Counts: []float64{0, 2, 0}}},
+		}, time.Minute)
+	}
+	r := read(s, &cfg)
+	got := r.increaseOf(x)
+	assert.Equal(t, []float64{10, 20}, got.bounds)
+	assert.Equal(t, []float64{0, 2, 0}, got.counts)
+	assert.InDelta(t, 2, got.count, 0)
+}
