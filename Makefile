@@ -105,7 +105,8 @@ generate: $(TOOLS)/mdatagen $(TOOLS)/builder ## Renew generated code, vocabulary
 
 .PHONY: generated
 generated: ## What is generated is as its sources say: generating anew changes nothing
-	@before=$$(git status --porcelain; git diff | sha256sum); $(MAKE) --no-print-directory generate >/dev/null 2>&1; \
+	@before=$$(git status --porcelain; git diff | sha256sum); \
+		said=$$($(MAKE) --no-print-directory generate 2>&1) || { echo "$$said"; exit 1; } >&2; \
 		[ "$$before" = "$$(git status --porcelain; git diff | sha256sum)" ] || { echo "make generate changes files:"; git status --short; exit 1; } >&2
 
 .PHONY: coverage

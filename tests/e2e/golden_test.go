@@ -19,7 +19,7 @@ import (
 )
 
 // What the binary writes of a page that a real vLLM served is what it wrote before: every name, unit, type, attribute and value, from the
-// receiver through the processors to a file.
+// receiver through the processors to a file. It is the first batch; what is derived comes with windows, and is held to truths elsewhere.
 func TestWhatIsWrittenIsTheGoldenFile(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join(root(t), "tests", "engines", "recordings", "vllm-0.32.0-cpu", "metrics-007.prom"))
 	require.NoError(t, err)
