@@ -18,6 +18,8 @@ VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 # NVML needs cgo; without -buildvcs the same sources give the same binary in any checkout.
 export CGO_ENABLED := 1
 export GOFLAGS := -buildvcs=false
+# One version for all, by the module proxy if it is another than the installed one: a report on Go's library is answered here.
+export GOTOOLCHAIN := go1.26.10
 # go-nvml wraps functions that NVIDIA has marked as deprecated; hundreds of warnings would hide others.
 export CGO_CFLAGS := -Wno-deprecated-declarations
 
