@@ -78,12 +78,6 @@ func (h *history) put(now time.Time, r row) {
 	}
 }
 
-// mean returns the mean of a series over the trailing minute that ends at the last slot.
-func (h *history) mean(m historyMetric) number {
-	f := h.fine
-	return f.mean(m, int64(trailingLength/f.step))
-}
-
 // fold makes one row of all that are put into one slot.
 type fold struct {
 	slot  int64

@@ -84,21 +84,3 @@ func (g *ring) read(m historyMetric) (start int64, values []number) {
 	}
 	return g.first * g.step.Milliseconds(), values
 }
-
-// mean returns the mean of a series over the last n slots.
-func (g *ring) mean(m historyMetric, n int64) number {
-	if !g.begun {
-		return number{}
-	}
-	sum, known := 0.0, 0
-	for slot := max(g.first, g.last-n+1); slot <= g.last; slot++ {
-		if v := g.at(slot, m); v.ok {
-			sum += v.value
-			known++
-		}
-	}
-	if known == 0 {
-		return number{}
-	}
-	return some(sum / float64(known))
-}
