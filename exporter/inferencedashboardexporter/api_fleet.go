@@ -54,7 +54,7 @@ func list(fleets []fleetView) string {
 
 // parseLook reads what a page looks at.
 func parseLook(q url.Values) (look, error) {
-	l := look{fleet: q.Get("fleet"), filter: strings.Join(strings.Fields(strings.ToLower(q.Get("filter"))), " ")}
+	l := look{fleet: q.Get("fleet"), worker: q.Get("worker"), filter: strings.Join(strings.Fields(strings.ToLower(q.Get("filter"))), " ")}
 	if len(l.filter) > maxFilter {
 		return look{}, fmt.Errorf("filter: must be at most %d bytes (got %d)", maxFilter, len(l.filter))
 	}

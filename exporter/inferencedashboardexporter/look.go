@@ -19,6 +19,7 @@ type look struct {
 	fleet  string // id or name; the one that is worst off where there is none of it
 	filter string // words in lower case that a worker has to have, in its names, its host, its model, engine, role or state
 	from   int    // how many of the worst are passed over
+	worker string // id of one that is told in any case
 }
 
 // scopeView says which workers a page is told of.
@@ -52,15 +53,24 @@ func (a *audience) see(s *snapshot, r *register) *snapshot {
 		return seeAll(s, r)
 	}
 	seen := *s
-	workers := []workerView{}
-	for _, w := range s.Workers {
-		if w.Identity.FleetID == f.ID && matches(&w, a.filter) {
+	workers, chosen := []workerView{}, -1
+	for i, w := range s.Workers {
+		if w.Identity.FleetID != f.ID {
+			continue
+		}
+		if w.ID == a.worker {
+			chosen = i
+		}
+		if matches(&w, a.filter) {
 			workers = append(workers, w)
 		}
 	}
 	seen.Scope = scopeView{FleetID: f.ID, Matching: len(workers), From: a.from, Most: maxStreamed}
 	a.rank(workers, s.At)
 	seen.Workers = workers[min(a.from, len(workers)):min(a.from+maxStreamed, len(workers))]
+	if chosen >= 0 && !slices.ContainsFunc(seen.Workers, func(w workerView) bool { return w.ID == a.worker }) {
+		seen.Workers = append(slices.Clip(seen.Workers), s.Workers[chosen])
+	}
 	ids, hosts := map[string]bool{f.ID: true}, map[string]bool{}
 	for _, w := range seen.Workers {
 		ids[w.ID], hosts[w.Identity.Host] = true, true

@@ -18,7 +18,7 @@ import (
 func crowd(t *testing.T, large, small int) (*dashboard, *snapshot, time.Time) {
 	t.Helper()
 	cfg := createDefaultConfig().(*Config)
-	cfg.MaxWorkers, cfg.WorkerResolution, cfg.WorkerLongResolution = 10_000, time.Minute, 30*time.Minute
+	cfg.MaxWorkers, cfg.WorkerResolution, cfg.WorkerLongResolution = 10_000, time.Minute, time.Hour
 	require.NoError(t, cfg.Validate())
 	now := at(5)
 	d, err := newDashboard(cfg, exportertest.NewNopSettings(metadata.Type), func() time.Time { return now })
@@ -77,6 +77,10 @@ func TestAPageIsToldOfTheWorstOfOneFleet(t *testing.T) {
 	require.Len(t, found.Workers, 1, "the search is in all of them")
 	assert.Equal(t, 1, found.Scope.Matching)
 
+	apart := newAudience(look{fleet: id, worker: rest.Workers[99].ID}).see(s, d.register)
+	require.Len(t, apart.Workers, maxStreamed+1, "one that was chosen is told as well")
+	assert.Equal(t, "w-0000", apart.Workers[maxStreamed].Identity.Instance)
+
 	assert.Equal(t, shortID("small"), newAudience(look{fleet: "no such"}).see(s, d.register).Scope.FleetID, "the one that is worst off")
 
 	// The order stands for a while: whoever is at the edge does not come and go.
@@ -112,7 +116,7 @@ func TestWorkersKeepCoarserHistoriesThanFleets(t *testing.T) {
 	d, s, _ := crowd(t, 4, 1)
 	w := d.tracker.byID(s.Workers[0].ID)
 	assert.EqualValues(t, 60, w.history.fine.slots)
-	assert.EqualValues(t, 48, w.history.long.slots)
+	assert.EqualValues(t, 24, w.history.long.slots)
 	assert.EqualValues(t, 720, d.board.histories[shortID("llama-70b")].fine.slots)
 	cfg := createDefaultConfig().(*Config)
 	assert.EqualValues(t, 60, d.board.newHistory(maxCells/(cfg.fine().slots+cfg.long().slots)).fine.slots, "of fleets beyond number as well")
