@@ -124,7 +124,7 @@ function topology(fleet) {
     h('p', { class: 'hint' }, [
       rows.includes('recommended') ? '' : 'Nothing is recommended: no other split is better enough, for long enough.',
       Object.entries(gains).map(([role, g]) => `one more ${role} worker: ${g >= 0 ? '+' : '−'}${percent(Math.abs(g))}`).join(', '),
-      sure === null ? '' : `confidence ${figure(sure, 2)} of 1`].filter(Boolean).join(' · ')));
+      sure === null || held?.stands === 'off' ? '' : `confidence ${figure(sure, 2)} of 1`].filter(Boolean).join(' · ')));
 }
 
 /** How many workers of each role: 6P 2D. */
