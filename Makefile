@@ -18,7 +18,8 @@ VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 # NVML needs cgo; without -buildvcs the same sources give the same binary in any checkout.
 export CGO_ENABLED := 1
 export GOFLAGS := -buildvcs=false
-# One version for all, by the module proxy if it is another than the installed one: a report on Go's library is answered here.
+# One version for all, by the module proxy if it is another than the installed one: a report on Go's library is answered here. The same is in
+# .goreleaser.yaml; `make GOTOOLCHAIN=local ...` takes the installed one.
 export GOTOOLCHAIN := go1.26.10
 # go-nvml wraps functions that NVIDIA has marked as deprecated; hundreds of warnings would hide others.
 export CGO_CFLAGS := -Wno-deprecated-declarations
@@ -42,15 +43,21 @@ top: $(TOP) ## The verdict, what to do and the workers in a terminal (TOP_FLAGS=
 .PHONY: build
 build: $(BIN) $(FLEETSIM) $(TOP) ## Build bin/otelcol-inference, bin/fleetsim and bin/inference-top
 
-$(BIN): builder-config.yaml $(BUILDDIR)/go.mod go.mod $(SOURCES) $(PAGE) $(VENDOR) | $(TOOLS)/builder
+$(BIN): builder-config.yaml $(BUILDDIR)/go.mod go.mod $(SOURCES) $(PAGE) $(VENDOR) | toolchain $(TOOLS)/builder
 	$(TOOLS)/builder --config builder-config.yaml --skip-get-modules
 	@mkdir -p bin && mv $(BUILDDIR)/$(NAME) $@
 
-$(FLEETSIM): go.mod $(SOURCES) $(shell find internal/fleetsim -name '*.yaml')
+$(FLEETSIM): go.mod $(SOURCES) $(shell find internal/fleetsim -name '*.yaml') | toolchain
 	$(GO) build -trimpath -o $@ ./cmd/fleetsim
 
-$(TOP): go.mod $(wildcard cmd/inference-top/*.go)
+$(TOP): go.mod $(wildcard cmd/inference-top/*.go) | toolchain
 	$(GO) build -trimpath -o $@ ./cmd/inference-top
+
+# go itself names only what it could not fetch.
+.PHONY: toolchain
+toolchain:
+	@said=$$($(GO) version 2>&1) || { echo "$$said"; echo "error: $(GOTOOLCHAIN) is neither installed nor to be had from the module proxy, which needs a network once." \
+		"Install it, or build with the installed Go, reports on whose library are then yours to watch: make GOTOOLCHAIN=local $(MAKECMDGOALS)"; exit 1; } >&2
 
 # The page works without its chart library and says how to get it, so a host without npm still builds.
 $(VENDOR): exporter/inferencedashboardexporter/vendor.sh
@@ -60,7 +67,7 @@ $(TOOLS)/builder: PKG := go.opentelemetry.io/collector/cmd/builder
 $(TOOLS)/mdatagen: PKG := go.opentelemetry.io/collector/cmd/mdatagen
 $(TOOLS)/golangci-lint: PKG := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(TOOLS)/benchstat: PKG := golang.org/x/perf/cmd/benchstat
-$(TOOLS)/%: internal/tools/go.mod
+$(TOOLS)/%: internal/tools/go.mod | toolchain
 	@mkdir -p $(TOOLS)
 	$(GO) -C internal/tools build -trimpath -o $(abspath $@) $(PKG)
 
