@@ -39,6 +39,6 @@ func TestZeroConfigurationWithoutPrivileges(t *testing.T) {
 	assert.Empty(t, seenFile(t, points)[engine.instance()])
 	assert.Zero(t, p.stop(t), "it ends well")
 	assert.NotContains(t, p.output.String(), "panic")
-	assert.Equal(t, 1, strings.Count(p.output.String(), "Engines of other users cannot be found"), "once in the log")
+	assert.Equal(t, 1, strings.Count(p.output.String(), "Engines of this host cannot be found"), "once in the log")
 	assert.Contains(t, p.output.String(), fmt.Sprintf("vllm on port %d, process %d", engine.port, engine.cmd.Process.Pid))
 }
