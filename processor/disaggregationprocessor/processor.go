@@ -30,7 +30,7 @@ type disaggregation struct {
 	nixl      derive.Inputs // of agents
 	writer    string        // of fleets' series: the collector and this component of it
 	fleets    fleets
-	agents    agents
+	agents    derive.Held[agentID, agent]
 	hosts     hosts
 
 	sweeper         derive.Sweeper
@@ -51,7 +51,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 		nixl:   agentInputs(),
 		writer: writerOf(set),
 		fleets: fleets{limit: cfg.MaxFleets, workerLimit: int64(cfg.MaxWorkers), byName: map[string]*fleet{}, places: map[place]string{}},
-		agents: agents{limit: cfg.MaxAgents, byID: map[agentID]*agent{}},
+		agents: derive.Held[agentID, agent]{Limit: cfg.MaxAgents},
 		hosts:  hosts{limit: cfg.MaxWorkers, rates: map[string]float64{}},
 	}, nil
 }
@@ -100,7 +100,7 @@ func (p *disaggregation) derive(ctx context.Context, md pmetric.Metrics) pmetric
 	now := p.clock.Now()
 	if p.steps.Passed(now) {
 		p.fleets.restart(now, derived)
-		p.agents.restart()
+		p.agents.Clear()
 	}
 	for _, rm := range md.ResourceMetrics().All() {
 		late, known := 0, true
@@ -144,7 +144,7 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 }
 
 func (p *disaggregation) agent(id identity, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) (late int, known bool) {
-	a := p.agents.get(id.agentID(), func() *agent { return newAgent(p.cfg, p.nixl, id, rm.Resource()) })
+	a := p.agents.Get(id.agentID(), func() *agent { return newAgent(p.cfg, p.nixl, id, rm.Resource()) })
 	if a == nil {
 		return 0, false
 	}
@@ -188,7 +188,7 @@ func (p *disaggregation) sweep(ctx context.Context) {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
 	fleets, workers := p.fleets.sweep(now, derived)
-	p.agents.sweep(now, p.table, derived)
+	p.agents.Each(func(a *agent) bool { return a.sweep(now, p.table, derived) })
 	p.telemetry.ProcessorDisaggregationFleets.Add(ctx, fleets-p.fleetsCounted)
 	p.telemetry.ProcessorDisaggregationWorkers.Add(ctx, workers-p.workersCounted)
 	p.fleetsCounted, p.workersCounted = fleets, workers

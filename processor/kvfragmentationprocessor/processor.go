@@ -29,7 +29,7 @@ type kvFragmentation struct {
 	steps     wall.Steps
 	table     map[string]signal.Metric
 	inputs    derive.Inputs
-	workers   workers
+	workers   derive.Held[workerID, worker]
 	gpus      *devices
 	models    book.Book
 	snapshots *snapshots.Keeper
@@ -56,7 +56,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, ru
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, running: running, clock: c,
 		table:   signal.Index(signal.KVFragmentationMetrics()),
 		inputs:  inputs(),
-		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
+		workers: derive.Held[workerID, worker]{Limit: cfg.MaxWorkers},
 		gpus:    newDevices(gpusPerWorker * cfg.MaxWorkers),
 		models:  models,
 	}, nil
@@ -85,7 +85,7 @@ func (p *kvFragmentation) Start(ctx context.Context, host component.Host) error 
 func (p *kvFragmentation) Shutdown(ctx context.Context) error {
 	var err error
 	if p.sweeper.Stop() {
-		p.snapshots.Save(ctx, p.clock.Now(), p.workers.snapshots())
+		p.snapshots.Save(ctx, p.clock.Now(), p.workers.Snapshots(workerID.key, (*worker).snapshot))
 		err = p.snapshots.Close(ctx)
 		p.running.Release(p.id)
 	}
@@ -107,7 +107,7 @@ func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetri
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
 	if p.steps.Passed(now) {
-		p.workers.each(func(w *worker) bool { return w.restart() })
+		p.workers.Each(func(w *worker) bool { return w.restart() })
 	}
 	for _, rm := range md.ResourceMetrics().All() {
 		switch id, is := identify(rm.Resource()); is {
@@ -123,7 +123,7 @@ func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetri
 }
 
 func (p *kvFragmentation) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) {
-	w := p.workers.get(id, func() *worker {
+	w := p.workers.Get(id, func() *worker {
 		w := newWorker(p.cfg, p.table, p.inputs, &p.models, rm.Resource())
 		p.snapshots.Load(ctx, id.key(), w.restore)
 		return w
@@ -166,7 +166,7 @@ func (p *kvFragmentation) tokenSize(fleet, model string) (bytes float64) {
 	if bytes = p.cfg.model(model, fleet).KVBytesPerToken; bytes > 0 {
 		return bytes
 	}
-	p.workers.each(func(w *worker) (forget bool) {
+	p.workers.Each(func(w *worker) (forget bool) {
 		if bytes <= 0 {
 			bytes = w.fleetSize(fleet, model)
 		}
@@ -197,14 +197,14 @@ func (p *kvFragmentation) send(ctx context.Context, derived pmetric.Metrics) {
 func (p *kvFragmentation) sweep(ctx context.Context) {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
-	p.workers.each(func(w *worker) bool { return w.sweep(now, p.gpus, derived) })
+	p.workers.Each(func(w *worker) bool { return w.sweep(now, p.gpus, derived) })
 	p.gpus.forget(now.Add(-p.cfg.MaxStale))
-	n := int64(p.workers.len())
+	n := int64(p.workers.Len())
 	p.telemetry.ProcessorKvFragmentationWorkers.Add(ctx, n-p.counted)
 	p.counted = n
 	if now.Sub(p.saved) >= p.cfg.SnapshotInterval {
 		p.saved = now
-		p.snapshots.Save(ctx, now, p.workers.snapshots())
+		p.snapshots.Save(ctx, now, p.workers.Snapshots(workerID.key, (*worker).snapshot))
 	}
 	p.send(ctx, derived)
 }

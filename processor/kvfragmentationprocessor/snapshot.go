@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"math"
 	"slices"
 
@@ -47,17 +46,6 @@ func (p *kvFragmentation) openSnapshots(ctx context.Context, host component.Host
 // key is that of a worker in the storage.
 func (id workerID) key() string {
 	return snapshots.Key(id.engine, id.service, id.namespace, id.instance, id.host, id.model)
-}
-
-// snapshots are those of the workers, by key.
-func (w *workers) snapshots() iter.Seq2[string, func() ([]byte, error)] {
-	return func(yield func(string, func() ([]byte, error)) bool) {
-		for id, one := range w.all() {
-			if !yield(id.key(), one.snapshot) {
-				return
-			}
-		}
-	}
 }
 
 // snapshot is what was learnt of the worker.

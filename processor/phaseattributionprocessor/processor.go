@@ -31,7 +31,7 @@ type phaseAttribution struct {
 	table     map[string]signal.Metric // what it emits
 	inputs    derive.Inputs
 	book      facts.Book
-	workers   workers
+	workers   derive.Held[workerID, worker]
 	births    sync.Mutex // held while a worker is made; taken before any other lock
 	joins     *joins
 	board     *board // set by Start; shared with the traces pipelines of the same ID
@@ -58,7 +58,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	return &phaseAttribution{
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c,
 		table: signal.Index(signal.PhaseMetrics()), inputs: inputs(), book: cfg.Facts.Over(builtIn),
-		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
+		workers: derive.Held[workerID, worker]{Limit: cfg.MaxWorkers},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
 		board:   newBoard(),
 	}, nil
@@ -88,9 +88,9 @@ func (p *phaseAttribution) Start(ctx context.Context, host component.Host) error
 func (p *phaseAttribution) Shutdown(ctx context.Context) error {
 	var err error
 	if p.sweeper.Stop() {
-		p.snapshots.Save(ctx, p.clock.Now(), snapshotsOf(p.workers.all()))
+		p.snapshots.Save(ctx, p.clock.Now(), p.workers.Snapshots(workerID.key, (*worker).snapshot))
 		err = p.snapshots.Close(ctx)
-		p.workers.each(func(w *worker) bool {
+		p.workers.Each(func(w *worker) bool {
 			p.board.remove(w.posting)
 			return true
 		})
@@ -220,7 +220,7 @@ func (p *phaseAttribution) send(ctx context.Context, derived pmetric.Metrics) {
 func (p *phaseAttribution) sweep(ctx context.Context) {
 	derived := pmetric.NewMetrics()
 	now := p.clock.Now()
-	p.workers.each(func(w *worker) bool {
+	p.workers.Each(func(w *worker) bool {
 		forget := w.sweep(now, derived)
 		if forget {
 			p.joins.remove(w)
@@ -228,12 +228,12 @@ func (p *phaseAttribution) sweep(ctx context.Context) {
 		}
 		return forget
 	})
-	n := int64(p.workers.len())
+	n := int64(p.workers.Len())
 	p.telemetry.ProcessorPhaseAttributionWorkers.Add(ctx, n-p.counted)
 	p.counted = n
 	if now.Sub(p.saved) >= p.cfg.SnapshotInterval {
 		p.saved = now
-		p.snapshots.Save(ctx, now, snapshotsOf(p.workers.all()))
+		p.snapshots.Save(ctx, now, p.workers.Snapshots(workerID.key, (*worker).snapshot))
 	}
 	p.send(ctx, derived)
 }

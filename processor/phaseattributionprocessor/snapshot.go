@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 
 	"go.opentelemetry.io/collector/component"
 
@@ -36,17 +35,6 @@ func (p *phaseAttribution) openSnapshots(ctx context.Context, host component.Hos
 // key is that of a worker in the storage.
 func (id workerID) key() string {
 	return snapshots.Key(id.engine, id.service, id.namespace, id.instance, id.host, id.model)
-}
-
-// snapshotsOf are those of workers, by key.
-func snapshotsOf(workers map[workerID]*worker) iter.Seq2[string, func() ([]byte, error)] {
-	return func(yield func(string, func() ([]byte, error)) bool) {
-		for id, w := range workers {
-			if !yield(id.key(), w.snapshot) {
-				return
-			}
-		}
-	}
 }
 
 // snapshot is what was learnt of the worker.
