@@ -211,7 +211,7 @@ test-arm64: arm64 $(FLEETSIM) $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Run and 
 	$(GO) -C tests test -tags arm64emulated -count=1 -timeout 20m -v -run TestARM64 ./packaging
 
 .PHONY: reproducible
-reproducible: build ## Build twice from two directories and compare (COLD=1 without a build cache)
+reproducible: build ## Build twice from two directories and compare (COLD=1 once without a build cache)
 	scripts/reproducible.sh
 
 .PHONY: helm-check
