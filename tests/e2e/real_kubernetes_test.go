@@ -152,5 +152,5 @@ func findsPods(t *testing.T, c *cluster) {
 		return at >= mark+2
 	}, patience, 500*time.Millisecond, "nobody asks a pod that went, while another is scraped")
 	assert.Zero(t, stranger.asked(), "a pod that says nothing is never asked")
-	assert.NotContains(t, agent.output.String(), "forbidden")
+	assert.NotContains(t, agent.Output(), "forbidden")
 }
