@@ -78,8 +78,8 @@ test: build ## Everything that must hold: unit, race, lifecycle, golden, end to 
 	$(GO) -C tests test -race -count=1 ./bench ./nixl
 	$(GO) -C tests test -count=1 ./replay
 # End to end waits most of its time, and stands no other collector beside it, whose discovery would ask the engines of these tests.
-	status=0; $(GO) -C tests test -race -count=1 ./e2e & beside=$$!; \
-	$(GO) -C tests test -count=1 ./accuracy || status=$$?; wait $$beside || status=$$?; exit $$status
+	status=0; $(GO) -C tests test -race -count=1 -timeout 20m ./e2e & beside=$$!; \
+	$(GO) -C tests test -count=1 -timeout 20m ./accuracy || status=$$?; wait $$beside || status=$$?; exit $$status
 
 .PHONY: test-gpu
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)

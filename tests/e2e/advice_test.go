@@ -48,7 +48,7 @@ func TestAdviceTellsTheSameInLogsAndMetrics(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return len(lines(logs)) >= 2 && len(lines(metrics)) >= 10
 	}, patience, 200*time.Millisecond)
-	assert.Zero(t, p.stop(t))
+	assert.Zero(t, p.Stop(t))
 
 	var said []string // codes by the order in which they came into force
 	for _, line := range lines(logs) {
