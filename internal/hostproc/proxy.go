@@ -2,6 +2,7 @@ package hostproc // import "github.com/otelcol-inference/otelcol-inference/inter
 
 import (
 	"bytes"
+	"io/fs"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -77,10 +78,11 @@ func (r *Reader) HasAddress(pid int, address netip.Addr) bool {
 // Shares reports whether what listens at a port of this table is in the network namespace of a process, which a container has of its own. It
 // is true where that cannot be read.
 func (t *Table) Shares(r *Reader, pid, port int) bool {
-	own := r.sockets(strconv.Itoa(pid) + "/net")
-	if len(own) == 0 {
+	network := strconv.Itoa(pid) + "/net"
+	if _, err := fs.Stat(r.proc, network+"/tcp"); err != nil {
 		return true
 	}
+	own := r.sockets(network)
 	return slices.ContainsFunc(t.sockets, func(s socket) bool { return int(s.at.Port()) == port && slices.Contains(own, s) })
 }
 

@@ -56,4 +56,6 @@ func TestTheOwnNetwork(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, table.Shares(r, 20, 8000), "another socket at the same port")
 	assert.True(t, table.Shares(r, 21, 8000), "that cannot be read")
+	sys["20/net/tcp"] = &fstest.MapFile{}
+	assert.False(t, table.Shares(r, 20, 8000), "nobody listens there")
 }
