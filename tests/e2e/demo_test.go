@@ -13,31 +13,11 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
-// addresses is what fleetsim announces.
-type addresses struct {
-	Workers []string `json:"workers"`
-	Control string   `json:"control"`
-}
-
-// startFleet runs fleetsim on free ports.
-func startFleet(t *testing.T, args ...string) (*rig.Process, addresses) {
-	t.Helper()
-	args = append([]string{"--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, args...)
-	fleet := start(t, nil, rig.Built(t, "fleetsim"), args...)
-	var at addresses
-	require.Eventually(t, func() bool {
-		line, _, whole := strings.Cut(fleet.Output(), "\n")
-		return whole && json.Unmarshal([]byte(line), &at) == nil
-	}, patience, 50*time.Millisecond)
-	require.Len(t, at.Workers, 4)
-	return fleet, at
-}
-
 // startDemo runs the collector with the demo's configuration on the fleet and returns the page's URL.
-func startDemo(t *testing.T, at addresses) (*rig.Process, string) {
+func startDemo(t *testing.T, workers []string) (*rig.Process, string) {
 	t.Helper()
 	page := freeAddress(t)
-	endpoints, err := json.Marshal(at.Workers)
+	endpoints, err := json.Marshal(workers)
 	require.NoError(t, err)
 	env := []string{"DEMO_PAGE=" + page, "DEMO_ENDPOINTS=" + string(endpoints)}
 	p := start(t, env, collector(t), "--config", filepath.Join("distributions", "otelcol-inference", "demo.yaml"))
@@ -69,8 +49,8 @@ func verdict(url string) (v verdicts, ok bool) {
 
 // A demo fleet is observed end to end: the first word is preliminary, the phases get their shares, everything stops cleanly.
 func TestDemoEndToEnd(t *testing.T) {
-	fleet, at := startFleet(t)
-	demo, url := startDemo(t, at)
+	fleet := rig.NewFleet(t, "aggregated-mixed")
+	demo, url := startDemo(t, fleet.Workers)
 
 	var first verdicts
 	require.Eventually(t, func() bool {
@@ -107,13 +87,14 @@ func TestDemoEndToEnd(t *testing.T) {
 
 // A worker that dies costs its own row only, is named, and counts again when it comes back, without a restart of the collector.
 func TestAWorkerThatDiesAndComesBack(t *testing.T) {
-	_, at := startFleet(t)
+	fleet := rig.NewFleet(t, "aggregated-mixed")
+	require.Len(t, fleet.Workers, 4)
 	address := strings.Replace(freeAddress(t), "localhost", "127.0.0.1", 1)
 	single := func() *rig.Process {
 		return start(t, nil, rig.Built(t, "fleetsim"), "--set", "pools[0].workers=1", "--listen", address, "--control", "127.0.0.1:0")
 	}
 	mortal := single()
-	demo, url := startDemo(t, addresses{Workers: append(at.Workers[:3:3], address)})
+	demo, url := startDemo(t, append(fleet.Workers[:3:3], address))
 	ok := func(up, down int) func() bool {
 		return func() bool {
 			v, there := verdict(url)

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu/gputest"
 	fleetrig "github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
@@ -45,9 +45,6 @@ func startRig(t *testing.T) *rig {
 	require.NoError(t, os.Mkdir(rings, 0o755))
 	network(t, sysfs)
 	r.foreignFile(t, "first")
-	build := exec.Command("sh", filepath.Join(fleetrig.Root(t), "tests/nvmlstub/build.sh"), filepath.Join(r.dir, "stub"))
-	said, err := build.CombinedOutput()
-	require.NoError(t, err, string(said))
 
 	aggregated, disaggregated := r.fleet(t, "aggregated"), r.fleet(t, "disaggregated")
 	away, page, health, scraped, own, starved := freePort(t), freePort(t), freePort(t), freePort(t), freePort(t), freePort(t)
@@ -74,7 +71,7 @@ func startRig(t *testing.T) *rig {
 
 	env := []string{
 		"AGGREGATED=" + endpoints(t, aggregated), "DISAGGREGATED=" + endpoints(t, disaggregated), "RINGS=" + rings, "SYSFS=" + sysfs,
-		"NVML=" + filepath.Join(r.dir, "stub/libnvidia-ml.so.1"), "FLEETSIM_NVML_STATE=" + filepath.Join(r.dir, "nvml.state"),
+		"NVML=" + gputest.BuildStub(t), "FLEETSIM_NVML_STATE=" + filepath.Join(r.dir, "nvml.state"),
 		"GPUS=" + gpus(aggregated), "AWAY=http://localhost:" + away, "PROMETHEUS_REMOTE_WRITE=" + r.roads[1].url + "/api/v1/write",
 		"STARVED_PORT=" + starved,
 	}
