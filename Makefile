@@ -11,7 +11,7 @@ BIN      := bin/$(NAME)
 FLEETSIM := bin/fleetsim
 TOP      := bin/inference-top
 TOOLS    := bin/tools
-SOURCES  := $(shell find receiver processor connector exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
+SOURCES  := $(shell find receiver processor connector exporter extension internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
 VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 
@@ -120,7 +120,7 @@ generated: ## What is generated is as its sources say: generating anew changes n
 
 .PHONY: coverage
 coverage: ## Coverage of the components; fails when a package has less than 60 % of its statements tested
-	$(GO) test -cover $$($(GO) list ./receiver/... ./processor/... ./connector/... ./exporter/... | grep -v '/internal/metadata') | tee /dev/stderr | \
+	$(GO) test -cover $$($(GO) list ./receiver/... ./processor/... ./connector/... ./exporter/... ./extension/... | grep -v '/internal/metadata') | tee /dev/stderr | \
 		awk '/coverage:/ && !/no statements/ { match($$0, /coverage: [0-9.]+/); if (substr($$0, RSTART + 10, RLENGTH - 10) + 0 < 60) { print "less than 60 %: " $$0; low = 1 } } END { exit low }'
 
 .PHONY: accept
