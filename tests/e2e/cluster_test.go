@@ -157,7 +157,7 @@ func (c *cluster) remove(t *testing.T, name string) {
 }
 
 // inside starts the collector where the API's address and a service account's token are as in a pod.
-func (c *cluster) inside(t *testing.T, namespace, account string, env []string, args ...string) *process {
+func (c *cluster) inside(t *testing.T, namespace, account string, env []string, args ...string) *rig.Process {
 	t.Helper()
 	secrets := t.TempDir()
 	token := c.must(t, "", "create", "token", account, "-n", namespace)

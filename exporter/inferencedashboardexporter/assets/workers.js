@@ -47,8 +47,8 @@ export function showWorkers(fleet, workers, { filter, order, page }, selected) {
   setAttr($('order'), 'data-order', worst ? 'name' : 'worst');
   $('filter').hidden = workers.length < 8 && !filter && document.activeElement !== $('filter'); // it may have been asked for by a key
 
-  const order = visible.map((w) => w.id).join();
-  if (order !== shown) place(visible, order);
+  const ids = visible.map((w) => w.id).join();
+  if (ids !== shown) place(visible, ids);
   const now = performance.now();
   for (const w of visible) {
     const r = rows.get(w.id);
@@ -71,8 +71,8 @@ export const expireWorkers = () => inView.expire();
 /** Calls `render` when rows come into view that are out of date. */
 export function onWorkersInView(render) { again = render; }
 
-function place(visible, order) {
-  shown = order;
+function place(visible, ids) {
+  shown = ids;
   const keep = new Set(visible.map((w) => w.id));
   for (const [id, row] of rows) if (!keep.has(id)) drop(id, row);
   for (const w of visible) if (!rows.has(w.id)) rows.set(w.id, makeRow(w.id));
