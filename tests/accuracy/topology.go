@@ -269,7 +269,7 @@ func (s splitScenario) hold(said fleetReadings, start int, out *recommended) err
 	if !ok {
 		return nil
 	}
-	truth, err := s.truths.run(s.config(prefill, splitBudget), judgedFor)
+	truth, err := s.truths.running(s.config(prefill, splitBudget), judgedFor)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 	yamlv3 "go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
 
@@ -62,10 +63,9 @@ type helmValues struct {
 		ClusterIP string             `json:"clusterIP"`
 	} `json:"service"`
 	NetworkPolicy struct {
-		Enabled          bool `json:"enabled"`
-		AllowIngressFrom []struct {
-			PodSelector map[string]map[string]string `json:"podSelector"`
-		} `json:"allowIngressFrom"`
+		Enabled           bool                                    `json:"enabled"`
+		AllowIngressFrom  []networkingv1.NetworkPolicyPeer        `json:"allowIngressFrom"`
+		ExtraIngressRules []networkingv1.NetworkPolicyIngressRule `json:"extraIngressRules"`
 	} `json:"networkPolicy"`
 	PodDisruptionBudget struct {
 		Enabled        bool `json:"enabled"`
@@ -92,7 +92,10 @@ type collectorSpec struct {
 	Resources          corev1.ResourceRequirements `json:"resources"`
 	Volumes            []corev1.Volume             `json:"volumes"`
 	VolumeMounts       []corev1.VolumeMount        `json:"volumeMounts"`
-	Config             map[string]any              `json:"config"`
+	NetworkPolicy      struct {
+		Enabled *bool `json:"enabled"` // the operator's default is true
+	} `json:"networkPolicy"`
+	Config map[string]any `json:"config"`
 
 	PodDisruptionBudget struct {
 		MaxUnavailable int `json:"maxUnavailable"`
@@ -124,12 +127,16 @@ func TestHelmValuesAreOfTheChartAndSafe(t *testing.T) {
 			for name, port := range v.Ports {
 				assert.Equal(t, name == "metrics" || name == "otlp" && kind == "gateway", port.Enabled, name)
 			}
+			assert.True(t, v.NetworkPolicy.Enabled)
 			if kind == "agent" {
+				assert.Equal(t, []networkingv1.NetworkPolicyPeer{prometheus()}, v.NetworkPolicy.AllowIngressFrom)
 				assert.Equal(t, "nvidia", v.RuntimeClassName)
 				assert.Equal(t, podsOnly(), v.ClusterRole.Rules)
 				assertMounts(t, v.ExtraVolumes, v.ExtraVolumeMounts)
 				return
 			}
+			assert.Equal(t, []networkingv1.NetworkPolicyPeer{podsOf(map[string]string{"component": "agent-collector"})}, v.NetworkPolicy.AllowIngressFrom)
+			assert.Equal(t, []networkingv1.NetworkPolicyIngressRule{letsIn(8888, prometheus())}, v.NetworkPolicy.ExtraIngressRules)
 			assertMemory(t, v.ExtraEnvs, v.Resources)
 			require.NotNil(t, v.UseGOMEMLIMIT)
 			assert.False(t, *v.UseGOMEMLIMIT, "the chart would set a second GOMEMLIMIT")
@@ -148,6 +155,7 @@ func TestOperatorResourcesAreValidAndHaveTheShippedConfiguration(t *testing.T) {
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	collectors := 0
+	var policies []string
 	for _, document := range strings.Split(string(text), "\n---\n") {
 		var head struct{ Kind string }
 		require.NoError(t, yaml.Unmarshal([]byte(document), &head))
@@ -160,6 +168,8 @@ func TestOperatorResourcesAreValidAndHaveTheShippedConfiguration(t *testing.T) {
 			assert.Equal(t, podsOnly(), role.Rules)
 		case "ClusterRoleBinding":
 			require.NoError(t, yaml.UnmarshalStrict([]byte(document), &rbacv1.ClusterRoleBinding{}))
+		case "NetworkPolicy":
+			policies = append(policies, assertPolicy(t, document))
 		case "OpenTelemetryCollector":
 			collectors++
 			assertCollector(t, document)
@@ -168,6 +178,7 @@ func TestOperatorResourcesAreValidAndHaveTheShippedConfiguration(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 2, collectors)
+	assert.ElementsMatch(t, []string{"agent", "gateway"}, policies)
 }
 
 func assertCollector(t *testing.T, document string) {
@@ -181,6 +192,8 @@ func assertCollector(t *testing.T, document string) {
 	assert.Equal(t, "opentelemetry.io/v1beta1", c.APIVersion)
 	assert.True(t, strings.HasSuffix(c.Spec.Image, ":"+version(t)), c.Spec.Image)
 	kind := strings.TrimPrefix(c.Metadata.Name, "inference-")
+	require.NotNil(t, c.Spec.NetworkPolicy.Enabled)
+	assert.False(t, *c.Spec.NetworkPolicy.Enabled, "the operator's own policy would let everybody in to every port")
 	assertSafe(t, kind, c.Spec.SecurityContext, c.Spec.Resources)
 	if kind == "agent" {
 		assertMounts(t, c.Spec.Volumes, c.Spec.VolumeMounts)

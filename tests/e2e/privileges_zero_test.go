@@ -41,6 +41,6 @@ func TestZeroConfigurationWithoutPrivileges(t *testing.T) {
 	assert.Empty(t, seenFile(t, points)[engine.instance()])
 	assert.Zero(t, p.Stop(t), "it ends well")
 	assert.NotContains(t, p.Output(), "panic")
-	assert.Equal(t, 1, strings.Count(p.Output(), "Engines of other users cannot be found"), "once in the log")
+	assert.Equal(t, 1, strings.Count(p.Output(), "Engines of this host cannot be found"), "once in the log")
 	assert.Contains(t, p.Output(), fmt.Sprintf("vllm on port %d, process %d", engine.port, engine.PID()))
 }
