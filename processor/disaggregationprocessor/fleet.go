@@ -13,7 +13,6 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
-	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
 
 // fleet is the workers that serve a model together. Its windows are cut at the same moments for all of them: one closes when every worker
