@@ -21,6 +21,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 	"github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor/internal/metadata"
 )
 
@@ -147,13 +148,13 @@ func TestAFleetIsNotSilentBetweenScrapes(t *testing.T) {
 		if at := b.at.Sub(start); at/(5*time.Second)%6 != 0 { // each sixth scrape is taken: every 30 s
 			continue
 		}
-		c.set(start.Add(b.at.Sub(start).Truncate(30 * time.Second)))
+		c.Set(start.Add(b.at.Sub(start).Truncate(30 * time.Second)))
 		require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
 	}
-	c.set(c.Now().Add(20 * time.Second))
+	c.Set(c.Now().Add(20 * time.Second))
 	p.Tick(context.Background())
 	assert.False(t, p.fleets.byName["chat"].silent)
-	c.set(c.Now().Add(75 * time.Second))
+	c.Set(c.Now().Add(75 * time.Second))
 	p.Tick(context.Background())
 	assert.True(t, p.fleets.byName["chat"].silent)
 }
@@ -222,10 +223,10 @@ func TestSilenceEndsGauges(t *testing.T) {
 	batches := scrapes(t, "pd-balanced", "chat", 2*time.Minute, 1)
 	feed(t, p, c, batches)
 	require.Contains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
-	c.set(batches[len(batches)-1].at.Add(time.Minute))
+	c.Set(batches[len(batches)-1].at.Add(time.Minute))
 	p.Tick(context.Background())
 	assert.NotContains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
-	c.set(batches[len(batches)-1].at.Add(10 * time.Minute))
+	c.Set(batches[len(batches)-1].at.Add(10 * time.Minute))
 	p.Tick(context.Background())
 	assert.Empty(t, p.fleets.byName)
 	assert.Zero(t, p.fleets.workers)
@@ -269,7 +270,7 @@ func TestAFleetIsMarkedBeforeItIsForgotten(t *testing.T) {
 	require.Contains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
 	one := p.fleets.byName["chat"]
 	one.interval = p.cfg.MaxStale
-	c.set(batches[len(batches)-1].at.Add(p.cfg.MaxStale + time.Second))
+	c.Set(batches[len(batches)-1].at.Add(p.cfg.MaxStale + time.Second))
 	p.Tick(context.Background())
 	assert.True(t, one.gone)
 	assert.NotContains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
@@ -303,7 +304,7 @@ func TestTheSameProcessorInTwoPipelinesIsRefused(t *testing.T) {
 	running := &derive.Registry{}
 	set := processortest.NewNopSettings(metadata.Type)
 	create := func() *disaggregation {
-		p, err := newProcessor(set, testConfig(), consumertest.NewNop(), running, &handClock{ticks: make(chan time.Time)})
+		p, err := newProcessor(set, testConfig(), consumertest.NewNop(), running, walltest.NewClock(time.Time{}))
 		require.NoError(t, err)
 		return p
 	}
