@@ -19,7 +19,7 @@ const (
 	mostVoid      = 1.0 / 3
 	// firstError is the standard deviation of the relative error of the 90th percentile of time to first token that remains where costs, demand and
 	// chance are as rehearsed: the longest tenth of the prompts costs what a line through all of them does not say (docs/disaggregation.md).
-	firstError = 0.1
+	firstError = 0.12
 )
 
 // Draws are situations that might be the true one: the fitted costs, the lengths and the rate disturbed by their spreads. They are drawn

@@ -6,7 +6,7 @@ type Moves struct {
 	PerToken  float64 // s for the KV of a token, on one path, ranks in parallel
 	SlowShare float64 // of the transfers, those that take the slow path
 	Slow      float64 // s for the KV of a token there
-	Wait      float64 // s that a request is kept besides, on no path
+	Wait      float64 // decode steps that a request is kept besides, on no path
 }
 
 // seconds is how long the KV of tokens is on the way.
@@ -47,9 +47,10 @@ func (s *Situation) HandOver(measured float64) {
 	if !s.Current.Split() || !s.plays(s.Workload, s.Current) {
 		return
 	}
+	s.Moves.Wait = 0
 	p := s.staged().play(s.Capability, s.Workload, s.Current)
-	step := p.tokens.quantile(0.5)
-	s.Moves.Wait = blocksWait * step
+	step := s.decodeStep(s.Workload, s.Current)
+	s.Moves.Wait = blocksWait
 	rehearsed := p.moving
 	counted := p.counted()
 	for i := range counted {
@@ -57,6 +58,17 @@ func (s *Situation) HandOver(measured float64) {
 	}
 	most := handOverSteps*step + p.moving
 	if measured >= 0 && measured < most && rehearsed < most {
-		s.Moves.Wait = max(0, measured-rehearsed)
+		s.Moves.Wait = max(0, measured-rehearsed) / step
 	}
+}
+
+// decodeStep is the duration of a step of decode workers that keep up, s: as many requests are in it as come while an answer lasts.
+func (d *Capability) decodeStep(w Workload, t Topology) (step float64) {
+	context := w.Prompt.Mean + w.Output.Mean/2
+	batch := 1.0
+	for range 20 { // converges by Sequence times the requests that come in a step
+		step = d.Cost.Seconds(0, batch, batch*context)
+		batch = max(1, min(d.Sequences, w.Rate*max(1, w.Output.Mean)*step/float64(t.Decode)))
+	}
+	return step
 }

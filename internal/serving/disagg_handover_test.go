@@ -37,8 +37,12 @@ func TestTheHandOverTakesAsLongAsItWasMeasured(t *testing.T) {
 	for _, unknown := range []float64{-1, 30} {
 		s.Moves.Wait = 0
 		s.HandOver(unknown)
-		assert.InDelta(t, blocksWait*before.ITL50, s.Moves.Wait, 0.001, "%v: half a step", unknown)
+		assert.Equal(t, blocksWait, s.Moves.Wait, "%v: half a step", unknown)
 	}
+	assert.InEpsilon(t, before.ITL50, s.decodeStep(s.Workload, s.Current), 0.1)
+	more := s.Current
+	more.Decode *= 4
+	assert.Less(t, s.decodeStep(s.Workload, more), 0.9*s.decodeStep(s.Workload, s.Current), "fewer requests in each")
 	s.Current = Topology{Aggregated: 4}
 	s.Moves.Wait = 0
 	s.HandOver(1)

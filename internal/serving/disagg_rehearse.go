@@ -109,7 +109,7 @@ func (s *stage) play(d Capability, w Workload, t Topology) *play {
 type play struct {
 	Capability
 	stage    *stage
-	rate     float64
+	workload Workload
 	requests []rehearsed // in order of arrival
 	branches []float64   // 0..1, of each transfer
 	tokens   tokenTimes
@@ -161,7 +161,10 @@ func (p *play) transfers(t Topology, front []visit) {
 	}
 	inOrder(front)
 	p.stage.links = append(p.stage.links[:0], make([]float64, min(t.Prefill, t.Decode))...)
-	links := p.stage.links
+	links, wait := p.stage.links, 0.0
+	if p.Moves.Wait > 0 {
+		wait = p.Moves.Wait * p.decodeStep(p.workload, t)
+	}
 	for n, v := range front {
 		free := 0
 		for i := range links {
@@ -171,7 +174,7 @@ func (p *play) transfers(t Topology, front []visit) {
 		}
 		r := &p.requests[v.request]
 		links[free] = max(links[free], r.first) + p.Moves.seconds(r.context, p.branches[n] < p.Moves.SlowShare)
-		r.ready = links[free] + p.Moves.Wait
+		r.ready = links[free] + wait
 		p.moving += (r.ready - r.first) / float64(len(front))
 	}
 }
@@ -264,7 +267,7 @@ func (p *play) outcome(limits Limits) Rehearsal {
 	at := func(q float64) float64 { return ttft[min(len(ttft)-1, int(q*float64(len(ttft))))] }
 	share := met / float64(len(counted))
 	return Rehearsal{
-		Goodput: share * p.rate, Attained: share, TTFT50: at(0.5), TTFT90: at(0.9),
+		Goodput: share * p.workload.Rate, Attained: share, TTFT50: at(0.5), TTFT90: at(0.9),
 		ITL50: p.tokens.quantile(0.5), ITL99: p.tokens.quantile(0.99),
 		PrefillBusy: p.busyPrefill, DecodeBusy: p.busyDecode,
 	}

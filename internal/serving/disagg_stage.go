@@ -150,7 +150,7 @@ func (s *stage) newPlay(d Capability, w Workload, n int, seed uint64) *play {
 		s.requests[i] = rehearsed{arrival: at, prompt: max(1, context*(1-w.Hit)), context: context, output: output}
 	}
 	d.Leak.mark(s.requests, script.leaks)
-	return &play{Capability: d, stage: s, rate: w.Rate, requests: s.requests, branches: script.branches, tokens: tokenTimes{cells: s.cells}}
+	return &play{Capability: d, stage: s, workload: w, requests: s.requests, branches: script.branches, tokens: tokenTimes{cells: s.cells}}
 }
 
 // idle are so many workers that have nothing to do yet.
