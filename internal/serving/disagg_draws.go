@@ -17,6 +17,9 @@ const (
 	// nothingServed is the share of the requests below which next to none are served in time, mostVoid the share of the draws that may be so.
 	nothingServed = 0.05
 	mostVoid      = 1.0 / 3
+	// firstError is the standard deviation of the relative error of the 90th percentile of time to first token that remains where costs, demand and
+	// chance are as rehearsed: the longest tenth of the prompts costs what a line through all of them does not say (docs/disaggregation.md).
+	firstError = 0.12
 )
 
 // Draws are situations that might be the true one: the fitted costs, the lengths and the rate disturbed by their spreads. They are drawn
@@ -62,7 +65,7 @@ func (d Draws) WithInterval(f Forecast, gain float64) (Forecast, float64) {
 	goodput, ttft := make([]float64, len(then)), make([]float64, len(then))
 	wins, void := 0.0, 0.0
 	for i, r := range then {
-		goodput[i], ttft[i] = r.Goodput, r.TTFT90
+		goodput[i], ttft[i] = r.Goodput, r.TTFT90*d.situations[i].firstOff
 		current := now[i].Goodput
 		if s.Measured > 0 { // what was measured is not in doubt
 			current = min(current, s.Measured)
@@ -131,16 +134,29 @@ func (d Draws) sureOf(t Topology) float64 {
 func around(values []float64, middle float64) (low, high float64) {
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
-	at := func(q float64) float64 { return sorted[int(math.Round(q*float64(len(sorted)-1)))] }
-	return min(at(0.1), middle), max(at(0.9), middle)
+	return min(quantileOf(sorted, 0.1), middle), max(quantileOf(sorted, 0.9), middle)
 }
 
-// disturbed draws situations that might be the true one. Each error takes every sixteenth of its distribution once (a Latin hypercube): of 16
+// quantileOf is that of a sample in ascending order, each value of which stands for an equal part of the distribution and is the middle of it.
+func quantileOf(sorted []float64, q float64) float64 {
+	at := max(0, min(float64(len(sorted)-1), q*float64(len(sorted))-0.5))
+	i := min(int(at), len(sorted)-2)
+	if i < 0 {
+		return sorted[0]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}
+
+// forecastFor is the time that a forecast is of, s: so long it takes to change a fleet and to see what came of it. In it demand itself is a sample.
+const forecastFor = 600
+
+// disturbed draws situations that might be the true one, and ways in which the same demand might come. Each error takes every sixteenth of its distribution once (a Latin hypercube): of 16
 // independent draws the largest error of one kind may well be small.
 func (s *Situation) disturbed() []*Situation {
 	s.staged()
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
-	spreads := []float64{s.Spreads.Prefill, s.Spreads.Decode, s.Spreads.Prompt, s.Spreads.Output, s.Spreads.Rate, s.Spreads.DecodeSlope}
+	demand := math.Hypot(s.Spreads.Rate, math.Sqrt(max(1, s.Dispersion)/(s.Rate*forecastFor)))
+	spreads := []float64{s.Spreads.Prefill, s.Spreads.Decode, s.Spreads.Prompt, s.Spreads.Output, demand, s.Spreads.DecodeSlope, firstError}
 	order := make([][]int, len(spreads))
 	for i := range order {
 		order[i] = random.Perm(draws)
@@ -155,6 +171,8 @@ func (s *Situation) disturbed() []*Situation {
 		d.Prompt.Mean *= math.Exp(by(2))
 		d.Output.Mean *= math.Exp(by(3))
 		d.Rate *= math.Exp(by(4))
+		d.draw = n + 1
+		d.firstOff = math.Exp(by(6))
 		out[n] = &d
 	}
 	return out

@@ -151,10 +151,10 @@ func TestAFleetIsNotSilentBetweenScrapes(t *testing.T) {
 		require.NoError(t, p.ConsumeMetrics(context.Background(), b.md))
 	}
 	c.set(c.Now().Add(20 * time.Second))
-	p.sweep(context.Background())
+	p.Tick(context.Background())
 	assert.False(t, p.fleets.byName["chat"].silent)
 	c.set(c.Now().Add(75 * time.Second))
-	p.sweep(context.Background())
+	p.Tick(context.Background())
 	assert.True(t, p.fleets.byName["chat"].silent)
 }
 
@@ -223,10 +223,10 @@ func TestSilenceEndsGauges(t *testing.T) {
 	feed(t, p, c, batches)
 	require.Contains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
 	c.set(batches[len(batches)-1].at.Add(time.Minute))
-	p.sweep(context.Background())
+	p.Tick(context.Background())
 	assert.NotContains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
 	c.set(batches[len(batches)-1].at.Add(10 * time.Minute))
-	p.sweep(context.Background())
+	p.Tick(context.Background())
 	assert.Empty(t, p.fleets.byName)
 	assert.Zero(t, p.fleets.workers)
 }
@@ -254,7 +254,7 @@ func TestAWorkerThatGoesEndsItsGauges(t *testing.T) {
 	said, gone := ended()
 	require.True(t, said)
 	require.False(t, gone)
-	p.sweep(context.Background())
+	p.Tick(context.Background())
 	_, gone = ended()
 	assert.True(t, gone)
 	assert.Len(t, p.fleets.byName["chat"].members, 3)
@@ -270,7 +270,7 @@ func TestAFleetIsMarkedBeforeItIsForgotten(t *testing.T) {
 	one := p.fleets.byName["chat"]
 	one.interval = p.cfg.MaxStale
 	c.set(batches[len(batches)-1].at.Add(p.cfg.MaxStale + time.Second))
-	p.sweep(context.Background())
+	p.Tick(context.Background())
 	assert.True(t, one.gone)
 	assert.NotContains(t, newest(sink, "chat"), "llm.transfer.bandwidthmap[]")
 }

@@ -89,7 +89,7 @@ func TestSilence(t *testing.T) {
 	}, 5*time.Second, time.Millisecond, "marked as not recorded")
 	c.add(time.Hour)
 	c.ticks <- c.Now()
-	require.Eventually(t, func() bool { return p.workers.len() == 0 }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return p.workers.Len() == 0 }, 5*time.Second, time.Millisecond)
 }
 
 func TestOnePipelineOnly(t *testing.T) {
@@ -120,7 +120,7 @@ func TestWorkersAreBounded(t *testing.T) {
 	for i := range 10 {
 		play(t, p, c, 1, newEngine(fmt.Sprint(i)))
 	}
-	assert.Equal(t, 3, p.workers.len())
+	assert.Equal(t, 3, p.workers.Len())
 }
 
 func TestConcurrentWorkers(t *testing.T) {
@@ -134,7 +134,7 @@ func TestConcurrentWorkers(t *testing.T) {
 	}
 	c.ticks <- c.Now()
 	all.Wait()
-	assert.Equal(t, 4, p.workers.len())
+	assert.Equal(t, 4, p.workers.Len())
 }
 
 func TestConfig(t *testing.T) {

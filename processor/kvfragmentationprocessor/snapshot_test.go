@@ -114,7 +114,7 @@ func TestSnapshotsComeBackWholeOrNotAtAll(t *testing.T) {
 	e := newEngine("a:8000")
 	e.thrash = 0.6
 	play(t, p, c, 300, e)
-	for _, w := range p.workers.all() {
+	for _, w := range p.workers.All() {
 		text, err := w.snapshot()
 		require.NoError(t, err)
 		again := newWorker(p.cfg, p.table, p.inputs, &p.models, w.resource)

@@ -125,7 +125,7 @@ func TestAGPUThatWasAnothersMeanwhile(t *testing.T) {
 	e := newEngine("a:8000", 1_700_000_000*second)
 	playGPUs(t, p, c, 1, e, "GPU-0")
 	var w *worker
-	for _, w = range p.workers.all() {
+	for _, w = range p.workers.All() {
 		p.joins.inform(w, told{gpus: []string{"GPU-0"}})
 	}
 	playGPUs(t, p, c, 20, e, "GPU-0")

@@ -38,11 +38,11 @@ func TestASilentWorkerIsFinishedMarkedAndForgotten(t *testing.T) {
 	c.ticks <- c.Now()
 	dp, _ = last(sink, signal.PhaseImbalance, "", "")
 	assert.True(t, dp.Flags().NoRecordedValue())
-	assert.Equal(t, 1, p.workers.len())
+	assert.Equal(t, 1, p.workers.Len())
 	c.add(cfg.MaxStale)
 	c.ticks <- c.Now()
 	c.ticks <- c.Now()
-	assert.Zero(t, p.workers.len())
+	assert.Zero(t, p.workers.Len())
 }
 
 // Scrapes are so far apart that a worker is forgotten before it counts as silent.
@@ -58,7 +58,7 @@ func TestAWorkerIsMarkedBeforeItIsForgotten(t *testing.T) {
 	c.add(70 * time.Second)
 	c.ticks <- c.Now()
 	c.ticks <- c.Now()
-	assert.Zero(t, p.workers.len())
+	assert.Zero(t, p.workers.Len())
 	dp, _ = last(sink, signal.PhaseImbalance, "", "")
 	assert.True(t, dp.Flags().NoRecordedValue())
 }
@@ -102,7 +102,7 @@ func TestNewWorkersAreTurnedAwayWhenFull(t *testing.T) {
 	p, c := newTestProcessor(t, cfg, sink)
 	start := 1_700_000_000 * second
 	play(t, p, c, 4, 5*time.Second, newEngine("a", start), newEngine("b", start), newEngine("c", start))
-	assert.Equal(t, 2, p.workers.len())
+	assert.Equal(t, 2, p.workers.Len())
 	instances := map[string]int{}
 	for _, md := range sink.AllMetrics() {
 		v, _ := md.ResourceMetrics().At(0).Resource().Attributes().Get(signal.AttrServiceInstanceID)

@@ -232,7 +232,7 @@ func TestAGPUThatIsSharedForAWhile(t *testing.T) {
 	assert.InEpsilon(t, shared/2, ofB, 0.1)
 	// b falls silent and is forgotten; a has the GPU for itself again.
 	c.add(20 * time.Minute)
-	p.workers.each(func(w *worker) bool {
+	p.workers.Each(func(w *worker) bool {
 		if derive.Text(w.resource.Attributes(), signal.AttrServiceInstanceID) != "bb:8001" {
 			return false
 		}

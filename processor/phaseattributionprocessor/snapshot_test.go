@@ -83,7 +83,7 @@ func TestAllThatWasLearntComesBack(t *testing.T) {
 	cfg.Deployments = []DeploymentRule{{Model: "llama-3-70b", GPU: "h200", TensorParallel: 4}}
 	p, c := newTestProcessor(t, cfg, new(consumertest.MetricsSink))
 	playGPUs(t, p, c, 60, newEngine("a:1", 1_800_000_000*second), "GPU-0")
-	one := p.workers.all()
+	one := p.workers.All()
 	require.Len(t, one, 1)
 	for id, w := range one {
 		text, err := w.snapshot()

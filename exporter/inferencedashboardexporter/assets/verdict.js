@@ -23,7 +23,8 @@ export function showVerdict(fleet) {
     also.replaceChildren(...v.also.map((text) => h('li', null, text)));
   }
   showEvidence(v.evidence);
-  setText($('verdict-source'), v.source === 'advice' && v.since ? `since ${clock(v.since)}, in words of ${clock(v.told)}` : '');
+  const silent = fleet.workers.last_heard;
+  setText($('verdict-source'), silent ? `as of ${clock(silent)}, no data since` : v.source === 'advice' && v.since ? `since ${clock(v.since)}; its figures are of ${clock(v.told)}, those below of now` : '');
   // Numbers change all the time; a screen reader is told only when the verdict itself does.
   setText($('announce'), `${v.title} ${v.confidence_word ? `Confidence ${v.confidence_word}.` : ''} ${v.standing === 'final' ? '' : v.standing}`.trim());
   document.title = `${v.title.replace(/\.$/, '')} · ${fleet.name || 'inference'}`.slice(0, 120);
