@@ -247,13 +247,17 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.current, _ = draws.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
 	f.record.Claim(now, next.current, s.Rate)
 	if best, ok := s.Best(s.Current.Groups()); ok {
-		if t, ok := f.adviser.Candidate(); ok {
-			best = s.Prefer(t, best)
+		candidate, going := f.adviser.Candidate()
+		if going {
+			best = s.Prefer(candidate, best)
 		}
 		next.best = next.current
 		if best.Topology != s.Current {
 			best = draws.Safest(best)
 			next.best, next.surety = draws.WithInterval(best, serving.AdviceGain())
+			if going {
+				next.best, next.surety = draws.Surer(next.best, next.surety, candidate)
+			}
 		}
 		next.stands = f.advise(now, s.Current, &next)
 	}
