@@ -31,7 +31,7 @@ service:
 	told := regexp.MustCompile(`gave back .*?(\{.*\})`)
 	var line []string
 	require.Eventually(t, func() bool {
-		line = told.FindStringSubmatch(p.output.String())
+		line = told.FindStringSubmatch(p.Output())
 		return line != nil
 	}, patience, 50*time.Millisecond)
 	var said struct {
