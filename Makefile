@@ -1,4 +1,4 @@
-# Every task a person does here. `make help` lists them.
+# Everything that is done by hand here. `make help` lists it.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -11,7 +11,7 @@ BIN      := bin/$(NAME)
 FLEETSIM := bin/fleetsim
 TOP      := bin/inference-top
 TOOLS    := bin/tools
-SOURCES  := $(shell find receiver processor connector exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
+SOURCES  := $(shell find receiver processor connector exporter extension internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
 VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 
@@ -78,8 +78,8 @@ test: build ## Everything that must hold: unit, race, lifecycle, golden, end to 
 	$(GO) -C tests test -race -count=1 ./bench ./nixl
 	$(GO) -C tests test -count=1 ./replay
 # End to end waits most of its time, and stands no other collector beside it, whose discovery would ask the engines of these tests.
-	status=0; $(GO) -C tests test -race -count=1 ./e2e & beside=$$!; \
-	$(GO) -C tests test -count=1 ./accuracy || status=$$?; wait $$beside || status=$$?; exit $$status
+	status=0; $(GO) -C tests test -race -count=1 -timeout 20m ./e2e & beside=$$!; \
+	$(GO) -C tests test -count=1 -timeout 20m ./accuracy || status=$$?; wait $$beside || status=$$?; exit $$status
 
 .PHONY: test-gpu
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
@@ -120,7 +120,7 @@ generated: ## What is generated is as its sources say: generating anew changes n
 
 .PHONY: coverage
 coverage: ## Coverage of the components; fails when a package has less than 60 % of its statements tested
-	$(GO) test -cover $$($(GO) list ./receiver/... ./processor/... ./connector/... ./exporter/... | grep -v '/internal/metadata') | tee /dev/stderr | \
+	$(GO) test -cover $$($(GO) list ./receiver/... ./processor/... ./connector/... ./exporter/... ./extension/... | grep -v '/internal/metadata') | tee /dev/stderr | \
 		awk '/coverage:/ && !/no statements/ { match($$0, /coverage: [0-9.]+/); if (substr($$0, RSTART + 10, RLENGTH - 10) + 0 < 60) { print "less than 60 %: " $$0; low = 1 } } END { exit low }'
 
 .PHONY: accept

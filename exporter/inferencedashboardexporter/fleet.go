@@ -17,6 +17,7 @@ type fleet struct {
 	waiting   number
 	kv        number // the largest of the workers that count
 	born      time.Time
+	heard     time.Time // the last report of any of them
 	conditions
 }
 
@@ -25,6 +26,9 @@ func (f *fleet) add(a assessment) {
 	f.facts.add(a.facts)
 	if f.born.IsZero() || a.born.Before(f.born) {
 		f.born = a.born
+	}
+	if a.heard.After(f.heard) {
+		f.heard = a.heard
 	}
 	if a.facts.state != stateOK {
 		return
@@ -88,6 +92,9 @@ func (f *fleet) view(now time.Time, h *history) fleetView {
 
 	counts := countsView{
 		Total: f.facts.total(), OK: len(f.facts.counted), Stale: f.facts.stale, Down: f.facts.down,
+	}
+	if counts.Total > 0 && counts.Stale == counts.Total {
+		counts.LastHeard = f.heard.UnixMilli()
 	}
 	objectives := objectivesView{TTFT: viewObjective(f.facts.ttft), ITL: viewObjective(f.facts.itl)}
 	return fleetView{

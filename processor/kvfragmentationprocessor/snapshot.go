@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 
@@ -40,7 +41,13 @@ type risingSnapshot struct{ Sum, Over float64 }
 func (p *kvFragmentation) openSnapshots(ctx context.Context, host component.Host) (*snapshots.Keeper, error) {
 	return snapshots.Open(ctx, host, snapshots.Settings{
 		Storage: p.cfg.Storage, Kind: component.KindProcessor, Self: p.id, Schema: schema, Limit: p.cfg.MaxWorkers, Logger: p.logger,
+		Every: p.cfg.SnapshotInterval, Now: p.clock.Now(),
 	})
+}
+
+// learnt is what is kept of all workers.
+func (p *kvFragmentation) learnt() iter.Seq2[string, func() ([]byte, error)] {
+	return p.workers.Snapshots(workerID.key, (*worker).snapshot)
 }
 
 // key is that of a worker in the storage.

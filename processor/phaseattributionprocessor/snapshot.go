@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 
 	"go.opentelemetry.io/collector/component"
 
@@ -29,7 +30,13 @@ type workerSnapshot struct {
 func (p *phaseAttribution) openSnapshots(ctx context.Context, host component.Host) (*snapshots.Keeper, error) {
 	return snapshots.Open(ctx, host, snapshots.Settings{
 		Storage: p.cfg.Storage, Kind: component.KindProcessor, Self: p.id, Schema: schema, Limit: p.cfg.MaxWorkers, Logger: p.logger,
+		Every: p.cfg.SnapshotInterval, Now: p.clock.Now(),
 	})
+}
+
+// learnt is what is kept of all workers.
+func (p *phaseAttribution) learnt() iter.Seq2[string, func() ([]byte, error)] {
+	return p.workers.Snapshots(workerID.key, (*worker).snapshot)
 }
 
 // key is that of a worker in the storage.

@@ -28,7 +28,7 @@ import (
 // these would write is written by hand.
 type cluster struct {
 	dir, kubectl, port string
-	servers            []*process
+	servers            []*rig.Process
 }
 
 // startCluster runs etcd and kube-apiserver of KUBERNETES, a folder with the programs that `make kubernetes-check` builds.
@@ -71,11 +71,9 @@ func (c *cluster) await(t *testing.T, what string, done func() bool) {
 	var ended string
 	require.Eventually(t, func() bool {
 		for _, p := range c.servers {
-			select {
-			case <-p.done:
-				ended = p.cmd.Path
+			if !p.Running() {
+				ended = p.Name
 				return true
-			default:
 			}
 		}
 		return done()
@@ -157,7 +155,7 @@ func (c *cluster) remove(t *testing.T, name string) {
 }
 
 // inside starts the collector where the API's address and a service account's token are as in a pod.
-func (c *cluster) inside(t *testing.T, namespace, account string, env []string, args ...string) *process {
+func (c *cluster) inside(t *testing.T, namespace, account string, env []string, args ...string) *rig.Process {
 	t.Helper()
 	secrets := t.TempDir()
 	token := c.must(t, "", "create", "token", account, "-n", namespace)

@@ -16,6 +16,8 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // helmValues are the keys of the community's chart opentelemetry-collector that the shipped values use, with Kubernetes' own types where the
@@ -219,13 +221,13 @@ func TestAgentsOfAClusterDiscoverAsKubernetesYAML(t *testing.T) {
 
 // shipped is a file of the distribution.
 func shipped(t *testing.T, path ...string) string {
-	return filepath.Join(append([]string{root(t), "distributions", "otelcol-inference"}, path...)...)
+	return filepath.Join(append([]string{rig.Root(t), "distributions", "otelcol-inference"}, path...)...)
 }
 
 // version is that of the distribution.
 func version(t *testing.T) string {
 	var manifest struct{ Dist struct{ Version string } }
-	text, err := os.ReadFile(filepath.Join(root(t), "builder-config.yaml"))
+	text, err := os.ReadFile(filepath.Join(rig.Root(t), "builder-config.yaml"))
 	require.NoError(t, err)
 	require.NoError(t, yamlv3.Unmarshal(text, &manifest))
 	require.NotEmpty(t, manifest.Dist.Version)

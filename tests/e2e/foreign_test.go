@@ -13,6 +13,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // Somebody else's manifest, outside this repository, takes one component of a release, with no `path` and no `replaces`: only what that needs is linked.
@@ -31,7 +33,7 @@ providers:
 `, filepath.Join(dir, "out"), version, moduleVersion(t, "exporter/debugexporter"), moduleVersion(t, "confmap/provider/fileprovider"))
 	file := filepath.Join(dir, "manifest.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(manifest), 0o600))
-	said, code := outside(t, dir, filepath.Join(root(t), "bin", "tools", "builder"), "--config", file)
+	said, code := outside(t, dir, filepath.Join(rig.Root(t), "bin", "tools", "builder"), "--config", file)
 	require.Zero(t, code, said)
 
 	binary := filepath.Join(dir, "out", "foreign")
@@ -77,7 +79,7 @@ func outside(t *testing.T, dir, program string, args ...string) (said string, co
 // moduleVersion is the version of a core module in the manifest of the distribution.
 func moduleVersion(t *testing.T, module string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root(t), "builder-config.yaml"))
+	text, err := os.ReadFile(filepath.Join(rig.Root(t), "builder-config.yaml"))
 	require.NoError(t, err)
 	found := regexp.MustCompile(regexp.QuoteMeta("go.opentelemetry.io/collector/"+module) + ` (v\S+)`).FindStringSubmatch(string(text))
 	require.Len(t, found, 2, "%s is in builder-config.yaml", module)

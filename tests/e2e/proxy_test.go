@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/mod/module"
 	"golang.org/x/mod/zip"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 const ourModule = "github.com/otelcol-inference/otelcol-inference"
@@ -30,7 +32,7 @@ func published(t *testing.T) (version string) {
 		require.NoError(t, os.WriteFile(filepath.Join(at, version+suffix), text, 0o600))
 	}
 	write(".info", fmt.Appendf(nil, `{"Version": %q, "Time": "2026-01-01T00:00:00Z"}`, version))
-	mod, err := os.ReadFile(filepath.Join(root(t), "go.mod"))
+	mod, err := os.ReadFile(filepath.Join(rig.Root(t), "go.mod"))
 	require.NoError(t, err)
 	write(".mod", mod)
 	file, err := os.Create(filepath.Join(at, version+".zip"))
@@ -82,11 +84,11 @@ func (s source) Open() (io.ReadCloser, error) { return os.Open(filepath.Join(s.r
 func sources(t *testing.T) (files []zip.File) {
 	t.Helper()
 	list := exec.Command("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--deduplicate")
-	list.Dir = root(t)
+	list.Dir = rig.Root(t)
 	said, err := list.Output()
 	require.NoError(t, err)
 	for _, path := range strings.Split(strings.TrimSuffix(string(said), "\x00"), "\x00") {
-		s := source{root(t), path}
+		s := source{rig.Root(t), path}
 		if _, err := s.Lstat(); err == nil { // not one that was removed since
 			files = append(files, s)
 		}

@@ -151,5 +151,5 @@ func findsPods(t *testing.T, c *cluster) {
 		return at >= mark+2
 	})
 	assert.Zero(t, stranger.asked(), "a pod that says nothing is never asked")
-	assert.NotContains(t, agent.output.String(), "forbidden")
+	assert.NotContains(t, agent.Output(), "forbidden")
 }
