@@ -12,7 +12,7 @@ const (
 	// worstDraws of them are the bad case: their mean goodput is what a topology is sure of. With 16 draws the lower end of the 80 % interval
 	// alone is one rehearsal.
 	worstDraws = draws / 4
-	// lostToSafety is the share of the expected goodput that safety may cost.
+	// lostToSafety is the share of the expected goodput, the mean of the draws, that safety may cost.
 	lostToSafety = 0.05
 	// nothingServed is the share of the requests below which next to none are served in time, mostVoid the share of the draws that may be so.
 	nothingServed = 0.05
@@ -87,9 +87,9 @@ func (d Draws) WithInterval(f Forecast, gain float64) (Forecast, float64) {
 }
 
 // Safest moves from a topology to a neighbour for as long as that is sure of more goodput: where a few per cent in costs decide whether a side
-// keeps its limit, the best of what is expected may serve next to nothing of what is true. Without such an edge nothing is rehearsed but f.
+// keeps its limit, the best by the fitted costs may serve next to nothing by the true ones. What safety costs is counted by the mean of the draws: a
+// split that serves nothing in half of them is not worth what the fitted costs say. Without such an edge nothing is rehearsed but f.
 func (d Draws) Safest(f Forecast) Forecast {
-	least := (1 - lostToSafety) * f.Goodput
 	for sure := d.sureOf(f.Topology); sure < asGood*f.Goodput; {
 		next, best := f, sure
 		for _, by := range []int{-1, 1} {
@@ -98,10 +98,10 @@ func (d Draws) Safest(f Forecast) Forecast {
 				continue
 			}
 			r, ok := d.situation.Rehearse(t)
-			if !ok || r.Goodput < least {
+			if !ok {
 				continue
 			}
-			if s := d.sureOf(t); s > best {
+			if s := d.sureOf(t); s > best && d.meanOf(t) >= (1-lostToSafety)*d.meanOf(f.Topology) {
 				next, best = forecastOf(t, r), s
 			}
 		}
@@ -111,6 +111,31 @@ func (d Draws) Safest(f Forecast) Forecast {
 		f, sure = next, best
 	}
 	return f
+}
+
+// Surer is the other topology instead of f where f is not sure to be better than the current one and that one is surer, with its forecast and
+// probability: what was recommended is not exchanged for what might be better still.
+func (d Draws) Surer(f Forecast, surety float64, other Topology) (Forecast, float64) {
+	if surety > adviceSurety || other == f.Topology || other.Groups() != f.Groups() {
+		return f, surety
+	}
+	r, ok := d.situation.Rehearse(other)
+	if !ok {
+		return f, surety
+	}
+	if then, sure := d.WithInterval(forecastOf(other, r), adviceGain); sure > surety {
+		return then, sure
+	}
+	return f, surety
+}
+
+// meanOf is the mean goodput of a topology over the draws, requests/s.
+func (d Draws) meanOf(t Topology) (mean float64) {
+	all := d.of(t)
+	for _, r := range all {
+		mean += r.Goodput / float64(len(all))
+	}
+	return mean
 }
 
 // sureOf is the mean goodput of a topology in the draws in which it does worst, requests/s.

