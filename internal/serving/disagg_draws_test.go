@@ -188,7 +188,7 @@ func TestALineIsLessSureWhereBatchesWereAlike(t *testing.T) {
 		return l.SlopeSpread
 	}
 	assert.Greater(t, spread(1), 1.5*spread(60))
-	assert.LessOrEqual(t, spread(0.001), 1.1*slopeSpread)
+	assert.LessOrEqual(t, spread(0.001), 1.1*math.Hypot(slopeSpread, slopeError*slopeShare))
 }
 
 func TestALeakHasItsSharesOfTokensAndOfRequests(t *testing.T) {
