@@ -1,4 +1,4 @@
-# Every task a person does here. `make help` lists them.
+# Everything that is done by hand here. `make help` lists it.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:

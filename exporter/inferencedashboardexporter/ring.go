@@ -41,29 +41,38 @@ func (g *ring) put(now time.Time, r row) {
 }
 
 func (g *ring) write(slot int64, r row) {
+	g.begin(r)
 	for m, n := range r {
+		if g.place[m] == 0 {
+			continue
+		}
 		value := float32(math.NaN())
 		if n.ok {
 			value = float32(n.value)
-			if g.place[m] == 0 {
-				g.begin(historyMetric(m))
-			}
 		}
-		if g.place[m] != 0 {
-			*g.cell(slot, historyMetric(m)) = value
-		}
+		*g.cell(slot, historyMetric(m)) = value
 	}
 }
 
-// begin makes room for a series. It happens once for each, so that nothing is kept in reserve.
-func (g *ring) begin(m historyMetric) {
-	before := len(g.cells)
-	cells := make([]float32, before+int(g.slots))
+// begin makes room for the series that have their first value. It happens seldom, so that nothing is kept in reserve.
+func (g *ring) begin(r row) {
+	before, series := len(g.cells), len(g.cells)/max(1, int(g.slots))
+	all := series
+	for m, n := range r {
+		if n.ok && g.place[m] == 0 {
+			all++
+			g.place[m] = uint8(all)
+		}
+	}
+	if all == series {
+		return
+	}
+	cells := make([]float32, all*int(g.slots))
 	copy(cells, g.cells)
 	for i := before; i < len(cells); i++ {
 		cells[i] = float32(math.NaN())
 	}
-	g.cells, g.place[m] = cells, uint8(before/int(g.slots)+1)
+	g.cells = cells
 }
 
 func (g *ring) cell(slot int64, m historyMetric) *float32 {

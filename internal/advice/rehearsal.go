@@ -24,6 +24,7 @@ type rehearsal struct {
 	off                 bool // the measured one is further from the interval than forecasts are published to be
 }
 
+// rehearsal compares them. ok is false where one is not known, and of an overload: how much is still served then depends on how long it lasts.
 func (r *Reading) rehearsal() (h rehearsal, ok bool) {
 	bound := func(b string) (float64, bool) {
 		return r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyCurrent, signal.AttrBound, b)
@@ -33,6 +34,13 @@ func (r *Reading) rehearsal() (h rehearsal, ok bool) {
 	high, okHigh := bound(signal.BoundHigh)
 	measured, okMeasured := fleetGoodput(r)
 	if !okLow || !okMid || !okHigh || !okMeasured {
+		return h, false
+	}
+	possible := 0.0
+	if score, ok := r.Level(signal.DisaggregationScore); ok && score > 0 {
+		possible = measured / score
+	}
+	if high <= 0 || (measured < possible/2 && mid < possible/2) {
 		return h, false
 	}
 	slack := forecastError * max(mid, measured)

@@ -17,6 +17,8 @@ import (
 	"go.opentelemetry.io/otel/metric/noop"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 )
 
 // doubler derives a metric from each batch that has one, and one from each sweep.
@@ -54,12 +56,6 @@ func named(name string) pmetric.Metrics {
 	return md
 }
 
-// handTicks is a clock that ticks when a test says so.
-type handTicks chan time.Time
-
-func (handTicks) Now() time.Time                                   { return time.Unix(1_700_000_000, 0) }
-func (h handTicks) Ticks(time.Duration) (<-chan time.Time, func()) { return h, func() {} }
-
 // counter counts what was added.
 type counter struct {
 	noop.Int64Counter
@@ -95,7 +91,7 @@ func (s *shut) Shutdown() { s.times++ }
 func TestABatchThenWhatIsDerivedOfIt(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	next, failed := &downstream{}, &counter{}
-	p := NewProcessor(Parts{Deriver: &doubler{}, Next: next, Clock: handTicks(nil), Every: time.Second, Logger: zap.New(core),
+	p := NewProcessor(Parts{Deriver: &doubler{}, Next: next, Clock: walltest.NewClock(time.Now()), Every: time.Second, Logger: zap.New(core),
 		Failed: failed, Telemetry: &shut{}})
 	assert.False(t, p.Capabilities().MutatesData)
 	require.NoError(t, p.ConsumeMetrics(t.Context(), named("input")))
@@ -115,17 +111,17 @@ func TestABatchThenWhatIsDerivedOfIt(t *testing.T) {
 }
 
 func TestFromStartToShutdown(t *testing.T) {
-	d, next, tells, ticks := &doubler{}, &downstream{}, &shut{}, make(handTicks)
-	p := NewProcessor(Parts{Deriver: d, Next: next, Clock: ticks, Every: time.Second, Logger: zap.NewNop(), Failed: noop.Int64Counter{}, Telemetry: tells})
+	d, next, tells, clock := &doubler{}, &downstream{}, &shut{}, walltest.NewClock(time.Now())
+	p := NewProcessor(Parts{Deriver: d, Next: next, Clock: clock, Every: time.Second, Logger: zap.NewNop(), Failed: noop.Int64Counter{}, Telemetry: tells})
 	require.NoError(t, p.Shutdown(t.Context()), "without Start")
 	assert.Zero(t, d.ended)
 
 	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
-	ticks <- time.Time{}
-	require.Eventually(t, func() bool { return d.swept.Load() == 1 }, 10*time.Second, time.Millisecond)
+	clock.Sweep()
+	assert.Positive(t, d.swept.Load())
 	require.ErrorContains(t, p.Shutdown(t.Context()), "not kept")
 	require.NoError(t, p.Shutdown(t.Context()), "twice")
-	assert.Equal(t, []string{"swept"}, next.names)
+	assert.Equal(t, []string{"swept", "swept"}, next.names)
 	assert.Equal(t, 1, d.begun)
 	assert.Equal(t, 1, d.ended)
 	assert.Equal(t, 3, tells.times)
@@ -133,7 +129,7 @@ func TestFromStartToShutdown(t *testing.T) {
 
 func TestWhatCannotBeginDoesNotSweep(t *testing.T) {
 	d := &doubler{refusal: errors.New("runs already")}
-	p := NewProcessor(Parts{Deriver: d, Clock: make(handTicks), Every: time.Second, Telemetry: &shut{}})
+	p := NewProcessor(Parts{Deriver: d, Clock: walltest.NewClock(time.Now()), Every: time.Second, Telemetry: &shut{}})
 	require.ErrorContains(t, p.Start(t.Context(), componenttest.NewNopHost()), "runs already")
 	require.NoError(t, p.Shutdown(t.Context()))
 	assert.Zero(t, d.ended)

@@ -1,11 +1,14 @@
 package hostproc
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"os"
+	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/fstest"
 
@@ -58,4 +61,24 @@ func TestTheOwnNetwork(t *testing.T) {
 	assert.True(t, table.Shares(r, 21, 8000), "that cannot be read")
 	sys["20/net/tcp"] = &fstest.MapFile{}
 	assert.False(t, table.Shares(r, 20, 8000), "nobody listens there")
+}
+
+// TestAnotherNetwork: what the kernel tells of a process in a network namespace of its own.
+func TestAnotherNetwork(t *testing.T) {
+	child := exec.CommandContext(t.Context(), "sleep", "60")
+	child.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+	if err := child.Start(); errors.Is(err, syscall.EPERM) {
+		t.Skip("only root makes a network namespace")
+	} else {
+		require.NoError(t, err)
+	}
+	defer func() { _ = child.Process.Kill(); _ = child.Wait() }()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer ln.Close()
+	r := New(os.DirFS("/proc"))
+	table, err := r.Table()
+	require.NoError(t, err)
+	assert.False(t, table.Shares(r, child.Process.Pid, ln.Addr().(*net.TCPAddr).Port))
+	assert.False(t, r.HasAddress(child.Process.Pid, netip.MustParseAddr("127.0.0.1")), "its loopback is down")
 }

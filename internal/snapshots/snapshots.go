@@ -55,17 +55,9 @@ func Open(ctx context.Context, host component.Host, set Settings) (*Keeper, erro
 	if set.Storage == nil {
 		return nil, nil
 	}
-	extension, ok := host.GetExtensions()[*set.Storage]
-	if !ok {
-		return nil, fmt.Errorf("storage must name an extension (got %s)", set.Storage)
-	}
-	from, ok := extension.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("storage must name a storage extension (got %s)", set.Storage)
-	}
-	client, err := from.GetClient(ctx, set.Kind, set.Self, "")
+	client, err := Client(ctx, host, *set.Storage, set.Kind, set.Self)
 	if err != nil {
-		return nil, fmt.Errorf("storage %s: %w", set.Storage, err)
+		return nil, err
 	}
 	k := &Keeper{client: client, logger: set.Logger, schema: set.Schema, limit: set.Limit, every: set.Every, saved: set.Now,
 		index: map[string]int64{}}

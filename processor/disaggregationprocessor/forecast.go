@@ -222,22 +222,7 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
 	kept := s.Kept()
 	if s.Current.Aggregated > 0 {
-		paces := s.Paces()
-		share, ok := f.together(paces)
-		if ok {
-			s.Measured = share * s.Rate
-			next.together, next.measured = s.Measured, true
-		}
-		f.rehearsed = rehearsed{inputs: kept, paces: paces, share: share, measured: ok}
-		next.gate, next.gated = s.Judge(f.interference()), true
-		if r, ok := s.Rehearse(s.Current); ok {
-			draws := s.Draw()
-			next.current, _ = draws.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
-			if next.gate.Verdict == serving.GateRecommend {
-				next.best, _ = draws.WithInterval(serving.Forecast{Topology: next.gate.Split, Rehearsal: next.gate.Apart}, 1)
-				next.stands = true
-			}
-		}
+		f.considerAggregated(s, kept, &next)
 		return next
 	}
 	attained := -1.0

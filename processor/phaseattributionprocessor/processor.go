@@ -76,6 +76,10 @@ func (p *phaseAttribution) Begin(ctx context.Context, host component.Host) error
 		return err
 	}
 	p.board = board
+	if rules := unspread(p.cfg.Deployments); len(rules) > 0 {
+		p.logger.Info("rules of deployments name gpu and not tensor_parallel: where neither the engine nor a join with GPUs tells it, steps are "+
+			"estimated from their counts alone", zap.Ints("rules", rules))
+	}
 	return nil
 }
 

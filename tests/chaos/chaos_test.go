@@ -40,7 +40,7 @@ func TestChaos(t *testing.T) {
 	require.NoError(t, err, "CHAOS is how long, such as 30m; `make chaos` sets it")
 	s := newStage(t)
 	ends := time.Now().Add(length)
-	s.wait(t, rig.Patience, "the large fleet is scraped", func() bool { return s.sum(`^otelcol_receiver_llm_engine_scrapes_total.*success`) > 2*many })
+	s.wait(t, rig.Patience, "the large fleet is scraped", func() bool { return s.sum(t, `^otelcol_receiver_llm_engine_scrapes_total.*success`) > 2*many })
 	s.churn(t)
 	var took []use
 	results := map[string]*result{}
@@ -102,7 +102,7 @@ extensions:
     use_v2: true
     http: {endpoint: "%[1]s", status: {enabled: true, path: /status}, config: {enabled: false}}
 receivers:
-  llm_engine/many: {collection_interval: 10s, timeout: 4s, max_series: 3000, endpoints: %[2]s}
+  llm_engine/many: {collection_interval: 10s, timeout: 8s, max_series: 3000, endpoints: %[2]s}
   llm_engine/few: {collection_interval: 2s, endpoints: %[3]s}
   receiver_creator:
     receivers:
@@ -138,10 +138,17 @@ func (s *stage) churn(t *testing.T) {
 		"--control", rig.Local(s.control))
 }
 
-// sum looks at both pages.
-func (s *stage) sum(series string) float64 {
-	few, _ := rig.Get(s.page)
-	return rig.Sum(s.collector.Page()+few, regexp.MustCompile(series))
+// sum looks at both pages. One that does not answer yet is asked again: it would look like a change.
+func (s *stage) sum(t *testing.T, series string) float64 {
+	t.Helper()
+	var few, own string
+	rig.Eventually(t, "the collector's pages answer", func() bool {
+		var err error
+		own = s.collector.Page()
+		few, err = rig.Get(s.page)
+		return err == nil && own != ""
+	})
+	return rig.Sum(own+few, regexp.MustCompile(series))
 }
 
 func (s *stage) wait(t *testing.T, most time.Duration, what string, condition func() bool) bool {
@@ -173,9 +180,9 @@ func (s *stage) try(t *testing.T, f fault, round int, results map[string]*result
 	if f.few {
 		fleet = s.few
 	}
-	before, had := s.sum(f.sign), 0.0
+	before, had := s.sum(t, f.sign), 0.0
 	if f.back != "" {
-		had = s.sum(f.back)
+		had = s.sum(t, f.back)
 	}
 	if err := fleet.Fault(f.on(worker)); err != nil {
 		t.Errorf("%s: %v", f.name, err)
@@ -184,7 +191,7 @@ func (s *stage) try(t *testing.T, f fault, round int, results map[string]*result
 	// Both are looked at in turn, because what shows in one may be over before the other was waited for.
 	seen, told := false, !f.status
 	s.wait(t, settle, f.name+" shows in a metric and, where it should, in the status", func() bool {
-		seen = seen || f.shows(before, s.sum(f.sign))
+		seen = seen || f.shows(before, s.sum(t, f.sign))
 		if !told {
 			_, told = s.tells()
 		}
@@ -196,7 +203,9 @@ func (s *stage) try(t *testing.T, f fault, round int, results map[string]*result
 	if f.after != "" {
 		require.NoError(t, fleet.Fault(f.after))
 	}
-	r.healed += one(s.healthy(t, f, had))
+	healed := s.healthy(t, f, had)
+	r.healed += one(healed)
+	t.Logf("%4.0f s: %s: seen %t, told %t, healed %t", time.Since(s.began).Seconds(), f.name, seen, told, healed)
 }
 
 func one(is bool) int {
@@ -215,10 +224,10 @@ func (s *stage) tells() (answers, unwell bool) {
 // healthy waits until scrapes go on, no component is unwell, so that the next fault has its own say, and what the fault took is back.
 func (s *stage) healthy(t *testing.T, f fault, had float64) bool {
 	t.Helper()
-	scraped := s.sum(outcome("success"))
+	scraped := s.sum(t, outcome("success"))
 	return s.wait(t, heal, f.name+" is over", func() bool {
 		answers, unwell := s.tells()
-		return answers && !unwell && s.sum(outcome("success")) > scraped && (f.back == "" || s.sum(f.back) == had)
+		return answers && !unwell && s.sum(t, outcome("success")) > scraped && (f.back == "" || s.sum(t, f.back) == had)
 	})
 }
 

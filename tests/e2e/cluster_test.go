@@ -28,7 +28,7 @@ import (
 // these would write is written by hand.
 type cluster struct {
 	dir, kubectl, port string
-	servers            []*process
+	servers            []*rig.Process
 }
 
 // startCluster runs etcd and kube-apiserver of KUBERNETES, a folder with the programs that `make kubernetes-check` builds.
@@ -71,11 +71,9 @@ func (c *cluster) await(t *testing.T, what string, done func() bool) {
 	var ended string
 	require.Eventually(t, func() bool {
 		for _, p := range c.servers {
-			select {
-			case <-p.done:
-				ended = p.cmd.Path
+			if !p.Running() {
+				ended = p.Name
 				return true
-			default:
 			}
 		}
 		return done()

@@ -33,11 +33,15 @@ export function showSplit(fleetID) {
 const published = 0.05;
 
 /** How the measured goodput stands to the rehearsed interval of the present split: '' within it, 'near' within the published error of it, else
- *  'off', by which part of what was measured the middle is too high. Null where one of them is not known. */
+ *  'off', by which part of what was measured the middle is too high. Null where one of them is not known, and of an overload: how much is
+ *  still served then depends on how long it lasts. */
 function rehearsal(fleet) {
   const measured = at(fleet, 'llm.disaggregation.goodput');
   const [low, mid, high] = ['low', 'mid', 'high'].map((bound) => at(fleet, 'llm.topology.goodput', 'current', bound));
   if (measured === null || low === null || high === null) return null;
+  const score = at(fleet, 'llm.disaggregation.score');
+  const possible = score > 0 ? measured / score : 0;
+  if (high <= 0 || (measured < possible / 2 && mid < possible / 2)) return null;
   const slack = published * Math.max(measured, mid);
   const stands = measured >= low && measured <= high ? '' : measured >= low - slack && measured <= high + slack ? 'near' : 'off';
   return { measured, mid, stands, by: measured > 0 ? mid / measured - 1 : null };
@@ -124,7 +128,7 @@ function topology(fleet) {
     h('p', { class: 'hint' }, [
       rows.includes('recommended') ? '' : 'Nothing is recommended: no other split is better enough, for long enough.',
       Object.entries(gains).map(([role, g]) => `one more ${role} worker: ${g >= 0 ? '+' : '−'}${percent(Math.abs(g))}`).join(', '),
-      sure === null ? '' : `confidence ${figure(sure, 2)} of 1`].filter(Boolean).join(' · ')));
+      sure === null || held?.stands === 'off' ? '' : `confidence ${figure(sure, 2)} of 1`].filter(Boolean).join(' · ')));
 }
 
 /** How many workers of each role: 6P 2D. */

@@ -155,7 +155,7 @@ function showRow(r, w, fleet, selected) {
   setText(r.waiting, figure(w.load.waiting));
   showBar(r, w.phase, quiet, w.id);
   for (const kind of ['ttft', 'itl']) for (const p of percentiles) showQuantile(r.q[kind + p], w[kind][p], fleet.objectives[kind], p);
-  r.fill.style.width = percent(w.load.kv ?? 0).replace(' ', '');
+  r.fill.style.width = `${100 * (w.load.kv ?? 0)}%`;
   setText(r.kvText, percent(w.load.kv) + (w.load.kv >= 0.9 ? ' !' : ''));
   r.kv.classList.toggle('full', w.load.kv >= 0.9);
 }
