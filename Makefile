@@ -1,4 +1,4 @@
-# Every task a person does here. `make help` lists them.
+# Everything that is done by hand here. `make help` lists it.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -11,14 +11,15 @@ BIN      := bin/$(NAME)
 FLEETSIM := bin/fleetsim
 TOP      := bin/inference-top
 TOOLS    := bin/tools
-SOURCES  := $(shell find receiver processor connector exporter internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
+SOURCES  := $(shell find receiver processor connector exporter extension internal cmd -name '*.go' -not -name '*_test.go' -not -path 'internal/tools/*')
 PAGE     := $(shell find exporter/inferencedashboardexporter/assets -type f -not -path '*/vendor/*')
 VENDOR   := exporter/inferencedashboardexporter/assets/vendor/VERSION
 
 # NVML needs cgo; without -buildvcs the same sources give the same binary in any checkout.
 export CGO_ENABLED := 1
 export GOFLAGS := -buildvcs=false
-# One version for all, by the module proxy if it is another than the installed one: a report on Go's library is answered here.
+# One version for all, by the module proxy if it is another than the installed one: a report on Go's library is answered here. The same is in
+# .goreleaser.yaml; `make GOTOOLCHAIN=local ...` takes the installed one.
 export GOTOOLCHAIN := go1.26.10
 # go-nvml wraps functions that NVIDIA has marked as deprecated; hundreds of warnings would hide others.
 export CGO_CFLAGS := -Wno-deprecated-declarations
@@ -42,15 +43,21 @@ top: $(TOP) ## The verdict, what to do and the workers in a terminal (TOP_FLAGS=
 .PHONY: build
 build: $(BIN) $(FLEETSIM) $(TOP) ## Build bin/otelcol-inference, bin/fleetsim and bin/inference-top
 
-$(BIN): builder-config.yaml $(BUILDDIR)/go.mod go.mod $(SOURCES) $(PAGE) $(VENDOR) | $(TOOLS)/builder
+$(BIN): builder-config.yaml $(BUILDDIR)/go.mod go.mod $(SOURCES) $(PAGE) $(VENDOR) | toolchain $(TOOLS)/builder
 	$(TOOLS)/builder --config builder-config.yaml --skip-get-modules
 	@mkdir -p bin && mv $(BUILDDIR)/$(NAME) $@
 
-$(FLEETSIM): go.mod $(SOURCES) $(shell find internal/fleetsim -name '*.yaml')
+$(FLEETSIM): go.mod $(SOURCES) $(shell find internal/fleetsim -name '*.yaml') | toolchain
 	$(GO) build -trimpath -o $@ ./cmd/fleetsim
 
-$(TOP): go.mod $(wildcard cmd/inference-top/*.go)
+$(TOP): go.mod $(wildcard cmd/inference-top/*.go) | toolchain
 	$(GO) build -trimpath -o $@ ./cmd/inference-top
+
+# go itself names only what it could not fetch.
+.PHONY: toolchain
+toolchain:
+	@said=$$($(GO) version 2>&1) || { echo "$$said"; echo "error: $(GOTOOLCHAIN) is neither installed nor to be had from the module proxy, which needs a network once." \
+		"Install it, or build with the installed Go, reports on whose library are then yours to watch: make GOTOOLCHAIN=local $(MAKECMDGOALS)"; exit 1; } >&2
 
 # The page works without its chart library and says how to get it, so a host without npm still builds.
 $(VENDOR): exporter/inferencedashboardexporter/vendor.sh
@@ -60,7 +67,7 @@ $(TOOLS)/builder: PKG := go.opentelemetry.io/collector/cmd/builder
 $(TOOLS)/mdatagen: PKG := go.opentelemetry.io/collector/cmd/mdatagen
 $(TOOLS)/golangci-lint: PKG := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 $(TOOLS)/benchstat: PKG := golang.org/x/perf/cmd/benchstat
-$(TOOLS)/%: internal/tools/go.mod
+$(TOOLS)/%: internal/tools/go.mod | toolchain
 	@mkdir -p $(TOOLS)
 	$(GO) -C internal/tools build -trimpath -o $(abspath $@) $(PKG)
 
@@ -71,8 +78,8 @@ test: build ## Everything that must hold: unit, race, lifecycle, golden, end to 
 	$(GO) -C tests test -race -count=1 ./bench ./nixl
 	$(GO) -C tests test -count=1 ./replay
 # End to end waits most of its time, and stands no other collector beside it, whose discovery would ask the engines of these tests.
-	status=0; $(GO) -C tests test -race -count=1 ./e2e & beside=$$!; \
-	$(GO) -C tests test -count=1 ./accuracy || status=$$?; wait $$beside || status=$$?; exit $$status
+	status=0; $(GO) -C tests test -race -count=1 -timeout 20m ./e2e & beside=$$!; \
+	$(GO) -C tests test -count=1 -timeout 20m ./accuracy || status=$$?; wait $$beside || status=$$?; exit $$status
 
 .PHONY: test-gpu
 test-gpu: ## NVML on a real GPU: loads told apart, own cost, slowdown (python3 with torch; GPU_PYTHON, GPU_RECORDING)
@@ -113,7 +120,7 @@ generated: ## What is generated is as its sources say: generating anew changes n
 
 .PHONY: coverage
 coverage: ## Coverage of the components; fails when a package has less than 60 % of its statements tested
-	$(GO) test -cover $$($(GO) list ./receiver/... ./processor/... ./connector/... ./exporter/... | grep -v '/internal/metadata') | tee /dev/stderr | \
+	$(GO) test -cover $$($(GO) list ./receiver/... ./processor/... ./connector/... ./exporter/... ./extension/... | grep -v '/internal/metadata') | tee /dev/stderr | \
 		awk '/coverage:/ && !/no statements/ { match($$0, /coverage: [0-9.]+/); if (substr($$0, RSTART + 10, RLENGTH - 10) + 0 < 60) { print "less than 60 %: " $$0; low = 1 } } END { exit low }'
 
 .PHONY: accept
@@ -204,7 +211,7 @@ test-arm64: arm64 $(FLEETSIM) $(TOOLS)/nfpm $(TOOLS)/cyclonedx-gomod ## Run and 
 	$(GO) -C tests test -tags arm64emulated -count=1 -timeout 20m -v -run TestARM64 ./packaging
 
 .PHONY: reproducible
-reproducible: build ## Build twice from two directories and compare (COLD=1 without a build cache)
+reproducible: build ## Build twice from two directories and compare (COLD=1 once without a build cache)
 	scripts/reproducible.sh
 
 .PHONY: helm-check

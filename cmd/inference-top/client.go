@@ -66,6 +66,7 @@ type advice struct {
 	Subject                                      string
 	SubjectName                                  string `json:"subject_name"`
 	ConfidenceWord                               string `json:"confidence_word"`
+	AsOf                                         int64  `json:"as_of"` // Unix milliseconds of the last data, where there are none since
 	Predicted                                    *struct {
 		Name, Unit          string
 		From, To, Low, High *float64
@@ -83,7 +84,7 @@ type worker struct {
 		LastHeard int64 `json:"last_heard"`
 	}
 	Load struct {
-		Running, Waiting, KV *float64
+		Running, Waiting, KV, Trouble *float64
 	}
 	Phase struct {
 		Prefill, Decode, Idle, Unattributed *float64
@@ -139,8 +140,21 @@ func (c *client) look(ctx context.Context, name string) (s snapshot, err error) 
 		return s, err
 	}
 	s.workers = workers.Workers
-	slices.SortStableFunc(s.workers, func(a, b worker) int { return cmp.Compare(order(a), order(b)) })
+	if len(s.workers) >= worstFrom {
+		slices.SortStableFunc(s.workers, worse)
+	} else {
+		slices.SortStableFunc(s.workers, func(a, b worker) int { return cmp.Compare(order(a), order(b)) })
+	}
 	return s, nil
+}
+
+// worstFrom is how many workers are too many to look for the bad ones, as on the page.
+const worstFrom = 50
+
+// worse puts workers that are down first, then silent ones, then the others by how far they miss what is asked of them.
+func worse(a, b worker) int {
+	state := func(w worker) int { return slices.Index([]string{"down", "stale", w.State.State}, w.State.State) }
+	return cmp.Or(cmp.Compare(state(a), state(b)), cmp.Compare(orZero(b.Load.Trouble), orZero(a.Load.Trouble)))
 }
 
 // together makes one of what is said alike of several workers, in the order of the first.

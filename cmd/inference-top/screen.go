@@ -172,6 +172,9 @@ func recommendations(list []advice, width int, paint style) []string {
 			}
 			title += ")"
 		}
+		if a.AsOf > 0 {
+			title += fmt.Sprintf(" (as of %s, no data since)", clock(a.AsOf))
+		}
 		mark := fmt.Sprintf("%d ", i+1)
 		for k, line := range wrap(strings.ToUpper(a.Severity)+" "+title, width-len(mark)) {
 			if k > 0 {

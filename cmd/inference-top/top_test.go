@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,7 +30,7 @@ const (
 		   {"label": "Waiting", "unit": "{request}", "value": {"value": 2590}}, {"label": "ITL p90", "unit": "s", "value": {"value": null}}, {"label": "KV usage, highest", "unit": "1", "value": {"value": 0.97}}]},
 		 "workers": {"total": 4, "stale": 1, "down": 1}, "objectives": {"ttft": {"max": 1, "quantile": 0.9}, "itl": {"max": 0.05, "quantile": 0.99}}}]}`
 	advices = `{"at": 1764000000000, "advice": [
-		{"rule": "kv-block-size", "severity": "warning", "state": "standing", "subject": "worker", "subject_name": "10.0.0.2:8000", "title": "Most of every last block is empty.", "action": "Smaller blocks.",
+		{"rule": "kv-block-size", "severity": "warning", "state": "standing", "subject": "worker", "subject_name": "10.0.0.2:8000", "as_of": 1763999955000, "title": "Most of every last block is empty.", "action": "Smaller blocks.",
 		 "change": "--block-size 16\n--second line", "predicted": {"name": "share of room that is empty", "unit": "1", "from": 0.6, "to": 0.05, "low": 0, "high": 0.1}},
 		{"rule": "kv-block-size", "severity": "warning", "state": "standing", "subject": "worker", "subject_name": "10.0.0.1:8000", "title": "The same.", "change": "--block-size 16\n--second line"},
 		{"rule": "decode-bound", "severity": "critical", "state": "cleared", "subject": "fleet", "title": "It is over."}]}`
@@ -97,7 +98,7 @@ func TestOncePrintsTheFleetThatIsWorstOff(t *testing.T) {
 	for _, part := range []string{
 		"busy (fleet 2 of 2)  4 workers, 1 down, 1 silent", "Decode-bound.", "Requests wait for room", "Also: 1 of 4 workers is silent",
 		"confidence LOW, preliminary, waits for a full minute of data; since " + clock(1763999940000) + ", in words of " + clock(1763999990000), "Imbalance -1.50   TTFT p90 > 10 s of 1 s   Waiting 2590   KV usage, highest 97 %",
-		"1 WARNING Most of every last block is empty. (10.0.0.2:8000 and 1 more)", "    --block-size 16\n    --second line", "predicted share of room that is empty: 60 % to 5 %",
+		"1 WARNING Most of every last block is empty. (10.0.0.2:8000 and 1 more) (as of " + clock(1763999955000) + ", no data since)", "    --block-size 16\n    --second line", "predicted share of room that is empty: 60 % to 5 %",
 		"██▒▒▒▒▒▒▒▒▒▒▒▒▒·····", "no estimate yet", "down: its last scrape failed", "silent for 45s", "\uFFFD[2Jevil\uFFFD",
 	} {
 		assert.Contains(t, out, part)
@@ -274,4 +275,13 @@ func parsed(t *testing.T, address string) *url.URL {
 	u, err := url.Parse(address)
 	require.NoError(t, err)
 	return u
+}
+
+func TestOfManyTheWorstComeFirst(t *testing.T) {
+	trouble := func(v float64) (w worker) { w.State.State, w.Load.Trouble = "ok", &v; return w }
+	all := []worker{trouble(0.5), {}, trouble(3)}
+	all[1].State.State = "down"
+	slices.SortStableFunc(all, worse)
+	assert.Equal(t, "down", all[0].State.State)
+	assert.Equal(t, 3.0, *all[1].Load.Trouble)
 }

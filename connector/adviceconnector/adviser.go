@@ -16,6 +16,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/connector/adviceconnector/internal/metadata"
 	"github.com/otelcol-inference/otelcol-inference/internal/advice"
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
 
@@ -27,7 +28,7 @@ type adviser struct {
 	cfg        *Config
 	logger     *zap.Logger
 	telemetry  *metadata.TelemetryBuilder
-	clock      clock
+	clock      derive.Clock
 	steps      wall.Steps
 	id         component.ID
 	references int       // guarded by the registry
@@ -35,8 +36,8 @@ type adviser struct {
 	logs       consumer.Logs
 	metrics    consumer.Metrics
 	storage    *keeper
-	stopSweep  context.CancelFunc
-	done       sync.WaitGroup
+	sweeper    derive.Sweeper
+	saved      time.Time // the sweep alone uses it
 
 	// mu is held from reading a batch until what came of it was told, so that events are told in the order in which they happened.
 	mu      sync.Mutex
@@ -45,7 +46,7 @@ type adviser struct {
 	failing bool
 }
 
-func newAdviser(set connector.Settings, cfg *Config, c clock) (*adviser, error) {
+func newAdviser(set connector.Settings, cfg *Config, c derive.Clock) (*adviser, error) {
 	telemetry, err := metadata.NewTelemetryBuilder(set.TelemetrySettings)
 	if err != nil {
 		return nil, err
@@ -62,36 +63,26 @@ func (a *adviser) start(ctx context.Context, host component.Host) error {
 		return err
 	}
 	a.restore(ctx)
-	running, cancel := context.WithCancel(context.Background())
-	a.stopSweep = cancel
-	ticks, end := a.clock.Ticks(a.cfg.Window)
-	a.done.Go(func() {
-		defer end()
-		saved := a.clock.Now()
-		for {
-			select {
-			case <-running.Done():
-				return
-			case <-ticks:
-				changed := a.sweep(running)
-				// What happened since the last time may be told once more after a crash: at most what a window brought.
-				if now := a.clock.Now(); changed || now.Sub(saved) >= saveEvery {
-					a.save(running)
-					saved = now
-				}
-			}
-		}
-	})
+	a.saved = a.clock.Now()
+	a.sweeper.Start(ctx, a.clock, a.cfg.Window, a.tick)
 	return nil
+}
+
+// tick sweeps, and keeps the state when it changed. What happened since the last time may be told once more after a crash: at most what a window
+// brought.
+func (a *adviser) tick(ctx context.Context) {
+	changed := a.sweep(ctx)
+	if now := a.clock.Now(); changed || now.Sub(a.saved) >= saveEvery {
+		a.save(ctx)
+		a.saved = now
+	}
 }
 
 // stop ends the sweep, waits for it and keeps the state.
 func (a *adviser) stop(ctx context.Context) error {
-	if a.stopSweep == nil {
+	if !a.sweeper.Stop() {
 		return nil
 	}
-	a.stopSweep()
-	a.done.Wait()
 	a.save(ctx)
 	return a.storage.close(ctx)
 }

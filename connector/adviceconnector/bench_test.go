@@ -15,6 +15,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/connector/adviceconnector/internal/metadata"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 )
 
 // page is a worker's batch as it comes from the receiver and the processor: gauges, counters and histograms that rules read, and as many
@@ -67,7 +68,7 @@ func page(worker int, at time.Time, scrape int) pmetric.Metrics {
 	return md
 }
 
-func startBench(tb testing.TB, clock *handClock) func(pmetric.Metrics) {
+func startBench(tb testing.TB, clock *walltest.Clock) func(pmetric.Metrics) {
 	tb.Helper()
 	factory := newFactory(clock)
 	c, err := factory.CreateMetricsToMetrics(context.Background(), connectortest.NewNopSettings(factory.Type()), factory.CreateDefaultConfig(), consumertest.NewNop())
@@ -85,7 +86,7 @@ func BenchmarkScrape(b *testing.B) {
 	for i := range b.N {
 		worker := i % 100
 		if worker == 0 {
-			clock.move(5 * time.Second)
+			clock.Add(5 * time.Second)
 		}
 		b.StopTimer()
 		md := page(worker, clock.Now(), i/100)
@@ -121,7 +122,7 @@ func BenchmarkMemory(b *testing.B) {
 		consume := startBench(b, clock)
 		before := heap()
 		for scrape := range 20 {
-			clock.move(5 * time.Second)
+			clock.Add(5 * time.Second)
 			for worker := range 100 {
 				consume(page(worker, clock.Now(), scrape))
 			}
@@ -145,7 +146,7 @@ func BenchmarkSave(b *testing.B) {
 	a, err := newAdviser(connectortest.NewNopSettings(metadata.Type), cfg, clock)
 	require.NoError(b, err)
 	for scrape := range 10 {
-		clock.move(5 * time.Second)
+		clock.Add(5 * time.Second)
 		for worker := range 1000 {
 			a.consume(b.Context(), page(worker, clock.Now(), scrape))
 		}

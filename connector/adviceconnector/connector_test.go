@@ -138,14 +138,14 @@ func TestACrashLosesAWindowAtMost(t *testing.T) {
 	r.cfg.Storage = &id
 	r.start(kept)
 	r.windows(40, 2)
-	r.clock.tick()
+	r.clock.Sweep()
 	crashed := storagetest.NewShelf(id)
 	for key, value := range kept.Values() {
 		require.NoError(t, crashed.Set(context.Background(), key, value))
 		require.NoError(t, kept.Delete(context.Background(), key))
 	}
 	require.NotEmpty(t, crashed.Values())
-	r.clock.tick()
+	r.clock.Sweep()
 	assert.Empty(t, kept.Values(), "nothing is written while nothing changes")
 	r.stop()
 	names, _ := r.events()
@@ -172,8 +172,8 @@ func TestASilentWorkerIsSweptAndForgotten(t *testing.T) {
 	r := newRig(t)
 	r.start(nop())
 	r.windows(40, 2)
-	r.clock.move(time.Minute)
-	r.clock.tick()
+	r.clock.Add(time.Minute)
+	r.clock.Sweep()
 	var last pmetric.NumberDataPoint
 	eachGauge(r.metrics, func(_ pmetric.ResourceMetrics, m pmetric.Metric, dp pmetric.NumberDataPoint) {
 		if m.Name() == signal.Advice {
@@ -181,8 +181,8 @@ func TestASilentWorkerIsSweptAndForgotten(t *testing.T) {
 		}
 	})
 	assert.True(t, last.Flags().NoRecordedValue())
-	r.clock.move(r.cfg.MaxStale)
-	r.clock.tick()
+	r.clock.Add(r.cfg.MaxStale)
+	r.clock.Sweep()
 	names, records := r.events()
 	require.Len(t, names, 2)
 	reason, _ := records[1].Body().Map().Get("reason")
@@ -275,7 +275,7 @@ func TestConcurrentBatches(t *testing.T) {
 			}
 		})
 	}
-	r.clock.tick()
+	r.clock.Sweep()
 	all.Wait()
 	assert.NotEmpty(t, r.metrics.AllMetrics())
 }

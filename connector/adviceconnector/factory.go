@@ -2,28 +2,21 @@ package adviceconnector // import "github.com/otelcol-inference/otelcol-inferenc
 
 import (
 	"context"
-	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/consumer"
 
 	"github.com/otelcol-inference/otelcol-inference/connector/adviceconnector/internal/metadata"
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 )
-
-// clock is what the connector knows of wall time; tests drive it by hand.
-type clock interface {
-	Now() time.Time
-	// Ticks returns a channel that delivers every d, and a function that ends it.
-	Ticks(d time.Duration) (<-chan time.Time, func())
-}
 
 // NewFactory returns the factory of the advice connector. The collector makes one connector for each kind of pipeline that it feeds;
 // those with the same name share one adviser, so that logs and metrics never disagree.
 func NewFactory() connector.Factory { return newFactory(wall.Clock{}) }
 
-func newFactory(c clock) connector.Factory {
+func newFactory(c derive.Clock) connector.Factory {
 	shared := newRegistry()
 	return connector.NewFactory(metadata.Type, createDefaultConfig,
 		connector.WithMetricsToLogs(func(_ context.Context, set connector.Settings, cfg component.Config, next consumer.Logs) (connector.Metrics, error) {

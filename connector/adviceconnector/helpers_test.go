@@ -2,7 +2,6 @@ package adviceconnector
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -17,43 +16,15 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 )
 
-// handClock stands still until it is moved.
-type handClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	ticks chan time.Time
-}
-
-func newHandClock() *handClock {
-	return &handClock{now: time.Unix(1_700_000_000, 0), ticks: make(chan time.Time)}
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-func (c *handClock) Ticks(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
-
-// tick lets the sweep run. The second delivery is only taken when the first was dealt with.
-func (c *handClock) tick() {
-	c.ticks <- c.Now()
-	c.ticks <- c.Now()
-}
+func newHandClock() *walltest.Clock { return walltest.NewClock(time.Unix(1_700_000_000, 0)) }
 
 // rig is a connector as the collector makes it: an instance for logs and one for metrics.
 type rig struct {
 	t         *testing.T
-	clock     *handClock
+	clock     *walltest.Clock
 	factory   connector.Factory
 	cfg       *Config
 	instances []connector.Metrics
@@ -98,7 +69,7 @@ func nop() component.Host { return componenttest.NewNopHost() }
 func (r *rig) windows(n int, perWindow float64) {
 	r.t.Helper()
 	for range n {
-		r.clock.move(5 * time.Second)
+		r.clock.Add(5 * time.Second)
 		r.preempted += perWindow
 		md := r.batch()
 		md.MarkReadOnly()

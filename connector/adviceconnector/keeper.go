@@ -2,11 +2,12 @@ package adviceconnector // import "github.com/otelcol-inference/otelcol-inferenc
 
 import (
 	"context"
-	"fmt"
 	"sync/atomic"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/extension/xextension/storage"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
 )
 
 // stateKey is where the state is in the storage.
@@ -22,17 +23,9 @@ func openKeeper(ctx context.Context, host component.Host, id *component.ID, self
 	if id == nil {
 		return nil, nil
 	}
-	extension, ok := host.GetExtensions()[*id]
-	if !ok {
-		return nil, fmt.Errorf("storage must name an extension (got %s)", id)
-	}
-	from, ok := extension.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("storage must name a storage extension (got %s)", id)
-	}
-	client, err := from.GetClient(ctx, component.KindConnector, self, "")
+	client, err := snapshots.Client(ctx, host, *id, component.KindConnector, self)
 	if err != nil {
-		return nil, fmt.Errorf("storage %s: %w", id, err)
+		return nil, err
 	}
 	return &keeper{client: client}, nil
 }

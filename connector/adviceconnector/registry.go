@@ -8,6 +8,8 @@ import (
 	"go.opentelemetry.io/collector/connector"
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 )
 
 // registry holds the advisers by the name of their connector, for as long as one of its instances lives.
@@ -19,7 +21,7 @@ type registry struct {
 func newRegistry() *registry { return &registry{advisers: map[component.ID]*adviser{}} }
 
 // connect makes an instance of the connector and gives its output to the adviser of that name.
-func (r *registry) connect(set connector.Settings, cfg *Config, c clock, attach func(*adviser)) (connector.Metrics, error) {
+func (r *registry) connect(set connector.Settings, cfg *Config, c derive.Clock, attach func(*adviser)) (connector.Metrics, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	a := r.advisers[set.ID]

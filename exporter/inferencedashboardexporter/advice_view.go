@@ -20,7 +20,8 @@ type adviceView struct {
 	SubjectName    string          `json:"subject_name"`
 	FleetID        string          `json:"fleet_id"`
 	Since          int64           `json:"since"`
-	Title          string          `json:"title"` // "" where the words were told before this exporter listened
+	AsOf           int64           `json:"as_of,omitempty"` // when there were data last, where what it speaks of has fallen silent since
+	Title          string          `json:"title"`           // "" where the words were told before this exporter listened
 	Confidence     number          `json:"confidence"`
 	ConfidenceWord string          `json:"confidence_word"`
 	Evidence       []quantityView  `json:"evidence"`
@@ -42,8 +43,13 @@ const (
 	adviceVerified adviceState = "verified" // it was followed, and its effect was measured
 )
 
-// views returns the advice, standing ones first; of each fleet first what answers its verdict, then the most severe, then the surest.
-func (a *advisory) views(verdicts map[string]code, now time.Time) []adviceView {
+// views returns the advice: first what stands, of that first what is not of the silent; of each fleet first what answers its verdict, then the
+// most severe, then the surest.
+func (a *advisory) views(fleets []fleetView, now time.Time) []adviceView {
+	verdicts, silent := map[string]code{}, map[string]int64{}
+	for _, f := range fleets {
+		verdicts[f.ID], silent[f.ID] = f.Verdict.Code, f.Workers.LastHeard
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	views := make([]adviceView, 0, len(a.advice))
@@ -54,6 +60,9 @@ func (a *advisory) views(verdicts map[string]code, now time.Time) []adviceView {
 			Subject: key.subject.kind, SubjectID: key.subject.id(), SubjectName: said.name, FleetID: fleet, Since: e.Since, Title: e.Title,
 			Confidence: e.Confidence, Evidence: e.Evidence, Action: e.Action, Change: e.Change, Where: e.Where, Predicted: e.Predicted,
 			Observed: e.Observed, Reason: e.Reason,
+		}
+		if said.stands {
+			v.AsOf = cmp.Or(silent[fleet], said.silentSince(now))
 		}
 		if v.Confidence.ok {
 			v.ConfidenceWord = confidenceWord(v.Confidence.value)
@@ -70,6 +79,15 @@ func (a *advisory) views(verdicts map[string]code, now time.Time) []adviceView {
 	return views
 }
 
+// silentSince is when it was last told that the advice holds, Unix milliseconds, where nobody tells so any more: no window of its subject ends.
+// 0 where it is told, or never was, as on a page that gets events alone.
+func (s *adviceSaid) silentSince(now time.Time) int64 {
+	if s.heard.last.IsZero() || !s.heard.stale(now) {
+		return 0
+	}
+	return s.heard.last.UnixMilli()
+}
+
 func (s *adviceSaid) state() adviceState {
 	switch {
 	case s.stands:
@@ -82,12 +100,19 @@ func (s *adviceSaid) state() adviceState {
 
 func adviceBefore(a, b adviceView, verdicts map[string]code) int {
 	state := func(v adviceView) int { return slices.Index([]adviceState{adviceStands, v.State}, v.State) }
+	silent := func(v adviceView) int {
+		if v.AsOf != 0 {
+			return 1
+		}
+		return 0
+	}
 	answers := func(v adviceView) int { return advice.Rank(advice.Code(verdicts[v.FleetID]), v.Rule) }
 	severity := func(v adviceView) int {
 		return slices.Index([]string{"critical", "warning", "info", v.Severity}, v.Severity)
 	}
 	return cmp.Or(
 		cmp.Compare(state(a), state(b)),
+		cmp.Compare(silent(a), silent(b)),
 		cmp.Compare(answers(a), answers(b)),
 		cmp.Compare(severity(a), severity(b)),
 		cmp.Compare(b.Confidence.orZero(), a.Confidence.orZero()),

@@ -89,7 +89,7 @@ func TestAdviceThatAnswersTheVerdictComesFirst(t *testing.T) {
 		a.observeLogs(ld, at(0))
 	}
 	rules := func(c code) (rules []string) {
-		for _, v := range a.views(map[string]code{shortID("llama-70b"): c}, at(0)) {
+		for _, v := range a.views([]fleetView{judged("llama-70b", c, 0)}, at(0)) {
 			rules = append(rules, v.Rule)
 		}
 		return rules
@@ -115,6 +115,51 @@ func TestAdviceStandsByItsGaugeAlone(t *testing.T) {
 
 	a.observeMetrics(gaugeOn(signal.Advice, at(5), attrs, true), at(5))
 	assert.Equal(t, adviceCleared, a.views(nil, at(5))[0].State)
+}
+
+// judged is a fleet with a verdict; silent is when it was last heard of where it has fallen silent.
+func judged(name string, c code, silent int64) fleetView {
+	return fleetView{ID: shortID(name), Name: name, Verdict: &verdictView{Code: c}, Workers: &countsView{Total: 1, LastHeard: silent}}
+}
+
+// What was advised to a fleet of which nothing is heard stands, and says as of when; it comes after what still holds.
+func TestAdviceOfTheSilentSaysAsOfWhen(t *testing.T) {
+	a := newAdvisory()
+	for i := range 4 {
+		for rule, severity := range map[string]string{"preemptions": "critical", "interference": "warning"} {
+			if rule == "preemptions" && i > 0 {
+				continue // one window, and no more
+			}
+			a.observeMetrics(gaugeOn(signal.Advice, at(5*float64(i)), map[string]any{signal.AttrAdviceID: rule, signal.AttrAdviceSeverity: severity}, false), at(5*float64(i)))
+		}
+	}
+	v := a.views(nil, at(16))
+	assert.Equal(t, []string{"interference", "preemptions"}, []string{v[0].Rule, v[1].Rule}, "what still holds comes first")
+	assert.Zero(t, v[0].AsOf)
+	assert.Equal(t, at(0).UnixMilli(), v[1].AsOf)
+	assert.Equal(t, adviceStands, v[1].State)
+
+	v = a.views([]fleetView{judged("llama-70b", codeUnknown, at(12).UnixMilli())}, at(16))
+	assert.Equal(t, at(12).UnixMilli(), v[0].AsOf, "its workers are silent, whatever the connector says")
+
+	a.observeLogs(told(eventRaised, "kv-lease", at(16), adviceBody("events alone")), at(16))
+	for _, v := range a.views(nil, at(90)) {
+		assert.Equal(t, v.Rule == "kv-lease", v.AsOf == 0, v.Rule)
+	}
+}
+
+func TestAFleetThatIsSilentSaysSoWithItsAdvice(t *testing.T) {
+	d, _, now := filled(t, 2, 4)
+	require.NoError(t, d.consumeLogs(context.Background(), told(eventRaised, "interference", now, adviceBody("t"))))
+	heard := now
+	d.board.update(now.Add(10 * time.Second))
+	assert.Zero(t, d.board.latest.Load().Fleets[0].Workers.LastHeard)
+	s := d.board.update(now.Add(20 * time.Second))
+	assert.Equal(t, heard.UnixMilli(), s.Fleets[0].Workers.LastHeard)
+	assert.Equal(t, heard.UnixMilli(), s.Advice[0].AsOf)
+	words, err := io.ReadAll(get(t, d.api.handler(), "GET", "/api/v1/advice", "Accept", "text/plain").Body)
+	require.NoError(t, err)
+	assert.Contains(t, string(words), "WARNING llama-70b: t (as of "+heard.Local().Format("15:04:05 MST")+", no data since)\n")
 }
 
 func TestAdviceIsBounded(t *testing.T) {
@@ -193,7 +238,8 @@ func TestAdviceInTheAPI(t *testing.T) {
 	got := decode(t, get(t, h, "GET", "/api/v1/advice?fleet="+fleet))
 	require.Len(t, got["advice"], 1)
 	assert.Equal(t, "interference", got["advice"].([]any)[0].(map[string]any)["rule"])
-	assert.Empty(t, decode(t, get(t, h, "GET", "/api/v1/advice?fleet=other"))["advice"])
+	assert.Len(t, decode(t, get(t, h, "GET", "/api/v1/advice?fleet=llama-70b"))["advice"], 1)
+	assert.Equal(t, 404, get(t, h, "GET", "/api/v1/advice?fleet=other").StatusCode)
 
 	words, err := io.ReadAll(get(t, h, "GET", "/api/v1/advice", "Accept", "text/plain").Body)
 	require.NoError(t, err)

@@ -51,17 +51,15 @@ func (a *api) page(w http.ResponseWriter, r *http.Request) {
 // verdict answers with the fleets, or with the one of ?fleet=; in plain words to a client that accepts text/plain and not JSON.
 func (a *api) verdict(w http.ResponseWriter, r *http.Request) {
 	s := a.board.latest.Load()
-	fleets := s.Fleets
-	if id := r.URL.Query().Get("fleet"); id != "" {
-		fleets = []fleetView{}
-		for _, f := range s.Fleets {
-			if f.ID == id {
-				fleets = append(fleets, f)
-			}
-		}
-		if len(fleets) == 0 {
-			fail(w, http.StatusNotFound, "no such fleet")
-			return
+	id, err := s.fleetID(r)
+	if err != nil {
+		fail(w, http.StatusNotFound, err.Error())
+		return
+	}
+	fleets := []fleetView{}
+	for _, f := range s.Fleets {
+		if id == "" || f.ID == id {
+			fleets = append(fleets, f)
 		}
 	}
 	if wantsText(r) {
@@ -77,13 +75,15 @@ func (a *api) verdict(w http.ResponseWriter, r *http.Request) {
 // workers answers with the workers, or with those of ?fleet=.
 func (a *api) workers(w http.ResponseWriter, r *http.Request) {
 	s := a.board.latest.Load()
-	workers := s.Workers
-	if id := r.URL.Query().Get("fleet"); id != "" {
-		workers = []workerView{}
-		for _, v := range s.Workers {
-			if v.Identity.FleetID == id {
-				workers = append(workers, v)
-			}
+	id, err := s.fleetID(r)
+	if err != nil {
+		fail(w, http.StatusNotFound, err.Error())
+		return
+	}
+	workers := []workerView{}
+	for _, v := range s.Workers {
+		if id == "" || v.Identity.FleetID == id {
+			workers = append(workers, v)
 		}
 	}
 	send(w, struct {
@@ -100,9 +100,14 @@ func (a *api) history(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	worker, fleet := q.Get("worker"), q.Get("fleet")
-	if (worker == "") == (fleet == "") {
-		fail(w, http.StatusBadRequest, "give either worker or fleet, as an id of /api/v1/workers or /api/v1/verdict")
+	worker := q.Get("worker")
+	if (worker == "") == (q.Get("fleet") == "") {
+		fail(w, http.StatusBadRequest, "give either worker, an id of /api/v1/workers, or fleet, an id or name of /api/v1/verdict")
+		return
+	}
+	fleet, err := a.board.latest.Load().fleetID(r)
+	if err != nil {
+		fail(w, http.StatusNotFound, err.Error())
 		return
 	}
 	span := q.Get("span")
@@ -167,7 +172,12 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	frames, err := a.hub.subscribe()
+	l, err := parseLook(r.URL.Query())
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	frames, err := a.hub.subscribe(l)
 	if err != nil {
 		code := http.StatusInternalServerError
 		if errors.Is(err, errTooManySubscribers) || errors.Is(err, errClosed) {

@@ -3,12 +3,17 @@ package inferencedashboardexporter // import "github.com/otelcol-inference/otelc
 import (
 	"net/http"
 	"strings"
+	"time"
 )
 
 // advice answers with the advice, or with that of ?fleet=; in plain words to a client that accepts text/plain and not JSON.
 func (a *api) advice(w http.ResponseWriter, r *http.Request) {
 	s := a.board.latest.Load()
-	id := r.URL.Query().Get("fleet")
+	id, err := s.fleetID(r)
+	if err != nil {
+		fail(w, http.StatusNotFound, err.Error())
+		return
+	}
 	advice := []adviceView{}
 	for _, v := range s.Advice {
 		if id == "" || v.FleetID == id {
@@ -28,13 +33,15 @@ func (a *api) advice(w http.ResponseWriter, r *http.Request) {
 // subjects answers with the figures of KV cache, transfers, split, GPUs and sources, or with those of ?fleet= and ?kind=.
 func (a *api) subjects(w http.ResponseWriter, r *http.Request) {
 	s := a.board.latest.Load()
-	fleet, kind := r.URL.Query().Get("fleet"), subjectKind(r.URL.Query().Get("kind"))
-	subjects := []subjectView{}
-	for _, v := range s.Subjects {
-		if (fleet == "" || v.FleetID == fleet) && (kind == "" || v.Kind == kind) {
-			subjects = append(subjects, v)
-		}
+	fleet, err := s.fleetID(r)
+	if err != nil {
+		fail(w, http.StatusNotFound, err.Error())
+		return
 	}
+	kind := subjectKind(r.URL.Query().Get("kind"))
+	subjects := a.board.register.views(time.UnixMilli(s.At), func(x *subject) bool {
+		return (fleet == "" || x.fleetID() == fleet) && (kind == "" || x.key.kind == kind)
+	})
 	send(w, struct {
 		At       int64         `json:"at"`
 		Subjects []subjectView `json:"subjects"`
@@ -53,6 +60,9 @@ func sayAdvice(w http.ResponseWriter, advice []adviceView) {
 			title = v.Rule
 		}
 		b.WriteString(printable(strings.ToUpper(v.Severity) + " " + v.SubjectName + ": " + title))
+		if v.AsOf != 0 {
+			b.WriteString(" (as of " + time.UnixMilli(v.AsOf).Format("15:04:05 MST") + ", no data since)")
+		}
 		if v.Action != "" {
 			b.WriteString("\n  " + printable(v.Action))
 		}

@@ -76,18 +76,23 @@ func TestAPI(t *testing.T) {
 	assert.Equal(t, "final", verdict["standing"])
 	assert.Equal(t, "HIGH", verdict["confidence_word"])
 	assert.Len(t, decode(t, get(t, h, "GET", "/api/v1/verdict?fleet="+fleet["id"].(string)))["fleets"], 1)
+	assert.Len(t, decode(t, get(t, h, "GET", "/api/v1/verdict?fleet=llama-70b"))["fleets"], 1, "by its name")
 	assert.Equal(t, 404, get(t, h, "GET", "/api/v1/verdict?fleet=nobody").StatusCode)
+	assert.Equal(t, `fleet: must be the id or the name of a fleet; known are "llama-70b" (`+fleet["id"].(string)+")",
+		decode(t, get(t, h, "GET", "/api/v1/verdict?fleet=nobody"))["error"])
 
 	workers := decode(t, get(t, h, "GET", "/api/v1/workers"))["workers"].([]any)
 	require.Len(t, workers, 2)
 	id := workers[0].(map[string]any)["id"].(string)
-	assert.Empty(t, decode(t, get(t, h, "GET", "/api/v1/workers?fleet=nobody"))["workers"])
+	assert.Equal(t, 404, get(t, h, "GET", "/api/v1/workers?fleet=nobody").StatusCode)
+	assert.Len(t, decode(t, get(t, h, "GET", "/api/v1/workers?fleet=llama-70b"))["workers"], 2)
 
 	series := decode(t, get(t, h, "GET", "/api/v1/history?worker="+id+"&metric=ttft_p90,imbalance"))
 	assert.EqualValues(t, 5000, series["step"])
 	assert.Len(t, series["series"].(map[string]any)["imbalance"].(map[string]any)["values"], 20)
 	assert.Equal(t, "s", series["series"].(map[string]any)["ttft_p90"].(map[string]any)["unit"])
 	assert.Equal(t, 200, get(t, h, "GET", "/api/v1/history?fleet="+fleet["id"].(string)+"&metric=prefill").StatusCode)
+	assert.Equal(t, 200, get(t, h, "GET", "/api/v1/history?fleet=llama-70b&metric=prefill").StatusCode)
 	long := decode(t, get(t, h, "GET", "/api/v1/history?span=long&worker="+id+"&metric=ttft_p90,storm"))
 	assert.EqualValues(t, 120000, long["step"])
 	assert.NotEmpty(t, long["series"].(map[string]any)["ttft_p90"].(map[string]any)["values"])
@@ -100,7 +105,8 @@ func TestAPI(t *testing.T) {
 		"/api/v1/history?metric=kv&worker=%3Cscript%3E":                   404,
 		"/api/v1/history?metric=kv&fleet=nobody":                          404,
 		"/api/v1/history?worker=" + id + "&metric=kv" + repeat(",kv", 99): 400,
-		"/api/v1/workers?x=" + repeat("x", maxQuery):                      414,
+		"/api/v1/stream?from=-1":                                          400, "/api/v1/stream?filter=" + repeat("x", maxFilter+1): 400,
+		"/api/v1/workers?x=" + repeat("x", maxQuery): 414,
 		"/api/v2/verdict": 404, "/../../etc/passwd": 307, "/vendor/": 404, "/vendor/VERSION": 404, "/vendor/.gitkeep": 404,
 		"/healthz": 200, "/": 200, "/style.css": 200, "/main.js": 200, "/icon.svg": 200,
 	} {
@@ -213,11 +219,11 @@ func TestHubIsBounded(t *testing.T) {
 	d, _, now := filled(t, 1, 1)
 	var subs []chan []byte
 	for range maxSubscribers {
-		c, err := d.hub.subscribe()
+		c, err := d.hub.subscribe(look{})
 		require.NoError(t, err)
 		subs = append(subs, c)
 	}
-	_, err := d.hub.subscribe()
+	_, err := d.hub.subscribe(look{})
 	require.ErrorIs(t, err, errTooManySubscribers)
 	assert.Equal(t, 503, get(t, d.api.handler(), "GET", "/api/v1/stream").StatusCode)
 
@@ -238,7 +244,7 @@ func TestHubIsBounded(t *testing.T) {
 
 func TestHeartbeat(t *testing.T) {
 	d, _, now := filled(t, 0, 0)
-	c, err := d.hub.subscribe()
+	c, err := d.hub.subscribe(look{})
 	require.NoError(t, err)
 	<-c
 	for i := range 12 { // a second each, nothing changes

@@ -14,6 +14,7 @@ type assessment struct {
 	fleetID   string
 	ttft, itl percentile.Distribution
 	born      time.Time
+	heard     time.Time // the last report of any kind
 	conditions
 }
 
@@ -22,7 +23,7 @@ func assess(w *worker, said conditions, now time.Time) assessment {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := assessment{
-		fleet: w.identity.Fleet, fleetID: w.identity.FleetID, born: w.born,
+		fleet: w.identity.Fleet, fleetID: w.identity.FleetID, born: w.born, heard: w.lastHeard(),
 		ttft: w.ttft.distribution(now), itl: w.itl.distribution(now), conditions: said,
 	}
 	identity := w.identity
@@ -37,15 +38,18 @@ func assess(w *worker, said conditions, now time.Time) assessment {
 	state := w.state(now)
 	phase, ttftView, itlView := viewPhase(shares), viewLatency(ttft), viewLatency(itl)
 	if state.State == stateOK {
+		w.levels.add(now, load.Running, load.Waiting)
 		w.history.put(now, historyRow(ttftView, itlView, shares, estimate, load, said))
 	}
+	running, waiting := w.levels.means(now)
 	a.facts = workerFacts{
-		state: state.State, role: identity.Role, load: w.meanLoad(), waiting: w.history.mean(historyWaiting),
+		state: state.State, role: identity.Role, load: meanLoad(running, waiting), waiting: waiting,
 		kv: load.KV, samples: samples(a.ttft.Counts), tokens: w.generated.increase(now),
 		imbalance: estimate.Imbalance, confidence: estimate.Confidence,
 		prefill: estimate.PressurePrefill, decode: estimate.PressureDecode, withheld: estimate.Withheld,
 		ttft: w.limit(ttft, 0, now), itl: w.limit(itl, 1, now), seconds: w.seconds(now),
 	}
+	load.Trouble = trouble(a.facts)
 	rounded := estimateView{
 		estimate.Imbalance.rounded(), estimate.Confidence.rounded(),
 		estimate.PressurePrefill.rounded(), estimate.PressureDecode.rounded(), estimate.Withheld,
@@ -68,9 +72,16 @@ func (w *worker) state(now time.Time) stateView {
 	return stateView{State: stateOK}
 }
 
-// meanLoad is the mean of requests running and waiting over the trailing minute, absent where the engine tells neither.
-func (w *worker) meanLoad() number {
-	running, waiting := w.history.mean(historyRunning), w.history.mean(historyWaiting)
+// trouble is what workers are ordered by, the worst first.
+func trouble(f workerFacts) (worst number) {
+	for _, n := range []number{f.ttft.ratio(), f.itl.ratio(), {f.kv.value / kvLimit, f.kv.ok}} {
+		worst = larger(worst, n)
+	}
+	return worst.rounded()
+}
+
+// meanLoad is the requests running and waiting, absent where the engine tells neither.
+func meanLoad(running, waiting number) number {
 	if !running.ok && !waiting.ok {
 		return number{}
 	}

@@ -12,7 +12,7 @@ type balance struct {
 
 // weigh returns the fleet imbalance by the best basis there is.
 func weigh(f fleetFacts) balance {
-	ws := f.counted()
+	ws := f.counted
 	parts := weights(ws)
 	b := pools(ws, parts)
 	if b.basis == basisNone {

@@ -13,9 +13,12 @@ type snapshot struct {
 	Fleets  []fleetView  `json:"fleets"`
 	Workers []workerView `json:"workers"`
 
+	Advice []adviceView `json:"advice"`
+	Cost   costView     `json:"cost"`
+
+	// What a page is told is completed for it (look.go): rendering all subjects each time would be for nobody.
 	Subjects []subjectView `json:"subjects"`
-	Advice   []adviceView  `json:"advice"`
-	Cost     costView      `json:"cost"`
+	Scope    scopeView     `json:"scope"`
 }
 
 // board judges the fleets once per update and keeps the latest snapshot. Requests read that snapshot, so that however many there
@@ -25,14 +28,14 @@ type board struct {
 	register   *register
 	advisory   *advisory
 	cost       *ownCost
-	newHistory func() *history
+	newHistory func(others int) *history // of a fleet beside others
 	latest     atomic.Pointer[snapshot]
 
 	mu        sync.Mutex // guards histories against the API
 	histories map[string]*history
 }
 
-func newBoard(t *tracker, r *register, a *advisory, newHistory func() *history) *board {
+func newBoard(t *tracker, r *register, a *advisory, newHistory func(others int) *history) *board {
 	b := &board{tracker: t, register: r, advisory: a, cost: newOwnCost(), newHistory: newHistory, histories: map[string]*history{}}
 	b.latest.Store(emptySnapshot())
 	return b
@@ -43,18 +46,11 @@ func (b *board) update(now time.Time) *snapshot {
 	fleets := map[string]*fleet{}
 	s := emptySnapshot()
 	s.At = now.UnixMilli()
-	s.Subjects = b.register.views(now)
-	said := map[string]*subjectView{} // of workers and fleets, by the id that both have in common
-	for i := range s.Subjects {
-		if v := &s.Subjects[i]; v.Kind == kindWorker || v.Kind == kindFleet {
-			said[v.ID] = v
-		}
-	}
 	for _, w := range b.tracker.all() {
-		a := assess(w, conditionsOf(said[w.id]), now)
+		a := assess(w, b.register.conditions(w.key.subject(), now), now)
 		f, ok := fleets[a.fleetID]
 		if !ok {
-			f = &fleet{id: a.fleetID, name: a.fleet, conditions: conditionsOf(said[a.fleetID])}
+			f = &fleet{id: a.fleetID, name: a.fleet, conditions: b.register.conditions(subjectKey{kind: kindFleet, instance: a.fleet}, now)}
 			fleets[a.fleetID] = f
 		}
 		f.add(a)
@@ -64,7 +60,7 @@ func (b *board) update(now time.Time) *snapshot {
 	for id, f := range fleets {
 		h, ok := b.histories[id]
 		if !ok {
-			h = b.newHistory()
+			h = b.newHistory(len(b.histories))
 			b.histories[id] = h
 		}
 		v := f.view(now, h)
@@ -80,11 +76,7 @@ func (b *board) update(now time.Time) *snapshot {
 	b.mu.Unlock()
 	sort.Slice(s.Workers, func(i, j int) bool { return workerBefore(s.Workers[i], s.Workers[j]) })
 	sort.Slice(s.Fleets, func(i, j int) bool { return fleetBefore(s.Fleets[i], s.Fleets[j]) })
-	codes := map[string]code{}
-	for _, f := range s.Fleets {
-		codes[f.ID] = f.Verdict.Code
-	}
-	s.Advice, s.Cost = b.advisory.views(codes, now), b.cost.read(now)
+	s.Advice, s.Cost = b.advisory.views(s.Fleets, now), b.cost.read(now)
 	b.latest.Store(s)
 	return s
 }

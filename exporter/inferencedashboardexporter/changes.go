@@ -16,11 +16,12 @@ type message struct {
 	GoneSubjects []string      `json:"gone_subjects,omitempty"` // ids of those that are no more; a worker's is also that of its subject
 	Advice       *[]adviceView `json:"advice,omitempty"`        // all of it where any changed
 	Cost         *costView     `json:"cost,omitempty"`
+	Scope        *scopeView    `json:"scope,omitempty"` // where it changed
 }
 
 func (m message) empty() bool {
 	return len(m.Fleets) == 0 && len(m.Workers) == 0 && len(m.Gone) == 0 && len(m.Subjects) == 0 && len(m.GoneSubjects) == 0 &&
-		m.Advice == nil // the cost alone is no news: it goes with the next message
+		m.Advice == nil && m.Scope == nil // the cost alone is no news: it goes with the next message
 }
 
 // changes returns what a page has to be told to get from before to after.
@@ -61,6 +62,9 @@ func changes(before, after *snapshot) message {
 		m.Advice = &after.Advice
 	}
 	m.Cost = &after.Cost
+	if before.Scope != after.Scope {
+		m.Scope = &after.Scope
+	}
 	return m
 }
 

@@ -1,6 +1,8 @@
 package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
 
 import (
+	"time"
+
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -12,21 +14,22 @@ type conditions struct {
 	delay, wait number // seconds a second that decodes wait for prefill, and wait in all
 }
 
-// conditionsOf reads them from the figures of a subject; nil has none.
-func conditionsOf(v *subjectView) conditions {
+// conditions reads them from the figures of a subject.
+func (s *subject) conditions(table map[string]shown, now time.Time) conditions {
+	figure := func(metric string) number { return s.figure(table[metric], now) }
 	return conditions{
-		thrash: v.figure(sectionKV, signal.KVThrash), storm: v.figure(sectionKV, signal.KVStorm),
-		hiccup: v.figure(sectionTransfer, signal.TransferHiccup),
-		delay:  v.figure(sectionPhases, signal.InterferenceDelay), wait: v.figure(sectionPhases, signal.InterferenceWait),
+		thrash: figure(signal.KVThrash), storm: figure(signal.KVStorm), hiccup: figure(signal.TransferHiccup),
+		delay: figure(signal.InterferenceDelay), wait: figure(signal.InterferenceWait),
 	}
 }
 
-// figure returns a figure without attributes; absent where it did not arrive.
-func (v *subjectView) figure(section, metric string) number {
-	if v == nil || len(v.Sections[section][metric]) != 1 {
+// figure returns a figure without attributes; absent where it did not arrive or has fallen silent.
+func (s *subject) figure(known shown, now time.Time) number {
+	f, ok := s.figures[figureKey{metric: known.name}]
+	if !ok || f.heard.stale(now) {
 		return number{}
 	}
-	return v.Sections[section][metric][0].Value
+	return f.number(known.as, now).rounded()
 }
 
 // interference is the share of decode's waiting that prefill in the same steps causes.

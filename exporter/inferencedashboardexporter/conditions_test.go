@@ -58,14 +58,14 @@ func TestASectionThatFellSilentSaysSince(t *testing.T) {
 	w := newFakeWorker("10.0.0.1:8000", at(0))
 	var rejected tally
 	r.observe(conditionBatch(w, at(0), 0.6, 1, 0, 0), at(0), &rejected)
-	fresh := r.views(at(5))
+	fresh := r.views(at(5), nil)
 	assert.Empty(t, fresh[0].Silent)
-	silent := r.views(at(60))
+	silent := r.views(at(60), nil)
 	assert.Empty(t, silent[0].Sections)
 	assert.Equal(t, map[string]int64{sectionKV: at(0).UnixMilli(), sectionPhases: at(0).UnixMilli()}, silent[0].Silent)
 	told, gone := subjectChanges(fresh, silent)
 	assert.Empty(t, gone)
 	assert.Equal(t, silent[0].Silent, told[0].Silent)
 	r.evict(at(700))
-	assert.Empty(t, r.views(at(700)))
+	assert.Empty(t, r.views(at(700), nil))
 }

@@ -1,6 +1,7 @@
 package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
@@ -21,8 +22,8 @@ const (
 	maxLongHistory    = 7 * 24 * time.Hour
 	maxLongResolution = time.Hour
 	maxWorkersLimit   = 10_000
-	// maxCells bounds workers times history slots. A cell is 80 bytes at most, so that the history never takes more than 305 MiB for
-	// workers and as much again in the extreme case of one fleet per worker.
+	// maxCells bounds workers times history slots, and so it does fleets times theirs: further fleets have those of a worker. A cell is 80
+	// bytes at most, so that the history never takes more than 305 MiB for workers and as much for fleets.
 	maxCells = 4_000_000
 )
 
@@ -39,6 +40,10 @@ type Config struct {
 	LongHistory time.Duration `mapstructure:"long_history"`
 	// LongResolution is the distance of two points in it. Default: 2m.
 	LongResolution time.Duration `mapstructure:"long_resolution"`
+	// WorkerResolution is the distance of two points in the history of a worker, 0 for Resolution. Default: 0.
+	WorkerResolution time.Duration `mapstructure:"worker_resolution"`
+	// WorkerLongResolution is the distance of two points in the long history of a worker, 0 for LongResolution. Default: 0.
+	WorkerLongResolution time.Duration `mapstructure:"worker_long_resolution"`
 	// UpdateInterval is how often the fleet is judged and pages are told what changed. Default: 1s.
 	UpdateInterval time.Duration `mapstructure:"update_interval"`
 	// MaxWorkers bounds the workers tracked. When it is reached, new ones are refused and counted. Default: 1000.
@@ -60,6 +65,7 @@ func (c *Config) Validate() error {
 		validateDuration("history", c.History, 2*c.Resolution, maxHistory),
 		validateDuration("update_interval", c.UpdateInterval, minUpdateInterval, c.Resolution),
 		c.validateLong(),
+		c.validateWorkers(),
 		validateLinks(c.Links),
 	)
 	if c.MaxWorkers < 1 || c.MaxWorkers > maxWorkersLimit {
@@ -68,10 +74,25 @@ func (c *Config) Validate() error {
 	if err != nil {
 		return err
 	}
-	if cells := (c.fine().slots + c.long().slots) * c.MaxWorkers; cells > maxCells {
-		return fmt.Errorf("(history / resolution + long_history / long_resolution) x max_workers: must be at most %d (got %d)", maxCells, cells)
+	if cells := (c.workerFine().slots + c.workerLong().slots) * c.MaxWorkers; cells > maxCells {
+		return fmt.Errorf("(history / worker_resolution + long_history / worker_long_resolution) x max_workers: must be at most %d (got %d)", maxCells, cells)
 	}
 	return nil
+}
+
+// workerFine is the extent of a worker's recent history.
+func (c *Config) workerFine() extent {
+	step := cmp.Or(c.WorkerResolution, c.Resolution)
+	return extent{step, int(c.History / step)}
+}
+
+// workerLong is the extent of a worker's coarser history, without slots where none is kept.
+func (c *Config) workerLong() extent {
+	if c.LongHistory == 0 {
+		return extent{}
+	}
+	step := cmp.Or(c.WorkerLongResolution, c.LongResolution)
+	return extent{step, int(c.LongHistory / step)}
 }
 
 // fine is the extent of the recent history.
@@ -93,6 +114,17 @@ func (c *Config) validateLong() error {
 		validateDuration("long_resolution", c.LongResolution, c.Resolution, maxLongResolution),
 		validateDuration("long_history", c.LongHistory, 2*c.LongResolution, maxLongHistory),
 	)
+}
+
+// validateWorkers holds the steps of workers between those of fleets and half of what is kept.
+func (c *Config) validateWorkers() (err error) {
+	if c.WorkerResolution != 0 {
+		err = validateDuration("worker_resolution", c.WorkerResolution, c.Resolution, c.History/2)
+	}
+	if c.WorkerLongResolution != 0 && c.LongHistory != 0 {
+		err = errors.Join(err, validateDuration("worker_long_resolution", c.WorkerLongResolution, c.LongResolution, c.LongHistory/2))
+	}
+	return err
 }
 
 func validateDuration(key string, got, low, high time.Duration) error {

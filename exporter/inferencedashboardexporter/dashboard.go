@@ -60,17 +60,23 @@ func newDashboard(cfg *Config, set exporter.Settings, now func() time.Time) (*da
 	if err != nil {
 		return nil, fmt.Errorf("cannot describe the API: %w", err)
 	}
-	empty := func() *history { return newHistory(cfg.fine(), cfg.long()) }
+	ofWorker := func() *history { return newHistory(cfg.workerFine(), cfg.workerLong()) }
+	ofFleet := func(others int) *history {
+		if (others+1)*(cfg.fine().slots+cfg.long().slots) > maxCells {
+			return ofWorker()
+		}
+		return newHistory(cfg.fine(), cfg.long())
+	}
 	started := now().UnixMilli()
 	d := &dashboard{config: cfg, settings: set, now: now, telemetry: telemetry, rejected: newRejectionCounter(telemetry)}
-	d.tracker = newTracker(cfg.MaxWorkers, empty)
+	d.tracker = newTracker(cfg.MaxWorkers, ofWorker)
 	d.register, d.advisory = newRegister(cfg.MaxWorkers), newAdvisory()
-	d.board = newBoard(d.tracker, d.register, d.advisory, empty)
+	d.board = newBoard(d.tracker, d.register, d.advisory, ofFleet)
 	_, charts := assets[chartLibrary]
-	d.hub = newHub(func(s *snapshot) any {
+	d.hub = newHub(d.register, func(s *snapshot) any {
 		return greeting{
 			message: message{
-				At: s.At, Fleets: s.Fleets, Workers: s.Workers, Subjects: s.Subjects, Advice: &s.Advice, Cost: &s.Cost,
+				At: s.At, Fleets: s.Fleets, Workers: s.Workers, Subjects: s.Subjects, Advice: &s.Advice, Cost: &s.Cost, Scope: &s.Scope,
 			},
 			Started:    started,
 			Step:       cfg.Resolution.Milliseconds(),
@@ -198,7 +204,7 @@ func (d *dashboard) update(ctx context.Context) {
 	d.register.evict(now)
 	d.advisory.evict(now)
 	shot := d.board.update(now)
-	d.found.tell(shot, now)
+	d.found.tell(shot, d.register, now)
 	dropped, err := d.hub.publish(shot, now)
 	if err != nil {
 		d.settings.Logger.Error("Cannot encode the update", zap.Error(err))

@@ -65,31 +65,26 @@ func (l limit) ratio() number {
 
 // fleetFacts is what the verdict knows of one fleet.
 type fleetFacts struct {
-	workers   []workerFacts
-	ttft, itl limit // of the merged distributions
-	observed  time.Duration
+	counted     []workerFacts // the workers that count: neither stale nor down
+	stale, down int           // how many others there are
+	ttft, itl   limit         // of the merged distributions
+	observed    time.Duration
 }
 
-// counted returns the workers that count: neither stale nor down.
-func (f fleetFacts) counted() []workerFacts {
-	var ws []workerFacts
-	for _, w := range f.workers {
-		if w.state == stateOK {
-			ws = append(ws, w)
-		}
+// add takes a worker in.
+func (f *fleetFacts) add(w workerFacts) {
+	switch w.state {
+	case stateStale:
+		f.stale++
+	case stateDown:
+		f.down++
+	default:
+		f.counted = append(f.counted, w)
 	}
-	return ws
 }
 
-func (f fleetFacts) in(state workerState) int {
-	n := 0
-	for _, w := range f.workers {
-		if w.state == state {
-			n++
-		}
-	}
-	return n
-}
+// total is how many workers the fleet has, those included that do not count.
+func (f fleetFacts) total() int { return len(f.counted) + f.stale + f.down }
 
 // weights returns each worker's part of the load, equal parts where nothing runs or nobody tells.
 func weights(ws []workerFacts) []float64 {
@@ -117,7 +112,7 @@ func (f fleetFacts) met() bool {
 			return false
 		}
 	}
-	for _, w := range f.counted() {
+	for _, w := range f.counted {
 		if w.kv.orZero() >= kvLimit {
 			return false
 		}
@@ -128,7 +123,7 @@ func (f fleetFacts) met() bool {
 // prefillShare is prefill's share of the busy time of the trailing minute, over all workers that count.
 func (f fleetFacts) prefillShare() number {
 	var prefill, decode float64
-	for _, w := range f.counted() {
+	for _, w := range f.counted {
 		prefill += w.seconds[phaseIndex(signal.PhasePrefill)]
 		decode += w.seconds[phaseIndex(signal.PhaseDecode)]
 	}

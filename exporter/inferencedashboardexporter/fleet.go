@@ -17,14 +17,18 @@ type fleet struct {
 	waiting   number
 	kv        number // the largest of the workers that count
 	born      time.Time
+	heard     time.Time // the last report of any of them
 	conditions
 }
 
 // add takes a worker in. One that is stale or down is counted but gives no figures.
 func (f *fleet) add(a assessment) {
-	f.facts.workers = append(f.facts.workers, a.facts)
+	f.facts.add(a.facts)
 	if f.born.IsZero() || a.born.Before(f.born) {
 		f.born = a.born
+	}
+	if a.heard.After(f.heard) {
+		f.heard = a.heard
 	}
 	if a.facts.state != stateOK {
 		return
@@ -87,7 +91,10 @@ func (f *fleet) view(now time.Time, h *history) fleetView {
 		loadView{Running: f.running, Waiting: f.waiting, KV: f.kv}, f.conditions))
 
 	counts := countsView{
-		Total: len(f.facts.workers), OK: f.facts.in(stateOK), Stale: f.facts.in(stateStale), Down: f.facts.in(stateDown),
+		Total: f.facts.total(), OK: len(f.facts.counted), Stale: f.facts.stale, Down: f.facts.down,
+	}
+	if counts.Total > 0 && counts.Stale == counts.Total {
+		counts.LastHeard = f.heard.UnixMilli()
 	}
 	objectives := objectivesView{TTFT: viewObjective(f.facts.ttft), ITL: viewObjective(f.facts.itl)}
 	return fleetView{

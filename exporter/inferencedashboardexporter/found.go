@@ -17,6 +17,8 @@ const (
 	settled = 30 * time.Second
 	// foundEvery is the least time between two words, however often the picture changes.
 	foundEvery = time.Minute
+	// lookEvery is how often it is looked at, in between.
+	lookEvery = 5 * time.Second
 	// maxMissing bounds the missing sources that are named.
 	maxMissing = 20
 )
@@ -32,16 +34,14 @@ func newFound(logger *zap.Logger, now time.Time) *found {
 	return &found{logger: logger, next: now.Add(settled)}
 }
 
-func (f *found) tell(s *snapshot, now time.Time) {
+func (f *found) tell(s *snapshot, r *register, now time.Time) {
 	if now.Before(f.next) {
 		return
 	}
-	engines, missing := enginesOf(s), missingOf(s)
-	kinds := map[subjectKind]int{}
-	for i := range s.Subjects {
-		kinds[s.Subjects[i].Kind]++
-	}
+	engines := enginesOf(s)
+	kinds, missing := r.census(now)
 	what := fmt.Sprint(engines, kinds, missing)
+	f.next = now.Add(lookEvery)
 	if what == f.last {
 		return
 	}
@@ -67,16 +67,29 @@ func enginesOf(s *snapshot) []string {
 	return names
 }
 
-// missingOf names each source that is missing somewhere, with what would bring it: its attributes as the vocabulary orders them.
-func missingOf(s *snapshot) []string {
+// census counts the subjects by kind and names each source that is missing somewhere, with what would bring it: its attributes as the
+// vocabulary orders them.
+func (r *register) census(now time.Time) (kinds map[subjectKind]int, missing []string) {
+	kinds = map[subjectKind]int{}
 	sources := map[string]bool{}
-	for i := range s.Subjects {
-		for _, figure := range s.Subjects[i].Sections[sectionSources][signal.SourceMissing] {
-			if figure.Value.value > 0 {
-				sources[strings.Join(figure.Of, ": ")] = true
+	places := len(r.table[signal.SourceMissing].of)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, s := range r.subjects {
+		kinds[s.key.kind]++
+		s.mu.Lock()
+		for key, f := range s.figures {
+			if key.metric == signal.SourceMissing && f.last.value > 0 && !f.heard.stale(now) {
+				sources[strings.Join(key.of[:places], ": ")] = true
 			}
 		}
+		s.mu.Unlock()
 	}
+	return kinds, named(sources)
+}
+
+// named returns names in order, the first of many.
+func named(sources map[string]bool) []string {
 	names := slices.Sorted(maps.Keys(sources))
 	if more := len(names) - maxMissing; more > 0 {
 		names = append(names[:maxMissing], fmt.Sprintf("and %d more", more))

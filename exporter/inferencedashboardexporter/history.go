@@ -78,40 +78,30 @@ func (h *history) put(now time.Time, r row) {
 	}
 }
 
-// mean returns the mean of a series over the trailing minute that ends at the last slot.
-func (h *history) mean(m historyMetric) number {
-	f := h.fine
-	return f.mean(m, int64(trailingLength/f.step))
-}
-
 // fold makes one row of all that are put into one slot.
 type fold struct {
 	slot  int64
-	rows  row                     // sums, or the largest of those that are peaks
-	known [historyMetrics]float64 // how many values a sum has
+	sums  [historyMetrics]float64 // or the largest of those that are peaks
+	known [historyMetrics]uint32  // how many values a sum has; of a peak whether there is one
 }
 
 // add takes r in and returns the row of its slot so far.
-func (f *fold) add(slot int64, r row) row {
+func (f *fold) add(slot int64, r row) (out row) {
 	if slot != f.slot {
 		*f = fold{slot: slot}
 	}
-	out := row{}
 	for m, info := range historyTable() {
-		if r[m].ok {
+		if v := r[m]; v.ok {
 			switch {
-			case info.peak && f.rows[m].ok:
-				f.rows[m] = some(max(f.rows[m].value, r[m].value))
-			case info.peak:
-				f.rows[m] = r[m]
-			default:
-				f.rows[m] = some(f.rows[m].value + r[m].value)
+			case !info.peak:
+				f.sums[m] += v.value
 				f.known[m]++
+			case f.known[m] == 0 || v.value > f.sums[m]:
+				f.sums[m], f.known[m] = v.value, 1
 			}
 		}
-		out[m] = f.rows[m]
 		if f.known[m] > 0 {
-			out[m].value /= f.known[m]
+			out[m] = some(f.sums[m] / float64(f.known[m]))
 		}
 	}
 	return out

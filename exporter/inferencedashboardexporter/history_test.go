@@ -18,7 +18,6 @@ func TestHistoryKeepsTheRecentPast(t *testing.T) {
 	}
 	_, values := h.fine.read(historyKV)
 	assert.Empty(t, values)
-	assert.False(t, h.mean(historyKV).ok)
 
 	put(0, 1)
 	put(time.Second, 2) // the same slot: the later one stays
@@ -26,7 +25,6 @@ func TestHistoryKeepsTheRecentPast(t *testing.T) {
 	start, values := h.fine.read(historyKV)
 	assert.Equal(t, now.UnixMilli(), start)
 	assert.Equal(t, []number{some(2), {}, some(3)}, values, "the slot between is a gap")
-	assert.Equal(t, some(2.5), h.mean(historyKV))
 
 	put(25*time.Second, 4) // a turn of the ring
 	start, values = h.fine.read(historyKV)
@@ -86,9 +84,7 @@ func TestMemoryOfTwoHundredWorkers(t *testing.T) {
 		for i := range 25 * time.Hour / (5 * time.Minute) { // past the end of both
 			w.history.put(now.Add(i*5*time.Minute), full)
 		}
-		for m := range historyMetrics {
-			cells += len(w.history.fine.cells[m]) + len(w.history.long.cells[m])
-		}
+		cells += len(w.history.fine.cells) + len(w.history.long.cells)
 	}
 	runtime.GC()
 	runtime.ReadMemStats(&after)

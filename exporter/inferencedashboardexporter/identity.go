@@ -22,6 +22,11 @@ type workerKey struct{ host, instance, model string }
 // id is a short name of the key that is safe in a URL: 16 hexadecimal digits.
 func (k workerKey) id() string { return shortID(k.host + "\x00" + k.instance + "\x00" + k.model) }
 
+// subject is the same as the key of a subject.
+func (k workerKey) subject() subjectKey {
+	return subjectKey{kind: kindWorker, host: k.host, instance: k.instance, model: k.model}
+}
+
 func shortID(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:8])

@@ -6,8 +6,12 @@ import (
 	"go.opentelemetry.io/collector/pdata/pmetric"
 )
 
-// maxBounds bounds the buckets of a histogram. Engines have 15 to 30.
-const maxBounds = 256
+const (
+	// maxBounds bounds the buckets of a histogram.
+	maxBounds = 256
+	// usualBounds is how many are taken without an allocation. Engines have 15 to 30.
+	usualBounds = 32
+)
 
 // latency takes the points of a latency histogram.
 func (o *observation) latency(l *latency, m pmetric.Metric) {
@@ -38,13 +42,17 @@ func (o *observation) buckets(l *latency, p pmetric.HistogramDataPoint, delta bo
 		return
 	}
 	if !l.sameBounds(p, n) {
-		*l = latency{bounds: make([]float64, n), scratch: make([]float64, 2*(n+1))}
+		*l = latency{begun: true, bounds: make([]float64, n)}
 		for i := range l.bounds {
 			l.bounds[i] = p.ExplicitBounds().At(i)
 		}
 	}
-	values, increase := l.scratch[:n+1], l.scratch[n+1:]
-	clear(values)
+	var room [2 * (usualBounds + 1)]float64 // on the stack: a worker keeps none of it
+	scratch := room[:]
+	if n > usualBounds {
+		scratch = make([]float64, 2*(n+1))
+	}
+	values, increase := scratch[:n+1], scratch[n+1:2*(n+1)]
 	for i := 0; i < p.BucketCounts().Len(); i++ {
 		values[min(i, n)] += float64(p.BucketCounts().At(i))
 	}
@@ -84,7 +92,7 @@ func finiteBounds(p pmetric.HistogramDataPoint) int {
 
 // sameBounds reports whether the n finite bounds of p are those of l.
 func (l *latency) sameBounds(p pmetric.HistogramDataPoint, n int) bool {
-	if len(l.bounds) != n || l.scratch == nil {
+	if len(l.bounds) != n || !l.begun {
 		return false
 	}
 	for i, b := range l.bounds {

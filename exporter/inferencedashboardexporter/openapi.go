@@ -2,6 +2,7 @@ package inferencedashboardexporter // import "github.com/otelcol-inference/otelc
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
@@ -12,7 +13,7 @@ type object map[string]any
 
 // describe returns the API as an OpenAPI 3.1 document. Schemas are read from the types that are sent, so that the two cannot differ.
 func describe(version string) ([]byte, error) {
-	fleet := parameter("fleet", "Only this fleet: an id of /api/v1/verdict.", object{"type": "string"})
+	fleet := parameter("fleet", "Only this fleet: its id or its name, as of /api/v1/verdict.", object{"type": "string"})
 	worker := parameter("worker", "An id of /api/v1/workers. Either this or fleet.", object{"type": "string"})
 	kind := parameter("kind", "Only subjects of this kind.", object{"type": "string", "enum": []subjectKind{kindWorker, kindFleet, kindAgent, kindGPU, kindHost}})
 	var names []string
@@ -45,7 +46,13 @@ func describe(version string) ([]byte, error) {
 				"series": object{"type": "object", "additionalProperties": series},
 			}}, false, worker, fleet, metric, span),
 			"/api/v1/stream": object{"get": object{
-				"summary":   "Server-sent events: snapshot with everything, then update with what changed.",
+				"summary": fmt.Sprintf("Server-sent events: snapshot with everything, then update with what changed. Of more than %d workers only the worst of one fleet are told; the parameters say which, and matter only then.", maxStreamed),
+				"parameters": []object{
+					parameter("fleet", "Whose workers: its id or its name; without, those of the fleet that is worst off.", object{"type": "string"}),
+					parameter("filter", "Words that a worker has to have, in its names, its host, its model, engine, role or state.", object{"type": "string", "maxLength": maxFilter}),
+					parameter("from", "How many of the worst are passed over.", object{"type": "integer", "minimum": 0, "maximum": maxWorkersLimit}),
+					parameter("worker", "An id of a worker that is told in any case.", object{"type": "string"}),
+				},
 				"responses": object{"200": object{"description": "the stream", "content": object{"text/event-stream": object{"schema": schema(reflect.TypeOf(greeting{}))}}}},
 			}},
 		},

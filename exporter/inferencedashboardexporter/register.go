@@ -153,7 +153,9 @@ func (r *register) admit(key subjectKey, resource pcommon.Map) *subject {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	take(&s.fleet, cmp.Or(text(resource, signal.AttrFleetName), text(resource, signal.AttrModel)))
+	if take(&s.fleet, cmp.Or(text(resource, signal.AttrFleetName), text(resource, signal.AttrModel))) {
+		s.fleetOf = shortID(s.fleet)
+	}
 	take(&s.name, cmp.Or(text(resource, signal.AttrHWName), key.instance))
 	return s
 }
@@ -175,13 +177,29 @@ func (r *register) evict(now time.Time) {
 	}
 }
 
-// views returns what is shown of every subject, in a fixed order.
-func (r *register) views(now time.Time) []subjectView {
+// conditions returns what the sections say of a worker or a fleet.
+func (r *register) conditions(key subjectKey, now time.Time) conditions {
+	r.mu.RLock()
+	s := r.subjects[key]
+	r.mu.RUnlock()
+	if s == nil {
+		return conditions{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.conditions(r.table, now)
+}
+
+// views returns what is shown of the subjects that are wanted, of all where want is nil, in a fixed order. It is the dear part of an update
+// and made for those who look only.
+func (r *register) views(now time.Time, want func(*subject) bool) []subjectView {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	views := make([]subjectView, 0, len(r.subjects))
+	views := []subjectView{}
 	for _, s := range r.subjects {
-		views = append(views, r.view(s, now))
+		if want == nil || want(s) {
+			views = append(views, r.view(s, now))
+		}
 	}
 	slices.SortFunc(views, func(a, b subjectView) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Host, b.Host), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
@@ -193,11 +211,8 @@ func (r *register) view(s *subject, now time.Time) subjectView {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	v := subjectView{
-		ID: s.id, Kind: s.key.kind, Name: s.name, Host: clip(s.key.host), Instance: clip(s.key.instance), FleetID: shortID(s.fleet),
+		ID: s.id, Kind: s.key.kind, Name: s.name, Host: clip(s.key.host), Instance: clip(s.key.instance), FleetID: s.fleetOf,
 		Sections: map[string]sectionView{},
-	}
-	if s.fleet == "" {
-		v.FleetID = ""
 	}
 	heard := map[string]time.Time{}
 	for key, f := range s.figures {

@@ -91,7 +91,7 @@ func TestFiguresArriveAsTheyAre(t *testing.T) {
 		addHistogram(ms, signal.KVTransferTime, at(0), at(second), []float64{0.01, 1}, counts).Attributes().PutStr(signal.AttrKVBackend, "nixl")
 		r.observe(md, at(second), &rejected)
 	}
-	views := r.views(now)
+	views := r.views(now, nil)
 	require.Len(t, views, 1)
 	assert.Equal(t, tally{}, rejected)
 	v := views[0]
@@ -103,9 +103,9 @@ func TestFiguresArriveAsTheyAre(t *testing.T) {
 	assert.Equal(t, []string{"nixl", "", "p50"}, tail[0].Of)
 	assert.Greater(t, tail[1].Value.value, 0.01, "p99 lies in the second bucket")
 
-	assert.Empty(t, r.views(now.Add(2 * time.Minute))[0].Sections, "what is silent is not shown")
+	assert.Empty(t, r.views(now.Add(2*time.Minute), nil)[0].Sections, "what is silent is not shown")
 	r.evict(now.Add(evictAfter + time.Minute))
-	assert.Empty(t, r.views(now))
+	assert.Empty(t, r.views(now, nil))
 }
 
 func TestAFigureThatEndsIsGone(t *testing.T) {
@@ -114,13 +114,13 @@ func TestAFigureThatEndsIsGone(t *testing.T) {
 	md := pmetric.NewMetrics()
 	addGauge(resourceOf(md, map[string]any{signal.AttrFleetName: "f"}), signal.DisaggregationScore, at(0), 0.5, nil)
 	r.observe(md, at(0), &rejected)
-	require.Len(t, r.views(at(0))[0].Sections, 1)
+	require.Len(t, r.views(at(0), nil)[0].Sections, 1)
 
 	end := pmetric.NewMetrics()
 	p := addGauge(resourceOf(end, map[string]any{signal.AttrFleetName: "f"}), signal.DisaggregationScore, at(5), 0, nil)
 	p.SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 	r.observe(end, at(5), &rejected)
-	assert.Empty(t, r.views(at(5))[0].Sections)
+	assert.Empty(t, r.views(at(5), nil)[0].Sections)
 	assert.Equal(t, tally{}, rejected)
 }
 
@@ -132,7 +132,7 @@ func TestTheRegisterIsBounded(t *testing.T) {
 		addGauge(resourceOf(md, map[string]any{signal.AttrFleetName: fmt.Sprint("f", i)}), signal.DisaggregationScore, at(0), 1, nil)
 	}
 	r.observe(md, at(0), &rejected)
-	assert.Len(t, r.views(at(0)), subjectsPerWorker)
+	assert.Len(t, r.views(at(0), nil), subjectsPerWorker)
 	assert.EqualValues(t, 3, rejected[rejectFull])
 
 	r, rejected = newRegister(1), tally{}
@@ -142,7 +142,7 @@ func TestTheRegisterIsBounded(t *testing.T) {
 		addGauge(ms, signal.SourceMissing, at(0), 1, map[string]any{signal.AttrSource: strings.Repeat("x", 2*maxLabel), signal.AttrSourceHint: fmt.Sprint(i)})
 	}
 	r.observe(md, at(0), &rejected)
-	figures := r.views(at(0))[0].Sections[sectionSources][signal.SourceMissing]
+	figures := r.views(at(0), nil)[0].Sections[sectionSources][signal.SourceMissing]
 	assert.Len(t, figures, maxFigures)
 	assert.Len(t, figures[0].Of[0], maxLabel)
 	assert.EqualValues(t, 2, rejected[rejectFull])
@@ -162,12 +162,12 @@ func TestTheRegisterHasNoMoreWorkersThanThePage(t *testing.T) {
 		r.observe(md, now, &rejected)
 	}
 	send(0, 5, at(0))
-	assert.Len(t, r.views(at(0)), 2)
+	assert.Len(t, r.views(at(0), nil), 2)
 	assert.EqualValues(t, 3, rejected[rejectFull])
 	later := at(0).Add(2 * evictAfter)
 	r.evict(later)
 	send(3, 5, later)
-	assert.Len(t, r.views(later), 2, "who left made room")
+	assert.Len(t, r.views(later, nil), 2, "who left made room")
 }
 
 func TestWhatIsNoFigureIsRefused(t *testing.T) {
@@ -232,9 +232,9 @@ func BenchmarkViews(b *testing.B) {
 		}
 		r.observe(md, at(0), &rejected)
 	}
-	before := r.views(at(0))
+	before := r.views(at(0), nil)
 	b.ReportAllocs()
 	for b.Loop() {
-		subjectChanges(before, r.views(at(0)))
+		subjectChanges(before, r.views(at(0), nil))
 	}
 }

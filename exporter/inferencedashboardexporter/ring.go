@@ -10,7 +10,8 @@ import (
 type ring struct {
 	step        time.Duration
 	slots       int64
-	cells       [historyMetrics][]float32 // by slot; NaN is a gap, nil a series without a value so far
+	cells       []float32             // one series after the other, by slot; NaN is a gap
+	place       [historyMetrics]uint8 // of a series among them, from 1 on; 0 while it has no value
 	begun       bool
 	first, last int64 // absolute slot numbers, both written
 }
@@ -40,33 +41,49 @@ func (g *ring) put(now time.Time, r row) {
 }
 
 func (g *ring) write(slot int64, r row) {
+	g.begin(r)
 	for m, n := range r {
+		if g.place[m] == 0 {
+			continue
+		}
 		value := float32(math.NaN())
 		if n.ok {
 			value = float32(n.value)
-			if g.cells[m] == nil {
-				g.cells[m] = gaps(g.slots)
-			}
 		}
-		if g.cells[m] != nil {
-			g.cells[m][slot%g.slots] = value
-		}
+		*g.cell(slot, historyMetric(m)) = value
 	}
 }
 
-func gaps(n int64) []float32 {
-	cells := make([]float32, n)
-	for i := range cells {
+// begin makes room for the series that have their first value. It happens seldom, so that nothing is kept in reserve.
+func (g *ring) begin(r row) {
+	before, series := len(g.cells), len(g.cells)/max(1, int(g.slots))
+	all := series
+	for m, n := range r {
+		if n.ok && g.place[m] == 0 {
+			all++
+			g.place[m] = uint8(all)
+		}
+	}
+	if all == series {
+		return
+	}
+	cells := make([]float32, all*int(g.slots))
+	copy(cells, g.cells)
+	for i := before; i < len(cells); i++ {
 		cells[i] = float32(math.NaN())
 	}
-	return cells
+	g.cells = cells
+}
+
+func (g *ring) cell(slot int64, m historyMetric) *float32 {
+	return &g.cells[(int64(g.place[m])-1)*g.slots+slot%g.slots]
 }
 
 func (g *ring) at(slot int64, m historyMetric) number {
-	if g.cells[m] == nil {
+	if g.place[m] == 0 {
 		return number{}
 	}
-	v := float64(g.cells[m][slot%g.slots])
+	v := float64(*g.cell(slot, m))
 	if math.IsNaN(v) {
 		return number{}
 	}
@@ -83,22 +100,4 @@ func (g *ring) read(m historyMetric) (start int64, values []number) {
 		values = append(values, g.at(slot, m).rounded())
 	}
 	return g.first * g.step.Milliseconds(), values
-}
-
-// mean returns the mean of a series over the last n slots.
-func (g *ring) mean(m historyMetric, n int64) number {
-	if !g.begun {
-		return number{}
-	}
-	sum, known := 0.0, 0
-	for slot := max(g.first, g.last-n+1); slot <= g.last; slot++ {
-		if v := g.at(slot, m); v.ok {
-			sum += v.value
-			known++
-		}
-	}
-	if known == 0 {
-		return number{}
-	}
-	return some(sum / float64(known))
 }

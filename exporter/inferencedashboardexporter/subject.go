@@ -102,15 +102,31 @@ type subject struct {
 	mu      sync.Mutex
 	name    string
 	fleet   string
+	fleetOf string // its id, "" where it is of no fleet
 	heard   time.Time
 	figures map[figureKey]*reading
 }
 
+// fleetID is the id of its fleet, "" where it is of none.
+func (s *subject) fleetID() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.fleetOf
+}
+
+// number returns a level, a total or a rate.
+func (f *reading) number(as display, now time.Time) number {
+	if as != asRate {
+		return f.last
+	}
+	n := f.flow.increase(now)
+	n.value /= trailingLength.Seconds()
+	return n
+}
+
 // figures returns what is shown of a reading that is not silent.
 func (f *reading) figures(of []string, as display, now time.Time) []figureView {
-	n := f.last
-	switch as {
-	case asTail:
+	if as == asTail {
 		merged := percentile.Merge([]percentile.Distribution{f.tail.distribution(now)})
 		var shown []figureView
 		for _, q := range []float64{0.5, 0.99} {
@@ -119,10 +135,8 @@ func (f *reading) figures(of []string, as display, now time.Time) []figureView {
 			}
 		}
 		return shown
-	case asRate:
-		n = f.flow.increase(now)
-		n.value /= trailingLength.Seconds()
 	}
+	n := f.number(as, now)
 	if !n.ok {
 		return nil
 	}

@@ -101,7 +101,7 @@ func TestHostileLabels(t *testing.T) {
 	assert.True(t, utf8.ValidString(id.Model))
 	assert.True(t, utf8.ValidString(id.Engine))
 
-	b := newBoard(tr, newRegister(10), newAdvisory(), tr.newHistory)
+	b := newBoard(tr, newRegister(10), newAdvisory(), func(int) *history { return tr.newHistory() })
 	frame, err := event("update", changes(&snapshot{}, b.update(at(1))))
 	require.NoError(t, err)
 	lines := strings.Split(string(frame), "\n")

@@ -89,10 +89,10 @@ type candidate struct {
 func judge(f fleetFacts) ([]candidate, balance) {
 	b := weigh(f)
 	var cs []candidate
-	if down := f.in(stateDown); down > 0 {
-		cs = append(cs, candidate{codeWorkersDown, float64(down) / float64(len(f.workers)), 1})
+	if down := f.down; down > 0 {
+		cs = append(cs, candidate{codeWorkersDown, float64(down) / float64(f.total()), 1})
 	}
-	switch idle := isIdle(f.counted()); {
+	switch idle := isIdle(f.counted); {
 	case idle && f.observed < fullWindow:
 		cs = append(cs, candidate{codeIdle, 0, earlyWorth})
 	case idle:
@@ -149,7 +149,7 @@ func standingOf(lead candidate, b balance, f fleetFacts) standing {
 	switch {
 	case lead.code == codeWorkersDown:
 		return standingFinal
-	case lead.code == codeUnknown && withheldReason(f.counted()) != "":
+	case lead.code == codeUnknown && withheldReason(f.counted) != "":
 		return standingWithheld
 	case lead.code == codeUnknown, b.basis == basisEarly && lead.code != codeIdle, f.observed < fullWindow:
 		return standingPreliminary

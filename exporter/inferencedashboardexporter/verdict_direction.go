@@ -12,12 +12,12 @@ const mixingShare = 0.25
 func direction(c code, b balance, f fleetFacts) string {
 	switch c {
 	case codeWorkersDown:
-		if f.in(stateDown) == len(f.workers) {
+		if f.down == f.total() {
 			return "The last scrape failed. Does the engine run, and is the address right?"
 		}
 		return "The last scrape failed. The figures below are those of the other workers."
 	case codeUnknown:
-		if withheldReason(f.counted()) != "" {
+		if withheldReason(f.counted) != "" {
 			return "No verdict rather than a wrong one. The figures below are measured and hold."
 		}
 	case codePrefillBound:

@@ -30,7 +30,11 @@ func latencyLimit(value, objective float64) limit {
 }
 
 func of(ws ...workerFacts) fleetFacts {
-	return fleetFacts{workers: ws, ttft: latencyLimit(0.812, 0.5), itl: latencyLimit(0.03, 0.05), observed: time.Hour}
+	f := fleetFacts{ttft: latencyLimit(0.812, 0.5), itl: latencyLimit(0.03, 0.05), observed: time.Hour}
+	for _, w := range ws {
+		f.add(w)
+	}
+	return f
 }
 
 func imbalance(v, confidence float64) func(*workerFacts) {
@@ -158,7 +162,7 @@ func TestVerdict(t *testing.T) {
 			waitsFor: "the first phase estimates",
 		},
 		"from queues alone": {
-			facts: fleetFacts{observed: 8 * time.Second, workers: []workerFacts{
+			facts: fleetFacts{observed: 8 * time.Second, counted: []workerFacts{
 				{state: stateOK, load: some(20), waiting: some(4), kv: some(0.95)},
 			}},
 			code: codeDecodeBound, standing: standingPreliminary, confidence: "LOW",
@@ -166,7 +170,7 @@ func TestVerdict(t *testing.T) {
 			waitsFor: "the first phase estimates",
 		},
 		"nothing to go by": {
-			facts: fleetFacts{observed: 8 * time.Second, workers: []workerFacts{{state: stateOK, load: some(20), waiting: some(0)}}},
+			facts: fleetFacts{observed: 8 * time.Second, counted: []workerFacts{{state: stateOK, load: some(20), waiting: some(0)}}},
 			code:  codeUnknown, standing: standingPreliminary, says: "Too early to tell. 1 worker reports, none with an estimate yet.",
 			waitsFor: "the first phase estimates",
 		},
@@ -238,13 +242,13 @@ func TestDirectionDoesNotSendTheReaderToTheWrongSide(t *testing.T) {
 	f := of(served())
 	f.itl = latencyLimit(0.08, 0.05)
 	b := balance{imbalance: some(-0.7)}
-	f.workers[0].seconds = [4]float64{5, 55, 0, 0}
+	f.counted[0].seconds = [4]float64{5, 55, 0, 0}
 	assert.Equal(t, "The pressure on decode is 2 times that on prefill. Relief has to come from the decode side.",
 		direction(codeDecodeBound, b, f))
 	b.basis = basisWorkers
 	assert.Equal(t, "More capacity for decode would bring more than for prefill. Relief has to come from the decode side.",
 		direction(codeDecodeBound, b, f), "the imbalance of workers is no ratio of pressures")
-	f.workers[0].seconds = [4]float64{28, 32, 0, 0}
+	f.counted[0].seconds = [4]float64{28, 32, 0, 0}
 	assert.Contains(t, direction(codeDecodeBound, b, f), "Prefill takes 47 % of the busy time")
 	f.itl = latencyLimit(0.04, 0.05)
 	assert.Contains(t, direction(codeDecodeBound, b, f), "decode side", "no objective is missed, so mixing costs none")

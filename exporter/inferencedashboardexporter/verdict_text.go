@@ -41,7 +41,7 @@ func word(cs []candidate, b balance, f fleetFacts) wording {
 func title(c code, f fleetFacts) string {
 	switch c {
 	case codeWorkersDown:
-		down, all := f.in(stateDown), len(f.workers)
+		down, all := f.down, f.total()
 		if all == 1 {
 			return "The worker is down."
 		}
@@ -58,10 +58,10 @@ func title(c code, f fleetFacts) string {
 	case codeIdle:
 		return "Idle."
 	}
-	if withheldReason(f.counted()) != "" {
+	if withheldReason(f.counted) != "" {
 		return "Withheld."
 	}
-	if len(f.counted()) == 0 {
+	if len(f.counted) == 0 {
 		return "No data."
 	}
 	if f.observed >= patience {
@@ -73,7 +73,7 @@ func title(c code, f fleetFacts) string {
 // boundDetail says how many workers miss the objective of the phase, and by how much the fleet does.
 func boundDetail(f fleetFacts, name string, l limit, of func(workerFacts) limit) string {
 	missing, decided := 0, 0
-	for _, w := range f.counted() {
+	for _, w := range f.counted {
 		missed, ok := of(w).missed()
 		if ok {
 			decided++
@@ -87,7 +87,7 @@ func boundDetail(f fleetFacts, name string, l limit, of func(workerFacts) limit)
 		return "The objectives are not known yet; this is read from where requests wait."
 	case missing == 0:
 		return fmt.Sprintf("No worker misses the %s objective yet: %s.", name, against("", l))
-	case len(f.counted()) == 1:
+	case len(f.counted) == 1:
 		return fmt.Sprintf("The worker misses the %s objective: %s.", name, against("", l))
 	}
 	return fmt.Sprintf("%d of %d workers %s the %s objective: %s.", missing, decided, plural(missing, "misses", "miss"), name, against("", l))
@@ -127,12 +127,12 @@ func idleDetail(f fleetFacts) string {
 }
 
 func unknownDetail(f fleetFacts) string {
-	ws := f.counted()
+	ws := f.counted
 	if len(ws) == 0 {
-		if len(f.workers) == 1 {
+		if f.total() == 1 {
 			return "The worker has fallen silent."
 		}
-		return fmt.Sprintf("All %d workers have fallen silent.", len(f.workers))
+		return fmt.Sprintf("All %d workers have fallen silent.", f.total())
 	}
 	if reason := withheldReason(ws); reason != "" {
 		return "No phase estimate: " + strings.ReplaceAll(reason, "_", " ") + "."
@@ -157,11 +157,11 @@ func asides(rest []candidate, f fleetFacts) []string {
 	for _, c := range rest {
 		also = append(also, beside(c.code, f))
 	}
-	if n := f.in(stateStale); n > 0 && n < len(f.workers) {
-		also = append(also, fmt.Sprintf("%d of %d workers %s silent and not counted.", n, len(f.workers), plural(n, "is", "are")))
+	if n := f.stale; n > 0 && n < f.total() {
+		also = append(also, fmt.Sprintf("%d of %d workers %s silent and not counted.", n, f.total(), plural(n, "is", "are")))
 	}
 	without, estimated := 0, 0
-	for _, w := range f.counted() {
+	for _, w := range f.counted {
 		if w.imbalance.ok {
 			estimated++
 		} else {
@@ -176,7 +176,7 @@ func asides(rest []candidate, f fleetFacts) []string {
 
 // waitsFor says what a preliminary verdict waits for, "" for a final one.
 func waitsFor(lead candidate, b balance, f fleetFacts) string {
-	if standingOf(lead, b, f) != standingPreliminary || len(f.counted()) == 0 {
+	if standingOf(lead, b, f) != standingPreliminary || len(f.counted) == 0 {
 		return ""
 	}
 	if lead.code != codeIdle && (b.basis == basisEarly || lead.code == codeUnknown) {

@@ -31,6 +31,7 @@ type loadView struct {
 	Running number `json:"running"`
 	Waiting number `json:"waiting"`
 	KV      number `json:"kv"`
+	Trouble number `json:"trouble"` // the largest of TTFT and ITL over their objectives and KV usage over 0.9: above 1 something is missed
 }
 
 // phaseView is the share of worker time by phase over the trailing minute. The four add up to 1.
@@ -83,6 +84,8 @@ type countsView struct {
 	OK    int `json:"ok"`
 	Stale int `json:"stale"`
 	Down  int `json:"down"`
+
+	LastHeard int64 `json:"last_heard,omitempty"` // where all of them are silent
 }
 
 type objectivesView struct {

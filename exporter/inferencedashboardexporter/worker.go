@@ -31,10 +31,10 @@ func (g *gauge) set(at pcommon.Timestamp, now time.Time, v number) bool {
 
 // latency is one latency histogram of a worker: its increases over the trailing window.
 type latency struct {
+	begun   bool // a layout of buckets is known
 	counter counter
 	bounds  []float64
 	window  trailing
-	scratch []float64
 }
 
 // distribution returns the samples of the trailing window.
@@ -87,6 +87,7 @@ type worker struct {
 	objectives         [2]objective // ttft, itl
 	withheld           map[string]*flow
 
+	levels  levels
 	history *history
 }
 

@@ -55,7 +55,7 @@ func checkTopology(r *Reading) Outcome {
 		now, _ = r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyCurrent, signal.AttrBound, signal.BoundMid)
 	}
 	f := Finding{
-		Severity: Warning, Title: "Another split of the same workers would serve more requests in time.", Confidence: r.Confidence(signal.TopologyGoodput),
+		Severity: Warning, Title: "Another split of the same workers would serve more requests in time.", Confidence: r.tempered(r.Confidence(signal.TopologyGoodput)),
 		Evidence: r.gains(),
 		Action: Action{
 			Text:   fmt.Sprintf("Run %.0f prefill and %.0f decode workers.", prefill, decode),
@@ -73,6 +73,7 @@ func checkTopology(r *Reading) Outcome {
 			f.Action.Text += fmt.Sprintf(" More %s workers alone would not help.", role)
 		}
 	}
+	f.Action.Text += r.caution()
 	return Found(f)
 }
 
@@ -88,6 +89,7 @@ func (r *Reading) gains() []Quantity {
 		}
 	}
 	add("Goodput, measured", "{request}/s", signal.DisaggregationGoodput)
+	out = append(out, r.rehearsedNow()...)
 	add("Disaggregation score", "1", signal.DisaggregationScore)
 	add("Left by the balance of workers", "1", signal.DisaggregationFactor, signal.AttrFactor, "balance")
 	add("Gain of one more prefill worker", "1", signal.TopologyGain, signal.AttrRole, signal.RolePrefill)
@@ -136,10 +138,10 @@ func checkDisaggregate(r *Reading) Outcome {
 	prefill, _ := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, signal.RolePrefill)
 	decode, _ := r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, signal.RoleDecode)
 	return Found(Finding{
-		Severity: Info, Title: "Serving prefill and decode on different workers is worth a trial.", Confidence: r.Confidence(signal.DisaggregationBenefit),
+		Severity: Info, Title: "Serving prefill and decode on different workers is worth a trial.", Confidence: r.tempered(r.Confidence(signal.DisaggregationBenefit)),
 		Evidence: r.benefit(),
 		Action: Action{
-			Text:   fmt.Sprintf("Try %.0f prefill and %.0f decode workers.", prefill, decode),
+			Text:   fmt.Sprintf("Try %.0f prefill and %.0f decode workers.", prefill, decode) + r.caution(),
 			Change: r.topologyNow() + " -> " + fmt.Sprintf("%.0fP%.0fD", prefill, decode), Levers: []Lever{{Fact: FactTopology}},
 		},
 	})
@@ -161,8 +163,8 @@ func checkTogether(r *Reading) Outcome {
 	}
 	return Found(Finding{
 		Severity: Info, Title: "This workload gains nothing by serving prefill and decode on different workers (" + strings.ReplaceAll(reason, "_", " ") + ").",
-		Confidence: r.Confidence(signal.DisaggregationBenefit), Evidence: r.benefit(),
-		Action: Action{Text: "Serve both phases on every worker.", Levers: []Lever{{Fact: FactTopology}}},
+		Confidence: r.tempered(r.Confidence(signal.DisaggregationBenefit)), Evidence: r.benefit(),
+		Action: Action{Text: "Serve both phases on every worker." + r.caution(), Levers: []Lever{{Fact: FactTopology}}},
 	})
 }
 
@@ -171,6 +173,7 @@ func (r *Reading) benefit() []Quantity {
 	if v, ok := fleetGoodput(r); ok {
 		out = append(out, Quantity{Name: "Goodput, measured", Value: v, Unit: "{request}/s", Metric: signal.DisaggregationGoodput})
 	}
+	out = append(out, r.rehearsedNow()...)
 	for _, bound := range []string{signal.BoundLow, signal.BoundMid, signal.BoundHigh} {
 		if v, ok := r.Level(signal.DisaggregationBenefit, signal.AttrBound, bound); ok {
 			out = append(out, Quantity{Name: "Goodput when split over goodput together, " + bound, Value: v, Unit: "1", Metric: signal.DisaggregationBenefit})

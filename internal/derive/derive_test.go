@@ -68,6 +68,71 @@ func TestPointsOfOneInputAddUp(t *testing.T) {
 	assert.InDelta(t, 7, win.Levels[0].Mean, 1e-9)
 }
 
+// TestDeltasOfSeveralTimes: what a batch gathered of several intervals counts whole, in whichever order it has them, and is bounded.
+func TestDeltasOfSeveralTimes(t *testing.T) {
+	delta := func(in *Intake, intervals ...[2]int64) (late int) {
+		m, h := pmetric.NewMetric(), pmetric.NewMetric()
+		m.SetName("sum")
+		m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+		h.SetName("histogram")
+		h.SetEmptyHistogram().SetAggregationTemporality(pmetric.AggregationTemporalityDelta)
+		for _, i := range intervals {
+			dp := m.Sum().DataPoints().AppendEmpty()
+			point(dp, i[1], 10)
+			dp.SetStartTimestamp(pcommon.Timestamp(i[0]))
+			hp := h.Histogram().DataPoints().AppendEmpty()
+			hp.SetStartTimestamp(pcommon.Timestamp(i[0]))
+			hp.SetTimestamp(pcommon.Timestamp(i[1]))
+			hp.ExplicitBounds().FromRaw([]float64{1})
+			hp.BucketCounts().FromRaw([]uint64{3, 1})
+			hp.SetCount(4)
+		}
+		in.Begin(time.Unix(1000, 0))
+		return in.Read(m) + in.Read(h)
+	}
+	one, two, three := [2]int64{5 * second, 7 * second}, [2]int64{7 * second, 9 * second}, [2]int64{9 * second, 12 * second}
+	for name, intervals := range map[string][][2]int64{
+		"in order":     {one, two, three},
+		"the other":    {three, two, one},
+		"two of each":  {two, one, three, three, one, two},
+		"one the last": {three, one, two},
+	} {
+		in, a := newTestIntake()
+		assert.Zero(t, delta(in, intervals...), name)
+		win, ok := a.Close()
+		require.True(t, ok, name)
+		each := float64(len(intervals)) / 3
+		assert.InDelta(t, each*(10+10+10/3.0), win.Totals[0].Sum, 1e-9, name)
+		assert.InDeltaSlice(t, []float64{each * (3 + 3 + 1), each * (1 + 1 + 1/3.0)}, win.Totals[1].Counts, 1e-9, name)
+	}
+
+	in, _ := newTestIntake()
+	many := make([][2]int64, 0, maxTotals+3)
+	for i := range int64(maxTotals + 3) {
+		many = append(many, [2]int64{5*second + i, 5*second + i + 1})
+	}
+	assert.Equal(t, 2*3, delta(in, many...), "of the sum and of the histogram")
+	assert.Len(t, in.Room.totals, maxTotals)
+}
+
+// TestOfCumulativePointsTheNewestCount: what another series told at another time cannot be added to it.
+func TestOfCumulativePointsTheNewestCount(t *testing.T) {
+	in, a := newTestIntake()
+	for _, times := range [][]int64{{5, 4}, {9, 10}, {12, 11}} {
+		m := pmetric.NewMetric()
+		m.SetName("sum")
+		m.SetEmptySum().SetAggregationTemporality(pmetric.AggregationTemporalityCumulative)
+		for _, at := range times {
+			point(m.Sum().DataPoints().AppendEmpty(), at*second, float64(10*at))
+		}
+		in.Begin(time.Unix(100, 0))
+		assert.Zero(t, in.Read(m))
+	}
+	win, ok := a.Close()
+	require.True(t, ok)
+	assert.InDelta(t, 50, win.Totals[0].Sum, 1e-9)
+}
+
 func TestTimesThatCannotBeAreCounted(t *testing.T) {
 	in, _ := newTestIntake()
 	for name, at := range map[string]int64{"no time": 0, "the far future": 10_000 * second} {

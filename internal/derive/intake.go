@@ -1,7 +1,9 @@
 package derive
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -14,7 +16,8 @@ import (
 // late.
 const MaxAhead = 10 * time.Minute
 
-// Intake takes points into an Aligner. Points of one input at one time add up. It is not safe for concurrent use.
+// Intake takes points into an Aligner. Points of one input at one time add up. Of several times in one metric the newest counts, except of
+// deltas, each of which is an increase of its own. It is not safe for concurrent use.
 type Intake struct {
 	Inputs
 	Into   *window.Aligner
@@ -24,14 +27,18 @@ type Intake struct {
 	order  []*Input // of the metrics of the batch before
 	place  int      // of the next metric in its batch
 	latest pcommon.Timestamp
-	late   int // points refused for their time
+	late   int  // points refused for their time
+	deltas bool // the metric's points are increases
 }
 
 // Room is where a metric's points are added up. It has nothing to keep between two metrics. The zero value is ready.
 type Room struct{ totals []total }
 
-// maxOrder bounds the metrics of a batch whose places are remembered.
-const maxOrder = 512
+// Bounds of what is looked through for a point: metrics of a batch whose places are remembered, and what a metric's points are added up to.
+const (
+	maxOrder  = 512
+	maxTotals = 256
+)
 
 // Begin begins a batch. Points too far ahead of now are refused.
 func (r *Intake) Begin(now time.Time) {
@@ -41,27 +48,28 @@ func (r *Intake) Begin(now time.Time) {
 	r.place, r.latest = 0, pcommon.NewTimestampFromTime(now.Add(MaxAhead))
 }
 
-// Read takes the next metric's points and returns how many were refused for their time: older than one seen before, without a time, or too
-// far ahead.
+// Read takes the next metric's points and returns how many were refused for their time: older than one seen before, without a time, too
+// far ahead, or deltas of more times than maxTotals.
 func (r *Intake) Read(m pmetric.Metric) (late int) {
 	in := r.input(m.Name())
 	if in == nil || in.Counter == nil && in.Gauge == nil {
 		return 0
 	}
-	r.late, r.Room.totals = 0, r.Room.totals[:0]
+	r.late, r.Room.totals, r.deltas = 0, r.Room.totals[:0], false
+	const delta = pmetric.AggregationTemporalityDelta
 	switch m.Type() {
 	case pmetric.MetricTypeHistogram:
 		if in.Counter != nil {
+			r.deltas = m.Histogram().AggregationTemporality() == delta
 			r.histogram(in.Counter, m.Histogram().DataPoints())
-			r.observe(m.Histogram().AggregationTemporality())
 		}
 	case pmetric.MetricTypeSum:
+		r.deltas = m.Sum().AggregationTemporality() == delta
 		r.numbers(in, m.Sum().DataPoints())
-		r.observe(m.Sum().AggregationTemporality())
 	case pmetric.MetricTypeGauge:
 		r.numbers(in, m.Gauge().DataPoints())
-		r.observe(pmetric.AggregationTemporalityCumulative)
 	}
+	r.observe()
 	return r.late
 }
 
@@ -89,11 +97,12 @@ type total struct {
 	value     window.Value
 }
 
-// total returns that of an input, and whether it has no points of that time yet; nil where it has newer ones. A metric has few inputs.
+// total returns that of an input, and whether it has no points of that time yet; nil where it has newer ones or there are too many. A metric
+// has few inputs, and its points have few times.
 func (r *Intake) total(key int, gauge bool, start, at pcommon.Timestamp) (t *total, fresh bool) {
 	for i := range r.Room.totals {
 		t = &r.Room.totals[i]
-		if t.key != key || t.gauge != gauge {
+		if t.key != key || t.gauge != gauge || r.deltas && !gauge && t.at != at {
 			continue
 		}
 		switch {
@@ -105,6 +114,10 @@ func (r *Intake) total(key int, gauge bool, start, at pcommon.Timestamp) (t *tot
 		}
 		t.start, t.at = start, at
 		return t, true
+	}
+	if len(r.Room.totals) == maxTotals && r.deltas {
+		r.late++
+		return nil, false
 	}
 	if n := len(r.Room.totals); n < cap(r.Room.totals) {
 		r.Room.totals = r.Room.totals[:n+1]
@@ -180,7 +193,10 @@ func (r *Intake) numbers(in *Input, points pmetric.NumberDataPointSlice) {
 	}
 }
 
-func (r *Intake) observe(temporality pmetric.AggregationTemporality) {
+func (r *Intake) observe() {
+	if r.deltas { // an increase follows another
+		slices.SortStableFunc(r.Room.totals, func(a, b total) int { return cmp.Compare(a.at, b.at) })
+	}
 	for i := range r.Room.totals {
 		t := &r.Room.totals[i]
 		if t.at == 0 || t.at > r.latest || math.IsNaN(t.value.Sum) || math.IsInf(t.value.Sum, 0) {
@@ -191,7 +207,7 @@ func (r *Intake) observe(temporality pmetric.AggregationTemporality) {
 		switch {
 		case t.gauge:
 			outcome = r.Into.ObserveGauge(t.key, int64(t.at), t.value.Sum)
-		case temporality == pmetric.AggregationTemporalityDelta:
+		case r.deltas:
 			outcome = r.Into.ObserveDelta(t.key, int64(t.start), int64(t.at), t.value)
 		default:
 			outcome = r.Into.Observe(t.key, int64(t.at), int64(t.start), t.value)

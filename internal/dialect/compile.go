@@ -63,7 +63,7 @@ type Family struct {
 	Index   int           // from 0 to the set's Len()-1, in the order of the metrics in the vocabulary
 	Metric  signal.Metric // the zero Metric for Info and ignored families
 	Yields  []int         // indexes of the families it yields to
-	Adds    int           // index of the family whose count is added; its own where there is none
+	Adds    []int         // indexes of the families of Plus
 
 	facts []signal.Metric // of Facts, in their order; the zero Metric for attributes
 }
@@ -180,9 +180,8 @@ func (s *Set) order() {
 		}
 	}
 	for _, f := range s.families {
-		f.Adds = f.Index
-		if f.Plus != "" {
-			f.Adds = f.Dialect.byID[f.Plus].Index
+		for _, id := range f.Plus {
+			f.Adds = append(f.Adds, f.Dialect.byID[id].Index)
 		}
 		for _, id := range f.YieldsTo {
 			f.Yields = append(f.Yields, f.Dialect.byID[id].Index)

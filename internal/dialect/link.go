@@ -25,8 +25,10 @@ func (f *Family) link(byID map[string]*Family, metrics map[string]signal.Metric)
 			return fmt.Errorf("yields to the unknown family %s", id)
 		}
 	}
-	if more := byID[f.Plus]; f.Plus != "" && (more == nil || !more.Spread() || f.Kind != Counter) {
-		return fmt.Errorf("a %s cannot have the count of %s added", f.Kind, f.Plus)
+	for _, id := range f.Plus {
+		if more := byID[id]; more == nil || !more.Spread() || f.Kind != Counter {
+			return fmt.Errorf("a %s cannot have the count of %s added", f.Kind, id)
+		}
 	}
 	if f.Ignored != "" {
 		return nil

@@ -96,10 +96,11 @@ func sglangTokens() []Row {
 			Name: realtime, ID: realtime + " cache", Kind: Counter, Metric: signal.TokensPrompt, Only: mode("prefill_cache"),
 			Fixed: source(signal.TokenSourceLocalHit),
 		},
-		// The first token of each request comes of prefill, which this leaves out; decode's front end tells when it came.
+		// The first token of each request comes of prefill, which this leaves out; decode's front end tells when it came. In front of
+		// several ranks it does not tell whose; a scheduler of each observes a request's wait once, also of one that it retracts.
 		{
 			Name: realtime, ID: realtime + " decode", Kind: Counter, Metric: signal.TokensGenerated, Only: mode("decode"),
-			Plus: "sglang:time_to_first_token_seconds",
+			Plus: []string{"sglang:time_to_first_token_seconds", "sglang:queue_time_seconds"},
 		},
 		{Name: "sglang:prompt_tokens", Kind: Counter, Metric: signal.TokensPrompt, YieldsTo: better},
 		{Name: "sglang:generation_tokens", Kind: Counter, Metric: signal.TokensGenerated, YieldsTo: better},

@@ -93,8 +93,9 @@ type Row struct {
 	Sums bool
 	// AliasOf names the family that this one was renamed to: it takes that row's mapping and yields to it.
 	AliasOf string
-	// Plus is the ID of a histogram of requests whose count is added to this counter, which leaves out one for each.
-	Plus    string
+	// Plus has the IDs of histograms of requests; the count of one is added to this counter, which leaves out one for each. It is that of
+	// the first on the target's pages, or of the next where that one is told of several workers together.
+	Plus    []string
 	Facts   []Fact // of Info
 	Ignored string // why the family is not mapped
 }

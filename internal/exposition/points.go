@@ -55,8 +55,12 @@ func (o *output) stream(w *worker, s *stream) {
 	if !ok {
 		return
 	}
-	if s.family.Adds != s.family.Index {
-		converted += o.firsts(w, s, v)
+	if len(s.family.Adds) > 0 {
+		more, ok := o.firsts(w, s, v)
+		if !ok {
+			return
+		}
+		converted += more
 	}
 	p := o.number(s.family.Metric)
 	switch s.family.Metric.Instrument {

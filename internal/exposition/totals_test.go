@@ -68,8 +68,6 @@ func (p played) untold(metric, attribute string) float64 {
 		return playedCached + playedFetched // V0 counts what it computes
 	case metric == signal.TokensPrompt && attribute == "" && strings.HasSuffix(p.name, "sglang") && p.version != "0.4.10" && p.version != "0.5.5":
 		return playedFetched // a scheduler of SGLang does not count what it fetches
-	case metric == signal.TokensGenerated && strings.HasSuffix(p.name, "sglang") && p.ranks > 1:
-		return playedRequests // first tokens, which its front end counts for all ranks together
 	case metric == signal.KVCapacityTokens && vllm:
 		return -16 // the block that vLLM never uses
 	}

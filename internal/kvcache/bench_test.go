@@ -77,3 +77,28 @@ func BenchmarkTouch(b *testing.B) {
 	}
 	b.ReportMetric(float64(b.N)*1000/(cpu()-began).Seconds(), "references/cpu-s")
 }
+
+// BenchmarkFleet has a worker of a fleet store a block and another evict one, among eight that hold 20,000 each of which half are
+// in the sample.
+func BenchmarkFleet(b *testing.B) {
+	f := NewFleet(4 << 20 / FleetBlockBytes)
+	const live = 160_000
+	n := uint64(0)
+	step := func() {
+		key := mix(n)
+		if f.others(key) == 0 {
+			f.arrive(key, 16)
+		}
+		if n >= live {
+			f.leave(mix(n - live))
+		}
+		n++
+	}
+	for range 2 * live {
+		step()
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		step()
+	}
+}

@@ -2,7 +2,8 @@ package kvcache
 
 import "sync"
 
-// FleetBlockBytes is what a block takes in a Fleet: 16 bytes in a map that is half full after it has grown, and is copied while it grows.
+// FleetBlockBytes is what a block takes in a Fleet at most: 16 bytes in a table that is two fifths full after it has grown, and is copied
+// while it grows.
 const FleetBlockBytes = 48
 
 // Fleet is the merged view of the caches of workers that serve the same requests: which blocks more than one of them holds. It is safe
@@ -10,18 +11,16 @@ const FleetBlockBytes = 48
 type Fleet struct {
 	mu      sync.Mutex
 	members map[*Index]bool // and whether what they hold is known
-	held    map[uint64]holding
+	held    holders
 	limit   int
 	level   uint // blocks are looked at at a rate of 2^-level
 	copies  uint64
 	tokens  uint64 // of copies beyond the first
 }
 
-type holding struct{ workers, tokens uint16 }
-
 // NewFleet makes a fleet without workers. It looks at so many different blocks, and at a sample if there are more.
 func NewFleet(blocks int) *Fleet {
-	return &Fleet{members: make(map[*Index]bool), held: make(map[uint64]holding), limit: blocks}
+	return &Fleet{members: make(map[*Index]bool), held: newHolders(), limit: blocks}
 }
 
 // View is what a fleet holds. Blocks are of the primary group on the GPU; in large fleets they are estimates from a sample.
@@ -34,7 +33,7 @@ type View struct {
 // View returns it.
 func (f *Fleet) View() View {
 	defer f.lock().unlock()
-	v := View{Workers: len(f.members), Blocks: f.copies << f.level, Distinct: uint64(len(f.held)) << f.level, DuplicateTokens: f.tokens << f.level}
+	v := View{Workers: len(f.members), Blocks: f.copies << f.level, Distinct: uint64(f.held.n) << f.level, DuplicateTokens: f.tokens << f.level}
 	for _, known := range f.members {
 		if known {
 			v.Known++
@@ -102,7 +101,7 @@ func (f *Fleet) leaveSlot(s *slot) { f.leave(s.key) }
 // others returns how many of a block's copies count as one that another worker holds: none, or as many as there are blocks for each
 // in the sample.
 func (f *Fleet) others(key uint64) uint64 {
-	if f.sampled(key) && f.held[key].workers > 0 {
+	if f.sampled(key) && f.held.at(key).workers > 0 {
 		return 1 << f.level
 	}
 	return 0
@@ -116,7 +115,7 @@ func (x *Index) held(key, tokens, times uint64) {
 	if !x.fleet.sampled(key) {
 		return
 	}
-	if n := uint64(x.fleet.held[key].workers); n > 0 {
+	if n := uint64(x.fleet.held.at(key).workers); n > 0 {
 		tokens *= times << x.fleet.level
 		x.totals.HeldTokens += tokens
 		x.totals.HolderTokens += tokens * n
@@ -127,16 +126,15 @@ func (f *Fleet) arrive(key uint64, tokens uint16) {
 	if !f.sampled(key) {
 		return
 	}
-	h := f.held[key]
+	f.copies++
+	h := f.held.at(key)
 	if h.workers > 0 {
 		f.tokens += uint64(h.tokens)
-	} else {
-		h.tokens = tokens
+		h.workers++
+		return
 	}
-	h.workers++
-	f.copies++
-	f.held[key] = h
-	for len(f.held) > f.limit {
+	f.held.add(h, key, tokens)
+	for f.held.n > f.limit {
 		f.coarsen()
 	}
 }
@@ -145,27 +143,26 @@ func (f *Fleet) leave(key uint64) {
 	if !f.sampled(key) {
 		return
 	}
-	h := f.held[key]
-	if h.workers == 0 {
+	h := f.held.at(key)
+	switch h.workers {
+	case 0:
 		return
+	case 1:
+		f.held.remove(key)
+	default:
+		h.workers--
+		f.tokens -= uint64(h.tokens)
 	}
-	h.workers--
 	f.copies--
-	if h.workers == 0 {
-		delete(f.held, key)
-		return
-	}
-	f.tokens -= uint64(h.tokens)
-	f.held[key] = h
 }
 
 func (f *Fleet) coarsen() {
 	f.level++
-	for key, h := range f.held {
-		if !f.sampled(key) {
+	for _, h := range f.held.entries {
+		if h.workers > 0 && !f.sampled(h.key) {
 			f.copies -= uint64(h.workers)
 			f.tokens -= uint64(h.workers-1) * uint64(h.tokens)
-			delete(f.held, key)
 		}
 	}
+	f.held.fill(len(f.held.entries), f.sampled)
 }

@@ -241,5 +241,5 @@ func TestALargeFleetIsSampled(t *testing.T) {
 	assert.InEpsilon(t, 450_000, v.Distinct, 0.02)
 	assert.InEpsilon(t, 150_000*16, v.DuplicateTokens, 0.02)
 	assert.InEpsilon(t, 150_000*16, b.Totals().RoutedTokens[Compulsory], 0.05)
-	assert.LessOrEqual(t, len(f.held), f.limit)
+	assert.LessOrEqual(t, f.held.n, f.limit)
 }

@@ -6,7 +6,8 @@ import "time"
 type Adviser struct {
 	candidate Topology
 	since     int64 // the candidate has been better since then
-	seen      int   // evaluations in a row
+	seen      int   // evaluations since then that were sure of it
+	likely    bool  // the last evaluation found it better
 	stands    bool
 
 	current   Topology
@@ -16,10 +17,12 @@ type Adviser struct {
 }
 
 const (
-	// adviceGain is how much better a topology must be, with probability adviceSurety, in adviceWindows evaluations in a row that span
-	// adviceLasting at least.
+	// adviceGain is how much better a topology must be, with probability adviceSurety in adviceWindows evaluations, the last of them among these,
+	// and more probably than not (adviceDoubt) for adviceLasting at least. Surety is of the estimates, which get better with time; lasting is
+	// of the load, which may be a burst. So an evaluation that is less sure does not begin the time anew, and does not withdraw what was recommended.
 	adviceGain    = 1.05
 	adviceSurety  = 0.9
+	adviceDoubt   = 0.5
 	adviceWindows = 3
 	adviceLasting = 10 * time.Minute
 	// adviceCoolDown follows a change of the fleet, by whoever made it.
@@ -38,7 +41,7 @@ func (a *Adviser) See(now int64, current Topology) {
 	if a.known && current != a.current {
 		a.changedAt = now
 		a.changes++
-		a.stands, a.seen = false, 0
+		a.forget()
 	}
 	a.current, a.known = current, true
 }
@@ -46,28 +49,42 @@ func (a *Adviser) See(now int64, current Topology) {
 // Changes is how often the topology changed.
 func (a *Adviser) Changes() int { return a.changes }
 
-// Consider takes an evaluation: the best topology, the probability that it is better enough, and the two goodputs in requests/s. It
-// reports whether to recommend it. Of two neighbours that are about as good now one is best and now the other: what has to last is that one of
-// them is better than what there is.
-func (a *Adviser) Consider(now int64, best Topology, surety, current, then float64) bool {
-	better := best != a.current && surety > adviceSurety && paysBack(a.current, best, current, then)
-	if !better {
-		a.seen, a.stands = 0, false
+// Evaluation is what an adviser is told: the best topology, the probability that it is better enough, and the goodput of what there is and of it,
+// requests/s. It speaks for the time since From, which is the evaluation before it.
+type Evaluation struct {
+	From, Now     int64
+	Best          Topology
+	Surety        float64
+	Current, Then float64
+}
+
+// Consider takes an evaluation, and reports whether to recommend its topology. Of two neighbours that are about as good now one is best and now
+// the other: what has to last is that one of them is better than what there is.
+func (a *Adviser) Consider(e Evaluation) bool {
+	if e.Best == a.current || e.Surety <= adviceDoubt || !paysBack(a.current, e.Best, e.Current, e.Then) {
+		a.forget()
 		return false
 	}
-	if a.seen == 0 || !best.besides(a.candidate) {
-		a.since, a.seen = now, 0
+	if !a.likely || !e.Best.besides(a.candidate) {
+		a.forget()
+		a.since = e.From
 	}
-	a.candidate = best
+	a.candidate, a.likely = e.Best, true
+	if e.Surety <= adviceSurety {
+		return a.stands
+	}
 	a.seen++
-	lasting := time.Duration(now - a.since)
-	cooling := a.changedAt > 0 && time.Duration(now-a.changedAt) < adviceCoolDown
+	lasting := time.Duration(e.Now - a.since)
+	cooling := a.changedAt > 0 && time.Duration(e.Now-a.changedAt) < adviceCoolDown
 	a.stands = a.seen >= adviceWindows && lasting >= adviceLasting && !cooling
 	return a.stands
 }
 
+// forget has whatever was better begin anew.
+func (a *Adviser) forget() { a.since, a.seen, a.likely, a.stands = 0, 0, false, false }
+
 // Candidate is the topology that was better in the last evaluation; ok is false without one.
-func (a *Adviser) Candidate() (t Topology, ok bool) { return a.candidate, a.seen > 0 }
+func (a *Adviser) Candidate() (t Topology, ok bool) { return a.candidate, a.likely }
 
 // Stands reports whether the last evaluation recommended.
 func (a *Adviser) Stands() bool { return a.stands }

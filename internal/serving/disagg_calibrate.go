@@ -10,7 +10,10 @@ const (
 	calibrationRelief = 20
 )
 
-// Calibrate raises the cost of the late phase (SidePrefill, SideDecode) until the rehearsal of the current topology is as late as was
+// LateTransfers is said to be late where requests wait for their KV, and neither phase is slow.
+const LateTransfers = "transfers"
+
+// Calibrate raises the cost of the late phase (SidePrefill, SideDecode) or of LateTransfers until the rehearsal of the current topology is as late as was
 // measured: attained is the measured share of requests that met the limits. A fleet at the edge of its capacity is an overload that a
 // few per cent in costs decide on; what happened has decided. Likewise it lowers the cost of the phase that is late in the rehearsal
 // while more requests were in time than rehearsed. It returns the factor.
@@ -25,9 +28,12 @@ func (s *Situation) Calibrate(attained float64, late string) float64 {
 			break
 		}
 		factor *= calibrationStep
-		if late == SidePrefill {
+		switch late {
+		case SidePrefill:
 			s.Cost = s.Cost.Faster(1/calibrationStep, 1)
-		} else {
+		case LateTransfers:
+			s.Moves = s.Moves.slower(calibrationStep)
+		default:
 			s.Cost = s.Cost.Faster(1, 1/calibrationStep)
 		}
 	}

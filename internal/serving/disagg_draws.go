@@ -12,11 +12,14 @@ const (
 	// worstDraws of them are the bad case: their mean goodput is what a topology is sure of. With 16 draws the lower end of the 80 % interval
 	// alone is one rehearsal.
 	worstDraws = draws / 4
-	// lostToSafety is the share of the expected goodput that safety may cost.
+	// lostToSafety is the share of the expected goodput, the mean of the draws, that safety may cost.
 	lostToSafety = 0.05
 	// nothingServed is the share of the requests below which next to none are served in time, mostVoid the share of the draws that may be so.
 	nothingServed = 0.05
 	mostVoid      = 1.0 / 3
+	// firstError is the standard deviation of the relative error of the 90th percentile of time to first token that remains where costs, demand and
+	// chance are as rehearsed: the longest tenth of the prompts costs what a line through all of them does not say (docs/disaggregation.md).
+	firstError = 0.12
 )
 
 // Draws are situations that might be the true one: the fitted costs, the lengths and the rate disturbed by their spreads. They are drawn
@@ -62,7 +65,7 @@ func (d Draws) WithInterval(f Forecast, gain float64) (Forecast, float64) {
 	goodput, ttft := make([]float64, len(then)), make([]float64, len(then))
 	wins, void := 0.0, 0.0
 	for i, r := range then {
-		goodput[i], ttft[i] = r.Goodput, r.TTFT90
+		goodput[i], ttft[i] = r.Goodput, r.TTFT90*d.situations[i].firstOff
 		current := now[i].Goodput
 		if s.Measured > 0 { // what was measured is not in doubt
 			current = min(current, s.Measured)
@@ -84,9 +87,9 @@ func (d Draws) WithInterval(f Forecast, gain float64) (Forecast, float64) {
 }
 
 // Safest moves from a topology to a neighbour for as long as that is sure of more goodput: where a few per cent in costs decide whether a side
-// keeps its limit, the best of what is expected may serve next to nothing of what is true. Without such an edge nothing is rehearsed but f.
+// keeps its limit, the best by the fitted costs may serve next to nothing by the true ones. What safety costs is counted by the mean of the draws: a
+// split that serves nothing in half of them is not worth what the fitted costs say. Without such an edge nothing is rehearsed but f.
 func (d Draws) Safest(f Forecast) Forecast {
-	least := (1 - lostToSafety) * f.Goodput
 	for sure := d.sureOf(f.Topology); sure < asGood*f.Goodput; {
 		next, best := f, sure
 		for _, by := range []int{-1, 1} {
@@ -95,10 +98,10 @@ func (d Draws) Safest(f Forecast) Forecast {
 				continue
 			}
 			r, ok := d.situation.Rehearse(t)
-			if !ok || r.Goodput < least {
+			if !ok {
 				continue
 			}
-			if s := d.sureOf(t); s > best {
+			if s := d.sureOf(t); s > best && d.meanOf(t) >= (1-lostToSafety)*d.meanOf(f.Topology) {
 				next, best = forecastOf(t, r), s
 			}
 		}
@@ -108,6 +111,31 @@ func (d Draws) Safest(f Forecast) Forecast {
 		f, sure = next, best
 	}
 	return f
+}
+
+// Surer is the other topology instead of f where f is not sure to be better than the current one and that one is surer, with its forecast and
+// probability: what was recommended is not exchanged for what might be better still.
+func (d Draws) Surer(f Forecast, surety float64, other Topology) (Forecast, float64) {
+	if surety > adviceSurety || other == f.Topology || other.Groups() != f.Groups() {
+		return f, surety
+	}
+	r, ok := d.situation.Rehearse(other)
+	if !ok {
+		return f, surety
+	}
+	if then, sure := d.WithInterval(forecastOf(other, r), adviceGain); sure > surety {
+		return then, sure
+	}
+	return f, surety
+}
+
+// meanOf is the mean goodput of a topology over the draws, requests/s.
+func (d Draws) meanOf(t Topology) (mean float64) {
+	all := d.of(t)
+	for _, r := range all {
+		mean += r.Goodput / float64(len(all))
+	}
+	return mean
 }
 
 // sureOf is the mean goodput of a topology in the draws in which it does worst, requests/s.
@@ -131,16 +159,29 @@ func (d Draws) sureOf(t Topology) float64 {
 func around(values []float64, middle float64) (low, high float64) {
 	sorted := slices.Clone(values)
 	slices.Sort(sorted)
-	at := func(q float64) float64 { return sorted[int(math.Round(q*float64(len(sorted)-1)))] }
-	return min(at(0.1), middle), max(at(0.9), middle)
+	return min(quantileOf(sorted, 0.1), middle), max(quantileOf(sorted, 0.9), middle)
 }
 
-// disturbed draws situations that might be the true one. Each error takes every sixteenth of its distribution once (a Latin hypercube): of 16
+// quantileOf is that of a sample in ascending order, each value of which stands for an equal part of the distribution and is the middle of it.
+func quantileOf(sorted []float64, q float64) float64 {
+	at := max(0, min(float64(len(sorted)-1), q*float64(len(sorted))-0.5))
+	i := min(int(at), len(sorted)-2)
+	if i < 0 {
+		return sorted[0]
+	}
+	return sorted[i] + (at-float64(i))*(sorted[i+1]-sorted[i])
+}
+
+// forecastFor is the time that a forecast is of, s: so long it takes to change a fleet and to see what came of it. In it demand itself is a sample.
+const forecastFor = 600
+
+// disturbed draws situations that might be the true one, and ways in which the same demand might come. Each error takes every sixteenth of its distribution once (a Latin hypercube): of 16
 // independent draws the largest error of one kind may well be small.
 func (s *Situation) disturbed() []*Situation {
 	s.staged()
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
-	spreads := []float64{s.Spreads.Prefill, s.Spreads.Decode, s.Spreads.Prompt, s.Spreads.Output, s.Spreads.Rate, s.Spreads.DecodeSlope}
+	demand := math.Hypot(s.Spreads.Rate, math.Sqrt(max(1, s.Dispersion)/(s.Rate*forecastFor)))
+	spreads := []float64{s.Spreads.Prefill, s.Spreads.Decode, s.Spreads.Prompt, s.Spreads.Output, demand, s.Spreads.DecodeSlope, firstError}
 	order := make([][]int, len(spreads))
 	for i := range order {
 		order[i] = random.Perm(draws)
@@ -155,6 +196,8 @@ func (s *Situation) disturbed() []*Situation {
 		d.Prompt.Mean *= math.Exp(by(2))
 		d.Output.Mean *= math.Exp(by(3))
 		d.Rate *= math.Exp(by(4))
+		d.draw = n + 1
+		d.firstOff = math.Exp(by(6))
 		out[n] = &d
 	}
 	return out

@@ -20,22 +20,6 @@ func (t Topology) Split() bool { return t.Prefill > 0 && t.Decode > 0 }
 // Limits are the latency objectives that every request is held to, in s.
 type Limits struct{ TTFT, ITL float64 }
 
-// Moves is what handing a prompt's KV to a decode worker costs.
-type Moves struct {
-	Base      float64 // s a transfer
-	PerToken  float64 // s for the KV of a token, on one path, ranks in parallel
-	SlowShare float64 // of the transfers, those that take the slow path
-	Slow      float64 // s for the KV of a token there
-}
-
-// seconds is how long the KV of tokens is on the way.
-func (m Moves) seconds(tokens float64, slow bool) float64 {
-	if slow {
-		return m.Base + m.Slow*tokens
-	}
-	return m.Base + m.PerToken*tokens
-}
-
 // Capability is what a worker group can do, and what is wrong with the hand-over.
 type Capability struct {
 	Cost      StepCost
@@ -121,54 +105,17 @@ func (s *stage) play(d Capability, w Workload, t Topology) *play {
 	return p
 }
 
-// overloadLasts is how long an overload is taken to have lasted, s. A rehearsal is too short for a small one to show.
-const overloadLasts = 600
-
-// overloaded lets a queue grow that a rehearsal is too short for: over is the load over the capacity. Requests wait 1 - 1/over of the time
-// since it began, so that they meet the limit only in the beginning.
-func (r *Rehearsal) overloaded(over float64, limits Limits) {
-	growth := 1 - 1/over
-	if limits.TTFT > 0 {
-		inTime := min(1, limits.TTFT/growth/overloadLasts)
-		r.Attained *= inTime
-		r.Goodput *= inTime
-	}
-	r.TTFT50 = max(r.TTFT50, 0.5*growth*overloadLasts)
-	r.TTFT90 = max(r.TTFT90, 0.9*growth*overloadLasts)
-}
-
-// overload is the load of the busier phase, or of the links between them, over what it can take with all seats and blocks in use, whatever the
-// latency.
-func (d *Capability) overload(w Workload, t Topology) float64 {
-	prompt, output := max(1, w.Prompt.Mean*(1-w.Hit)), max(1, w.Output.Mean)
-	batch := d.Sequences
-	context := w.Prompt.Mean + output/2
-	if d.KVTokens > 0 {
-		batch = max(1, min(batch, d.KVTokens/context))
-	}
-	prefill := d.Cost.Prefill*prompt/d.Budget + d.Cost.Token*prompt    // s of a worker for a prompt
-	decode := output * d.Cost.Seconds(0, batch, batch*context) / batch // and for an answer
-	if !t.Split() {
-		return w.Rate * (prefill + decode) / float64(t.Aggregated)
-	}
-	leaked := w.Rate * d.Leak.Tokens * prefill
-	moving := (1-d.Moves.SlowShare)*d.Moves.seconds(w.Prompt.Mean, false) + d.Moves.SlowShare*d.Moves.seconds(w.Prompt.Mean, true)
-	return max(
-		w.Rate*(1-d.Leak.Tokens)*prefill/float64(t.Prefill), (w.Rate*decode+leaked)/float64(t.Decode),
-		w.Rate*(1-d.Leak.Tokens)*moving/float64(min(t.Prefill, t.Decode)),
-	)
-}
-
 // play is a rehearsal under way. It is over when the next one begins on its stage.
 type play struct {
 	Capability
 	stage    *stage
-	rate     float64
+	workload Workload
 	requests []rehearsed // in order of arrival
 	branches []float64   // 0..1, of each transfer
 	tokens   tokenTimes
 
 	busyPrefill, busyDecode float64
+	moving                  float64 // mean time between a prompt and its KV, s
 }
 
 // together plays workers whose phases share their steps.
@@ -214,7 +161,10 @@ func (p *play) transfers(t Topology, front []visit) {
 	}
 	inOrder(front)
 	p.stage.links = append(p.stage.links[:0], make([]float64, min(t.Prefill, t.Decode))...)
-	links := p.stage.links
+	links, wait := p.stage.links, 0.0
+	if p.Moves.Wait > 0 {
+		wait = p.Moves.Wait * p.decodeStep(p.workload, t)
+	}
 	for n, v := range front {
 		free := 0
 		for i := range links {
@@ -224,7 +174,8 @@ func (p *play) transfers(t Topology, front []visit) {
 		}
 		r := &p.requests[v.request]
 		links[free] = max(links[free], r.first) + p.Moves.seconds(r.context, p.branches[n] < p.Moves.SlowShare)
-		r.ready = links[free]
+		r.ready = links[free] + wait
+		p.moving += (r.ready - r.first) / float64(len(front))
 	}
 }
 
@@ -316,7 +267,7 @@ func (p *play) outcome(limits Limits) Rehearsal {
 	at := func(q float64) float64 { return ttft[min(len(ttft)-1, int(q*float64(len(ttft))))] }
 	share := met / float64(len(counted))
 	return Rehearsal{
-		Goodput: share * p.rate, Attained: share, TTFT50: at(0.5), TTFT90: at(0.9),
+		Goodput: share * p.workload.Rate, Attained: share, TTFT50: at(0.5), TTFT90: at(0.9),
 		ITL50: p.tokens.quantile(0.5), ITL99: p.tokens.quantile(0.99),
 		PrefillBusy: p.busyPrefill, DecodeBusy: p.busyDecode,
 	}

@@ -38,8 +38,9 @@ const WithheldOverload = "overload"
 //
 // The value is measured goodput over the ideal one, goodput(0). A defect's factor is exp of its Shapley value in the game of the
 // logarithms, so that order does not matter and the product of the factors is the model's total also when defects act together. What
-// the model does not explain is the last factor; where less was lost than its defects sum to, their factors shrink in proportion. ok is false
-// where the ideal is not more than least, requests/s.
+// the model does not explain is the last factor; where less was lost than its defects sum to, their factors shrink in proportion. Of less than a
+// twentieth of the ideal (nothingServed) it makes no difference how much less: the logarithms of next to nothing are ruled by chance. Losses
+// are attributed up to there, and what is lost beyond is divided as they are. ok is false where the ideal is not more than least, requests/s.
 func ScoreOf(goodput func(remaining uint) float64, attained, least float64) (out Score, ok bool) {
 	var value [1 << Defects]float64
 	ideal := 0.0
@@ -55,14 +56,17 @@ func ScoreOf(goodput func(remaining uint) float64, attained, least float64) (out
 		return out, false
 	}
 	for set := range value {
-		value[set] = math.Log(max(minAttained, value[set]/ideal))
+		value[set] /= ideal
 	}
-	modelled := value[len(value)-1] - value[0]
-	shapley := shapleyOf(value[:])
-	total := modelled
+	reached := value[len(value)-1]
 	if attained >= 0 {
-		total = math.Log(max(minAttained, min(1, attained/ideal)))
+		reached = min(1, attained/ideal)
 	}
+	for set := range value {
+		value[set] = math.Log(max(nothingServed, value[set]))
+	}
+	shapley := shapleyOf(value[:])
+	total := math.Log(max(nothingServed, reached))
 	var lost float64
 	for _, v := range shapley {
 		lost += min(0, v)
@@ -72,18 +76,43 @@ func ScoreOf(goodput func(remaining uint) float64, attained, least float64) (out
 		scale = least / lost
 	}
 	var explained float64
+	beyond := 1.0
+	if all := math.Log(max(minAttained, reached)); all < total {
+		beyond = all / total
+	}
 	for i, v := range shapley {
 		v = scale * min(0, v)
 		explained += v
-		out.Factors[i] = math.Exp(v)
+		out.Factors[i] = math.Exp(beyond * v)
 	}
-	out.Factors[Defects] = math.Exp(min(0, total-explained))
+	out.Factors[Defects] = math.Exp(beyond * min(0, total-explained))
 	product := 1.0
 	for _, f := range out.Factors {
 		product *= f
 	}
 	out.Value = product
 	return out, true
+}
+
+// WithheldCollapsed is why it is not said what a fleet loses most to that serves next to nothing.
+const WithheldCollapsed = "collapsed"
+
+// aboutAsMuch is the share of the largest loss, in logarithms, from which on another is about as large.
+const aboutAsMuch = 0.8
+
+// Decided reports whether the largest loss is known from the others. Of a fleet that serves next to nothing it is not where another is about as
+// large, since mending either would do, or where no defect explains it.
+func (s Score) Decided() bool {
+	worst := s.Worst()
+	if worst < 0 || s.Value >= nothingServed {
+		return true
+	}
+	for i, f := range s.Factors {
+		if i != worst && math.Log(f) < aboutAsMuch*math.Log(s.Factors[worst]) {
+			return false
+		}
+	}
+	return worst != Defects
 }
 
 // shapleyOf are the Shapley values of a game of Defects players, by the value of each coalition.

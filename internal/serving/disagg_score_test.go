@@ -53,3 +53,35 @@ func TestFactorsSumToWhatWasLost(t *testing.T) {
 	score, _ = ScoreOf(goodput, 80, 1)
 	assert.InDelta(t, 0.8, score.Value, 1e-9)
 }
+
+// Of next to nothing the logarithm is ruled by chance: that a rehearsal serves 6 % where nothing was served does not make "unexplained" the largest loss.
+func TestLossesBeyondATwentiethAreDividedAsThoseBefore(t *testing.T) {
+	goodput := func(remaining uint) float64 {
+		if remaining>>DefectTransfer&1 == 1 {
+			return 6
+		}
+		return 100
+	}
+	score := scoreOf(goodput, 0)
+	assert.Equal(t, DefectTransfer, score.Worst())
+	assert.True(t, score.Decided())
+	product := 1.0
+	for _, f := range score.Factors {
+		product *= f
+	}
+	assert.InDelta(t, minAttained, product, 1e-9)
+	assert.InDelta(t, 0.5, scoreOf(goodput, 50).Value, 1e-9)
+}
+
+func TestACollapseIsNotNamedWhereSeveralWouldMendIt(t *testing.T) {
+	either := func(remaining uint) float64 {
+		if remaining>>DefectTransfer&1 == 1 && remaining>>DefectBalance&1 == 1 {
+			return 0
+		}
+		return 100
+	}
+	assert.False(t, scoreOf(either, 0).Decided())
+	assert.False(t, scoreOf(func(uint) float64 { return 100 }, 0).Decided(), "no defect explains it")
+	assert.True(t, scoreOf(func(uint) float64 { return 100 }, 60).Decided(), "this is a loss with a size")
+	assert.True(t, scoreOf(func(uint) float64 { return 100 }, 100).Decided())
+}

@@ -16,7 +16,8 @@ type Situation struct {
 	// Spreads are the standard deviations of relative errors of what the forecast rests on.
 	Spreads Spreads
 
-	stage *stage // shared by copies
+	stage    *stage  // shared by copies
+	firstOff float64 // of a draw: the true 90th percentile of time to first token over that rehearsed
 }
 
 // Spreads are standard deviations of relative errors.

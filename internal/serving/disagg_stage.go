@@ -32,6 +32,22 @@ type script struct {
 	prompts         draft
 	outputs         draft
 	leaks, branches []float64 // 0..1; what decides whether a request leaks, and whether a transfer takes the slow path
+	turn            int       // by how many requests the prompts begin later, and the outputs by twice as many
+}
+
+// another is the same workload as it might come as well: arrivals are drawn anew, and the same prompts and outputs meet in another order, which
+// costs nothing.
+func (s *script) another(w Workload, draw int, random *rand.Rand) *script {
+	n := len(s.gaps)
+	return &script{
+		gaps: w.gaps(n, random), prompts: s.prompts, outputs: s.outputs, leaks: s.leaks, branches: s.branches, turn: draw * n / (2*draws + 1),
+	}
+}
+
+// lengths are those of the prompt and the output of a request.
+func (s *script) lengths(i int, prompts, outputs float64) (prompt, output float64) {
+	n := len(s.gaps)
+	return s.prompts.length((i+s.turn)%n, prompts), s.outputs.length((i+2*s.turn)%n, outputs)
 }
 
 // scriptKey is what a script depends on, besides the shapes of lengths.
@@ -39,6 +55,7 @@ type scriptKey struct {
 	n          int
 	dispersion float64
 	seed       uint64
+	draw       int
 }
 
 // performance is all that a rehearsal depends on, besides the shapes of lengths.
@@ -47,6 +64,7 @@ type performance struct {
 	Topology
 	Limits
 	rate, dispersion, hit, prompt, output float64
+	draw                                  int
 }
 
 // rehearse plays a workload on a topology, or remembers what came of it.
@@ -55,7 +73,7 @@ func (s *stage) rehearse(d Capability, w Workload, t Topology, limits Limits) (o
 		return Rehearsal{}, false
 	}
 	s.shaped(w)
-	as := performance{d, t, limits, w.Rate, w.Dispersion, w.Hit, w.Prompt.Mean, w.Output.Mean}
+	as := performance{d, t, limits, w.Rate, w.Dispersion, w.Hit, w.Prompt.Mean, w.Output.Mean, w.draw}
 	if out, ok = s.known[as]; ok {
 		return out, true
 	}
@@ -88,9 +106,15 @@ func (l Lengths) copied() Lengths {
 
 // script draws n requests, or remembers them.
 func (s *stage) script(w Workload, n int, seed uint64) *script {
-	key := scriptKey{n, w.Dispersion, seed}
+	key := scriptKey{n, w.Dispersion, seed, w.draw}
 	if known := s.scripts[key]; known != nil {
 		return known
+	}
+	if draw := w.draw; draw > 0 {
+		w.draw = 0
+		one := s.script(w, n, seed).another(w, draw, rand.New(rand.NewPCG(seed, uint64(draw)<<32)))
+		s.scripts[key] = one
+		return one
 	}
 	random := rand.New(rand.NewPCG(seed, seed))
 	one := &script{gaps: w.gaps(n, random), prompts: w.Prompt.draft(n, random), outputs: w.Output.draft(n, random)}
@@ -122,13 +146,11 @@ func (s *stage) newPlay(d Capability, w Workload, n int, seed uint64) *play {
 	var at float64
 	for i := range s.requests {
 		at += script.gaps[i] * scale
-		context := script.prompts.length(i, prompts)
-		s.requests[i] = rehearsed{
-			arrival: at, prompt: max(1, context*(1-w.Hit)), context: context, output: script.outputs.length(i, outputs),
-		}
+		context, output := script.lengths(i, prompts, outputs)
+		s.requests[i] = rehearsed{arrival: at, prompt: max(1, context*(1-w.Hit)), context: context, output: output}
 	}
 	d.Leak.mark(s.requests, script.leaks)
-	return &play{Capability: d, stage: s, rate: w.Rate, requests: s.requests, branches: script.branches, tokens: tokenTimes{cells: s.cells}}
+	return &play{Capability: d, stage: s, workload: w, requests: s.requests, branches: script.branches, tokens: tokenTimes{cells: s.cells}}
 }
 
 // idle are so many workers that have nothing to do yet.

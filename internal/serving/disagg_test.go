@@ -174,31 +174,6 @@ func TestTheGateKnowsWhenNotTo(t *testing.T) {
 	assert.Equal(t, GateAgainst, s.Judge(-1).Verdict, "over a path that takes a second")
 }
 
-func TestAdviceWaitsUntilItIsSure(t *testing.T) {
-	var a Adviser
-	now, better := Topology{Prefill: 2, Decode: 2}, Topology{Prefill: 3, Decode: 1}
-	minute := int64(time.Minute)
-	a.See(0, now)
-	for i := range int64(10) {
-		require.False(t, a.Consider(i*minute, better, 0.99, 10, 15), "minute %d", i)
-	}
-	assert.True(t, a.Consider(10*minute, better, 0.99, 10, 15))
-	assert.False(t, a.Consider(11*minute, better, 0.5, 10, 15), "not sure any more")
-
-	a.See(12*minute, better)
-	assert.Equal(t, 1, a.Changes())
-	for i := int64(12); i < 27; i++ {
-		require.False(t, a.Consider(i*minute, now, 0.99, 10, 15), "cooling down")
-	}
-	assert.True(t, a.Consider(27*minute, now, 0.99, 10, 15))
-
-	var b Adviser
-	b.See(0, now)
-	for i := range int64(30) {
-		require.False(t, b.Consider(i*minute, better, 0.99, 10, 10.05), "does not pay for the change")
-	}
-}
-
 func TestForecastsAreHeldToWhatCame(t *testing.T) {
 	var r ForecastRecord
 	top := Topology{Prefill: 3, Decode: 1}

@@ -163,6 +163,8 @@ type Workload struct {
 	Prompt     Lengths
 	Output     Lengths
 	Hit        float64 // share of prompt tokens that are found in a prefix cache
+
+	draw int // which of the ways it might come is rehearsed; 0 is that of all forecasts' middles
 }
 
 // valid reports whether a workload can be rehearsed.

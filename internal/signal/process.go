@@ -7,7 +7,8 @@ const EngineProcessInfo = "llm.engine.process.info"
 // SourceProcesses is the value of AttrSource where the processes of an engine on this host cannot be seen.
 const SourceProcesses = "processes"
 
-// SourceDiscovery is the value of AttrSource where engines run on a host that its discovery cannot find for want of privileges.
+// SourceDiscovery is the value of AttrSource where engines run on a host that its discovery cannot find: for want of privileges, or behind
+// docker-proxy.
 const SourceDiscovery = "discovery"
 
 // ProcessMetrics lists what the llm_engine receiver emits of the processes behind an endpoint.

@@ -29,10 +29,12 @@ type Keeper struct {
 	logger *zap.Logger
 	schema int
 	limit  int // of workers kept
+	every  time.Duration
 	failed atomic.Bool
 	other  atomic.Bool // a snapshot of another schema was dropped
 
 	mu    sync.Mutex
+	saved time.Time        // last
 	index map[string]int64 // when the worker of that key was saved last, unix seconds
 }
 
@@ -44,6 +46,8 @@ type Settings struct {
 	Schema  int // the version of the snapshots' form; they have it in a field "Schema"
 	Limit   int // of workers kept
 	Logger  *zap.Logger
+	Every   time.Duration // between two that SaveDue writes
+	Now     time.Time     // by the clock of this machine
 }
 
 // Open begins to keep.
@@ -51,19 +55,12 @@ func Open(ctx context.Context, host component.Host, set Settings) (*Keeper, erro
 	if set.Storage == nil {
 		return nil, nil
 	}
-	extension, ok := host.GetExtensions()[*set.Storage]
-	if !ok {
-		return nil, fmt.Errorf("storage must name an extension (got %s)", set.Storage)
-	}
-	from, ok := extension.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("storage must name a storage extension (got %s)", set.Storage)
-	}
-	client, err := from.GetClient(ctx, set.Kind, set.Self, "")
+	client, err := Client(ctx, host, *set.Storage, set.Kind, set.Self)
 	if err != nil {
-		return nil, fmt.Errorf("storage %s: %w", set.Storage, err)
+		return nil, err
 	}
-	k := &Keeper{client: client, logger: set.Logger, schema: set.Schema, limit: set.Limit, index: map[string]int64{}}
+	k := &Keeper{client: client, logger: set.Logger, schema: set.Schema, limit: set.Limit, every: set.Every, saved: set.Now,
+		index: map[string]int64{}}
 	raw, err := client.Get(ctx, indexKey)
 	if err == nil && raw != nil {
 		err = json.Unmarshal(raw, &k.index)
@@ -149,6 +146,24 @@ func (k *Keeper) Save(ctx context.Context, now time.Time, workers iter.Seq2[stri
 	if err == nil {
 		k.index = saved
 	}
+}
+
+// SaveDue is Save when it is time for it again.
+func (k *Keeper) SaveDue(ctx context.Context, now time.Time, workers iter.Seq2[string, func() ([]byte, error)]) {
+	if k == nil || !k.due(now) {
+		return
+	}
+	k.Save(ctx, now, workers)
+}
+
+func (k *Keeper) due(now time.Time) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if now.Sub(k.saved) < k.every {
+		return false
+	}
+	k.saved = now
+	return true
 }
 
 // Close ends it.

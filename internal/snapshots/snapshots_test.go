@@ -77,6 +77,18 @@ func TestWorkersThatAreGone(t *testing.T) {
 	assert.Len(t, shelf.Values(), 4, "three and the index")
 }
 
+func TestSavedAgainWhenItIsTime(t *testing.T) {
+	shelf, id := storagetest.NewShelf(component.MustNewID("shelf")), component.MustNewID("shelf")
+	k, err := Open(t.Context(), shelf, Settings{Storage: &id, Schema: 1, Limit: 3, Logger: zap.NewNop(), Every: time.Minute, Now: began})
+	require.NoError(t, err)
+	k.SaveDue(t.Context(), began.Add(59*time.Second), of("early"))
+	k.SaveDue(t.Context(), began.Add(61*time.Second), of("due"))
+	k.SaveDue(t.Context(), began.Add(120*time.Second), of("early"))
+	assert.Equal(t, "due", load(t, k, "due"))
+	assert.Empty(t, load(t, k, "early"))
+	(*Keeper)(nil).SaveDue(t.Context(), began, of("nobody"))
+}
+
 func TestAnotherSchemaIsSaidOnce(t *testing.T) {
 	shelf := storagetest.NewShelf(component.MustNewID("shelf"))
 	k, _ := open(t, shelf, 1)

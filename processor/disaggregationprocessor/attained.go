@@ -106,11 +106,23 @@ func (f *fleet) together(paces []float64) (float64, bool) {
 	return ttft * tpot, okT && okI
 }
 
-// late is the phase whose workers keep requests waiting for longer.
-func (f *fleet) late() string {
+// handOver is the mean time to first token of the decode workers, s; negative where it is not known, or has prompts in it that they computed.
+func (f *fleet) handOver(s *serving.Situation) float64 {
+	if d := &f.past.decode; d.ttft.Count >= minRequests && s.Leak.Tokens <= leakLeast {
+		return d.ttft.Sum / d.ttft.Count
+	}
+	return -1
+}
+
+// late is the phase whose workers keep requests waiting for longer, or the transfers between them where links are full and answers, once begun,
+// keep their pace: decode workers with too much to do are slow as well.
+func (f *fleet) late(s *serving.Situation) string {
 	p, d := f.past.prefill.ttft, f.past.decode.ttft
 	if p.Count > 0 && d.Count > 0 && p.Sum/p.Count > d.Sum/d.Count && p.Sum/p.Count > f.target.TTFT.Max.Seconds()/2 {
 		return serving.SidePrefill
+	}
+	if t := f.past.decode.tpot; t.Count > 0 && t.Sum/t.Count < f.target.ITL.Max.Seconds() && s.LinksFull() {
+		return serving.LateTransfers
 	}
 	return serving.SideDecode
 }

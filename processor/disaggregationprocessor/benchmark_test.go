@@ -36,7 +36,7 @@ func gateway(b *testing.B, fleets, workersOf int) {
 	pages := scrapes(b, "pd-balanced", "x", 5*time.Minute, 1)
 	step := func(i int) {
 		now = now.Add(10 * time.Second)
-		c.set(now)
+		c.Set(now)
 		for f := range fleets {
 			for w := range workersOf {
 				source := 4 * ((2*i + 1) % (len(pages) / 4)) // every second scrape

@@ -30,7 +30,7 @@ func (f *fleet) emitForecast(b *derive.Builder) {
 	}
 	f.emitTopologies(b)
 	if n.factored {
-		f.emitFactors(b, confidence)
+		f.emitScore(b, confidence)
 	}
 	if n.scoreWhy != "" {
 		f.withheld[withholding{signal.DisaggregationScore, n.scoreWhy}]++
@@ -85,14 +85,18 @@ func (f *fleet) emitTopologies(b *derive.Builder) {
 	}
 }
 
-// emitFactors appends what is lost to which defect, and the score where that is known to ten points.
-func (f *fleet) emitFactors(b *derive.Builder, confidence func(of, method string, v float64)) {
+// emitScore appends what is lost to which defect where one can be told from the others, and the score where that is known to ten points.
+func (f *fleet) emitScore(b *derive.Builder, confidence func(of, method string, v float64)) {
 	n := &f.forecast
-	for i, name := range serving.FactorNames() {
-		b.Gauge(signal.DisaggregationFactor, n.score.Factors[i], signal.AttrFactor, name)
+	if n.score.Decided() {
+		for i, name := range serving.FactorNames() {
+			b.Gauge(signal.DisaggregationFactor, n.score.Factors[i], signal.AttrFactor, name)
+		}
+		confidence(signal.DisaggregationFactor, methodShapley, doubtConfidence(n.doubt))
+	} else {
+		f.withheld[withholding{signal.DisaggregationFactor, serving.WithheldCollapsed}]++
 	}
 	b.Gauge(signal.DisaggregationLeak, n.leak)
-	confidence(signal.DisaggregationFactor, methodShapley, doubtConfidence(n.doubt))
 	if n.scoreWhy == "" {
 		b.Gauge(signal.DisaggregationScore, n.score.Value)
 		confidence(signal.DisaggregationScore, methodShapley, doubtConfidence(n.doubt))

@@ -1,7 +1,6 @@
 package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
 
 import (
-	"hash/fnv"
 	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
@@ -40,12 +39,8 @@ type forecast struct {
 	spread   float64 // relative, of a forecast
 }
 
-const (
-	// groupsPerEvaluation worker groups lengthen the time between evaluations by once itself: a rehearsal takes longer with each.
-	groupsPerEvaluation = 16
-	// gateEvery is after how many evaluations of a split fleet it is asked again whether to split.
-	gateEvery = 5
-)
+// gateEvery is after how many evaluations of a split fleet it is asked again whether to split.
+const gateEvery = 5
 
 // evaluate scores the fleet and rehearses its topologies, when it is time.
 func (f *fleet) evaluate(now int64) {
@@ -63,19 +58,6 @@ func (f *fleet) evaluate(now int64) {
 		f.rehearsed = rehearsed{}
 		f.forecast = f.consider(now, s)
 	}
-}
-
-// turn reports whether a further period between evaluations began. A fleet's periods begin at a moment of data time that its name
-// decides: a gateway that starts knows all its fleets from the same window on, and would evaluate them all in one; and whichever gateway
-// looks after a fleet, it is evaluated at the same times.
-func (f *fleet) turn(now int64, t serving.Topology) bool {
-	period := int64(f.cfg.EvaluateEvery) * int64(1+t.Groups()/groupsPerEvaluation)
-	hash := fnv.New64a()
-	_, _ = hash.Write([]byte(f.name)) // cannot fail
-	n := (now + int64(hash.Sum64()%uint64(period))) / period
-	due := f.evaluated != 0 && n != f.evaluated
-	f.evaluated = n
-	return due
 }
 
 // situation is what is known of the fleet, or why that is not enough.
@@ -244,34 +226,20 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.spread = math.Hypot(s.Spreads.Prefill, s.Spreads.Decode)
 	kept := s.Kept()
 	if s.Current.Aggregated > 0 {
-		paces := s.Paces()
-		share, ok := f.together(paces)
-		if ok {
-			s.Measured = share * s.Rate
-			next.together, next.measured = s.Measured, true
-		}
-		f.rehearsed = rehearsed{inputs: kept, paces: paces, share: share, measured: ok}
-		next.gate, next.gated = s.Judge(f.interference()), true
-		if r, ok := s.Rehearse(s.Current); ok {
-			draws := s.Draw()
-			next.current, _ = draws.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
-			if next.gate.Verdict == serving.GateRecommend {
-				next.best, _ = draws.WithInterval(serving.Forecast{Topology: next.gate.Split, Rehearsal: next.gate.Apart}, 1)
-				next.stands = true
-			}
-		}
+		f.considerAggregated(s, kept, &next)
 		return next
 	}
 	attained := -1.0
 	if s.Leak.Requests > 0 {
 		next.paces = s.Paces()
 	}
+	s.HandOver(f.handOver(s))
 	share, measured := f.attained(next.paces)
 	f.rehearsed = rehearsed{inputs: kept, paces: next.paces, share: share, measured: measured}
 	if measured {
 		attained = share * s.Rate
 		f.record.See(now, s.Current, s.Rate, share*s.Rate)
-		s.Calibrate(share, f.late())
+		s.Calibrate(share, f.late(s))
 		s.Measured = share * s.Rate
 	}
 	r, ok := s.Rehearse(s.Current)
@@ -283,15 +251,19 @@ func (f *fleet) consider(now int64, s *serving.Situation) (next forecast) {
 	next.current, _ = draws.WithInterval(serving.Forecast{Topology: s.Current, Rehearsal: r}, 1)
 	f.record.Claim(now, next.current, s.Rate)
 	if best, ok := s.Best(s.Current.Groups()); ok {
-		if t, ok := f.adviser.Candidate(); ok {
-			best = s.Prefer(t, best)
+		candidate, going := f.adviser.Candidate()
+		if going {
+			best = s.Prefer(candidate, best)
 		}
 		next.best = next.current
 		if best.Topology != s.Current {
 			best = draws.Safest(best)
 			next.best, next.surety = draws.WithInterval(best, serving.AdviceGain())
+			if going {
+				next.best, next.surety = draws.Surer(next.best, next.surety, candidate)
+			}
 		}
-		next.stands = f.adviser.Consider(now, next.best.Topology, next.surety, r.Goodput, best.Goodput) && !f.record.Poor()
+		next.stands = f.advise(now, s.Current, &next)
 	}
 	rate(s, &next, attained)
 	// Whether to split at all is no question of the minute.

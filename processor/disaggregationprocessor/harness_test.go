@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,33 +22,13 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/scenario"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 	"github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor/internal/metadata"
 )
 
-// handClock is a clock that tests turn.
-type handClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	ticks chan time.Time
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) Ticks(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
-
-func (c *handClock) set(t time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = t
-}
-
-func newTestProcessor(t testing.TB, cfg *Config, next consumer.Metrics) (*disaggregation, *handClock) {
+func newTestProcessor(t testing.TB, cfg *Config, next consumer.Metrics) (*disaggregation, *walltest.Clock) {
 	t.Helper()
-	c := &handClock{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), ticks: make(chan time.Time)}
+	c := walltest.NewClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
 	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), cfg, next, &derive.Registry{}, c)
 	require.NoError(t, err)
 	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
@@ -106,10 +85,10 @@ func scrapes(t testing.TB, name, fleetName string, duration time.Duration, seed 
 	return out
 }
 
-func feed(t testing.TB, p *disaggregation, c *handClock, batches []batch) {
+func feed(t testing.TB, p *disaggregation, c *walltest.Clock, batches []batch) {
 	t.Helper()
 	for _, b := range batches {
-		c.set(b.at)
+		c.Set(b.at)
 		md := pmetric.NewMetrics()
 		b.md.CopyTo(md)
 		md.MarkReadOnly()

@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
-	"go.uber.org/zap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -17,11 +16,10 @@ import (
 )
 
 type disaggregation struct {
+	derive.Processor
 	id        component.ID
 	cfg       *Config
-	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
-	next      consumer.Metrics
 	registry  *derive.Registry
 	clock     derive.Clock
 	steps     wall.Steps
@@ -30,13 +28,10 @@ type disaggregation struct {
 	nixl      derive.Inputs // of agents
 	writer    string        // of fleets' series: the collector and this component of it
 	fleets    fleets
-	agents    agents
+	agents    derive.Held[agentID, agent]
 	hosts     hosts
 
-	sweeper         derive.Sweeper
-	fleetsCounted   int64 // last reported to telemetry; the sweep alone uses them
-	workersCounted  int64
-	downstreamFails derive.Change
+	levels struct{ fleets, workers derive.Level }
 }
 
 func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r *derive.Registry, c derive.Clock) (*disaggregation, error) {
@@ -44,16 +39,21 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	if err != nil {
 		return nil, err
 	}
-	return &disaggregation{
-		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c,
+	p := &disaggregation{
+		id: set.ID, cfg: cfg, telemetry: telemetry, registry: r, clock: c,
 		table:  signal.Index(signal.DisaggregationMetrics()),
 		inputs: workerInputs(),
 		nixl:   agentInputs(),
 		writer: writerOf(set),
 		fleets: fleets{limit: cfg.MaxFleets, workerLimit: int64(cfg.MaxWorkers), byName: map[string]*fleet{}, places: map[place]string{}},
-		agents: agents{limit: cfg.MaxAgents, byID: map[agentID]*agent{}},
+		agents: derive.Held[agentID, agent]{Limit: cfg.MaxAgents},
 		hosts:  hosts{limit: cfg.MaxWorkers, rates: map[string]float64{}},
-	}, nil
+	}
+	p.Processor = derive.NewProcessor(derive.Parts{
+		Deriver: p, Next: next, Clock: c, Every: cfg.Window, Logger: set.Logger, Failed: telemetry.ProcessorDisaggregationDerivedFailed,
+		Telemetry: telemetry,
+	})
+	return p, nil
 }
 
 // writerOf names this processor among all that might write a fleet's series.
@@ -64,43 +64,24 @@ func writerOf(set processor.Settings) string {
 	return set.ID.String()
 }
 
-func (p *disaggregation) Capabilities() consumer.Capabilities {
-	return consumer.Capabilities{MutatesData: false}
+// Begin takes the ID.
+func (p *disaggregation) Begin(context.Context, component.Host) error {
+	return p.registry.Acquire(p.id)
 }
 
-// Start begins the sweep for silent fleets.
-func (p *disaggregation) Start(ctx context.Context, _ component.Host) error {
-	if err := p.registry.Acquire(p.id); err != nil {
-		return err
-	}
-	p.sweeper.Start(ctx, p.clock, p.cfg.Window, p.sweep)
+// End gives it back.
+func (p *disaggregation) End(context.Context) error {
+	p.registry.Release(p.id)
 	return nil
 }
 
-// Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
-func (p *disaggregation) Shutdown(context.Context) error {
-	if p.sweeper.Stop() {
-		p.registry.Release(p.id)
-	}
-	p.telemetry.Shutdown()
-	return nil
-}
-
-// ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
-func (p *disaggregation) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	// Read before passing on: afterwards the data belongs to the next component.
-	derived := p.derive(ctx, md)
-	err := p.next.ConsumeMetrics(ctx, md)
-	p.send(ctx, derived)
-	return err
-}
-
-func (p *disaggregation) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
-	derived := pmetric.NewMetrics()
+// Derive takes a batch.
+func (p *disaggregation) Derive(ctx context.Context, md pmetric.Metrics) (derived pmetric.Metrics, ok bool) {
+	derived = pmetric.NewMetrics()
 	now := p.clock.Now()
 	if p.steps.Passed(now) {
 		p.fleets.restart(now, derived)
-		p.agents.restart()
+		p.agents.Clear()
 	}
 	for _, rm := range md.ResourceMetrics().All() {
 		late, known := 0, true
@@ -119,7 +100,7 @@ func (p *disaggregation) derive(ctx context.Context, md pmetric.Metrics) pmetric
 			p.telemetry.ProcessorDisaggregationRejected.Add(ctx, 1)
 		}
 	}
-	return derived
+	return derived, true
 }
 
 func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) (late int, known bool) {
@@ -144,7 +125,7 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 }
 
 func (p *disaggregation) agent(id identity, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) (late int, known bool) {
-	a := p.agents.get(id.agentID(), func() *agent { return newAgent(p.cfg, p.nixl, id, rm.Resource()) })
+	a := p.agents.Get(id.agentID(), func() *agent { return newAgent(p.cfg, p.nixl, id, rm.Resource()) })
 	if a == nil {
 		return 0, false
 	}
@@ -165,32 +146,10 @@ func (p *disaggregation) host(id identity, rm pmetric.ResourceMetrics) {
 	}
 }
 
-// send passes derived metrics on. Their failure is counted and never fails the input.
-func (p *disaggregation) send(ctx context.Context, derived pmetric.Metrics) {
-	if derived.ResourceMetrics().Len() == 0 {
-		return
-	}
-	err := p.next.ConsumeMetrics(ctx, derived)
-	if err != nil {
-		p.telemetry.ProcessorDisaggregationDerivedFailed.Add(ctx, 1)
-	}
-	if p.downstreamFails.To(err != nil) {
-		if err != nil {
-			p.logger.Warn("derived metrics are refused downstream", zap.Error(err))
-		} else {
-			p.logger.Info("derived metrics are accepted again")
-		}
-	}
-}
-
-// sweep finishes the windows of what fell silent and forgets what did long ago.
-func (p *disaggregation) sweep(ctx context.Context) {
-	derived := pmetric.NewMetrics()
-	now := p.clock.Now()
+// Sweep finishes the windows of what fell silent and forgets what did long ago.
+func (p *disaggregation) Sweep(ctx context.Context, now time.Time, derived pmetric.Metrics) {
 	fleets, workers := p.fleets.sweep(now, derived)
-	p.agents.sweep(now, p.table, derived)
-	p.telemetry.ProcessorDisaggregationFleets.Add(ctx, fleets-p.fleetsCounted)
-	p.telemetry.ProcessorDisaggregationWorkers.Add(ctx, workers-p.workersCounted)
-	p.fleetsCounted, p.workersCounted = fleets, workers
-	p.send(ctx, derived)
+	p.agents.Each(func(a *agent) bool { return a.sweep(now, p.table, derived) })
+	p.levels.fleets.To(ctx, p.telemetry.ProcessorDisaggregationFleets, fleets)
+	p.levels.workers.To(ctx, p.telemetry.ProcessorDisaggregationWorkers, workers)
 }

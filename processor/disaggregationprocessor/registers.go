@@ -11,8 +11,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
-// fleets holds the state of every fleet, up to a limit, as does agents of every agent. When full, new ones are turned away and old ones
-// stay.
+// fleets holds the state of every fleet, up to a limit. When full, new ones are turned away and old ones stay.
 type fleets struct {
 	mu          sync.RWMutex
 	limit       int
@@ -105,45 +104,6 @@ func (f *fleets) sweep(now time.Time, out pmetric.Metrics) (left, workers int64)
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	return int64(len(f.byName)), f.workers
-}
-
-type agents struct {
-	mu    sync.RWMutex
-	limit int
-	byID  map[agentID]*agent
-}
-
-func (a *agents) get(id agentID, create func() *agent) *agent {
-	a.mu.RLock()
-	found := a.byID[id]
-	a.mu.RUnlock()
-	if found != nil {
-		return found
-	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if found := a.byID[id]; found != nil {
-		return found
-	}
-	if len(a.byID) >= a.limit {
-		return nil
-	}
-	one := create()
-	a.byID[id] = one
-	return one
-}
-
-func (a *agents) sweep(now time.Time, table map[string]signal.Metric, out pmetric.Metrics) {
-	a.mu.RLock()
-	all := maps.Clone(a.byID)
-	a.mu.RUnlock()
-	for id, one := range all {
-		if one.sweep(now, table, out) {
-			a.mu.Lock()
-			delete(a.byID, id)
-			a.mu.Unlock()
-		}
-	}
 }
 
 // hosts knows the rate of each host's fastest RDMA link, bytes/s.

@@ -60,5 +60,5 @@ func (f *fleet) again(now int64, s *serving.Situation) {
 		f.record.See(now, s.Current, s.Rate, share*s.Rate)
 	}
 	f.record.Claim(now, n.current, s.Rate)
-	n.stands = f.adviser.Consider(now, n.best.Topology, n.surety, n.current.Goodput, n.best.Goodput) && !f.record.Poor()
+	n.stands = f.advise(now, s.Current, n)
 }

@@ -35,9 +35,3 @@ func (f *fleet) leave(now time.Time, out pmetric.Metrics) (workers int) {
 	f.ordered, f.gone = nil, true
 	return workers
 }
-
-func (a *agents) restart() {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	clear(a.byID)
-}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 	"github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor/internal/metadata"
 )
 
@@ -25,7 +26,7 @@ func TestEveryWriterOfAFleetIsNamed(t *testing.T) {
 		sink := new(consumertest.MetricsSink)
 		set := processortest.NewNopSettings(metadata.Type)
 		set.Resource.Attributes().PutStr(signal.AttrServiceInstanceID, gateway)
-		c := &handClock{now: batches[0].at, ticks: make(chan time.Time)}
+		c := walltest.NewClock(batches[0].at)
 		p, err := newProcessor(set, testConfig(), sink, &derive.Registry{}, c)
 		require.NoError(t, err)
 		require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))

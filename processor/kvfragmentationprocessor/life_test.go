@@ -28,7 +28,7 @@ func TestInputIsPassedThroughFirstAndUntouched(t *testing.T) {
 	e := newEngine("a:8000")
 	var sent []string
 	for range 4 {
-		c.add(5 * time.Second)
+		c.Add(5 * time.Second)
 		e.advance(5 * time.Second)
 		md := e.page()
 		sent = append(sent, asJSON(t, md))
@@ -81,15 +81,15 @@ func TestSilence(t *testing.T) {
 	play(t, p, c, 40, newEngine("a:8000"))
 	_, ok := last(sink, signal.KVTokens, signal.AttrKVUse, signal.KVUseLive)
 	require.True(t, ok)
-	c.add(time.Minute)
-	c.ticks <- c.Now()
+	c.Add(time.Minute)
+	c.Tick()
 	require.Eventually(t, func() bool {
 		_, ok := last(sink, signal.KVTokens, signal.AttrKVUse, signal.KVUseLive)
 		return !ok
 	}, 5*time.Second, time.Millisecond, "marked as not recorded")
-	c.add(time.Hour)
-	c.ticks <- c.Now()
-	require.Eventually(t, func() bool { return p.workers.len() == 0 }, 5*time.Second, time.Millisecond)
+	c.Add(time.Hour)
+	c.Tick()
+	require.Eventually(t, func() bool { return p.workers.Len() == 0 }, 5*time.Second, time.Millisecond)
 }
 
 func TestOnePipelineOnly(t *testing.T) {
@@ -120,7 +120,7 @@ func TestWorkersAreBounded(t *testing.T) {
 	for i := range 10 {
 		play(t, p, c, 1, newEngine(fmt.Sprint(i)))
 	}
-	assert.Equal(t, 3, p.workers.len())
+	assert.Equal(t, 3, p.workers.Len())
 }
 
 func TestConcurrentWorkers(t *testing.T) {
@@ -132,9 +132,9 @@ func TestConcurrentWorkers(t *testing.T) {
 	for i := range 8 {
 		all.Go(func() { play(t, p, c, 50, newEngine(fmt.Sprint(i%4))) })
 	}
-	c.ticks <- c.Now()
+	c.Tick()
 	all.Wait()
-	assert.Equal(t, 4, p.workers.len())
+	assert.Equal(t, 4, p.workers.Len())
 }
 
 func TestConfig(t *testing.T) {

@@ -59,24 +59,57 @@ type pool struct {
 }
 
 func (w *worker) pool(win window.Window, l look) (p pool) {
-	t := &w.short
-	bs, blocks := w.facts.blockSize, w.facts.pool(w.engine)
+	blocks := w.facts.pool(w.engine)
 	if blocks <= 0 || !win.Levels[inUsage].Seen && !win.Levels[inUsed].Seen {
-		w.withhold(signal.KVTokens, reasonNoPool)
-		w.withhold(signal.KVFragmentation, reasonNoPool)
+		w.withholdPool(reasonNoPool)
 		return p
 	}
 	if w.stale() {
-		w.withhold(signal.KVTokens, reasonStale)
-		w.withhold(signal.KVFragmentation, reasonStale)
+		w.withholdPool(reasonStale)
 		return p
 	}
 	groups, numbers := w.layers(win)
-	facts := serving.KVPool{Blocks: blocks, BlockSize: bs, Held: l.held, Running: l.running, Groups: groups.lasts()}
+	facts := serving.KVPool{Blocks: blocks, BlockSize: w.facts.blockSize, Held: l.held, Running: l.running, Groups: groups.lasts()}
+	length, off := w.requests(&facts, groups, win, l)
+	var gap string
+	p.method, p.confidence, gap = w.cached(&facts, win, l)
+	p.confidence *= max(0, 1-off/blocks/hopeless)
+	use, ok := facts.Divide()
+	if !ok {
+		w.withholdPool(reasonNoPool)
+		return p
+	}
+	p.known, p.use = true, use
+	if groups != nil && l.residentKnown {
+		p.groups = w.divideGroups(groups, numbers, &facts, &use, length)
+	}
+	p.free, p.freeKnown = use.Free/use.Total(), facts.CachedKnown
+	if p.freeKnown {
+		p.lowest, p.lowestKnown = w.lowest.Add(float64(win.To)/1e9, p.free)
+	}
+	p.usefulKnown = facts.CachedKnown && facts.UsefulKnown
+	score, known := use.Fragmentation(w.pressed())
+	if p.scored = known >= leastKnown; p.scored {
+		p.score = score
+	} else {
+		w.withhold(signal.KVFragmentation, gap)
+	}
+	return p
+}
+
+func (w *worker) withholdPool(reason string) {
+	w.withhold(signal.KVTokens, reason)
+	w.withhold(signal.KVFragmentation, reason)
+}
+
+// requests finds out what requests that do not run hold, and what running ones leave empty in their last blocks. It returns the mean length of
+// a running request, tokens, and by how much both together may be off, blocks.
+func (w *worker) requests(facts *serving.KVPool, groups layers, win window.Window, l look) (length, off float64) {
+	t, bs := &w.short, facts.BlockSize
 	prompts, _ := t.prompts()
 	prompt := t.perRequest(prompts)
 	facts.Awaiting = win.Levels[inDeferred].Mean * groups.footprint(prompt, bs)
-	off := l.off
+	off = l.off
 	if w.facts.role == signal.RolePrefill {
 		facts.Pinned = max(0, l.held-l.running*groups.footprint(prompt, bs))
 		// At a look after a step, what finished in it waits to be fetched. For how long it does is told by the workers that fetch it: it may be
@@ -100,31 +133,7 @@ func (w *worker) pool(win window.Window, l look) (p pool) {
 		}
 		off = math.Hypot(off, l.running*max(1, groups.lasts())*serving.KVTailError(bs, deviation)/bs)
 	}
-	var gap string
-	p.method, p.confidence, gap = w.cached(&facts, win, l)
-	p.confidence *= max(0, 1-off/blocks/hopeless)
-	use, ok := facts.Divide()
-	if !ok {
-		w.withhold(signal.KVTokens, reasonNoPool)
-		w.withhold(signal.KVFragmentation, reasonNoPool)
-		return p
-	}
-	p.known, p.use = true, use
-	if groups != nil && l.residentKnown {
-		p.groups = w.divideGroups(groups, numbers, &facts, &use, length)
-	}
-	p.free, p.freeKnown = use.Free/use.Total(), facts.CachedKnown
-	if p.freeKnown {
-		p.lowest, p.lowestKnown = w.lowest.Add(float64(win.To)/1e9, p.free)
-	}
-	p.usefulKnown = facts.CachedKnown && facts.UsefulKnown
-	score, known := use.Fragmentation(w.pressed())
-	if p.scored = known >= leastKnown; p.scored {
-		p.score = score
-	} else {
-		w.withhold(signal.KVFragmentation, gap)
-	}
-	return p
+	return length, off
 }
 
 // stale tells whether the gauges of a prefill worker do not speak for the window: engines set them at a step, and what it handed over

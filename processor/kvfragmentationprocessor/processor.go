@@ -19,25 +19,21 @@ import (
 )
 
 type kvFragmentation struct {
+	derive.Processor
 	id        component.ID
 	cfg       *Config
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
-	next      consumer.Metrics
 	running   *derive.Registry
 	clock     derive.Clock
 	steps     wall.Steps
 	table     map[string]signal.Metric
 	inputs    derive.Inputs
-	workers   workers
+	workers   derive.Held[workerID, worker]
 	gpus      *devices
 	models    book.Book
 	snapshots *snapshots.Keeper
-	saved     time.Time // the sweep and Shutdown alone use it
-
-	sweeper derive.Sweeper
-	counted int64 // workers last reported to telemetry; the sweep alone uses it
-	refused derive.Change
+	level     derive.Level // of workers
 }
 
 // gpusPerWorker bounds the GPUs remembered, by max_workers.
@@ -52,62 +48,46 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, ru
 	if err != nil {
 		return nil, err
 	}
-	return &kvFragmentation{
-		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, running: running, clock: c,
+	p := &kvFragmentation{
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, running: running, clock: c,
 		table:   signal.Index(signal.KVFragmentationMetrics()),
 		inputs:  inputs(),
-		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
+		workers: derive.Held[workerID, worker]{Limit: cfg.MaxWorkers},
 		gpus:    newDevices(gpusPerWorker * cfg.MaxWorkers),
 		models:  models,
-	}, nil
+	}
+	p.Processor = derive.NewProcessor(derive.Parts{
+		Deriver: p, Next: next, Clock: c, Every: cfg.Window, Logger: set.Logger, Failed: telemetry.ProcessorKvFragmentationDerivedFailed,
+		Telemetry: telemetry,
+	})
+	return p, nil
 }
 
-func (p *kvFragmentation) Capabilities() consumer.Capabilities {
-	return consumer.Capabilities{MutatesData: false}
-}
-
-// Start begins the sweep for silent workers.
-func (p *kvFragmentation) Start(ctx context.Context, host component.Host) error {
+// Begin takes the ID and what was learnt before.
+func (p *kvFragmentation) Begin(ctx context.Context, host component.Host) (err error) {
 	if err := p.running.Acquire(p.id); err != nil {
 		return err
 	}
-	kept, err := p.openSnapshots(ctx, host)
-	if err != nil {
-		p.running.Release(p.id)
-		return err
-	}
-	p.snapshots, p.saved = kept, p.clock.Now()
-	p.sweeper.Start(ctx, p.clock, p.cfg.Window, p.sweep)
-	return nil
-}
-
-// Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
-func (p *kvFragmentation) Shutdown(ctx context.Context) error {
-	var err error
-	if p.sweeper.Stop() {
-		p.snapshots.Save(ctx, p.clock.Now(), p.workers.snapshots())
-		err = p.snapshots.Close(ctx)
+	if p.snapshots, err = p.openSnapshots(ctx, host); err != nil {
 		p.running.Release(p.id)
 	}
-	p.telemetry.Shutdown()
 	return err
 }
 
-// ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
-func (p *kvFragmentation) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	// Read before passing on: afterwards the data belongs to the next component.
-	derived := p.derive(ctx, md)
-	err := p.next.ConsumeMetrics(ctx, md)
-	// Also when md was refused and will be offered again: its windows are closed now, and the second offer is late.
-	p.send(ctx, derived)
+// End keeps what was learnt and gives the ID back.
+func (p *kvFragmentation) End(ctx context.Context) error {
+	p.snapshots.Save(ctx, p.clock.Now(), p.learnt())
+	err := p.snapshots.Close(ctx)
+	p.running.Release(p.id)
 	return err
 }
 
-func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetric.Metrics {
-	derived := pmetric.NewMetrics()
+// Derive takes a batch.
+func (p *kvFragmentation) Derive(ctx context.Context, md pmetric.Metrics) (derived pmetric.Metrics, ok bool) {
+	derived = pmetric.NewMetrics()
 	now := p.clock.Now()
 	if p.steps.Passed(now) {
-		p.workers.each(func(w *worker) bool { return w.restart() })
+		p.workers.Each(func(w *worker) bool { return w.restart() })
 	}
 	for _, rm := range md.ResourceMetrics().All() {
 		switch id, is := identify(rm.Resource()); is {
@@ -119,11 +99,11 @@ func (p *kvFragmentation) derive(ctx context.Context, md pmetric.Metrics) pmetri
 			p.duplicates(rm, derived)
 		}
 	}
-	return derived
+	return derived, true
 }
 
 func (p *kvFragmentation) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) {
-	w := p.workers.get(id, func() *worker {
+	w := p.workers.Get(id, func() *worker {
 		w := newWorker(p.cfg, p.table, p.inputs, &p.models, rm.Resource())
 		p.snapshots.Load(ctx, id.key(), w.restore)
 		return w
@@ -166,7 +146,7 @@ func (p *kvFragmentation) tokenSize(fleet, model string) (bytes float64) {
 	if bytes = p.cfg.model(model, fleet).KVBytesPerToken; bytes > 0 {
 		return bytes
 	}
-	p.workers.each(func(w *worker) (forget bool) {
+	p.workers.Each(func(w *worker) (forget bool) {
 		if bytes <= 0 {
 			bytes = w.fleetSize(fleet, model)
 		}
@@ -175,36 +155,10 @@ func (p *kvFragmentation) tokenSize(fleet, model string) (bytes float64) {
 	return bytes
 }
 
-// send passes derived metrics on. Their failure is counted and never fails the input.
-func (p *kvFragmentation) send(ctx context.Context, derived pmetric.Metrics) {
-	if derived.ResourceMetrics().Len() == 0 {
-		return
-	}
-	err := p.next.ConsumeMetrics(ctx, derived)
-	if err != nil {
-		p.telemetry.ProcessorKvFragmentationDerivedFailed.Add(ctx, 1)
-	}
-	if p.refused.To(err != nil) {
-		if err != nil {
-			p.logger.Warn("derived metrics are refused downstream", zap.Error(err))
-		} else {
-			p.logger.Info("derived metrics are accepted again")
-		}
-	}
-}
-
-// sweep finishes the windows of silent workers and forgets the long silent.
-func (p *kvFragmentation) sweep(ctx context.Context) {
-	derived := pmetric.NewMetrics()
-	now := p.clock.Now()
-	p.workers.each(func(w *worker) bool { return w.sweep(now, p.gpus, derived) })
+// Sweep finishes the windows of silent workers and forgets the long silent.
+func (p *kvFragmentation) Sweep(ctx context.Context, now time.Time, derived pmetric.Metrics) {
+	p.workers.Each(func(w *worker) bool { return w.sweep(now, p.gpus, derived) })
 	p.gpus.forget(now.Add(-p.cfg.MaxStale))
-	n := int64(p.workers.len())
-	p.telemetry.ProcessorKvFragmentationWorkers.Add(ctx, n-p.counted)
-	p.counted = n
-	if now.Sub(p.saved) >= p.cfg.SnapshotInterval {
-		p.saved = now
-		p.snapshots.Save(ctx, now, p.workers.snapshots())
-	}
-	p.send(ctx, derived)
+	p.level.To(ctx, p.telemetry.ProcessorKvFragmentationWorkers, int64(p.workers.Len()))
+	p.snapshots.SaveDue(ctx, now, p.learnt())
 }

@@ -2,7 +2,6 @@ package kvfragmentationprocessor
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,33 +17,13 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
 )
 
-// handClock is a clock that tests turn.
-type handClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	ticks chan time.Time
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) Ticks(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
-
-func (c *handClock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-func newTestProcessor(t testing.TB, cfg *Config, next consumer.Metrics) (*kvFragmentation, *handClock) {
+func newTestProcessor(t testing.TB, cfg *Config, next consumer.Metrics) (*kvFragmentation, *walltest.Clock) {
 	t.Helper()
-	c := &handClock{now: time.Unix(1_700_000_000, 0), ticks: make(chan time.Time)}
+	c := walltest.NewClock(time.Unix(1_700_000_000, 0))
 	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), cfg, next, &derive.Registry{}, c)
 	require.NoError(t, err)
 	require.NoError(t, p.Start(context.Background(), componenttest.NewNopHost()))
@@ -55,10 +34,10 @@ func newTestProcessor(t testing.TB, cfg *Config, next consumer.Metrics) (*kvFrag
 func testConfig() *Config { return createDefaultConfig().(*Config) }
 
 // play feeds scrapes of engines every five seconds.
-func play(t testing.TB, p *kvFragmentation, c *handClock, scrapes int, engines ...*engine) {
+func play(t testing.TB, p *kvFragmentation, c *walltest.Clock, scrapes int, engines ...*engine) {
 	t.Helper()
 	for range scrapes {
-		c.add(5 * time.Second)
+		c.Add(5 * time.Second)
 		for _, e := range engines {
 			e.advance(5 * time.Second)
 			md := e.page()

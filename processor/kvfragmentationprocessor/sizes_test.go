@@ -86,8 +86,7 @@ func TestGPUsThatFellSilentAreForgotten(t *testing.T) {
 	_, ok := last(sink, signal.HBMMemory, signal.AttrHBMUse, signal.HBMUseOutside)
 	require.True(t, ok)
 	play(t, p, c, 70, e) // MaxStale is five minutes
-	c.ticks <- c.Now()
-	c.ticks <- c.Now() // taken when the sweep before is done
+	c.Sweep()
 	play(t, p, c, 3, e)
 	_, ok = last(sink, signal.HBMMemory, signal.AttrHBMUse, signal.HBMUseOutside)
 	assert.False(t, ok, "what it had then is not what it has now")
@@ -127,15 +126,15 @@ func TestAWorkerIsMarkedBeforeItIsForgotten(t *testing.T) {
 	p, c := newTestProcessor(t, cfg, sink)
 	e := newEngine("a:8000")
 	for range 5 {
-		c.add(50 * time.Second)
+		c.Add(50 * time.Second)
 		e.advance(50 * time.Second)
 		require.NoError(t, p.ConsumeMetrics(context.Background(), e.page()))
 	}
 	value(t, sink, signal.KVTokens, signal.AttrKVUse, signal.KVUseLive)
-	c.add(70 * time.Second)
-	c.ticks <- c.Now()
-	require.Eventually(t, func() bool { return p.workers.len() == 0 }, 5*time.Second, time.Millisecond)
-	c.ticks <- c.Now()
+	c.Add(70 * time.Second)
+	c.Tick()
+	require.Eventually(t, func() bool { return p.workers.Len() == 0 }, 5*time.Second, time.Millisecond)
+	c.Tick()
 	_, ok := last(sink, signal.KVTokens, signal.AttrKVUse, signal.KVUseLive)
 	assert.False(t, ok)
 }
@@ -147,17 +146,16 @@ func TestAWorkerIsNotSilentBetweenScrapes(t *testing.T) {
 		p, c := newTestProcessor(t, testConfig(), sink)
 		e := newEngine("a:8000")
 		for range 8 {
-			c.add(30*time.Second - after)
+			c.Add(30*time.Second - after)
 			e.advance(30 * time.Second)
 			require.NoError(t, p.ConsumeMetrics(context.Background(), e.page()))
-			c.add(after)
+			c.Add(after)
 			streams := pmetric.NewMetrics()
 			e.page().ResourceMetrics().At(0).Resource().CopyTo(streams.ResourceMetrics().AppendEmpty().Resource())
 			require.NoError(t, p.ConsumeMetrics(context.Background(), streams))
 		}
-		c.add(20 * time.Second)
-		c.ticks <- c.Now()
-		c.ticks <- c.Now()
+		c.Add(20 * time.Second)
+		c.Sweep()
 		_, ok := last(sink, signal.KVTokens, signal.AttrKVUse, signal.KVUseLive)
 		assert.True(t, ok, "%v later", after)
 	}
@@ -170,7 +168,7 @@ func TestEventsOfAnotherTimeAreNotHeard(t *testing.T) {
 	e := newEngine("a:8000")
 	play(t, p, c, 80, e)
 	require.Equal(t, methodEventsPasses, method(t, sink, signal.KVTokens))
-	p.workers.each(func(w *worker) bool { return w.restart() })
+	p.workers.Each(func(w *worker) bool { return w.restart() })
 	e.events, e.now, e.start = false, e.now.Add(-time.Hour), e.start.Add(-time.Hour)
 	play(t, p, c, 80, e)
 	assert.Equal(t, methodCounters, method(t, sink, signal.KVTokens))

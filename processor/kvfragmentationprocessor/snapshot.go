@@ -41,23 +41,18 @@ type risingSnapshot struct{ Sum, Over float64 }
 func (p *kvFragmentation) openSnapshots(ctx context.Context, host component.Host) (*snapshots.Keeper, error) {
 	return snapshots.Open(ctx, host, snapshots.Settings{
 		Storage: p.cfg.Storage, Kind: component.KindProcessor, Self: p.id, Schema: schema, Limit: p.cfg.MaxWorkers, Logger: p.logger,
+		Every: p.cfg.SnapshotInterval, Now: p.clock.Now(),
 	})
+}
+
+// learnt is what is kept of all workers.
+func (p *kvFragmentation) learnt() iter.Seq2[string, func() ([]byte, error)] {
+	return p.workers.Snapshots(workerID.key, (*worker).snapshot)
 }
 
 // key is that of a worker in the storage.
 func (id workerID) key() string {
 	return snapshots.Key(id.engine, id.service, id.namespace, id.instance, id.host, id.model)
-}
-
-// snapshots are those of the workers, by key.
-func (w *workers) snapshots() iter.Seq2[string, func() ([]byte, error)] {
-	return func(yield func(string, func() ([]byte, error)) bool) {
-		for id, one := range w.all() {
-			if !yield(id.key(), one.snapshot) {
-				return
-			}
-		}
-	}
 }
 
 // snapshot is what was learnt of the worker.

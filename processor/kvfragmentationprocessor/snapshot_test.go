@@ -17,13 +17,14 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/snapshots/storagetest"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 	"github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor/internal/metadata"
 )
 
 // life is one of the collector.
 type life struct {
 	p    *kvFragmentation
-	c    *handClock
+	c    *walltest.Clock
 	sink *consumertest.MetricsSink
 	logs *observer.ObservedLogs
 }
@@ -35,7 +36,7 @@ func begin(t *testing.T, kept *storagetest.Shelf, at time.Time) life {
 	core, logs := observer.New(zap.InfoLevel)
 	set := processortest.NewNopSettings(metadata.Type)
 	set.Logger = zap.New(core)
-	l := life{c: &handClock{now: at, ticks: make(chan time.Time)}, sink: new(consumertest.MetricsSink), logs: logs}
+	l := life{c: walltest.NewClock(at), sink: new(consumertest.MetricsSink), logs: logs}
 	var err error
 	l.p, err = newProcessor(set, cfg, l.sink, &derive.Registry{}, l.c)
 	require.NoError(t, err)
@@ -114,7 +115,7 @@ func TestSnapshotsComeBackWholeOrNotAtAll(t *testing.T) {
 	e := newEngine("a:8000")
 	e.thrash = 0.6
 	play(t, p, c, 300, e)
-	for _, w := range p.workers.all() {
+	for _, w := range p.workers.All() {
 		text, err := w.snapshot()
 		require.NoError(t, err)
 		again := newWorker(p.cfg, p.table, p.inputs, &p.models, w.resource)

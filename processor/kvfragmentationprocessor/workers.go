@@ -1,21 +1,10 @@
 package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/kvfragmentationprocessor"
 
 import (
-	"maps"
-	"sync"
-
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
-
-// workers holds the state of every worker, up to a limit. When full, new workers are turned away and old ones stay: evicting
-// under pressure would lose everybody's past in turn.
-type workers struct {
-	mu    sync.RWMutex
-	limit int
-	byID  map[workerID]*worker
-}
 
 // workerID tells workers apart.
 type workerID struct{ engine, service, namespace, instance, host, model string }
@@ -62,49 +51,4 @@ func identify(resource pcommon.Resource) (id workerID, is subject) {
 		return id, aFleet
 	}
 	return id, foreign
-}
-
-// get returns the worker, made by create at first sight. It returns nil when there is no room.
-func (w *workers) get(id workerID, create func() *worker) *worker {
-	w.mu.RLock()
-	found := w.byID[id]
-	w.mu.RUnlock()
-	if found != nil {
-		return found
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if found := w.byID[id]; found != nil {
-		return found
-	}
-	if len(w.byID) >= w.limit {
-		return nil
-	}
-	one := create()
-	w.byID[id] = one
-	return one
-}
-
-// all returns the workers of this moment.
-func (w *workers) all() map[workerID]*worker {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	return maps.Clone(w.byID)
-}
-
-// each calls visit for every worker and forgets those for which it returns true.
-func (w *workers) each(visit func(*worker) (forget bool)) {
-	for id, one := range w.all() {
-		if visit(one) {
-			w.mu.Lock()
-			delete(w.byID, id)
-			w.mu.Unlock()
-		}
-	}
-}
-
-func (w *workers) len() int {
-	w.mu.RLock()
-	defer w.mu.RUnlock()
-	return len(w.byID)
 }

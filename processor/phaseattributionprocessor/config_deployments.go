@@ -42,6 +42,17 @@ func validateDeployments(rules []DeploymentRule) error {
 	return errors.Join(errs...)
 }
 
+// unspread are the rules that name GPUs and not over how many of them a layer is spread. 1 is not taken for it: steps of a model on four
+// GPUs would be priced at four times their work.
+func unspread(rules []DeploymentRule) (numbers []int) {
+	for i, r := range rules {
+		if r.GPU != "" && r.TensorParallel == 0 {
+			numbers = append(numbers, i)
+		}
+	}
+	return numbers
+}
+
 // maxTensorParallel is more than any machine spreads a layer over.
 const maxTensorParallel = 1024
 

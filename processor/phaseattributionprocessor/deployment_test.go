@@ -5,11 +5,18 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/component/componenttest"
+	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/collector/processor/processortest"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall"
+	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
 func workerOf(model string) pcommon.Map {
@@ -47,6 +54,21 @@ func TestADeploymentIsToldByRulesEngineAndGPUs(t *testing.T) {
 	assert.False(t, cfg.deploymentOf(book, workerOf("chat"), configured{}, []*gpu{h200}).Known(), "no such model")
 	assert.False(t, cfg.deploymentOf(book, workerOf("llama-3-8b"), configured{}, nil).Known(), "no GPU")
 	assert.False(t, cfg.deploymentOf(book, workerOf("llama-3-8b"), configured{pipelineParallel: 2}, []*gpu{h200}).Known(), "steps overlap")
+}
+
+func TestRulesWithoutTensorParallelAreSaidOnceAtStart(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	set := processortest.NewNopSettings(metadata.Type)
+	set.Logger = zap.New(core)
+	cfg := createDefaultConfig().(*Config)
+	cfg.Deployments = []DeploymentRule{{GPU: "h100", TensorParallel: 2}, {GPU: "h200"}, {Model: "llama-3-8b"}, {GPU: "a100"}}
+	p, err := newProcessor(set, cfg, consumertest.NewNop(), newRegistry(), wall.Clock{})
+	require.NoError(t, err)
+	require.NoError(t, p.Start(t.Context(), componenttest.NewNopHost()))
+	require.NoError(t, p.Shutdown(t.Context()))
+	said := logs.FilterMessageSnippet("tensor_parallel").All()
+	require.Len(t, said, 1)
+	assert.Equal(t, []any{1, 3}, said[0].ContextMap()["rules"])
 }
 
 func TestWhatAnEngineTellsOfItself(t *testing.T) {

@@ -14,11 +14,12 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
 )
 
 // playGPUs is play for one engine with its GPUs, which are read two seconds after the engine.
-func playGPUs(t *testing.T, p *phaseAttribution, c *handClock, scrapes int, e *engine, ids ...string) {
+func playGPUs(t *testing.T, p *phaseAttribution, c *walltest.Clock, scrapes int, e *engine, ids ...string) {
 	t.Helper()
 	const interval = 5 * second
 	consume := func(md pmetric.Metrics) {
@@ -26,7 +27,7 @@ func playGPUs(t *testing.T, p *phaseAttribution, c *handClock, scrapes int, e *e
 		require.NoError(t, p.ConsumeMetrics(context.Background(), md))
 	}
 	for range scrapes {
-		c.add(5 * time.Second)
+		c.Add(5 * time.Second)
 		e.advance(e.now - e.now%interval + interval)
 		consume(e.page())
 		e.advance(e.now + 2*second)
@@ -125,7 +126,7 @@ func TestAGPUThatWasAnothersMeanwhile(t *testing.T) {
 	e := newEngine("a:8000", 1_700_000_000*second)
 	playGPUs(t, p, c, 1, e, "GPU-0")
 	var w *worker
-	for _, w = range p.workers.all() {
+	for _, w = range p.workers.All() {
 		p.joins.inform(w, told{gpus: []string{"GPU-0"}})
 	}
 	playGPUs(t, p, c, 20, e, "GPU-0")
@@ -204,7 +205,7 @@ func TestIncompleteForwardPassesAreNotTrusted(t *testing.T) {
 	e := newEngine("a:8000", 1_700_000_000*second)
 	e.passes = true
 	for range 40 { // the publisher drops half of its messages
-		c.add(5 * time.Second)
+		c.Add(5 * time.Second)
 		e.advance(e.now + 5*second)
 		md := e.page()
 		for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {

@@ -49,16 +49,16 @@ func (i incarnation) becomes(later incarnation) bool {
 func (p *phaseAttribution) find(ctx context.Context, id workerID, resource pcommon.Resource, now time.Time, derived pmetric.Metrics) *worker {
 	life := incarnationOf(resource)
 	life.steps = p.steps.Count()
-	if w := p.workers.find(id); w != nil && !w.life.becomes(life) {
+	if w := p.workers.Find(id); w != nil && !w.life.becomes(life) {
 		return w
 	}
 	p.births.Lock()
 	defer p.births.Unlock()
-	old := p.workers.find(id)
+	old := p.workers.Find(id)
 	if old != nil && !old.life.becomes(life) {
 		return old // made meanwhile
 	}
-	if old == nil && p.workers.full() {
+	if old == nil && p.workers.Full() {
 		p.telemetry.ProcessorPhaseAttributionRejected.Add(ctx, 1)
 		return nil
 	}
@@ -75,7 +75,7 @@ func (p *phaseAttribution) find(ctx context.Context, id workerID, resource pcomm
 	}
 	p.joins.add(w)
 	p.board.add(w.posting)
-	p.workers.put(id, w)
+	p.workers.Put(id, w)
 	return w
 }
 

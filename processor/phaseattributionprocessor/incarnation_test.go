@@ -46,7 +46,7 @@ func TestAnEngineThatBeganAnotherLifeIsFollowed(t *testing.T) {
 	assert.True(t, gone.Flags().NoRecordedValue(), "of the old one")
 	sink.Reset()
 	playGPUs(t, p, c, 8, e, "GPU-0")
-	assert.Equal(t, 1, p.workers.len())
+	assert.Equal(t, 1, p.workers.Len())
 	for _, md := range sink.AllMetrics() {
 		for _, rm := range md.ResourceMetrics().All() {
 			if pod, ok := rm.Resource().Attributes().Get(signal.AttrK8sPodUID); ok {
@@ -83,6 +83,6 @@ func TestLivesThatOverlapLeaveOneWorker(t *testing.T) {
 	for range 4 {
 		<-done
 	}
-	assert.Equal(t, 1, p.workers.len())
+	assert.Equal(t, 1, p.workers.Len())
 	assert.Len(t, p.joins.workers, 1)
 }

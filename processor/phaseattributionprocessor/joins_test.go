@@ -129,7 +129,7 @@ func TestProcessesGiveGPUTime(t *testing.T) {
 		require.NoError(t, p.ConsumeMetrics(t.Context(), md))
 	}
 	for range 20 {
-		c.add(5 * time.Second)
+		c.Add(5 * time.Second)
 		e.advance(e.now + 5*second)
 		consume(e.page(), signal.EngineProcessInfo, 10, 11)
 		consume(e.gpu("GPU-0"), signal.GPUProcessMemory, 11)

@@ -20,27 +20,23 @@ import (
 )
 
 type phaseAttribution struct {
+	derive.Processor
 	id        component.ID
 	cfg       *Config
 	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
-	next      consumer.Metrics
 	registry  *registry
 	clock     derive.Clock
 	steps     wall.Steps
 	table     map[string]signal.Metric // what it emits
 	inputs    derive.Inputs
 	book      facts.Book
-	workers   workers
+	workers   derive.Held[workerID, worker]
 	births    sync.Mutex // held while a worker is made; taken before any other lock
 	joins     *joins
-	board     *board // set by Start; shared with the traces pipelines of the same ID
+	board     *board // set by Begin; shared with the traces pipelines of the same ID
 	snapshots *snapshots.Keeper
-	saved     time.Time // the sweep and Shutdown alone use it
-
-	sweeper derive.Sweeper
-	counted int64 // workers last reported to telemetry; the sweep alone uses it
-	refused derive.Change
+	level     derive.Level // of workers
 }
 
 // maxGPUsPerWorker bounds the GPUs remembered, by max_workers.
@@ -55,65 +51,52 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	if err != nil {
 		return nil, err
 	}
-	return &phaseAttribution{
-		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, next: next, registry: r, clock: c,
+	p := &phaseAttribution{
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, registry: r, clock: c,
 		table: signal.Index(signal.PhaseMetrics()), inputs: inputs(), book: cfg.Facts.Over(builtIn),
-		workers: workers{limit: cfg.MaxWorkers, byID: map[workerID]*worker{}},
+		workers: derive.Held[workerID, worker]{Limit: cfg.MaxWorkers},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
 		board:   newBoard(),
-	}, nil
+	}
+	p.Processor = derive.NewProcessor(derive.Parts{
+		Deriver: p, Next: next, Clock: c, Every: cfg.Window, Logger: set.Logger, Failed: telemetry.ProcessorPhaseAttributionDerivedFailed,
+		Telemetry: telemetry,
+	})
+	return p, nil
 }
 
-func (p *phaseAttribution) Capabilities() consumer.Capabilities {
-	return consumer.Capabilities{MutatesData: false}
-}
-
-// Start begins the sweep for silent workers.
-func (p *phaseAttribution) Start(ctx context.Context, host component.Host) error {
+// Begin takes the ID and what was learnt before.
+func (p *phaseAttribution) Begin(ctx context.Context, host component.Host) error {
 	board, err := p.registry.acquireMetrics(p.id)
 	if err != nil {
 		return err
 	}
-	kept, err := p.openSnapshots(ctx, host)
-	if err != nil {
+	if p.snapshots, err = p.openSnapshots(ctx, host); err != nil {
 		p.registry.releaseMetrics(p.id)
 		return err
 	}
-	p.board, p.snapshots, p.saved = board, kept, p.clock.Now()
-	p.sweeper.Start(ctx, p.clock, p.cfg.Window, p.sweep)
+	p.board = board
+	if rules := unspread(p.cfg.Deployments); len(rules) > 0 {
+		p.logger.Info("rules of deployments name gpu and not tensor_parallel: where neither the engine nor a join with GPUs tells it, steps are "+
+			"estimated from their counts alone", zap.Ints("rules", rules))
+	}
 	return nil
 }
 
-// Shutdown ends the sweep and waits for it. It may be called without Start and more than once.
-func (p *phaseAttribution) Shutdown(ctx context.Context) error {
-	var err error
-	if p.sweeper.Stop() {
-		p.snapshots.Save(ctx, p.clock.Now(), snapshotsOf(p.workers.all()))
-		err = p.snapshots.Close(ctx)
-		p.workers.each(func(w *worker) bool {
-			p.board.remove(w.posting)
-			return true
-		})
-		p.registry.releaseMetrics(p.id)
-	}
-	p.telemetry.Shutdown()
+// End keeps what was learnt and gives the ID back.
+func (p *phaseAttribution) End(ctx context.Context) error {
+	p.snapshots.Save(ctx, p.clock.Now(), p.learnt())
+	err := p.snapshots.Close(ctx)
+	p.workers.Each(func(w *worker) bool {
+		p.board.remove(w.posting)
+		return true
+	})
+	p.registry.releaseMetrics(p.id)
 	return err
 }
 
-// ConsumeMetrics passes md on, then what was derived from it as a batch of its own. Only the first decides the outcome.
-func (p *phaseAttribution) ConsumeMetrics(ctx context.Context, md pmetric.Metrics) error {
-	// Read before passing on: afterwards the data belongs to the next component.
-	derived, ok := p.derive(ctx, md)
-	err := p.next.ConsumeMetrics(ctx, md)
-	if ok {
-		// Also when md was refused and will be offered again: its windows are closed now, and the second offer is late.
-		p.send(ctx, derived)
-	}
-	return err
-}
-
-// derive takes a batch. ok is false when there is nothing in it for this processor, which then costs no allocation.
-func (p *phaseAttribution) derive(ctx context.Context, md pmetric.Metrics) (derived pmetric.Metrics, ok bool) {
+// Derive takes a batch. ok is false when there is nothing in it for this processor, which then costs no allocation.
+func (p *phaseAttribution) Derive(ctx context.Context, md pmetric.Metrics) (derived pmetric.Metrics, ok bool) {
 	var now time.Time
 	var parents []seen
 	for _, rm := range md.ResourceMetrics().All() {
@@ -198,29 +181,9 @@ func (p *phaseAttribution) hooks(ctx context.Context, id workerID) hooks {
 	}
 }
 
-// send passes derived metrics on. Their failure is counted and never fails the input.
-func (p *phaseAttribution) send(ctx context.Context, derived pmetric.Metrics) {
-	if derived.ResourceMetrics().Len() == 0 {
-		return
-	}
-	err := p.next.ConsumeMetrics(ctx, derived)
-	if err != nil {
-		p.telemetry.ProcessorPhaseAttributionDerivedFailed.Add(ctx, 1)
-	}
-	if p.refused.To(err != nil) {
-		if err != nil {
-			p.logger.Warn("derived metrics are refused downstream", zap.Error(err))
-		} else {
-			p.logger.Info("derived metrics are accepted again")
-		}
-	}
-}
-
-// sweep finishes the windows of silent workers and forgets the long silent.
-func (p *phaseAttribution) sweep(ctx context.Context) {
-	derived := pmetric.NewMetrics()
-	now := p.clock.Now()
-	p.workers.each(func(w *worker) bool {
+// Sweep finishes the windows of silent workers and forgets the long silent.
+func (p *phaseAttribution) Sweep(ctx context.Context, now time.Time, derived pmetric.Metrics) {
+	p.workers.Each(func(w *worker) bool {
 		forget := w.sweep(now, derived)
 		if forget {
 			p.joins.remove(w)
@@ -228,12 +191,6 @@ func (p *phaseAttribution) sweep(ctx context.Context) {
 		}
 		return forget
 	})
-	n := int64(p.workers.len())
-	p.telemetry.ProcessorPhaseAttributionWorkers.Add(ctx, n-p.counted)
-	p.counted = n
-	if now.Sub(p.saved) >= p.cfg.SnapshotInterval {
-		p.saved = now
-		p.snapshots.Save(ctx, now, snapshotsOf(p.workers.all()))
-	}
-	p.send(ctx, derived)
+	p.level.To(ctx, p.telemetry.ProcessorPhaseAttributionWorkers, int64(p.workers.Len()))
+	p.snapshots.SaveDue(ctx, now, p.learnt())
 }

@@ -2,7 +2,6 @@ package phaseattributionprocessor
 
 import (
 	"context"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,35 +15,13 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
-// handClock is a clock that tests turn.
-type handClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	ticks chan time.Time
-}
+func newHandClock() *walltest.Clock { return walltest.NewClock(time.Unix(1_800_000_000, 0)) }
 
-func newHandClock() *handClock {
-	return &handClock{now: time.Unix(1_800_000_000, 0), ticks: make(chan time.Time)}
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) Ticks(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
-
-func (c *handClock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
-
-func newTestProcessor(t *testing.T, cfg *Config, next consumer.Metrics) (*phaseAttribution, *handClock) {
+func newTestProcessor(t *testing.T, cfg *Config, next consumer.Metrics) (*phaseAttribution, *walltest.Clock) {
 	t.Helper()
 	c := newHandClock()
 	p, err := newProcessor(processortest.NewNopSettings(metadata.Type), cfg, next, newRegistry(), c)
@@ -55,10 +32,10 @@ func newTestProcessor(t *testing.T, cfg *Config, next consumer.Metrics) (*phaseA
 }
 
 // play feeds scrapes of the engines every interval for the given number of scrapes.
-func play(t *testing.T, p *phaseAttribution, c *handClock, scrapes int, interval time.Duration, engines ...*engine) {
+func play(t *testing.T, p *phaseAttribution, c *walltest.Clock, scrapes int, interval time.Duration, engines ...*engine) {
 	t.Helper()
 	for range scrapes {
-		c.add(interval)
+		c.Add(interval)
 		for _, e := range engines {
 			e.advance(e.now - e.now%int64(interval) + int64(interval))
 			md := e.page()
@@ -228,7 +205,7 @@ func TestTheScrapePhaseDoesNotMatter(t *testing.T) {
 		p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
 		e := newEngine("a:8000", 1_700_000_000*second)
 		for i := range int64(200) {
-			c.add(5 * time.Second)
+			c.Add(5 * time.Second)
 			e.advance(1_700_000_000*second + offset + (i+1)*5*second)
 			require.NoError(t, p.ConsumeMetrics(context.Background(), e.page()))
 		}

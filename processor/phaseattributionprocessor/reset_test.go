@@ -93,7 +93,7 @@ func TestAnEnginesOwnCountIsTaken(t *testing.T) {
 	p, c := newTestProcessor(t, cfg, sink)
 	e := newEngine("a:1", 1_800_000_000*second)
 	for range 40 {
-		c.add(5 * time.Second)
+		c.Add(5 * time.Second)
 		e.advance(e.now - e.now%(5*second) + 5*second)
 		page := pmetric.NewMetrics()
 		e.page().ResourceMetrics().At(0).Resource().CopyTo(page.ResourceMetrics().AppendEmpty().Resource())

@@ -28,21 +28,18 @@ func TestASilentWorkerIsFinishedMarkedAndForgotten(t *testing.T) {
 	cfg := createDefaultConfig().(*Config)
 	p, c := newTestProcessor(t, cfg, sink)
 	play(t, p, c, 10, 5*time.Second, newEngine("a:8000", 1_700_000_000*second))
-	c.add(10 * time.Second)
-	c.ticks <- c.Now()
-	c.ticks <- c.Now() // the first sweep is over when the second is taken
+	c.Add(10 * time.Second)
+	c.Sweep()
 	dp, _ := last(sink, signal.PhaseImbalance, "", "")
 	assert.False(t, dp.Flags().NoRecordedValue(), "two windows of silence are not yet silence")
-	c.add(6 * time.Second)
-	c.ticks <- c.Now()
-	c.ticks <- c.Now()
+	c.Add(6 * time.Second)
+	c.Sweep()
 	dp, _ = last(sink, signal.PhaseImbalance, "", "")
 	assert.True(t, dp.Flags().NoRecordedValue())
-	assert.Equal(t, 1, p.workers.len())
-	c.add(cfg.MaxStale)
-	c.ticks <- c.Now()
-	c.ticks <- c.Now()
-	assert.Zero(t, p.workers.len())
+	assert.Equal(t, 1, p.workers.Len())
+	c.Add(cfg.MaxStale)
+	c.Sweep()
+	assert.Zero(t, p.workers.Len())
 }
 
 // Scrapes are so far apart that a worker is forgotten before it counts as silent.
@@ -55,10 +52,9 @@ func TestAWorkerIsMarkedBeforeItIsForgotten(t *testing.T) {
 	dp, ok := last(sink, signal.PhaseImbalance, "", "")
 	require.True(t, ok)
 	require.False(t, dp.Flags().NoRecordedValue())
-	c.add(70 * time.Second)
-	c.ticks <- c.Now()
-	c.ticks <- c.Now()
-	assert.Zero(t, p.workers.len())
+	c.Add(70 * time.Second)
+	c.Sweep()
+	assert.Zero(t, p.workers.Len())
 	dp, _ = last(sink, signal.PhaseImbalance, "", "")
 	assert.True(t, dp.Flags().NoRecordedValue())
 }
@@ -72,7 +68,7 @@ func TestAWorkerIsNotSilentBetweenScrapes(t *testing.T) {
 			p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
 			e := newEngine("a:8000", 1_700_000_000*second)
 			for range 8 {
-				c.add(30*time.Second - after)
+				c.Add(30*time.Second - after)
 				e.advance(e.now + 30*second)
 				md, more := e.page(), pmetric.NewMetrics()
 				if after == 0 {
@@ -81,13 +77,12 @@ func TestAWorkerIsNotSilentBetweenScrapes(t *testing.T) {
 				e.page().ResourceMetrics().At(0).Resource().CopyTo(more.ResourceMetrics().AppendEmpty().Resource())
 				require.NoError(t, p.ConsumeMetrics(context.Background(), md))
 				if after > 0 {
-					c.add(after)
+					c.Add(after)
 					require.NoError(t, p.ConsumeMetrics(context.Background(), more))
 				}
 			}
-			c.add(20 * time.Second)
-			c.ticks <- c.Now()
-			c.ticks <- c.Now()
+			c.Add(20 * time.Second)
+			c.Sweep()
 			dp, ok := last(sink, signal.PhaseImbalance, "", "")
 			require.True(t, ok)
 			assert.False(t, dp.Flags().NoRecordedValue())
@@ -102,7 +97,7 @@ func TestNewWorkersAreTurnedAwayWhenFull(t *testing.T) {
 	p, c := newTestProcessor(t, cfg, sink)
 	start := 1_700_000_000 * second
 	play(t, p, c, 4, 5*time.Second, newEngine("a", start), newEngine("b", start), newEngine("c", start))
-	assert.Equal(t, 2, p.workers.len())
+	assert.Equal(t, 2, p.workers.Len())
 	instances := map[string]int{}
 	for _, md := range sink.AllMetrics() {
 		v, _ := md.ResourceMetrics().At(0).Resource().Attributes().Get(signal.AttrServiceInstanceID)
@@ -164,7 +159,7 @@ func TestHostileValuesDoNoHarm(t *testing.T) {
 	p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
 	e := newEngine("a", 1_700_000_000*second)
 	for i := range 20 {
-		c.add(5 * time.Second)
+		c.Add(5 * time.Second)
 		e.advance(e.now + 5*second)
 		md := e.page()
 		for _, m := range md.ResourceMetrics().At(0).ScopeMetrics().At(0).Metrics().All() {

@@ -16,6 +16,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 )
 
 // board of a GPU, as the nvml receiver tells it.
@@ -131,7 +132,7 @@ func feed(t *testing.T, p *phaseAttribution, md pmetric.Metrics) {
 	require.NoError(t, p.ConsumeMetrics(context.Background(), md))
 }
 
-func sharedBy(t *testing.T, rules ...GPURule) (*phaseAttribution, *handClock, *consumertest.MetricsSink) {
+func sharedBy(t *testing.T, rules ...GPURule) (*phaseAttribution, *walltest.Clock, *consumertest.MetricsSink) {
 	t.Helper()
 	cfg := createDefaultConfig().(*Config)
 	cfg.GPUs = rules
@@ -142,7 +143,7 @@ func sharedBy(t *testing.T, rules ...GPURule) (*phaseAttribution, *handClock, *c
 }
 
 // run plays scrapes of engines, each followed by the pages of GPUs that gpus writes.
-func run(t *testing.T, p *phaseAttribution, c *handClock, scrapes int, engines []*engine, gpus func()) {
+func run(t *testing.T, p *phaseAttribution, c *walltest.Clock, scrapes int, engines []*engine, gpus func()) {
 	t.Helper()
 	for range scrapes {
 		play(t, p, c, 1, 5*time.Second, engines...)
@@ -231,8 +232,8 @@ func TestAGPUThatIsSharedForAWhile(t *testing.T) {
 	ofB, _, _ := spentBy(sink, "bb:8001", signal.PhaseEnergy, "")
 	assert.InEpsilon(t, shared/2, ofB, 0.1)
 	// b falls silent and is forgotten; a has the GPU for itself again.
-	c.add(20 * time.Minute)
-	p.workers.each(func(w *worker) bool {
+	c.Add(20 * time.Minute)
+	p.workers.Each(func(w *worker) bool {
 		if derive.Text(w.resource.Attributes(), signal.AttrServiceInstanceID) != "bb:8001" {
 			return false
 		}

@@ -18,13 +18,14 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 	"github.com/otelcol-inference/otelcol-inference/internal/snapshots/storagetest"
+	"github.com/otelcol-inference/otelcol-inference/internal/wall/walltest"
 	"github.com/otelcol-inference/otelcol-inference/processor/phaseattributionprocessor/internal/metadata"
 )
 
 // life is one of the collector.
 type life struct {
 	p    *phaseAttribution
-	c    *handClock
+	c    *walltest.Clock
 	sink *consumertest.MetricsSink
 	logs *observer.ObservedLogs
 }
@@ -37,7 +38,7 @@ func begin(t *testing.T, kept *storagetest.Shelf, cfg *Config, at time.Time) lif
 	set := processortest.NewNopSettings(metadata.Type)
 	set.Logger = zap.New(core)
 	l := life{c: newHandClock(), sink: new(consumertest.MetricsSink), logs: logs}
-	l.c.now = at
+	l.c.Set(at)
 	var err error
 	l.p, err = newProcessor(set, cfg, l.sink, newRegistry(), l.c)
 	require.NoError(t, err)
@@ -83,7 +84,7 @@ func TestAllThatWasLearntComesBack(t *testing.T) {
 	cfg.Deployments = []DeploymentRule{{Model: "llama-3-70b", GPU: "h200", TensorParallel: 4}}
 	p, c := newTestProcessor(t, cfg, new(consumertest.MetricsSink))
 	playGPUs(t, p, c, 60, newEngine("a:1", 1_800_000_000*second), "GPU-0")
-	one := p.workers.all()
+	one := p.workers.All()
 	require.Len(t, one, 1)
 	for id, w := range one {
 		text, err := w.snapshot()

@@ -58,8 +58,8 @@ func TestDeltasNeedNotSaySinceWhen(t *testing.T) {
 			before := e.page()
 			require.NoError(t, q.ConsumeMetrics(context.Background(), e.page()))
 			for range 100 {
-				c.add(5 * time.Second)
-				d.add(5 * time.Second)
+				c.Add(5 * time.Second)
+				d.Add(5 * time.Second)
 				e.advance(e.now - e.now%(5*second) + 5*second)
 				now := e.page()
 				require.NoError(t, p.ConsumeMetrics(context.Background(), difference(now, before, withStart)))
@@ -124,8 +124,8 @@ func TestPointsThatDifferInUnknownAttributesAddUp(t *testing.T) {
 	q, d := newTestProcessor(t, createDefaultConfig().(*Config), whole)
 	e := newEngine("a", 1_799_999_000*second)
 	for range 60 {
-		c.add(5 * time.Second)
-		d.add(5 * time.Second)
+		c.Add(5 * time.Second)
+		d.Add(5 * time.Second)
 		e.advance(e.now - e.now%(5*second) + 5*second)
 		require.NoError(t, q.ConsumeMetrics(context.Background(), e.page()))
 		md := e.page()
@@ -155,7 +155,7 @@ func TestAnEstimateThatIsWithheldIsMarkedGone(t *testing.T) {
 	require.True(t, ok)
 	require.False(t, dp.Flags().NoRecordedValue())
 	for range 20 { // the same page again and again: no request in the trailing minute
-		c.add(5 * time.Second)
+		c.Add(5 * time.Second)
 		e.now += 5 * second
 		require.NoError(t, p.ConsumeMetrics(context.Background(), e.page()))
 	}

@@ -42,13 +42,14 @@ type ScrapeConfig struct {
 	CollectionInterval time.Duration    `mapstructure:"collection_interval"`
 	InitialDelay       time.Duration    `mapstructure:"initial_delay"` // before the first scrape of the first endpoint
 	MaxBodyBytes       int64            `mapstructure:"max_body_bytes"`
-	MaxSeries          int              `mapstructure:"max_series"`      // per endpoint
-	Preset             string           `mapstructure:"preset"`          // minimal, default or full
-	Raw                bool             `mapstructure:"raw"`             // the engine's own families too, untouched
-	IterationStats     bool             `mapstructure:"iteration_stats"` // of TensorRT-LLM, which hands each record out once
-	Connected          []string         `mapstructure:"connected"`       // inputs that are read elsewhere, and are not missing
-	ProcPath           string           `mapstructure:"proc_path"`       // of the host whose endpoints are local; empty: no process is looked for
-	ReportUnseen       bool             `mapstructure:"report_unseen"`   // say that engines of this host cannot be discovered
+	MaxSeries          int              `mapstructure:"max_series"`        // per endpoint
+	Preset             string           `mapstructure:"preset"`            // minimal, default or full
+	Raw                bool             `mapstructure:"raw"`               // the engine's own families too, untouched
+	IterationStats     bool             `mapstructure:"iteration_stats"`   // of TensorRT-LLM, which hands each record out once
+	Connected          []string         `mapstructure:"connected"`         // inputs that are read elsewhere, and are not missing
+	ProcPath           string           `mapstructure:"proc_path"`         // of the host whose endpoints are local; empty: no process is looked for
+	ReportUnseen       bool             `mapstructure:"report_unseen"`     // say that engines of this host cannot be discovered
+	ScrapedElsewhere   []int            `mapstructure:"scraped_elsewhere"` // ports of this host that report_unseen leaves out
 
 	// Defaults for the endpoints that do not say.
 	ServiceName string `mapstructure:"service_name"`
@@ -161,6 +162,14 @@ func (c *Config) validateChoices() (errs []error) {
 		if !slices.Contains(signal.Sources(), source) {
 			errs = append(errs, fmt.Errorf("connected[%d] must be one of %s (got %q)", i, strings.Join(signal.Sources(), ", "), source))
 		}
+	}
+	for i, port := range c.Scrape.ScrapedElsewhere {
+		if port < 1 || port > 65535 {
+			errs = append(errs, fmt.Errorf("scraped_elsewhere[%d] must be a port from 1 to 65535 (got %d)", i, port))
+		}
+	}
+	if len(c.Scrape.ScrapedElsewhere) > 0 && !c.Scrape.ReportUnseen {
+		errs = append(errs, fmt.Errorf("report_unseen must be true where scraped_elsewhere names ports (got %v)", c.Scrape.ScrapedElsewhere))
 	}
 	return errs
 }

@@ -14,7 +14,7 @@ type shared struct {
 	fleets   *fleets
 	hosts    *hosts
 	statuses *statuses
-	ports    *localPorts
+	ports    *scrapedPorts
 	tables   *tables
 	buffers  *buffers
 	wires    *wires
@@ -22,7 +22,7 @@ type shared struct {
 
 func newShared() shared {
 	return shared{
-		fleets: newFleets(), hosts: &hosts{byPath: make(map[string]*host)}, statuses: newStatuses(), ports: newLocalPorts(), tables: newTables(),
+		fleets: newFleets(), hosts: &hosts{byPath: make(map[string]*host)}, statuses: newStatuses(), ports: newScrapedPorts(), tables: newTables(),
 		buffers: newBuffers(pooledBuffers), wires: new(wires),
 	}
 }

@@ -18,6 +18,9 @@ type kin struct {
 	whole []hostproc.Process         // all that may compute
 	ranks map[int][]hostproc.Process // by data-parallel rank, where titles tell it
 	hint  string                     // why they cannot be told, and what helps; empty when they can
+
+	publishes   bool // KV events
+	publication publication
 }
 
 // What helps where processes cannot be told.
@@ -57,6 +60,9 @@ type finding struct {
 	seen     map[int]place
 	all      []hostproc.Process
 	forwards bool // a program that hands connections on to another network namespace
+
+	publishes   bool
+	publication publication
 }
 
 // place is where a process is in the engine.
@@ -87,11 +93,14 @@ func (f *finding) add(p hostproc.Process, command []string) {
 	f.seen[p.PID] = at
 	f.all = append(f.all, p)
 	f.forwards = f.forwards || slices.Contains(forwarders(), program(command))
+	if !f.publishes {
+		f.publication, f.publishes = publicationOf(command)
+	}
 }
 
 // kin keeps the engine cores where titles tell them: an API server may have a context on a GPU that it does not compute on.
 func (f *finding) kin() kin {
-	k := kin{ranks: make(map[int][]hostproc.Process)}
+	k := kin{ranks: make(map[int][]hostproc.Process), publishes: f.publishes, publication: f.publication}
 	cored := slices.ContainsFunc(f.all, func(p hostproc.Process) bool { return f.seen[p.PID].core })
 	for _, p := range f.all {
 		at := f.seen[p.PID]

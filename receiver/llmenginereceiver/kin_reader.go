@@ -26,6 +26,7 @@ type kinReader struct {
 	spawn   func(func())
 
 	known   kin
+	told    bool      // the known engine's own publication of KV events, in the place of a flag
 	since   time.Time // the engine answers; who was there before may be gone
 	asked   time.Time
 	asking  bool
@@ -47,7 +48,7 @@ func newKinReader(h *host, c clock, u *url.URL, connected []string, spawn func(f
 // want looks anew: the engine was started again. What was found is of processes that are no more.
 func (k *kinReader) want() {
 	if k != nil {
-		k.known, k.asked, k.since = kin{}, time.Time{}, k.clock.Now()
+		k.known, k.asked, k.since, k.told = kin{}, time.Time{}, k.clock.Now(), false
 	}
 }
 
@@ -76,9 +77,10 @@ func (k *kinReader) write(md pmetric.Metrics, now time.Time) {
 	if k == nil {
 		return
 	}
+	first := false
 	select {
 	case k.known = <-k.answers:
-		k.asking = false
+		k.asking, first = false, !k.told
 	default:
 	}
 	for _, rm := range md.ResourceMetrics().All() {
@@ -98,6 +100,10 @@ func (k *kinReader) write(md pmetric.Metrics, now time.Time) {
 			point := out.number(signal.SourceMissing, signal.AttrSource, signal.SourceProcesses)
 			point.Attributes().PutStr(signal.AttrSourceHint, hint)
 			point.SetDoubleValue(1)
+		}
+		if k.known.publishes {
+			correct(rm.ScopeMetrics().At(0).Metrics(), k.known.publication.hint(len(k.known.ranks)), first)
+			k.told = true
 		}
 	}
 }

@@ -41,8 +41,8 @@ type engineReceiver struct {
 	hostname   string
 	addresses  []netip.Addr // of this host
 	shared
-	scraped   []int // ports of this host, told to ports
-	processes *host // of this host; nil when they are not looked for
+	scraped   []netip.AddrPort // endpoints, told to ports
+	processes *host            // of this host; nil when they are not looked for
 
 	streams *streams  // nil before Start
 	tell    *reporter // nil before Start
@@ -128,7 +128,7 @@ func (r *engineReceiver) Start(ctx context.Context, host component.Host) error {
 	if r.cfg.Scrape.ReportUnseen {
 		u := &unseen{
 			host: r.processes, clock: r.clock, ports: r.ports, launches: launches(), logger: r.set.Logger, hostname: r.hostname,
-			version: r.set.BuildInfo.Version,
+			version: r.set.BuildInfo.Version, elsewhere: r.cfg.Scrape.ScrapedElsewhere,
 		}
 		r.loops.Go(func() { u.run(running, r.cfg.Scrape.CollectionInterval, r.hand) })
 	}
@@ -174,15 +174,24 @@ func (r *engineReceiver) newTarget(e EndpointConfig, client *http.Client, tell *
 	if isPlain(r.cfg, u) {
 		t.pages = &http.Client{Transport: &direct{wires: r.wires}, CheckRedirect: sameHost}
 	}
-	if r.isLocal(u.Hostname()) {
-		port, _ := strconv.Atoi(u.Port()) // checked by parseEndpoint
-		r.ports.add(port, 1)
-		r.scraped = append(r.scraped, port)
+	if at, ok := r.scrapedAt(u); ok {
+		r.ports.add(at, 1)
+		r.scraped = append(r.scraped, at)
 	}
 	if r.processes != nil && r.isLocal(u.Hostname()) {
 		t.kin = newKinReader(r.processes, r.clock, u, r.connected(e), r.loops.Go)
 	}
 	return t, nil
+}
+
+// scrapedAt is how an endpoint is counted among those that are scraped; a name that is not this host's is not.
+func (r *engineReceiver) scrapedAt(u *url.URL) (at netip.AddrPort, ok bool) {
+	port, _ := strconv.Atoi(u.Port()) // checked by parseEndpoint
+	if r.isLocal(u.Hostname()) {
+		return ofHost(port), true
+	}
+	address, err := netip.ParseAddr(u.Hostname())
+	return netip.AddrPortFrom(address.Unmap(), uint16(port)), err == nil
 }
 
 // connected are the inputs of an endpoint that are not missing: what others read, and the streams that are followed.
@@ -246,8 +255,8 @@ func (r *engineReceiver) Shutdown(context.Context) error {
 		r.tell.leave()
 		r.tell = nil
 	}
-	for _, port := range r.scraped {
-		r.ports.add(port, -1)
+	for _, at := range r.scraped {
+		r.ports.add(at, -1)
 	}
 	r.scraped = nil
 	r.processes.close()

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/nixl"
+	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
 )
 
 // checkpoint keeps the counters of rings over a restart of the collector. The events are gone from a ring that is consumed, and would
@@ -49,17 +50,9 @@ func openCheckpoint(ctx context.Context, host component.Host, id *component.ID, 
 	if id == nil {
 		return nil, nil
 	}
-	extension, ok := host.GetExtensions()[*id]
-	if !ok {
-		return nil, fmt.Errorf("storage must name an extension (got %s)", id)
-	}
-	keeper, ok := extension.(storage.Extension)
-	if !ok {
-		return nil, fmt.Errorf("storage must name a storage extension (got %s)", id)
-	}
-	client, err := keeper.GetClient(ctx, component.KindReceiver, self, "")
+	client, err := snapshots.Client(ctx, host, *id, component.KindReceiver, self)
 	if err != nil {
-		return nil, fmt.Errorf("storage %s: %w", id, err)
+		return nil, err
 	}
 	return &checkpoint{client: client, logger: logger, loaded: make(map[nixl.FileID]record)}, nil
 }

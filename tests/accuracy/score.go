@@ -14,8 +14,8 @@ const (
 	// scoreBar bounds the absolute error of the score, worstBar is the share of fleets in which the injected defect is the largest loss.
 	scoreBar = 0.05
 	worstBar = 0.95
-	// closeShare is the share of the scores that must be that close, and scoreWithheld how many may be withheld: docs/disaggregation.md says why not
-	// all and none.
+	// closeShare is the share of the scores that must be that close, and scoreWithheld how many, of scores and of names, may be withheld:
+	// docs/disaggregation.md says why not all and none.
 	closeShare    = 0.9
 	scoreWithheld = 0.2
 	// lostLeast is the true loss from which on there is a largest one to name.
@@ -48,7 +48,7 @@ func scores(o options, report func(result)) error {
 	if o.quick {
 		n = 1
 	}
-	near, said, all, named, lossy := 0, 0, 0, 0, 0
+	near, said, all, named, unnamed, lossy := 0, 0, 0, 0, 0, 0
 	fleets, err := splitScenarios(o, splitSeed, 4*n, 12)
 	if err != nil {
 		return err
@@ -83,6 +83,9 @@ func scores(o options, report func(result)) error {
 				if right {
 					named++
 				}
+				if one.unnamed {
+					unnamed++
+				}
 			}
 			report(result{
 				name:  fmt.Sprintf("A8/score/%s/%dP/%s", s, x, orWhole(d.name)),
@@ -100,8 +103,12 @@ func scores(o options, report func(result)) error {
 		pass: float64(all-said) <= scoreWithheld*float64(all),
 	})
 	report(result{
-		name: "A8/named/synthetic", value: fmt.Sprintf("%d/%d", named, lossy), bar: fmt.Sprintf("%.0f%%", 100*worstBar),
-		pass: float64(named) >= worstBar*float64(lossy), told: o.quick,
+		name: "A8/named/synthetic", value: fmt.Sprintf("%d/%d", named, lossy-unnamed), bar: fmt.Sprintf("%.0f%%", 100*worstBar),
+		pass: float64(named) >= worstBar*float64(lossy-unnamed), told: o.quick,
+	})
+	report(result{
+		name: "A8/unnamed/synthetic", value: fmt.Sprintf("%d/%d", unnamed, lossy), bar: fmt.Sprintf("%.0f%%", 100*scoreWithheld),
+		pass: float64(unnamed) <= scoreWithheld*float64(lossy), told: o.quick,
 	})
 	return nil
 }
@@ -116,6 +123,7 @@ func orWhole(name string) string {
 type scored struct {
 	said, truth float64
 	worst       string
+	unnamed     bool // it is not told what most is lost to
 }
 
 // scoredFor is how long a fleet runs before its score is read.
@@ -141,10 +149,19 @@ func (s splitScenario) score(d defect, prefill int, ideal float64) (scored, erro
 		out.said = v
 	}
 	least := 0.99
+	out.unnamed = true
 	for k, v := range said {
-		if name, ok := strings.CutPrefix(k, signal.DisaggregationFactor+"|"); ok && v < least {
+		name, ok := strings.CutPrefix(k, signal.DisaggregationFactor+"|")
+		if !ok {
+			continue
+		}
+		out.unnamed = false
+		if v < least {
 			least, out.worst = v, name
 		}
+	}
+	if out.unnamed {
+		out.worst = "withheld"
 	}
 	return out, nil
 }

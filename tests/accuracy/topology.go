@@ -134,47 +134,6 @@ func (s splitScenario) goodput(cfg fleetsim.Config) (float64, error) {
 	return s.truths.goodput(cfg, judgedFor)
 }
 
-// best is the prefill groups with the highest goodput and that goodput: a search from a start downhill in both directions, or all of them.
-func (s splitScenario) best(start int, exhaustive bool) (prefill int, goodput float64, err error) {
-	look := func(x int) error {
-		if x < 1 || x >= s.groups {
-			return nil
-		}
-		g, err := s.goodput(s.config(x, splitBudget))
-		if err == nil && g > goodput {
-			prefill, goodput = x, g
-		}
-		return err
-	}
-	if exhaustive {
-		for x := 1; x < s.groups; x++ {
-			if err := look(x); err != nil {
-				return 0, 0, err
-			}
-		}
-		return prefill, goodput, nil
-	}
-	// Coarse first, then every neighbour for as long as one is better.
-	step := max(1, s.groups/6)
-	for x := 1; x < s.groups; x += step {
-		if err := look(x); err != nil {
-			return 0, 0, err
-		}
-	}
-	if err := look(start); err != nil {
-		return 0, 0, err
-	}
-	for before := -1; before != prefill; {
-		before = prefill
-		for d := -step; d <= step; d++ {
-			if err := look(before + d); err != nil {
-				return 0, 0, err
-			}
-		}
-	}
-	return prefill, goodput, nil
-}
-
 // recommendation is A6: every fleet starts half and half.
 func recommendation(o options, report func(result)) error {
 	n, most := 40, 32
@@ -242,11 +201,11 @@ func (s splitScenario) recommend(o options) (recommended, error) {
 	if x, ok := said.of(signal.TopologyWorkers, signal.TopologyRecommended, signal.RolePrefill); ok {
 		chosen = int(x)
 	}
-	prefill, best, err := s.best(chosen, s.groups <= 8 && !o.quick)
+	got, err := s.goodput(s.config(chosen, splitBudget))
 	if err != nil {
 		return recommended{}, err
 	}
-	got, err := s.goodput(s.config(chosen, splitBudget))
+	prefill, best, err := s.rival(o, chosen)
 	if err != nil {
 		return recommended{}, err
 	}
@@ -269,7 +228,7 @@ func (s splitScenario) hold(said fleetReadings, start int, out *recommended) err
 	if !ok {
 		return nil
 	}
-	truth, err := s.truths.run(s.config(prefill, splitBudget), judgedFor)
+	truth, err := s.truths.running(s.config(prefill, splitBudget), judgedFor)
 	if err != nil {
 		return err
 	}

@@ -102,30 +102,51 @@ func truthKey(cfg fleetsim.Config, duration time.Duration) string {
 	return short(sum[:])
 }
 
-// simulate runs a fleet.
+// simulate runs a fleet from its first request on.
 func simulate(cfg fleetsim.Config, duration time.Duration) (fleetTruth, error) {
+	return simulateFrom(cfg, 0, duration)
+}
+
+// simulateFrom runs a fleet for that long after a start that does not count. The 90th percentile has the start in it.
+func simulateFrom(cfg fleetsim.Config, start, duration time.Duration) (fleetTruth, error) {
 	fleet, err := fleetsim.New(cfg)
 	if err != nil {
 		return fleetTruth{}, err
 	}
-	if err := fleet.Advance(duration); err != nil {
+	if err := fleet.Advance(start); err != nil {
 		return fleetTruth{}, errors.Join(err, fleet.Close())
 	}
-	t := fleet.Truth()
+	before := fleet.Truth()
+	if err := fleet.Advance(start + duration); err != nil {
+		return fleetTruth{}, errors.Join(err, fleet.Close())
+	}
+	t, rate := fleet.Truth(), func(n int64) float64 { return float64(n) / duration.Seconds() }
 	return fleetTruth{
-		Goodput: float64(t.Goodput.Both) / duration.Seconds(), Arrived: float64(t.ArrivedRequests) / duration.Seconds(), TTFT90: t.TTFT.P90,
+		Goodput: rate(t.Goodput.Both - before.Goodput.Both), Arrived: rate(t.ArrivedRequests - before.ArrivedRequests), TTFT90: t.TTFT.P90,
 	}, fleet.Close()
 }
 
 func (c *cachedTruths) run(cfg fleetsim.Config, duration time.Duration) (fleetTruth, error) {
-	id := truthKey(cfg, duration)
+	return c.remember(truthKey(cfg, duration), func() (fleetTruth, error) { return simulate(cfg, duration) })
+}
+
+// fillsFor is how long a fleet is given to fill up from empty where what it serves then is asked for: answers that are under way at the end
+// are in no figure, and in a fleet that has run before they are made up for by those that were under way at the beginning.
+const fillsFor = time.Minute
+
+// running is what came of a fleet that had filled up.
+func (c *cachedTruths) running(cfg fleetsim.Config, duration time.Duration) (fleetTruth, error) {
+	return c.remember("filled-"+truthKey(cfg, duration), func() (fleetTruth, error) { return simulateFrom(cfg, fillsFor, duration) })
+}
+
+func (c *cachedTruths) remember(id string, simulate func() (fleetTruth, error)) (fleetTruth, error) {
 	c.mu.Lock()
 	known, ok := c.known.Runs[id]
 	c.mu.Unlock()
 	if ok {
 		return known, nil
 	}
-	out, err := simulate(cfg, duration)
+	out, err := simulate()
 	if err != nil {
 		return fleetTruth{}, err
 	}

@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -34,11 +36,12 @@ type options struct {
 	python     string // with nvidia-ml-py, for nvml
 	reader     string // NIXL's example reader
 	rate       int    // transfers per second
-	blocks     int    // KV blocks stored per second
+	blocks     []int  // KV blocks stored per second, one run after the other
 	fleetsim   string // program of the simulator
 	wait       time.Duration
-	workers    int  // in each request over OTLP
-	each       bool // each processor alone
+	sources    []string // of the demo's verdict
+	workers    int      // in each request over OTLP
+	each       bool     // each processor alone
 }
 
 func main() {
@@ -64,9 +67,18 @@ func main() {
 	flag.StringVar(&o.python, "python", "python3", "nixl, nvml: a Python; for nvml with nvidia-ml-py")
 	flag.StringVar(&o.reader, "reader", "", "nixl: examples/python/telemetry_reader.py of NIXL's repository")
 	flag.IntVar(&o.rate, "rate", 5000, "nixl, agent: transfers per second")
-	flag.IntVar(&o.blocks, "blocks", 10_000, "agent: KV blocks stored per second, and then 50,000")
+	o.blocks = []int{10_000, agentBusy}
+	flag.Func("blocks", "agent: KV blocks stored per second, several with commas between them (default 10000,50000)", func(text string) (err error) {
+		o.blocks, err = numbers(text)
+		return err
+	})
 	flag.StringVar(&o.fleetsim, "fleetsim", "../bin/fleetsim", "start: the simulator")
 	flag.DurationVar(&o.wait, "wait", 15*time.Minute, "start: for a verdict of high confidence")
+	o.sources = []string{fromCounters}
+	flag.Func("sources", "start: what the demo tells, several of counters, passes and facts with commas between them (default counters)", func(text string) (err error) {
+		o.sources, err = sourcesOf(text)
+		return err
+	})
 	flag.IntVar(&o.workers, "workers", 50, "otlp: engines whose scrapes are in each request")
 	flag.BoolVar(&o.each, "each", false, "otlp: also each of our processors alone")
 	flag.Parse()
@@ -78,6 +90,18 @@ func main() {
 	if !met {
 		os.Exit(1)
 	}
+}
+
+// numbers reads positive ones with commas between them.
+func numbers(text string) (all []int, err error) {
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n <= 0 {
+			return nil, fmt.Errorf("must be positive numbers with commas between them, got %q", text)
+		}
+		all = append(all, n)
+	}
+	return all, nil
 }
 
 // run measures a load and prints its table.

@@ -49,14 +49,18 @@ func newSite(dir string, targets []string) (site, error) {
 	return s, nil
 }
 
-// start runs a subject with the limits that all have in common.
+// start runs a subject with the limits that all have in common, or with its own.
 func start(s subject, at site) (*program, error) {
 	cmd, err := s.command(at)
 	if err != nil {
 		return nil, err
 	}
 	c := &program{cmd: cmd, site: at, done: make(chan error, 1)}
-	c.cmd.Env = append(c.cmd.Environ(), "GOGC=100", "GOMEMLIMIT=1GiB", "GOMAXPROCS=2")
+	limits := s.limits
+	if limits == nil {
+		limits = []string{"GOGC=100", "GOMEMLIMIT=1GiB", "GOMAXPROCS=2"}
+	}
+	c.cmd.Env = append(c.cmd.Environ(), limits...)
 	if s.silent {
 		c.cmd.Stdout, c.cmd.Stderr = nil, nil
 	} else {

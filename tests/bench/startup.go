@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,8 +24,21 @@ type started struct {
 	last              word // the first of high confidence, or what there was in the end
 }
 
-// runStart starts the demo several times at two intervals, one after the other until each has its first word, and then waits for the first
-// of high confidence of all of them at once, which takes minutes. The bar is on the first verdict at 1 s.
+// What the demo tells of itself.
+const (
+	fromCounters = "counters" // its pages only, as `make demo` has it
+	fromPasses   = "passes"   // forward passes as well, and objectives
+	fromFacts    = "facts"    // its pages; what its engines run on is known, and objectives
+)
+
+// objectivesOfDemo are those of its scenario. Without them a verdict rests on implied ones, which never claims HIGH.
+const objectivesOfDemo = "processors.phase_attribution.objectives=[{ttft: {quantile: 0.9, max: 1s}, itl: {quantile: 0.9, max: 60ms}}]"
+
+// deploymentsOfDemo are what fleetsim's workers run on unless a scenario says otherwise.
+const deploymentsOfDemo = "processors.phase_attribution.deployments=[{gpu: h200, tensor_parallel: 4}]"
+
+// runStart starts the demo several times at two intervals, with each of the sources, one after the other until each has its first word, and
+// then waits for the first of high confidence of all of them at once, which takes minutes. The bar is on the first verdict at 1 s.
 func runStart(o options, binary string) (met bool, err error) {
 	var all []*demo
 	defer func() {
@@ -35,8 +49,8 @@ func runStart(o options, binary string) (met bool, err error) {
 	var waiting sync.WaitGroup
 	met = true
 	for _, interval := range []time.Duration{time.Second, 5 * time.Second} {
-		for range o.rounds {
-			d := &demo{interval: interval}
+		for n := range o.rounds * len(o.sources) {
+			d := &demo{interval: interval, source: o.sources[n%len(o.sources)]}
 			all = append(all, d)
 			if err := d.start(o, binary); err != nil {
 				return false, err
@@ -47,15 +61,26 @@ func runStart(o options, binary string) (met bool, err error) {
 		}
 	}
 	waiting.Wait()
-	fmt.Println("| interval | page, s | first verdict, s | first HIGH, s | its verdict, or the last | confidence |\n|---|---|---|---|---|---|")
+	fmt.Println("| interval | source | page, s | first verdict, s | first HIGH, s | its verdict, or the last | confidence |\n|---|---|---|---|---|---|---|")
 	for _, d := range all {
 		confidence := "none"
 		if d.last.Confidence != nil {
 			confidence = fmt.Sprintf("%.2f", *d.last.Confidence)
 		}
-		fmt.Printf("| %v | %s | %s | %s | %s | %s |\n", d.interval, moment(d.page), moment(d.first), moment(d.high), d.last.Title, confidence)
+		fmt.Printf("| %v | %s | %s | %s | %s | %s | %s |\n", d.interval, d.source, moment(d.page), moment(d.first), moment(d.high), d.last.Title, confidence)
 	}
 	return met, nil
+}
+
+// sourcesOf reads what the demo tells, with commas between.
+func sourcesOf(text string) ([]string, error) {
+	all := strings.Split(text, ",")
+	for _, source := range all {
+		if !slices.Contains([]string{fromCounters, fromPasses, fromFacts}, source) {
+			return nil, fmt.Errorf("must be counters, passes or facts, got %q", source)
+		}
+	}
+	return all, nil
 }
 
 // moment writes when something came.
@@ -69,6 +94,7 @@ func moment(d time.Duration) string {
 // demo is what `make demo` starts, on free ports.
 type demo struct {
 	interval   time.Duration
+	source     string
 	began      time.Time
 	dir, url   string
 	fleet, own *program
@@ -87,7 +113,11 @@ func (d *demo) start(o options, binary string) (err error) {
 	file := filepath.Join(d.dir, "endpoints")
 	d.began = time.Now()
 	if d.fleet, err = start(subject{silent: true, command: func(site) (*exec.Cmd, error) {
-		return exec.Command(o.fleetsim, "run", "aggregated-mixed", "-listen", "127.0.0.1:0", "-control", "127.0.0.1:0", "-endpoints", file), nil
+		arguments := []string{"run", "aggregated-mixed", "-listen", "127.0.0.1:0", "-control", "127.0.0.1:0", "-endpoints", file}
+		if d.source == fromPasses {
+			arguments = append(arguments, "-set", "protocols.forward_passes.port=0")
+		}
+		return exec.Command(o.fleetsim, arguments...), nil
 	}}, at); err != nil {
 		return err
 	}
@@ -103,6 +133,12 @@ func (d *demo) start(o options, binary string) (err error) {
 		for _, key := range []string{"receivers.llm_engine.collection_interval", "processors.phase_attribution.window",
 			"processors.kv_fragmentation.window", "processors.disaggregation.window", "connectors.advice.window"} {
 			arguments = append(arguments, "--set", key+"="+d.interval.String())
+		}
+		if d.source != fromCounters {
+			arguments = append(arguments, "--set", objectivesOfDemo)
+		}
+		if d.source == fromFacts {
+			arguments = append(arguments, "--set", deploymentsOfDemo)
 		}
 		cmd := exec.Command(binary, arguments...)
 		cmd.Env = append(os.Environ(), "DEMO_PAGE="+at.own, "DEMO_ENDPOINTS="+strings.TrimSpace(string(endpoints)))

@@ -10,7 +10,7 @@ import (
 
 // TestStartIsSeen: the demo that is started says something, preliminary as it is, and ends.
 func TestStartIsSeen(t *testing.T) {
-	d := &demo{interval: time.Second}
+	d := &demo{interval: time.Second, source: fromCounters}
 	defer func() { assert.NoError(t, d.close()) }()
 	require.NoError(t, d.start(options{fleetsim: "../../bin/fleetsim"}, built))
 	d.watch(time.Minute, func() bool { return d.first > 0 })
@@ -49,5 +49,15 @@ func TestOwner(t *testing.T) {
 		"k8s.io/api/core/v1": "k8s.io/api", "runtime/internal/sys": "Go", "main": "Go", "": "Go",
 	} {
 		assert.Equal(t, want, owner(pkg), pkg)
+	}
+}
+
+func TestNumbers(t *testing.T) {
+	all, err := numbers("10000,50000")
+	require.NoError(t, err)
+	assert.Equal(t, []int{10_000, 50_000}, all)
+	for _, text := range []string{"", "1,", "0", "-1", "many"} {
+		_, err := numbers(text)
+		assert.ErrorContains(t, err, text)
 	}
 }

@@ -14,9 +14,10 @@ import (
 // subject is a program with a configuration that is measured.
 type subject struct {
 	name    string
-	points  string // counter on its own page of what it has handed on; empty where it has no page
-	silent  bool   // its output is not kept, for programs that print what they read
-	other   bool   // not the collector: the collector idle is not what it grows from
+	points  string   // counter on its own page of what it has handed on; empty where it has no page
+	silent  bool     // its output is not kept, for programs that print what they read
+	other   bool     // not the collector: the collector idle is not what it grows from
+	limits  []string // what the environment says of Go's runtime, KEY=value each; nil for the limits that all have in common
 	command func(site) (*exec.Cmd, error)
 	check   func(site) (*exec.Cmd, error) // says by its exit status whether the configuration is right; nil where there is none
 }

@@ -1,7 +1,8 @@
-// Starts the installed Chromium with an empty profile and no network habits of its own.
+// Starts the installed Chromium with an empty profile and no network habits of its own. ASSETS is a directory to take the page's files from
+// instead of the binary's, to work on them without building it.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { chromium } from 'playwright-core';
 
 const args = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
@@ -13,6 +14,7 @@ export async function withBrowser(options, use) {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args, ...options,
   });
+  if (process.env.ASSETS) await context.route(/\/(\w+\.(js|css|html))?(\?.*)?$/, (route) => route.fulfill({ path: join(process.env.ASSETS, basename(new URL(route.request().url()).pathname) || 'index.html') }));
   try {
     return await use(context);
   } finally {

@@ -16,7 +16,7 @@ for (const theme of ['light', 'dark']) {
       const fleet = await (await page.request.get(at('api/v1/verdict'))).json();
       if (fleet.fleets.length === 1) {
         const expected = Number(process.env.WORKERS ?? answer.workers.length);
-        await page.waitForFunction((n) => document.querySelectorAll('#rows tr').length === Math.min(n, 300), expected);
+        await page.waitForFunction((n) => document.querySelectorAll('#rows tr').length === Math.min(n, 250), expected);
         const words = fleet.fleets[0].verdict.confidence_word;
         if (words) assert.match(await page.textContent('#confidence'), /HIGH|MED|LOW/);
       }

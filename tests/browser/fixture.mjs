@@ -11,7 +11,7 @@ const latency = (p) => ({ p50: quantile(p / 2), p90: quantile(p), p99: quantile(
 function worker(id, role, instance, name) {
   return {
     id, identity: { instance, host: name('node-1'), fleet: 'llama', fleet_id: fleetID, model: name('llama-70b'), engine: 'vllm', version: '0.11', role, role_source: 'engine' },
-    state: { state: 'ok' }, load: { running: 12, waiting: 3, kv: 0.7 }, phase: { prefill: role === 'prefill' ? 0.8 : 0, decode: role === 'decode' ? 0.7 : 0, idle: 0.1, unattributed: 0.1 },
+    state: { state: 'ok' }, load: { running: 12, waiting: 3, kv: 0.7, trouble: 1.33 }, phase: { prefill: role === 'prefill' ? 0.8 : 0, decode: role === 'decode' ? 0.7 : 0, idle: 0.1, unattributed: 0.1 },
     ttft: latency(0.4), itl: latency(0.03), estimate: { imbalance: null, confidence: null, pressure_prefill: 1.2, pressure_decode: 0.8, withheld: '' },
     conditions: { thrash: 0.3, storm: 0, hiccup: 0, interference: 0.41 },
   };
@@ -131,6 +131,7 @@ export function many(workers) {
   const message = snapshot();
   const name = (text) => text;
   const id = (i) => `b${String(i).padStart(15, '0')}`;
+  message.fleets[0].workers = { total: workers, ok: workers, stale: 0, down: 0 };
   const all = Array.from({ length: workers }, (_, i) => ({ id: id(i), instance: `10.0.${i >> 8}.${i & 255}:8000` }));
   message.workers = all.map(({ id: x, instance }, i) => worker(x, i % 3 ? 'decode' : 'prefill', instance, name));
   message.subjects = [message.subjects[0], ...all.map(({ id: x, instance }, i) => workerFigures(x, instance, name, i % 7 ? 0 : 1)), ...all.map(({ id: x }) => gpu(x, name))];

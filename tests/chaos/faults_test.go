@@ -22,6 +22,7 @@ type fault struct {
 	// status is whether the component status tells of it.
 	status bool
 	after  string // a fault that brings back what this one took, "" where healing does
+	back   string // series whose sum is to be again what it was before, "" for none
 }
 
 const (
@@ -58,11 +59,11 @@ func allFaults() []fault {
 		{name: "KV events are garbage", few: true, body: `{"event_garbage": {"worker": 0, "count": 20}}`, sign: message("refused|malformed|undecodable")},
 		{name: "KV events come twice", few: true, body: `{"event_duplicate": {"worker": 0, "count": 20}}`, sign: message("duplicate")},
 		{name: "NIXL agent dies", few: true, body: `{"agent_death": {"worker": 1}}`, sign: `^nixl_agents|^nixl_agent_(up|restarts)`,
-			after: `{"restart": {"worker": 1, "downtime": "1s"}}`},
+			after: `{"restart": {"worker": 1, "downtime": "1s"}}`, back: `^nixl_agent_up`},
 		{name: "GPU is lost", few: true, body: `{"gpu": {"device": 0, "result": "GPU_IS_LOST"}}`, sign: `^otelcol_receiver_nvml_call_failures`, status: true},
 		{name: "GPU reports an XID", few: true, body: `{"xid": {"device": 1, "xid": 79}}`, sign: `^nvidia_gpu_xid_count`},
 		{name: "GPU memory errors", few: true, body: `{"ecc": {"device": 1, "corrected": 5, "uncorrected": 2}}`, sign: `^hw_errors`},
-		{name: "GPU is pulled", few: true, body: `{"gpu_count": {"gpus": 2}}`, sign: `^otelcol_receiver_nvml_devices`},
+		{name: "GPU is pulled", few: true, body: `{"gpu_count": {"gpus": 2}}`, sign: `^otelcol_receiver_nvml_devices`, back: `^otelcol_receiver_nvml_devices`},
 		{name: "driver is reloaded", few: true, body: `{"driver_reload": {}}`, sign: `^otelcol_receiver_nvml_initializations`},
 	}
 }

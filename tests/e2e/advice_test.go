@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 const adviceConfig = `
@@ -33,10 +35,10 @@ service:
 
 // One advice connector in a pipeline of logs and one of metrics tells the same verdict in both, each change once.
 func TestAdviceTellsTheSameInLogsAndMetrics(t *testing.T) {
-	_, at := startFleet(t)
+	fleet := rig.NewFleet(t, "aggregated-mixed")
 	dir := t.TempDir()
 	logs, metrics := filepath.Join(dir, "logs.jsonl"), filepath.Join(dir, "metrics.jsonl")
-	endpoints, err := json.Marshal(at.Workers)
+	endpoints, err := json.Marshal(fleet.Workers)
 	require.NoError(t, err)
 	config := filepath.Join(dir, "config.yaml")
 	require.NoError(t, os.WriteFile(config, []byte(fmt.Sprintf(adviceConfig, endpoints, logs, metrics)), 0o600))
@@ -48,7 +50,7 @@ func TestAdviceTellsTheSameInLogsAndMetrics(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return len(lines(logs)) >= 2 && len(lines(metrics)) >= 10
 	}, patience, 200*time.Millisecond)
-	assert.Zero(t, p.stop(t))
+	assert.Zero(t, p.Stop(t))
 
 	var said []string // codes by the order in which they came into force
 	for _, line := range lines(logs) {

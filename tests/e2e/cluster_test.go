@@ -28,6 +28,7 @@ import (
 // these would write is written by hand.
 type cluster struct {
 	dir, kubectl, port string
+	servers            []*rig.Process
 }
 
 // startCluster runs etcd and kube-apiserver of KUBERNETES, a folder with the programs that `make kubernetes-check` builds.
@@ -40,22 +41,44 @@ func startCluster(t *testing.T) *cluster {
 	c.write(t, "tokens.csv", "of-the-test,admin,admin,system:masters\n")
 
 	client, peer := fmt.Sprintf("http://127.0.0.1:%d", rig.FreePort(t)), fmt.Sprintf("http://127.0.0.1:%d", rig.FreePort(t))
-	start(t, nil, filepath.Join(programs, "etcd"), "--data-dir", filepath.Join(c.dir, "etcd"), "--unsafe-no-fsync", "--log-level", "error",
+	c.serve(t, filepath.Join(programs, "etcd"), "--data-dir", filepath.Join(c.dir, "etcd"), "--unsafe-no-fsync", "--log-level", "error",
 		"--listen-client-urls", client, "--advertise-client-urls", client, "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer,
 		"--initial-cluster", "default="+peer)
-	start(t, nil, filepath.Join(programs, "kube-apiserver"), "--etcd-servers", client, "--secure-port", c.port,
+	c.serve(t, filepath.Join(programs, "kube-apiserver"), "--etcd-servers", client, "--secure-port", c.port,
 		"--bind-address", "127.0.0.1", "--advertise-address", "127.0.0.1", // otherwise it looks for a default route
 		"--cert-dir", c.dir, "--token-auth-file", c.path("tokens.csv"), "--authorization-mode", "RBAC", "--endpoint-reconciler-type", "none",
 		"--service-account-issuer", "https://kubernetes.default.svc", "--service-account-key-file", c.path("sa.key"),
 		"--service-account-signing-key-file", c.path("sa.key"), "--service-cluster-ip-range", "10.96.0.0/24")
-	require.Eventually(t, func() bool { _, err := os.Stat(c.path("apiserver.crt")); return err == nil }, patience, 100*time.Millisecond)
+	c.await(t, "the API's certificate", func() bool { _, err := os.Stat(c.path("apiserver.crt")); return err == nil })
 	c.write(t, "kubeconfig", fmt.Sprintf("{apiVersion: v1, kind: Config, current-context: c, clusters: [{name: c, cluster: {server: 'https://127.0.0.1:%s', "+
 		"certificate-authority: %s}}], users: [{name: u, user: {token: of-the-test}}], contexts: [{name: c, context: {cluster: c, user: u}}]}", c.port, c.path("apiserver.crt")))
-	require.Eventually(t, func() bool {
+	c.await(t, "the API is ready", func() bool {
 		said, err := c.try("", "get", "--raw", "/readyz")
 		return err == nil && said == "ok"
-	}, patience, 500*time.Millisecond)
+	})
 	return c
+}
+
+// serve starts a program without which there is no cluster.
+func (c *cluster) serve(t *testing.T, program string, args ...string) {
+	t.Helper()
+	c.servers = append(c.servers, start(t, nil, program, args...))
+}
+
+// await waits for what a running cluster does; where a server of it has ended, it ends at once.
+func (c *cluster) await(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	var ended string
+	require.Eventually(t, func() bool {
+		for _, p := range c.servers {
+			if !p.Running() {
+				ended = p.Name
+				return true
+			}
+		}
+		return done()
+	}, patience, 500*time.Millisecond, what)
+	require.Empty(t, ended, "a server ended before: %s", what)
 }
 
 func (c *cluster) path(name string) string { return filepath.Join(c.dir, name) }
@@ -132,7 +155,7 @@ func (c *cluster) remove(t *testing.T, name string) {
 }
 
 // inside starts the collector where the API's address and a service account's token are as in a pod.
-func (c *cluster) inside(t *testing.T, namespace, account string, env []string, args ...string) *process {
+func (c *cluster) inside(t *testing.T, namespace, account string, env []string, args ...string) *rig.Process {
 	t.Helper()
 	secrets := t.TempDir()
 	token := c.must(t, "", "create", "token", account, "-n", namespace)

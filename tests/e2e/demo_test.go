@@ -9,33 +9,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
-// addresses is what fleetsim announces.
-type addresses struct {
-	Workers []string `json:"workers"`
-	Control string   `json:"control"`
-}
-
-// startFleet runs fleetsim on free ports.
-func startFleet(t *testing.T, args ...string) (*process, addresses) {
-	t.Helper()
-	args = append([]string{"--listen", "127.0.0.1:0", "--control", "127.0.0.1:0"}, args...)
-	fleet := start(t, nil, built(t, "fleetsim"), args...)
-	var at addresses
-	require.Eventually(t, func() bool {
-		line, _, whole := strings.Cut(fleet.output.String(), "\n")
-		return whole && json.Unmarshal([]byte(line), &at) == nil
-	}, patience, 50*time.Millisecond)
-	require.Len(t, at.Workers, 4)
-	return fleet, at
-}
-
 // startDemo runs the collector with the demo's configuration on the fleet and returns the page's URL.
-func startDemo(t *testing.T, at addresses) (*process, string) {
+func startDemo(t *testing.T, workers []string) (*rig.Process, string) {
 	t.Helper()
 	page := freeAddress(t)
-	endpoints, err := json.Marshal(at.Workers)
+	endpoints, err := json.Marshal(workers)
 	require.NoError(t, err)
 	env := []string{"DEMO_PAGE=" + page, "DEMO_ENDPOINTS=" + string(endpoints)}
 	p := start(t, env, collector(t), "--config", filepath.Join("distributions", "otelcol-inference", "demo.yaml"))
@@ -67,8 +49,8 @@ func verdict(url string) (v verdicts, ok bool) {
 
 // A demo fleet is observed end to end: the first word is preliminary, the phases get their shares, everything stops cleanly.
 func TestDemoEndToEnd(t *testing.T) {
-	fleet, at := startFleet(t)
-	demo, url := startDemo(t, at)
+	fleet := rig.NewFleet(t, "aggregated-mixed")
+	demo, url := startDemo(t, fleet.Workers)
 
 	var first verdicts
 	require.Eventually(t, func() bool {
@@ -99,19 +81,20 @@ func TestDemoEndToEnd(t *testing.T) {
 	require.True(t, ok)
 	assert.Contains(t, page, "<html")
 
-	assert.Zero(t, demo.stop(t), "the collector stops cleanly")
-	assert.Zero(t, fleet.stop(t), "so does the fleet")
+	assert.Zero(t, demo.Stop(t), "the collector stops cleanly")
+	assert.Zero(t, fleet.Stop(t), "so does the fleet")
 }
 
 // A worker that dies costs its own row only, is named, and counts again when it comes back, without a restart of the collector.
 func TestAWorkerThatDiesAndComesBack(t *testing.T) {
-	_, at := startFleet(t)
+	fleet := rig.NewFleet(t, "aggregated-mixed")
+	require.Len(t, fleet.Workers, 4)
 	address := strings.Replace(freeAddress(t), "localhost", "127.0.0.1", 1)
-	single := func() *process {
-		return start(t, nil, built(t, "fleetsim"), "--set", "pools[0].workers=1", "--listen", address, "--control", "127.0.0.1:0")
+	single := func() *rig.Process {
+		return start(t, nil, rig.Built(t, "fleetsim"), "--set", "pools[0].workers=1", "--listen", address, "--control", "127.0.0.1:0")
 	}
 	mortal := single()
-	demo, url := startDemo(t, addresses{Workers: append(at.Workers[:3:3], address)})
+	demo, url := startDemo(t, append(fleet.Workers[:3:3], address))
 	ok := func(up, down int) func() bool {
 		return func() bool {
 			v, there := verdict(url)
@@ -119,7 +102,7 @@ func TestAWorkerThatDiesAndComesBack(t *testing.T) {
 		}
 	}
 	require.Eventually(t, ok(4, 0), patience, 200*time.Millisecond, "all four are up")
-	mortal.stop(t)
+	mortal.Stop(t)
 	require.Eventually(t, ok(3, 1), patience, 200*time.Millisecond, "one is down and the others are not")
 	require.Eventually(t, func() bool {
 		said, _ := fetch(url+"/api/v1/verdict", "text/plain")
@@ -127,7 +110,7 @@ func TestAWorkerThatDiesAndComesBack(t *testing.T) {
 	}, patience, 200*time.Millisecond, "the adviser changes a verdict only after it held for some windows")
 	single()
 	require.Eventually(t, ok(4, 0), patience, 200*time.Millisecond, "it is back")
-	assert.Zero(t, demo.stop(t))
+	assert.Zero(t, demo.Stop(t))
 }
 
 // Without an engine the zero-configuration collector runs and says so.
@@ -141,6 +124,6 @@ func TestZeroConfigurationWithoutEngines(t *testing.T) {
 	}, patience, 200*time.Millisecond)
 	assert.Contains(t, strings.ToLower(said), "no engine")
 	// The page is served before all has started, and until then a signal is not handled but kills.
-	require.Eventually(t, func() bool { return strings.Contains(p.output.String(), "Everything is ready") }, patience, 50*time.Millisecond)
-	assert.Zero(t, p.stop(t))
+	require.Eventually(t, func() bool { return strings.Contains(p.Output(), "Everything is ready") }, patience, 50*time.Millisecond)
+	assert.Zero(t, p.Stop(t))
 }

@@ -13,8 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 	yamlv3 "go.yaml.in/yaml/v3"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/yaml"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // helmValues are the keys of the community's chart opentelemetry-collector that the shipped values use, with Kubernetes' own types where the
@@ -60,10 +63,9 @@ type helmValues struct {
 		ClusterIP string             `json:"clusterIP"`
 	} `json:"service"`
 	NetworkPolicy struct {
-		Enabled          bool `json:"enabled"`
-		AllowIngressFrom []struct {
-			PodSelector map[string]map[string]string `json:"podSelector"`
-		} `json:"allowIngressFrom"`
+		Enabled           bool                                    `json:"enabled"`
+		AllowIngressFrom  []networkingv1.NetworkPolicyPeer        `json:"allowIngressFrom"`
+		ExtraIngressRules []networkingv1.NetworkPolicyIngressRule `json:"extraIngressRules"`
 	} `json:"networkPolicy"`
 	PodDisruptionBudget struct {
 		Enabled        bool `json:"enabled"`
@@ -90,7 +92,10 @@ type collectorSpec struct {
 	Resources          corev1.ResourceRequirements `json:"resources"`
 	Volumes            []corev1.Volume             `json:"volumes"`
 	VolumeMounts       []corev1.VolumeMount        `json:"volumeMounts"`
-	Config             map[string]any              `json:"config"`
+	NetworkPolicy      struct {
+		Enabled *bool `json:"enabled"` // the operator's default is true
+	} `json:"networkPolicy"`
+	Config map[string]any `json:"config"`
 
 	PodDisruptionBudget struct {
 		MaxUnavailable int `json:"maxUnavailable"`
@@ -122,12 +127,16 @@ func TestHelmValuesAreOfTheChartAndSafe(t *testing.T) {
 			for name, port := range v.Ports {
 				assert.Equal(t, name == "metrics" || name == "otlp" && kind == "gateway", port.Enabled, name)
 			}
+			assert.True(t, v.NetworkPolicy.Enabled)
 			if kind == "agent" {
+				assert.Equal(t, []networkingv1.NetworkPolicyPeer{prometheus()}, v.NetworkPolicy.AllowIngressFrom)
 				assert.Equal(t, "nvidia", v.RuntimeClassName)
 				assert.Equal(t, podsOnly(), v.ClusterRole.Rules)
 				assertMounts(t, v.ExtraVolumes, v.ExtraVolumeMounts)
 				return
 			}
+			assert.Equal(t, []networkingv1.NetworkPolicyPeer{podsOf(map[string]string{"component": "agent-collector"})}, v.NetworkPolicy.AllowIngressFrom)
+			assert.Equal(t, []networkingv1.NetworkPolicyIngressRule{letsIn(8888, prometheus())}, v.NetworkPolicy.ExtraIngressRules)
 			assertMemory(t, v.ExtraEnvs, v.Resources)
 			require.NotNil(t, v.UseGOMEMLIMIT)
 			assert.False(t, *v.UseGOMEMLIMIT, "the chart would set a second GOMEMLIMIT")
@@ -146,6 +155,7 @@ func TestOperatorResourcesAreValidAndHaveTheShippedConfiguration(t *testing.T) {
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	collectors := 0
+	var policies []string
 	for _, document := range strings.Split(string(text), "\n---\n") {
 		var head struct{ Kind string }
 		require.NoError(t, yaml.Unmarshal([]byte(document), &head))
@@ -158,6 +168,8 @@ func TestOperatorResourcesAreValidAndHaveTheShippedConfiguration(t *testing.T) {
 			assert.Equal(t, podsOnly(), role.Rules)
 		case "ClusterRoleBinding":
 			require.NoError(t, yaml.UnmarshalStrict([]byte(document), &rbacv1.ClusterRoleBinding{}))
+		case "NetworkPolicy":
+			policies = append(policies, assertPolicy(t, document))
 		case "OpenTelemetryCollector":
 			collectors++
 			assertCollector(t, document)
@@ -166,6 +178,7 @@ func TestOperatorResourcesAreValidAndHaveTheShippedConfiguration(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 2, collectors)
+	assert.ElementsMatch(t, []string{"agent", "gateway"}, policies)
 }
 
 func assertCollector(t *testing.T, document string) {
@@ -179,6 +192,8 @@ func assertCollector(t *testing.T, document string) {
 	assert.Equal(t, "opentelemetry.io/v1beta1", c.APIVersion)
 	assert.True(t, strings.HasSuffix(c.Spec.Image, ":"+version(t)), c.Spec.Image)
 	kind := strings.TrimPrefix(c.Metadata.Name, "inference-")
+	require.NotNil(t, c.Spec.NetworkPolicy.Enabled)
+	assert.False(t, *c.Spec.NetworkPolicy.Enabled, "the operator's own policy would let everybody in to every port")
 	assertSafe(t, kind, c.Spec.SecurityContext, c.Spec.Resources)
 	if kind == "agent" {
 		assertMounts(t, c.Spec.Volumes, c.Spec.VolumeMounts)
@@ -206,13 +221,13 @@ func TestAgentsOfAClusterDiscoverAsKubernetesYAML(t *testing.T) {
 
 // shipped is a file of the distribution.
 func shipped(t *testing.T, path ...string) string {
-	return filepath.Join(append([]string{root(t), "distributions", "otelcol-inference"}, path...)...)
+	return filepath.Join(append([]string{rig.Root(t), "distributions", "otelcol-inference"}, path...)...)
 }
 
 // version is that of the distribution.
 func version(t *testing.T) string {
 	var manifest struct{ Dist struct{ Version string } }
-	text, err := os.ReadFile(filepath.Join(root(t), "builder-config.yaml"))
+	text, err := os.ReadFile(filepath.Join(rig.Root(t), "builder-config.yaml"))
 	require.NoError(t, err)
 	require.NoError(t, yamlv3.Unmarshal(text, &manifest))
 	require.NotEmpty(t, manifest.Dist.Version)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -145,14 +144,14 @@ func TestEnginesOnTheHostComeAndGo(t *testing.T) {
 		}
 	}
 	for _, e := range others {
-		require.Eventually(t, up(e, 1), patience, 200*time.Millisecond, "%s", strings.Join(e.cmd.Args, " "))
+		require.Eventually(t, up(e, 1), patience, 200*time.Millisecond, "%s", e.Name)
 	}
 	before := seenFile(t, points)[first.instance()]
 	require.NotNil(t, before)
 	assert.Equal(t, "vllm", before.engine)
 
 	for _, e := range others {
-		_ = e.stop(t)
+		_ = e.Stop(t)
 	}
 	// Receivers of engines that went are ended: no more points, not even that they are down, while the first is scraped twice more.
 	var was []int

@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // Every link between pages leads to a file that is there, and to a heading that it has.
@@ -17,7 +19,7 @@ func TestDocsHaveNoDeadLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	code := regexp.MustCompile("(?ms)^```.*?^```|`[^`\n]*`")
 	links := 0
-	require.NoError(t, filepath.WalkDir(root(t), func(path string, entry os.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(rig.Root(t), func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -31,7 +33,7 @@ func TestDocsHaveNoDeadLinks(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		page, _ := filepath.Rel(root(t), path)
+		page, _ := filepath.Rel(rig.Root(t), path)
 		for _, found := range link.FindAllStringSubmatch(code.ReplaceAllString(text, ""), -1) {
 			if strings.Contains(found[1], "://") || strings.HasPrefix(found[1], "mailto:") {
 				continue
@@ -80,12 +82,12 @@ func anchors(page string) (names []string) {
 
 // Every file that the checklist gives as a proof is there, and every test that it names.
 func TestChecklistProofsAreThere(t *testing.T) {
-	text, err := readAll(filepath.Join(root(t), "docs", "checklist.md"))
+	text, err := readAll(filepath.Join(rig.Root(t), "docs", "checklist.md"))
 	require.NoError(t, err)
 	items := regexp.MustCompile(`(?m)^\| (\d+) \|`).FindAllStringSubmatch(text, -1)
 	assert.Len(t, items, 40)
 	for _, found := range regexp.MustCompile("`((?:\\.[a-z]+/|[a-z]+/)[^`\\s]+)`").FindAllStringSubmatch(text, -1) {
-		matches, err := filepath.Glob(filepath.Join(root(t), found[1]))
+		matches, err := filepath.Glob(filepath.Join(rig.Root(t), found[1]))
 		require.NoError(t, err)
 		assert.NotEmpty(t, matches, found[1])
 	}
@@ -99,7 +101,7 @@ func testNames(t *testing.T) map[string]bool {
 	t.Helper()
 	names := map[string]bool{}
 	function := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
-	require.NoError(t, filepath.WalkDir(root(t), func(path string, entry os.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(rig.Root(t), func(path string, entry os.DirEntry, err error) error {
 		if err != nil || !strings.HasSuffix(path, "_test.go") {
 			return err
 		}

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // Configurations as users of the contrib and k8s distributions have them, of the components that are carried, start unchanged: same options,
@@ -27,16 +29,11 @@ func TestConfigurationsOfOtherDistributionsStartUnchanged(t *testing.T) {
 			// They use the usual ports, on all addresses: in a network of their own, which has only loopback.
 			cmd := exec.Command("unshare", "--map-root-user", "--net", "sh", "-c", `ip link set lo up; exec "$0" "$@"`, collector(t), "--config", path)
 			cmd.Env = append(cmd.Environ(), "STATE="+t.TempDir(), "KUBECONFIG="+api.config(t))
-			p := runProcess(t, cmd)
+			p := rig.Run(t, "collector", cmd)
 			require.Eventually(t, func() bool {
-				select {
-				case <-p.done:
-					return true
-				default:
-					return strings.Contains(p.output.String(), "Everything is ready")
-				}
+				return !p.Running() || strings.Contains(p.Output(), "Everything is ready")
 			}, patience, 100*time.Millisecond)
-			assert.Contains(t, p.output.String(), "Everything is ready")
+			assert.Contains(t, p.Output(), "Everything is ready")
 		})
 	}
 }

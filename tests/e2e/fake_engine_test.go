@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // In a process with these variables the test's program is a fake engine.
@@ -51,7 +53,7 @@ func serveFakeEngine(port, path, page string) error {
 
 // fakeEngine is a process whose command line is an engine's.
 type fakeEngine struct {
-	*process
+	*rig.Process
 	port int
 }
 
@@ -81,7 +83,7 @@ func startFakeEngine(t *testing.T, port int, command, path, page string) *fakeEn
 	args := strings.Fields(strings.ReplaceAll(command, "PORT", strconv.Itoa(port)))
 	cmd := &exec.Cmd{Path: program, Args: args, Env: append(os.Environ(),
 		fakePort+"="+strconv.Itoa(port), fakePath+"="+path, fakePage+"="+page)}
-	e := &fakeEngine{runProcess(t, cmd), port}
+	e := &fakeEngine{rig.Run(t, strings.Join(args, " "), cmd), port}
 	require.Eventually(t, func() bool { return e.asked() >= 0 }, patience, 20*time.Millisecond, "%s listens", command)
 	return e
 }

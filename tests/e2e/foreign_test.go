@@ -13,25 +13,27 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
-// Somebody else's manifest, outside this repository, takes one component: only what that needs is linked.
+// Somebody else's manifest, outside this repository, takes one component of a release, with no `path` and no `replaces`: only what that needs is linked.
 func TestForeignManifestWithOnlyNIXL(t *testing.T) {
-	dir := t.TempDir()
+	dir, version := t.TempDir(), published(t)
 	manifest := fmt.Sprintf(`
 dist: {name: foreign, module: example.com/foreign, version: 1.0.0, output_path: %[1]q}
 receivers:
-  - {gomod: github.com/otelcol-inference/otelcol-inference v0.0.0, import: github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver, path: %[2]q}
+  - {gomod: github.com/otelcol-inference/otelcol-inference %[2]s, import: github.com/otelcol-inference/otelcol-inference/receiver/nixlreceiver}
 exporters:
   - {gomod: go.opentelemetry.io/collector/exporter/debugexporter %[3]s}
 providers:
   - {gomod: go.opentelemetry.io/collector/confmap/provider/envprovider %[4]s}
   - {gomod: go.opentelemetry.io/collector/confmap/provider/fileprovider %[4]s}
   - {gomod: go.opentelemetry.io/collector/confmap/provider/yamlprovider %[4]s}
-`, filepath.Join(dir, "out"), root(t), moduleVersion(t, "exporter/debugexporter"), moduleVersion(t, "confmap/provider/fileprovider"))
+`, filepath.Join(dir, "out"), version, moduleVersion(t, "exporter/debugexporter"), moduleVersion(t, "confmap/provider/fileprovider"))
 	file := filepath.Join(dir, "manifest.yaml")
 	require.NoError(t, os.WriteFile(file, []byte(manifest), 0o600))
-	said, code := outside(t, dir, filepath.Join(root(t), "bin", "tools", "builder"), "--config", file)
+	said, code := outside(t, dir, filepath.Join(rig.Root(t), "bin", "tools", "builder"), "--config", file)
 	require.Zero(t, code, said)
 
 	binary := filepath.Join(dir, "out", "foreign")
@@ -47,7 +49,8 @@ providers:
 
 	modules, code := outside(t, dir, "go", "version", "-m", binary)
 	require.Zero(t, code, modules)
-	require.Contains(t, modules, "github.com/otelcol-inference/otelcol-inference\t")
+	require.Contains(t, modules, "\tdep\t"+ourModule+"\t"+version+"\t")
+	assert.NotContains(t, modules, "\t=>\t", "modules that are replaced")
 	for _, heavy := range []string{"github.com/NVIDIA/go-nvml", "k8s.io/kubelet", "github.com/go-zeromq/zmq4"} {
 		assert.Zero(t, strings.Count(modules, heavy), heavy)
 	}
@@ -76,7 +79,7 @@ func outside(t *testing.T, dir, program string, args ...string) (said string, co
 // moduleVersion is the version of a core module in the manifest of the distribution.
 func moduleVersion(t *testing.T, module string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join(root(t), "builder-config.yaml"))
+	text, err := os.ReadFile(filepath.Join(rig.Root(t), "builder-config.yaml"))
 	require.NoError(t, err)
 	found := regexp.MustCompile(regexp.QuoteMeta("go.opentelemetry.io/collector/"+module) + ` (v\S+)`).FindStringSubmatch(string(text))
 	require.Len(t, found, 2, "%s is in builder-config.yaml", module)

@@ -16,12 +16,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // What the binary writes of a page that a real vLLM served is what it wrote before: every name, unit, type, attribute and value, from the
 // receiver through the processors to a file. It is the first batch; what is derived comes with windows, and is held to truths elsewhere.
 func TestWhatIsWrittenIsTheGoldenFile(t *testing.T) {
-	page, err := os.ReadFile(filepath.Join(root(t), "tests", "engines", "recordings", "vllm-0.32.0-cpu", "metrics-007.prom"))
+	page, err := os.ReadFile(filepath.Join(rig.Root(t), "tests", "engines", "recordings", "vllm-0.32.0-cpu", "metrics-007.prom"))
 	require.NoError(t, err)
 	engine := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/metrics" {

@@ -22,7 +22,7 @@ func TestHelmChart(t *testing.T) {
 	chart := os.Getenv("CHART")
 	require.DirExists(t, chart, "CHART names a folder with the chart opentelemetry-collector")
 	for kind, want := range map[string][]string{
-		"agent":   {"ClusterRole", "ClusterRoleBinding", "DaemonSet", "ServiceAccount"},
+		"agent":   {"ClusterRole", "ClusterRoleBinding", "DaemonSet", "NetworkPolicy", "ServiceAccount"},
 		"gateway": {"NetworkPolicy", "PodDisruptionBudget", "Service", "ServiceAccount", "StatefulSet"},
 	} {
 		t.Run(kind, func(t *testing.T) {
@@ -54,6 +54,8 @@ func TestHelmChart(t *testing.T) {
 					assertMemory(t, container.Env, container.Resources)
 				case *corev1.Service:
 					assert.Equal(t, corev1.ClusterIPNone, o.Spec.ClusterIP)
+				case *networkingv1.NetworkPolicy:
+					assertIngress(t, kind, o.Spec.Ingress)
 				case *rbacv1.ClusterRole:
 					assert.Equal(t, podsOnly(), o.Rules)
 				}
@@ -61,4 +63,15 @@ func TestHelmChart(t *testing.T) {
 			assert.ElementsMatch(t, want, kinds)
 		})
 	}
+}
+
+// assertIngress holds the chart's policy to let in agents at gateways, and Prometheus. The chart gives those of allowIngressFrom every port.
+func assertIngress(t *testing.T, kind string, rules []networkingv1.NetworkPolicyIngressRule) {
+	t.Helper()
+	require.NotEmpty(t, rules)
+	if kind == "gateway" {
+		assert.Equal(t, []networkingv1.NetworkPolicyPeer{podsOf(map[string]string{"component": "agent-collector"})}, rules[0].From)
+		rules = rules[1:]
+	}
+	assert.Equal(t, []networkingv1.NetworkPolicyIngressRule{letsIn(8888, prometheus())}, rules)
 }

@@ -58,7 +58,7 @@ service:
 				return w != nil && w.up == 1
 			}, patience, 200*time.Millisecond, "what was read before the backend came is sent when it came")
 			assert.DirExists(t, filepath.Join(dir, "state", "otlp"))
-			assert.NotContains(t, agent.output.String(), "it's=b,c", "credentials are not logged")
+			assert.NotContains(t, agent.Output(), "it's=b,c", "credentials are not logged")
 		})
 	}
 }
@@ -67,9 +67,8 @@ service:
 func TestWrongOTLPProtocolIsRefused(t *testing.T) {
 	p := start(t, []string{"OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:1", "OTEL_EXPORTER_OTLP_PROTOCOL=http/json", "OTELCOL_BINARY=" + collector(t)},
 		startScript(t))
-	<-p.done
-	assert.Equal(t, 2, p.cmd.ProcessState.ExitCode())
-	assert.Contains(t, p.output.String(), `OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf (got "http/json")`)
+	assert.Equal(t, 2, p.Wait(t))
+	assert.Contains(t, p.Output(), `OTEL_EXPORTER_OTLP_PROTOCOL must be grpc or http/protobuf (got "http/json")`)
 }
 
 // Headers are decoded whole, whatever is in their values; one that cannot be meant is refused by its place, for its value may be a secret.
@@ -81,8 +80,8 @@ func TestOTLPHeaders(t *testing.T) {
 			"OTELCOL_BINARY=" + show, "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318", "OTEL_EXPORTER_OTLP_HEADERS=" + headers,
 			"STATE_DIRECTORY=" + t.TempDir(), "OTELCOL_RESERVE_KIB=1",
 		}, startScript(t))
-		<-p.done
-		return p.output.String(), p.cmd.ProcessState.ExitCode()
+		code = p.Wait(t)
+		return p.Output(), code
 	}
 	for headers, want := range map[string]map[string]string{
 		"":                              {},
@@ -111,11 +110,11 @@ func TestStartScriptGivesWay(t *testing.T) {
 		echo := filepath.Join(t.TempDir(), "echo")
 		require.NoError(t, os.WriteFile(echo, []byte("#!/bin/sh\nfor a; do echo \"<$a>\"; done\n"), 0o755))
 		p := start(t, []string{"OTELCOL_BINARY=" + echo, "OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318"}, startScript(t), args...)
-		<-p.done
+		p.Wait(t)
 		want := ""
 		for _, a := range args {
 			want += "<" + a + ">\n"
 		}
-		assert.Equal(t, want, p.output.String())
+		assert.Equal(t, want, p.Output())
 	}
 }

@@ -18,6 +18,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // Users who own nothing: of the engines, and of a collector without privileges.
@@ -101,8 +103,8 @@ func TestACollectorWithoutPrivileges(t *testing.T) {
 		}
 		assert.Zero(t, seen.names["llm.engine.process.info"], "nobody can say which process it is")
 		assert.Zero(t, seen.names["nixl.agent.up"], "nor whether it lives")
-		assert.Zero(t, w.process.stop(t), "it ends well")
-		said := w.process.output.String()
+		assert.Zero(t, w.process.Stop(t), "it ends well")
+		said := w.process.Output()
 		for _, sign := range []string{"panic", "goroutine 1", "\terror\t"} {
 			assert.NotContains(t, said, sign)
 		}
@@ -118,14 +120,14 @@ func TestACollectorWithoutPrivileges(t *testing.T) {
 		}, patience, 200*time.Millisecond)
 		seen := w.read(t)
 		assert.Empty(t, seen.missing)
-		assert.Equal(t, int64(fleet.cmd.Process.Pid), seen.pid)
-		assert.Zero(t, w.process.stop(t))
+		assert.Equal(t, int64(fleet.PID()), seen.pid)
+		assert.Zero(t, w.process.Stop(t))
 	})
 }
 
 // privilegeWatch is a collector, and what it writes.
 type privilegeWatch struct {
-	process *process
+	process *rig.Process
 	points  string
 }
 
@@ -270,25 +272,25 @@ func copied(t *testing.T, top, program string) string {
 }
 
 // as runs a program as a user, in a directory, until the test ends.
-func as(t *testing.T, user uint32, dir, program string, args ...string) *process {
+func as(t *testing.T, user uint32, dir, program string, args ...string) *rig.Process {
 	t.Helper()
 	cmd := exec.Command(program, args...)
 	cmd.Dir = dir
 	cmd.Env = []string{"HOME=" + dir, "TMPDIR=" + dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: user, Gid: user}}
-	return runProcess(t, cmd)
+	return rig.Run(t, filepath.Base(cmd.Path), cmd)
 }
 
 // fleetOf runs simulated engines as their user, and returns their endpoints as the receiver's configuration has them.
-func fleetOf(t *testing.T, top, dir, exporter string) (fleet *process, endpoints string) {
+func fleetOf(t *testing.T, top, dir, exporter string) (fleet *rig.Process, endpoints string) {
 	t.Helper()
 	file, list := filepath.Join(top, exporter+".yaml"), filepath.Join(dir, "..", exporter+"-endpoints")
 	require.NoError(t, os.WriteFile(file, fmt.Appendf(nil, handingOver, dir, exporter), 0o644))
 	require.NoError(t, os.WriteFile(list, nil, 0o644))
 	require.NoError(t, os.Chown(list, engineUser, engineUser))
-	fleet = as(t, engineUser, dir, copied(t, top, built(t, "fleetsim")),
+	fleet = as(t, engineUser, dir, copied(t, top, rig.Built(t, "fleetsim")),
 		"run", file, "-listen", "127.0.0.1:0", "-control", "127.0.0.1:0", "-endpoints", list)
-	require.Eventually(t, func() bool { return strings.Contains(fleet.output.String(), "\n") }, patience, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(fleet.Output(), "\n") }, patience, 50*time.Millisecond)
 	raw, err := os.ReadFile(list)
 	require.NoError(t, err)
 	var workers []any

@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // The shipped zero-configuration of a user who may not see what other users' processes listen at: host_observer tells sockets without
@@ -26,7 +28,7 @@ func TestZeroConfigurationWithoutPrivileges(t *testing.T) {
 		require.NoError(t, os.Chown(path, collectorUser, collectorUser))
 	}
 	config := filepath.Join(top, "config.yaml")
-	shipped, err := os.ReadFile(filepath.Join(root(t), "distributions", "otelcol-inference", "config.yaml"))
+	shipped, err := os.ReadFile(filepath.Join(rig.Root(t), "distributions", "otelcol-inference", "config.yaml"))
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(config, shipped, 0o644))
 	p := as(t, collectorUser, owned(t, top, "home", collectorUser), copied(t, top, collector(t)), "--config", config, "--config", overlay)
@@ -37,8 +39,8 @@ func TestZeroConfigurationWithoutPrivileges(t *testing.T) {
 	assert.Contains(t, watch.read(t).hints["discovery"], "CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH")
 	assert.Zero(t, engine.asked())
 	assert.Empty(t, seenFile(t, points)[engine.instance()])
-	assert.Zero(t, p.stop(t), "it ends well")
-	assert.NotContains(t, p.output.String(), "panic")
-	assert.Equal(t, 1, strings.Count(p.output.String(), "Engines of other users cannot be found"), "once in the log")
-	assert.Contains(t, p.output.String(), fmt.Sprintf("vllm on port %d, process %d", engine.port, engine.cmd.Process.Pid))
+	assert.Zero(t, p.Stop(t), "it ends well")
+	assert.NotContains(t, p.Output(), "panic")
+	assert.Equal(t, 1, strings.Count(p.Output(), "Engines of this host cannot be found"), "once in the log")
+	assert.Contains(t, p.Output(), fmt.Sprintf("vllm on port %d, process %d", engine.port, engine.PID()))
 }

@@ -5,15 +5,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -25,23 +23,8 @@ import (
 // patience bounds every wait; these tests assert what happens, not how fast.
 const patience = 2 * time.Minute
 
-// root is the repository.
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	return dir
-}
-
 // collector is the path of the built binary.
-func collector(t *testing.T) string { return built(t, "otelcol-inference") }
-
-func built(t *testing.T, name string) string {
-	t.Helper()
-	path := filepath.Join(root(t), "bin", name)
-	require.FileExists(t, path, "run make build first")
-	return path
-}
+func collector(t *testing.T) string { return rig.Built(t, "otelcol-inference") }
 
 // run executes a program to its end and returns its output and exit code.
 func run(t *testing.T, name string, args ...string) (stdout, stderr string, code int) {
@@ -49,7 +32,7 @@ func run(t *testing.T, name string, args ...string) (stdout, stderr string, code
 	ctx, cancel := context.WithTimeout(context.Background(), patience/4)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Dir = root(t)
+	cmd.Dir = rig.Root(t)
 	var out, errOut bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errOut
 	err := cmd.Run()
@@ -60,71 +43,13 @@ func run(t *testing.T, name string, args ...string) (stdout, stderr string, code
 	return out.String(), errOut.String(), cmd.ProcessState.ExitCode()
 }
 
-// process is a program that runs beside the test.
-type process struct {
-	cmd    *exec.Cmd
-	output lockedBuffer
-	done   chan struct{}
-}
-
-// start runs a program until the test ends or stop is called.
-func start(t *testing.T, env []string, name string, args ...string) *process {
+// start runs a program in the repository until the test ends.
+func start(t *testing.T, env []string, name string, args ...string) *rig.Process {
 	t.Helper()
 	cmd := exec.Command(name, args...)
-	cmd.Dir = root(t)
+	cmd.Dir = rig.Root(t)
 	cmd.Env = append(os.Environ(), env...)
-	return runProcess(t, cmd)
-}
-
-// runProcess runs a command until the test ends or stop is called.
-func runProcess(t *testing.T, cmd *exec.Cmd) *process {
-	t.Helper()
-	p := &process{cmd: cmd, done: make(chan struct{})}
-	p.cmd.Stdout, p.cmd.Stderr = &p.output, &p.output
-	require.NoError(t, p.cmd.Start())
-	go func() {
-		defer close(p.done)
-		_ = p.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		p.stop(t)
-		if t.Failed() {
-			t.Logf("%s said:\n%s", filepath.Base(cmd.Path), p.output.String())
-		}
-	})
-	return p
-}
-
-// stop interrupts the program, waits for it and returns its exit code.
-func (p *process) stop(t *testing.T) int {
-	t.Helper()
-	_ = p.cmd.Process.Signal(syscall.SIGINT)
-	select {
-	case <-p.done:
-	case <-time.After(patience):
-		_ = p.cmd.Process.Kill()
-		t.Errorf("%s did not stop when interrupted", p.cmd.Path)
-		<-p.done
-	}
-	return p.cmd.ProcessState.ExitCode()
-}
-
-// lockedBuffer collects output while the test reads it.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
+	return rig.Run(t, filepath.Base(name), cmd)
 }
 
 // freeAddress is a loopback address nobody listens on.
@@ -146,14 +71,6 @@ func fetch(url, accept string) (body string, ok bool) {
 		return "", false
 	}
 	defer response.Body.Close()
-	var b strings.Builder
-	buffer := make([]byte, 1<<16)
-	for b.Len() < 1<<24 {
-		n, err := response.Body.Read(buffer)
-		b.Write(buffer[:n])
-		if err != nil {
-			break
-		}
-	}
-	return b.String(), response.StatusCode == http.StatusOK
+	all, _ := io.ReadAll(io.LimitReader(response.Body, 1<<24))
+	return string(all), response.StatusCode == http.StatusOK
 }

@@ -14,11 +14,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // Every command of the README is executed, here or, for the test command itself, by whoever runs this test.
 func TestReadmeCommandsWork(t *testing.T) {
-	readme, err := os.ReadFile(filepath.Join(root(t), "README.md"))
+	readme, err := os.ReadFile(filepath.Join(rig.Root(t), "README.md"))
 	require.NoError(t, err)
 	var commands []string
 	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(string(readme), -1) {
@@ -50,7 +52,7 @@ func TestReadmeCommandsWork(t *testing.T) {
 func besideDemo(t *testing.T, look func()) {
 	t.Helper()
 	demo := exec.Command("make", "demo") // it ends by itself
-	demo.Dir, demo.Env = root(t), append(os.Environ(), "DEMO_SECONDS=12")
+	demo.Dir, demo.Env = rig.Root(t), append(os.Environ(), "DEMO_SECONDS=12")
 	require.NoError(t, demo.Start())
 	defer func() { assert.NoError(t, demo.Wait()) }()
 	require.Eventually(t, func() bool {
@@ -72,7 +74,7 @@ func execute(t *testing.T, command string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", command)
-	cmd.Dir = root(t)
+	cmd.Dir = rig.Root(t)
 	cmd.Env = append(os.Environ(), "DEMO_SECONDS=12", "RUN_SECONDS=12")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -39,10 +38,10 @@ func takesOperator(t *testing.T, c *cluster) {
 	c.must(t, definition, "apply", "--server-side", "-f", "-")
 	text, err := readAll(shipped(t, "kubernetes", "operator.yaml"))
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { // discovery follows the definition
+	c.await(t, "discovery follows the definition", func() bool {
 		_, err := c.try("", "get", "opentelemetrycollectors", "-A")
 		return err == nil
-	}, patience, time.Second)
+	})
 	c.apply(t, text)
 	said, err := c.try(strings.Replace(text, "upgradeStrategy:", "upgradeStrategie:", 1), "apply", "--server-side", "--validate=strict", "--dry-run=server", "-f", "-")
 	require.Error(t, err, "the schema refuses a key that it does not know")
@@ -135,22 +134,22 @@ func findsPods(t *testing.T, c *cluster) {
 	c.put(t, "stranger", stranger.port, "http", nil, nil)
 	c.put(t, "later", 1, "http", nil, nil)
 	seen := func(e *fakeEngine) *seenWorker { return seenFile(t, points)[e.instance()] }
-	require.Eventually(t, func() bool {
+	c.await(t, "a pod with llm-d's label", func() bool {
 		w := seen(labelled)
 		return w != nil && w.up == 1 && w.pod == "decode-0" && w.role == "decode" && w.fleet == "fleet-a"
-	}, patience, 500*time.Millisecond)
+	})
 	c.put(t, "later", 1, "http", map[string]string{"otelcol-inference/scrape": "true", "otelcol-inference/port": strconv.Itoa(annotated.port)}, nil)
-	require.Eventually(t, func() bool { w := seen(annotated); return w != nil && w.up == 1 && w.pod == "later" }, patience, 500*time.Millisecond)
+	c.await(t, "a pod that is annotated later", func() bool { w := seen(annotated); return w != nil && w.up == 1 && w.pod == "later" })
 
 	c.remove(t, "decode-0")
 	was, mark := 0, 0
-	require.Eventually(t, func() bool {
+	c.await(t, "nobody asks a pod that went, while another is scraped", func() bool {
 		now, at := labelled.asked(), seen(annotated).scrapes
 		if was != now {
 			was, mark = now, at
 		}
 		return at >= mark+2
-	}, patience, 500*time.Millisecond, "nobody asks a pod that went, while another is scraped")
+	})
 	assert.Zero(t, stranger.asked(), "a pod that says nothing is never asked")
-	assert.NotContains(t, agent.output.String(), "forbidden")
+	assert.NotContains(t, agent.Output(), "forbidden")
 }

@@ -44,29 +44,21 @@ service:
 	p := start(t, nil, collector(t), "--config", config)
 	// The page is served before all has started, and until then a signal is not handled but kills.
 	ready := func(times int) func() bool {
-		return func() bool { return strings.Count(p.output.String(), "Everything is ready") == times }
+		return func() bool { return strings.Count(p.Output(), "Everything is ready") == times }
 	}
-	ended := func() bool {
-		select {
-		case <-p.done:
-			return true
-		default:
-			return false
-		}
-	}
+	ended := func() bool { return !p.Running() }
 	require.Eventually(t, ready(1), patience, 100*time.Millisecond)
 	require.Eventually(t, answers(first), patience, 100*time.Millisecond)
 	require.Never(t, ended, 2*time.Second, 100*time.Millisecond, "it runs on")
 
 	write(second)
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGHUP))
+	p.Signal(syscall.SIGHUP)
 	require.Eventually(t, ready(2), patience, 100*time.Millisecond)
 	require.Eventually(t, answers(second), patience, 100*time.Millisecond)
 	assert.False(t, answers(first)(), "the old page is gone")
 
-	require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
-	require.Eventually(t, ended, patience, 100*time.Millisecond, "it ends")
-	assert.Zero(t, p.cmd.ProcessState.ExitCode())
-	assert.Contains(t, p.output.String(), "Shutdown complete")
+	p.Signal(syscall.SIGTERM)
+	p.Signal(syscall.SIGTERM)
+	assert.Zero(t, p.Wait(t))
+	assert.Contains(t, p.Output(), "Shutdown complete")
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/ptrace"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // bothPipelines is a collector with phase_attribution in a metrics and in a traces pipeline. The resource processor says which worker the
@@ -100,7 +102,7 @@ func TestRequestSpansEndToEnd(t *testing.T) {
 	config := filepath.Join(dir, "config.yaml")
 	require.NoError(t, os.WriteFile(config, fmt.Appendf(nil, bothPipelines, "http://"+engine, otlp, engine, metrics, traces), 0o600))
 	p := start(t, nil, collector(t), "--config", config)
-	fleet := start(t, nil, built(t, "fleetsim"), "--set", "pools[0].workers=1", "--set", "protocols.traces.endpoint="+otlp,
+	fleet := start(t, nil, rig.Built(t, "fleetsim"), "--set", "pools[0].workers=1", "--set", "protocols.traces.endpoint="+otlp,
 		"--listen", engine, "--control", "127.0.0.1:0")
 
 	var got []family
@@ -125,6 +127,6 @@ func TestRequestSpansEndToEnd(t *testing.T) {
 		body, err := os.ReadFile(metrics)
 		return err == nil && strings.Contains(string(body), `"stringValue":"request_spans"`)
 	}, patience, time.Second, "the metrics pipeline learns from the spans")
-	assert.Zero(t, fleet.stop(t))
-	assert.Zero(t, p.stop(t))
+	assert.Zero(t, fleet.Stop(t))
+	assert.Zero(t, p.Stop(t))
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // Every YAML file of the repository parses, and every one that is a collector configuration passes `validate`. So does every
@@ -57,7 +59,7 @@ func allYAML(t *testing.T) map[string]string {
 	t.Helper()
 	block := regexp.MustCompile("(?ms)^```yaml\n(.*?)^```")
 	texts := map[string]string{}
-	top := root(t)
+	top := rig.Root(t)
 	require.NoError(t, filepath.WalkDir(top, func(path string, entry os.DirEntry, err error) error {
 		if err != nil {
 			return err

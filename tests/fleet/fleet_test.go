@@ -28,6 +28,7 @@ type house struct {
 	gateways []*rig.Collector
 	feeders  []*rig.Feeder
 	fleets   []string
+	workers  [2][]string // by the agent that has them, in every fleet
 
 	hosts string // file with the addresses of the gateways; "" on Kafka's road
 	port  int    // of all gateways
@@ -74,6 +75,9 @@ func build(t *testing.T, r road) *house {
 	}
 	h.announce(t)
 	simulated := rig.NewFleet(t, "pd-balanced")
+	for i, worker := range simulated.Workers {
+		h.workers[i%2] = append(h.workers[i%2], worker)
+	}
 	for i := range 2 {
 		a := rig.NewCollector(t, fmt.Sprintf("agent-%d", i+1), r.agent...)
 		a.Env, a.Hosts = append(a.Env, env...), h.hosts
@@ -186,15 +190,9 @@ func meet(t *testing.T, r road) {
 	h.announce(t)
 
 	h.agents[1].Kill()
+	dead := time.Now()
 	h.agents[1].Start(t)
-	restarted := time.Now()
-	for _, fleet := range h.fleets {
-		rig.Eventually(t, "derived after the agent's restart: "+fleet, func() bool {
-			var newest time.Time
-			h.sink.Look(func(w *rig.Written) { newest = w.Newest(fleet, w.Owner(fleet)) })
-			return newest.After(restarted.Add(2 * window))
-		})
-	}
+	h.resumed(t, h.workers[1], dead)
 	rig.Arrived(t, h.sink, h.feeders...)
 	h.report(t, began)
 	h.sink.Look(func(w *rig.Written) {
@@ -216,6 +214,29 @@ func (h *house) recovered(t *testing.T, fleet, gateway string, since time.Time) 
 	windows := int(derived.Sub(heard.Truncate(window)) / window) // the one in which it was heard of is seen in part
 	assert.LessOrEqual(t, windows, 1+2, "%s: windows until something was derived", fleet)
 	t.Logf("%s: derived after %d windows of data", fleet, windows)
+}
+
+// resumed holds that an agent that is back told of each of its workers by the end of the second whole window of the worker's data, and that every
+// fleet is derived with it.
+func (h *house) resumed(t *testing.T, workers []string, since time.Time) {
+	t.Helper()
+	for _, worker := range workers {
+		var windows int
+		rig.Eventually(t, "the agent tells of "+worker, func() (is bool) {
+			h.sink.Look(func(w *rig.Written) { windows, is = w.Resumed(worker, since, window) })
+			return is
+		})
+		assert.LessOrEqual(t, windows, 2, "%s: windows until the agent told of it", worker)
+		t.Logf("%s: told of after %d windows of data", worker, windows)
+	}
+	back := time.Now()
+	for _, fleet := range h.fleets {
+		rig.Eventually(t, "derived after the agent's restart: "+fleet, func() bool {
+			var newest time.Time
+			h.sink.Look(func(w *rig.Written) { newest = w.Newest(fleet, w.Owner(fleet)) })
+			return newest.After(back)
+		})
+	}
 }
 
 // report says what was derived, and by whom at once.

@@ -23,9 +23,14 @@ const (
 	script = `\"><script>alert(1)</script>\n# TYPE forged gauge\nforged 1`
 )
 
-// Engines that mean harm, before the real binary with the zero configuration: what they do costs themselves only, is bounded and counted.
-func TestHostileEngines(t *testing.T) {
-	var bombs, elsewhere atomic.Int64
+// hostile are engines that mean harm, and a good one among them. elsewhere counts who follows a redirection.
+type hostile struct {
+	good, bomb, injector, endless, redirect string // URLs
+	elsewhere                               atomic.Int64
+}
+
+func newHostile(t *testing.T) *hostile {
+	t.Helper()
 	answer := func(write func(io.Writer)) string {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
@@ -37,19 +42,22 @@ func TestHostileEngines(t *testing.T) {
 	page := func(label string) string {
 		return fmt.Sprintf("# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running{engine=\"0\",model_name=\"%s\"} 2\n", label)
 	}
-	trap := answer(func(io.Writer) { elsewhere.Add(1) })
+	h := &hostile{}
+	trap := answer(func(io.Writer) { h.elsewhere.Add(1) })
 	redirect := httptest.NewServer(http.RedirectHandler(trap+"/metrics", http.StatusFound))
 	t.Cleanup(redirect.Close)
-	good := answer(func(w io.Writer) { _, _ = io.WriteString(w, page("good")) })
-	bomb := answer(func(w io.Writer) { // other series at each scrape
+	h.redirect = redirect.URL
+	h.good = answer(func(w io.Writer) { _, _ = io.WriteString(w, page("good")) })
+	var bombs atomic.Int64
+	h.bomb = answer(func(w io.Writer) { // other series at each scrape
 		n := bombs.Add(1)
 		_, _ = io.WriteString(w, page("bomb"))
 		for i := range 2000 {
 			_, _ = fmt.Fprintf(w, "vllm:num_requests_running{engine=\"0\",model_name=\"bomb\",x=\"%d-%d\"} 1\n", n, i)
 		}
 	})
-	injector := answer(func(w io.Writer) { _, _ = io.WriteString(w, page(script)) })
-	endless := answer(func(w io.Writer) {
+	h.injector = answer(func(w io.Writer) { _, _ = io.WriteString(w, page(script)) })
+	h.endless = answer(func(w io.Writer) {
 		line := []byte(strings.Repeat("vllm:endless 1\n", 1000))
 		for {
 			if _, err := w.Write(line); err != nil {
@@ -57,7 +65,12 @@ func TestHostileEngines(t *testing.T) {
 			}
 		}
 	})
+	return h
+}
 
+// Engines that mean harm, before the real binary with the zero configuration: what they do costs themselves only, is bounded and counted.
+func TestHostileEngines(t *testing.T) {
+	h := newHostile(t)
 	c := rig.NewCollector(t, "collector", "config.yaml")
 	dashboard, offered := rig.Local(rig.FreePort(t)), rig.Local(rig.FreePort(t))
 	c.Overlay = fmt.Sprintf(`
@@ -71,7 +84,7 @@ receivers:
 exporters: {inference_dashboard: {endpoint: "%s"}, prometheus: {endpoint: "%s"}}
 service:
   pipelines: {metrics: {receivers: [llm_engine]}}
-`, secret, good, bomb, injector, endless, redirect.URL, "http://user:"+secret+"@"+strings.TrimPrefix(good, "http://")+"/metrics?token="+secret, dashboard, offered)
+`, secret, h.good, h.bomb, h.injector, h.endless, h.redirect, "http://user:"+secret+"@"+strings.TrimPrefix(h.good, "http://")+"/metrics?token="+secret, dashboard, offered)
 	log := filepath.Join(t.TempDir(), "log") // whole, for c.Output is the end
 	c.Level, c.Wrap = "debug", []string{"sh", "-c", `exec "$@" 2>"$0"`, log}
 	c.Start(t)
@@ -86,7 +99,7 @@ service:
 	})
 	assert.LessOrEqual(t, sum(`^otelcol_receiver_llm_engine_series\b`), 6*1000., "series remembered")
 	assert.Less(t, c.Usage(t).Resident, int64(400<<20), "resident memory")
-	assert.Zero(t, elsewhere.Load(), "an engine sent the collector to another address")
+	assert.Zero(t, h.elsewhere.Load(), "an engine sent the collector to another address")
 
 	text, err := rig.Get("http://" + offered + "/metrics")
 	require.NoError(t, err)

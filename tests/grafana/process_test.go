@@ -5,28 +5,17 @@
 package grafana
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
-	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
 	fleetrig "github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
-
-// root is the repository.
-func root(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.Abs("../..")
-	require.NoError(t, err)
-	return dir
-}
 
 // prometheusProgram is a program of Debian's package prometheus, which run.sh has put where PROMETHEUS says.
 func prometheusProgram(t *testing.T, name string) string {
@@ -38,60 +27,13 @@ func prometheusProgram(t *testing.T, name string) string {
 	return path
 }
 
-// process is a program that runs beside the test, in a folder of its own choice.
-type process struct {
-	cmd    *exec.Cmd
-	mu     sync.Mutex
-	output bytes.Buffer
-	done   chan struct{}
-}
-
-func (p *process) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.Write(b)
-}
-
-func (p *process) said() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.output.String()
-}
-
-func (p *process) ended() bool {
-	select {
-	case <-p.done:
-		return true
-	default:
-		return false
-	}
-}
-
-// start runs a program until the test ends; a test that failed shows the end of what it said.
-func start(t *testing.T, dir string, env []string, name string, args ...string) *process {
+// start runs a program in a folder until the test ends.
+func start(t *testing.T, dir string, env []string, name string, args ...string) *fleetrig.Process {
 	t.Helper()
-	p := &process{cmd: exec.Command(name, args...), done: make(chan struct{})}
-	p.cmd.Dir, p.cmd.Env = dir, append(os.Environ(), env...)
-	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that times out cleans up nothing
-	p.cmd.Stdout, p.cmd.Stderr = p, p
-	require.NoError(t, p.cmd.Start())
-	go func() {
-		defer close(p.done)
-		_ = p.cmd.Wait()
-	}()
-	t.Cleanup(func() {
-		_ = p.cmd.Process.Signal(syscall.SIGINT)
-		select {
-		case <-p.done:
-		case <-time.After(20 * time.Second):
-			_ = p.cmd.Process.Kill()
-			<-p.done
-		}
-		if said := p.said(); t.Failed() {
-			t.Logf("%s said, at its end:\n%s", filepath.Base(name), said[max(0, len(said)-4000):])
-		}
-	})
-	return p
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // a test that times out cleans up nothing
+	return fleetrig.Run(t, filepath.Base(name), cmd)
 }
 
 // freePort is a loopback port that nobody listens on.

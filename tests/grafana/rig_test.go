@@ -4,13 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu/gputest"
+	fleetrig "github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 // rig is two simulated fleets, a collector with the shipped configuration, and a Prometheus for each road.
@@ -43,9 +45,6 @@ func startRig(t *testing.T) *rig {
 	require.NoError(t, os.Mkdir(rings, 0o755))
 	network(t, sysfs)
 	r.foreignFile(t, "first")
-	build := exec.Command("sh", filepath.Join(root(t), "tests/nvmlstub/build.sh"), filepath.Join(r.dir, "stub"))
-	said, err := build.CombinedOutput()
-	require.NoError(t, err, string(said))
 
 	aggregated, disaggregated := r.fleet(t, "aggregated"), r.fleet(t, "disaggregated")
 	away, page, health, scraped, own, starved := freePort(t), freePort(t), freePort(t), freePort(t), freePort(t), freePort(t)
@@ -55,7 +54,7 @@ func startRig(t *testing.T) *rig {
 		"[localhost:8888]", "[localhost:"+own+", localhost:"+starved+"]", "port: 8888", "port: "+own,
 		"scrape_interval: 15s", "scrape_interval: 3s", "evaluation_interval: 15s", "evaluation_interval: 3s",
 	)
-	shipped := filepath.Join(root(t), "distributions/otelcol-inference")
+	shipped := filepath.Join(fleetrig.Root(t), "distributions/otelcol-inference")
 	r.copy(t, filepath.Join(shipped, "config.yaml"), addresses)
 	r.copy(t, filepath.Join(shipped, "remote-write.yaml"), addresses)
 	r.copy(t, filepath.Join(shipped, "prometheus/prometheus.yaml"), addresses)
@@ -72,28 +71,28 @@ func startRig(t *testing.T) *rig {
 
 	env := []string{
 		"AGGREGATED=" + endpoints(t, aggregated), "DISAGGREGATED=" + endpoints(t, disaggregated), "RINGS=" + rings, "SYSFS=" + sysfs,
-		"NVML=" + filepath.Join(r.dir, "stub/libnvidia-ml.so.1"), "FLEETSIM_NVML_STATE=" + filepath.Join(r.dir, "nvml.state"),
+		"NVML=" + gputest.BuildStub(t), "FLEETSIM_NVML_STATE=" + filepath.Join(r.dir, "nvml.state"),
 		"GPUS=" + gpus(aggregated), "AWAY=http://localhost:" + away, "PROMETHEUS_REMOTE_WRITE=" + r.roads[1].url + "/api/v1/write",
 		"STARVED_PORT=" + starved,
 	}
-	collector, testdata := filepath.Join(root(t), "bin/otelcol-inference"), filepath.Join(root(t), "tests/grafana/testdata")
+	collector, testdata := filepath.Join(fleetrig.Root(t), "bin/otelcol-inference"), filepath.Join(fleetrig.Root(t), "tests/grafana/testdata")
 	observing := start(t, r.dir, env, collector, "--config", "config.yaml", "--config", "remote-write.yaml", "--config", filepath.Join(testdata, "overlay.yaml"))
 	start(t, r.dir, env, collector, "--config", filepath.Join(testdata, "starved.yaml"))
-	require.Eventually(t, func() bool { return observing.ended() || answers("http://localhost:"+health) }, ready, 200*time.Millisecond, "the collector's health")
-	require.False(t, observing.ended(), "the collector ended")
+	require.Eventually(t, func() bool { return !observing.Running() || answers("http://localhost:"+health) }, ready, 200*time.Millisecond, "the collector's health")
+	require.True(t, observing.Running(), "the collector ended")
 	return r
 }
 
 // fleet starts a scenario on free ports.
 func (r *rig) fleet(t *testing.T, name string) fleet {
 	t.Helper()
-	p := start(t, r.dir, nil, filepath.Join(root(t), "bin/fleetsim"), "run", filepath.Join(root(t), "tests/grafana/testdata", name+".yaml"),
+	p := start(t, r.dir, nil, filepath.Join(fleetrig.Root(t), "bin/fleetsim"), "run", filepath.Join(fleetrig.Root(t), "tests/grafana/testdata", name+".yaml"),
 		"--listen", "127.0.0.1:0", "--control", "127.0.0.1:0")
 	var f fleet
 	require.Eventually(t, func() bool {
-		line, _, whole := strings.Cut(p.said(), "\n")
+		line, _, whole := strings.Cut(p.Output(), "\n")
 		return whole && json.Unmarshal([]byte(line), &f) == nil
-	}, ready, 50*time.Millisecond, p.said())
+	}, ready, 50*time.Millisecond, p.Output())
 	r.control[name] = "http://" + f.Control
 	return f
 }

@@ -10,12 +10,13 @@ import (
 
 	shipped "github.com/otelcol-inference/otelcol-inference/internal/grafana"
 	"github.com/otelcol-inference/otelcol-inference/internal/grafana/alert"
+	fleetrig "github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 func TestRulesFireOnBadDataAndAreSilentOnGood(t *testing.T) {
 	t.Parallel()
 	promtool := prometheusProgram(t, "promtool")
-	rules := filepath.Join(root(t), "distributions/otelcol-inference/prometheus/alerts.yaml")
+	rules := filepath.Join(fleetrig.Root(t), "distributions/otelcol-inference/prometheus/alerts.yaml")
 	said, err := exec.Command(promtool, "check", "rules", rules).CombinedOutput()
 	require.NoError(t, err, string(said))
 	said, err = exec.Command(promtool, "check", "config", filepath.Join(filepath.Dir(rules), "prometheus.yaml")).CombinedOutput()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +128,22 @@ func TestUnit(t *testing.T) {
 	}
 	slices.Sort(sets)
 	assert.Equal(t, []string{"AmbientCapabilities", "CapabilityBoundingSet"}, sets, "all that the drop-in gives")
+}
+
+// What the Makefile pins is what a release is built with, and what is told to people.
+func TestToolchain(t *testing.T) {
+	pinned := regexp.MustCompile(`(?m)^export GOTOOLCHAIN := go(1\.\d+\.\d+)$`)
+	makefile, err := os.ReadFile(filepath.Join(repository(t), "Makefile"))
+	require.NoError(t, err)
+	found := pinned.FindStringSubmatch(string(makefile))
+	require.NotNil(t, found, "Makefile has no line such as %s", pinned)
+	for path, says := range map[string]string{
+		".goreleaser.yaml": "GOTOOLCHAIN=go" + found[1] + " ", "CONTRIBUTING.md": "Go " + found[1] + ",", "docs/install.md": "Go " + found[1] + " ", "docs/security.md": "Go " + found[1] + ",",
+	} {
+		text, err := os.ReadFile(filepath.Join(repository(t), path))
+		require.NoError(t, err)
+		assert.Contains(t, string(text), says, path)
+	}
 }
 
 // Shell scripts are clean to shellcheck.

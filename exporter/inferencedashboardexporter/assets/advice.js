@@ -8,6 +8,8 @@ import { state } from './state.js';
 const tones = { critical: 'critical', warning: 'warning', info: '' };
 const results = { inside: 'within the prediction', outside: 'outside the prediction', not_comparable: 'not comparable: demand changed' };
 const endings = { condition_over: 'what it spoke of is over', subject_gone: 'its subject is gone', poor_record: 'its predictions did not hold', cannot_be_judged: 'it can no longer be judged' };
+/** That nothing has been heard since of what an advice speaks of. */
+const asOf = (a) => a.as_of && h('span', { class: 'badge warning' }, `as of ${new Date(a.as_of).toLocaleTimeString()}, no data since`);
 const kinds = { worker: 'worker', fleet: 'the fleet', agent: 'KV transfer agent' };
 
 /** Shows the advice of a fleet, and the one that the reader chose. */
@@ -37,8 +39,8 @@ const name = (a) => a.title || a.rule.replaceAll('-', ' ');
 const subject = (a) => a.subject === 'fleet' ? '' : `${kinds[a.subject] ?? ''} ${shorten(a.subject_name, 40)}`;
 
 function card(a) {
-  return h('li', { class: `card ${tones[a.severity] ?? ''}`, 'data-key': a.id, 'data-rule': a.rule },
-    h('p', { class: 'card-head' }, tag(shorten(a.severity || 'info', 20), tones[a.severity]), a.confidence_word && h('span', { class: 'hint' }, `confidence ${a.confidence_word}`), h('span', { class: 'hint', title: [a.subject_name, ...a.others.slice(0, 50)].join('\n') }, subject(a), a.others.length ? ` and ${a.others.length} more` : '')),
+  return h('li', { class: `card ${a.as_of ? 'silent' : tones[a.severity] ?? ''}`, 'data-key': a.id, 'data-rule': a.rule },
+    h('p', { class: 'card-head' }, tag(shorten(a.severity || 'info', 20), a.as_of ? '' : tones[a.severity]), asOf(a) || null, a.confidence_word && h('span', { class: 'hint' }, `confidence ${a.confidence_word}`), h('span', { class: 'hint', title: [a.subject_name, ...a.others.slice(0, 50)].join('\n') }, subject(a), a.others.length ? ` and ${a.others.length} more` : '')),
     h('h3', null, shorten(name(a), 300)),
     h('p', { class: 'action' }, a.action ? shorten(a.action, 600) : 'Its words were told before this page listened; the collector’s log has them.'),
     prediction(a),
@@ -81,6 +83,7 @@ function showOne(a, chosen) {
   const ended = a.reason ? `, ${endings[a.reason] ?? shorten(a.reason, 60)}` : '';
   morph(box,
     h('div', { class: 'head' }, h('h3', null, shorten(name(a), 300)), h('span', { class: 'spring' }), close),
+    asOf(a) ? h('p', null, asOf(a), ' It is not known whether it still holds.') : null,
     h('p', { class: 'hint' }, `rule ${shorten(a.rule, 60)} · ${a.state}${ended} · ${since} · ${kinds[a.subject] ?? ''} ${shorten(a.subject_name, 200)} `, metricButton('the advice', `llm.advice{llm.advice.id="${shorten(a.rule, 60)}"}`),
       a.subject === 'worker' ? h('button', { class: 'plain link', type: 'button', 'data-worker': a.subject_id }, 'Show the worker') : null),
     h('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Evidence' }, h('table', { class: 'plain-table' },

@@ -1,4 +1,4 @@
-// Small helpers for the document. Text reaches it as text nodes and attribute values only, never as HTML: labels come from the
+// Small functions for the document. Text reaches it as text nodes and attribute values only, never as HTML: labels come from the
 // network and may hold anything.
 
 export const $ = (id) => document.getElementById(id);

@@ -23,6 +23,7 @@ export function seconds(s) {
 export function percent(v) {
   if (v === null || v === undefined) return unknown;
   const p = v * 100;
+  if (p > 0 && p < 0.095) return '< 0.1 %';
   return (p > 0 && p < 1 ? figure(p, 1) : Math.round(p)) + ' %';
 }
 

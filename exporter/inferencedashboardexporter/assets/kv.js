@@ -6,7 +6,7 @@ import { metricButton } from './metric.js';
 import { fact, facts, legend, limited, nothing, silentNote, stack, tag, withheldNote } from './parts.js';
 
 const uses = [['live', 'live'], ['cached_useful', 'cached, will be hit'], ['reserved', 'reserved for KV on its way'], ['pinned', 'pinned until fetched'],
-  ['tail_waste', 'tail of last blocks'], ['cached_dead', 'cached, dead'], ['unattributed', 'unattributed'], ['free', 'free']];
+  ['tail_waste', 'tail of last blocks'], ['cached_dead', 'cached, dead'], ['unattributed', 'cached or free: which is not told'], ['free', 'free']];
 const causes = [['compulsory', 'never seen'], ['capacity', 'evicted'], ['routing', 'on another worker'], ['reset', 'cache cleared'],
   ['loaded', 'in a lower tier'], ['partial', 'in no full block'], ['unknown', 'unknown']];
 

@@ -10,13 +10,13 @@ import { showMixing } from './mixing.js';
 import { onOpened } from './parts.js';
 import { showCost, showSources } from './sources.js';
 import { showSplit } from './split.js';
-import { state, workersOf, worstFleet } from './state.js';
+import { partial, partInWords, state, workersOf, worstFleet } from './state.js';
 import { connect } from './stream.js';
 import { showTransfers } from './transfer.js';
-import { readChoice, writeChoice } from './url.js';
+import { lookQuery, readChoice, writeChoice } from './url.js';
 import { showConnecting, showEmpty, showVerdict } from './verdict.js';
 import { Visible } from './visible.js';
-import { clearWorkers, expireWorkers, focusRow, moveFocus, onWorkersInView, showWorkers, workerIn } from './workers.js';
+import { blockOf, clearWorkers, expireWorkers, focusRow, moveFocus, onWorkersInView, showWorkers, workerIn } from './workers.js';
 
 const choice = readChoice();
 let fleetID = '';
@@ -25,8 +25,9 @@ let queued = false;
 const inView = new Visible(queue);
 const sections = ['sections', 'workers', 'phases', 'kv', 'transfer', 'split', 'gpu', 'sources'];
 
-/** The fleet that the address names, else the one shown so far, else the one that is worst off. */
+/** The fleet that is told, where it is only one; else the one that the address names, else the one shown so far, else the one that is worst off. */
 function currentFleet() {
+  if (partial()) return state.fleets.get(state.scope.fleet_id);
   const named = [...state.fleets.values()].find((f) => choice.fleet && (f.name === choice.fleet || f.id === choice.fleet));
   return named ?? state.fleets.get(fleetID) ?? worstFleet();
 }
@@ -49,7 +50,7 @@ function render() {
   showVerdict(fleet);
   const selected = workerIn(choice.worker, fleetID);
   showScope(selected);
-  showWorkers(fleet, workersOf(fleetID), choice.filter, selected?.id);
+  showWorkers(fleet, workersOf(fleetID), choice, selected?.id);
   showSections(fleet, selected);
   showLinks(fleet, selected, Number(choice.range));
   showRanges();
@@ -66,7 +67,8 @@ function showSections(fleet, worker) {
   };
   const now = performance.now();
   for (const [id, write] of Object.entries(show)) if (inView.due($(id), now)) write();
-  for (const e of document.querySelectorAll('.scope')) setText(e, worker ? `of ${shorten(worker.identity.instance, 40)}` : '');
+  const part = partInWords();
+  for (const e of document.querySelectorAll('.scope')) setText(e, worker ? `of ${shorten(worker.identity.instance, 40)}` : part && `of ${part}`);
 }
 
 function queue() {
@@ -114,9 +116,17 @@ function showLink() {
   if (lost) setText($('banner'), `The connection to the collector is lost. These figures are from ${new Date(state.heard).toLocaleTimeString()}. Trying again.`);
 }
 
+let asking; // the timer of a reader who types
+let apart = choice.worker; // the worker that was chosen last without being told: it is asked for by its id
+
 function choose(changes) {
   Object.assign(choice, changes);
   writeChoice(choice);
+  if (choice.worker && !state.workers.has(choice.worker)) apart = choice.worker;
+  if (partial()) { // of many workers others have to be asked for
+    clearTimeout(asking);
+    asking = setTimeout(lookAgain, 'filter' in changes ? 300 : 0);
+  }
   inView.expire();
   expireWorkers();
   render();
@@ -144,7 +154,7 @@ function onKey(e) {
   if (e.metaKey || e.ctrlKey || e.altKey || $('help').open) return;
   if (e.key === 'Escape') {
     if (closeMetric()) return;
-    if (e.target === $('filter')) { e.target.value = ''; e.target.blur(); choose({ filter: '' }); } else if (choice.advice) choose({ advice: '' }); else if (choice.worker) choose({ worker: '' });
+    if (e.target === $('filter')) { e.target.value = ''; e.target.blur(); choose({ filter: '', page: '1' }); } else if (choice.advice) choose({ advice: '' }); else if (choice.worker) choose({ worker: '' });
     return;
   }
   if (typing) return;
@@ -160,12 +170,18 @@ function onKey(e) {
 
 $('filter').value = choice.filter;
 $('range').value = choice.range;
-$('filter').addEventListener('input', (e) => choose({ filter: e.target.value }));
+$('filter').addEventListener('input', (e) => choose({ filter: e.target.value, page: '1' }));
+$('order').addEventListener('click', (e) => choose({ order: e.target.dataset.order }));
+$('pages').addEventListener('click', (e) => {
+  if (!e.target.dataset.page) return;
+  choose({ page: e.target.dataset.page });
+  $('workers').scrollIntoView();
+});
 $('range').addEventListener('change', (e) => { showRange(e.target.value); choose({ range: e.target.value }); });
 $('fleet').addEventListener('change', (e) => {
   const f = state.fleets.get(e.target.value);
   const unique = [...state.fleets.values()].filter((x) => x.name === f.name).length === 1 && f.name.length <= 100;
-  choose({ fleet: unique && f.name ? f.name : f.id, worker: '', advice: '' });
+  choose({ fleet: unique && f.name ? f.name : f.id, worker: '', advice: '', page: '1' });
 });
 $('theme').addEventListener('click', () => {
   setTheme({ auto: 'light', light: 'dark', dark: 'auto' }[choice.theme]);
@@ -196,7 +212,7 @@ onWorkersInView(queue);
 setTheme(choice.theme);
 showRange(choice.range);
 setInterval(queue, 1000); // ages move on without messages
-connect((fresh) => {
+const lookAgain = connect((fresh) => {
   queue();
   if (!paused && state.connected) advance(fresh);
-});
+}, () => lookQuery({ fleet: choice.fleet || fleetID, worker: apart, filter: choice.filter, from: blockOf(Number(choice.page)) }));

@@ -16,6 +16,7 @@ export class Series {
 
   clear() {
     this.times = [];
+    this.step = this.long ? state.meta.long_step : state.meta.step; // ms; that of a worker may be longer than a fleet's
     this.asked = 0; // server time when the past was fetched last, ms
     this.columns = Object.fromEntries(names.map((n) => [n, []]));
   }
@@ -26,6 +27,7 @@ export class Series {
     const answer = await fetch(`api/v1/history?${this.kind}=${this.id}&metric=${names.join()}${this.long ? '&span=long' : ''}`);
     if (!answer.ok) return;
     const { start, step, series } = await answer.json();
+    if (step > 0) this.step = step;
     const length = series[names[0]].values.length;
     this.times = Array.from({ length }, (_, i) => (start + i * step) / 1000);
     for (const n of names) this.columns[n] = series[n].values;
@@ -33,8 +35,8 @@ export class Series {
 
   /** Writes the present into its slot. Returns false after a longer silence: then the past has to be fetched anew. */
   carryOn() {
-    const { step, history, long_step } = state.meta;
-    if (this.long) return Math.floor(state.at / long_step) === Math.floor(this.asked / long_step); // folded by the collector
+    const { step } = this;
+    if (this.long) return Math.floor(state.at / step) === Math.floor(this.asked / step); // folded by the collector
     const slot = Math.floor(state.at / step) * step / 1000;
     const last = this.times.at(-1);
     // What is silent has a past that ends long ago, and no other to fetch.
@@ -44,7 +46,7 @@ export class Series {
     }
     const now = present(this.kind, this.id);
     for (const n of names) this.columns[n][this.times.length - 1] = now?.[n] ?? null;
-    const surplus = this.times.length - Math.floor(history / step);
+    const surplus = this.times.length - Math.floor(state.meta.history / step);
     if (surplus > 0) {
       this.times.splice(0, surplus);
       for (const n of names) this.columns[n].splice(0, surplus);

@@ -11,6 +11,8 @@ export const state = {
   workers: new Map(),
   subjects: new Map(), // what sections show as it arrives, by id
   advice: [],
+  // Which workers are told: of many, those of one fleet, the worst of them that match the filter. An empty id is all of all fleets.
+  scope: { fleet_id: '', matching: 0, from: 0, most: 0 },
   cost: { cpu: null, memory: null },
 };
 
@@ -22,6 +24,7 @@ export function begin(m) {
   state.meta = { started, step, history, long_step, long_history, window, heartbeat, charts, links };
   state.subjects = new Map((m.subjects ?? []).map((x) => [x.id, x]));
   state.advice = m.advice ?? [];
+  state.scope = m.scope ?? { fleet_id: '', matching: state.workers.size, from: 0, most: 0 };
   state.cost = m.cost ?? state.cost;
   state.connected = true;
   state.at = m.at;
@@ -38,6 +41,7 @@ export function apply(m) {
   }
   for (const id of m.gone_subjects ?? []) state.subjects.delete(id);
   state.advice = m.advice ?? state.advice;
+  state.scope = m.scope ?? state.scope;
   state.cost = m.cost ?? state.cost;
   for (const id of m.gone ?? []) {
     state.fleets.delete(id);
@@ -58,6 +62,22 @@ export function workersOf(fleetID) {
   return [...state.workers.values()]
     .filter((w) => w.identity.fleet_id === fleetID)
     .sort((a, b) => rank(a) - rank(b) || collator.compare(a.identity.instance, b.identity.instance) || (a.id < b.id ? -1 : 1));
+}
+
+const states = ['down', 'stale', 'ok'];
+
+/** Puts those that are down first, then the silent, then the others by how far they miss what is asked of them. */
+export const worse = (a, b) => states.indexOf(a.state.state) - states.indexOf(b.state.state) || (b.load.trouble ?? 0) - (a.load.trouble ?? 0);
+
+/** Whether only a part of the workers is told. */
+export const partial = () => state.scope.fleet_id !== '';
+
+/** Which workers the sections speak of, where that is not all of them: "the 1000 worst of 8400 workers". */
+export function partInWords() {
+  const { matching, from, most } = state.scope;
+  if (!partial() || matching <= most) return '';
+  const last = Math.min(from + most, matching);
+  return from ? `workers ${from + 1} to ${last} of ${matching}, from the worst on` : `the ${most} worst of ${matching} workers`;
 }
 
 /** Whether a fleet, or a worker of it, is known and nobody answers. */

@@ -3,13 +3,16 @@ import { apply, begin, state } from './state.js';
 
 const waits = [1000, 2000, 5000, 10000];
 
-/** Connects and calls `changed` after every message and every change of the connection. */
-export function connect(changed) {
+/** Connects and calls `changed` after every message and every change of the connection. `look` gives the query of what is looked at.
+ *  Returns a function that asks anew, when that has changed. */
+export function connect(changed, look) {
   let failures = 0;
   let source;
+  let asked;
 
   const open = () => {
-    source = new EventSource('api/v1/stream');
+    asked = look();
+    source = new EventSource(`api/v1/stream${asked && '?'}${asked}`);
     source.addEventListener('snapshot', (e) => take(begin, e));
     source.addEventListener('update', (e) => take(apply, e));
     source.onerror = retry;
@@ -32,4 +35,9 @@ export function connect(changed) {
     if (state.link === 'live' && Date.now() - state.heard > 3 * state.meta.heartbeat) retry();
   }, 1000);
   open();
+  return () => {
+    if (look() === asked) return;
+    source.close();
+    open();
+  };
 }

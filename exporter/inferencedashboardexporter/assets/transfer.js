@@ -34,8 +34,9 @@ function transport(x, others) {
   const how = [...new Set(found.map(([, evidence]) => evidences[evidence] ?? shorten(evidence, 40)))].join(', ');
   return h('p', { class: `say ${back > 0.1 || conflict ? 'critical' : ''}` },
     back > 0.1 ? h('b', null, `▲ ${percent(back)} of transfers fell back to TCP. `) : null,
-    'Transport: ', names.length ? h('span', null, ...names.map((n) => tag(shorten(n, 20).toUpperCase(), n === 'tcp' ? 'critical' : 'good'))) : h('b', null, 'not known'),
-    names.length ? `, by ${how}` : ': nothing tells it but bandwidth', ' ', metricButton('the transport', 'llm.transfer.transport'));
+    names.length || !(back > 0.1) ? 'Transport: ' : 'Told by how long they take; no source names the transport.',
+    names.length ? h('span', null, ...names.map((n) => tag(shorten(n, 20).toUpperCase(), n === 'tcp' ? 'critical' : 'good'))) : back > 0.1 ? null : h('b', null, 'not known'),
+    names.length ? `, by ${how}` : back > 0.1 ? null : ': nothing tells it but bandwidth', ' ', metricButton('the transport', 'llm.transfer.transport'));
 }
 
 /** The tail of transfers: the largest of the subjects' percentiles, which cannot be merged here. */

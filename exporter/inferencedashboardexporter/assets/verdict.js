@@ -16,14 +16,15 @@ export function showVerdict(fleet) {
   setText($('detail'), unbroken(v.detail));
   setText($('direction'), v.direction);
   showConfidence(v);
-  showStanding(v);
+  showStanding(v, fleet.workers.last_heard);
   const also = $('also');
   if (also.dataset.text !== v.also.join('\n')) {
     also.dataset.text = v.also.join('\n');
     also.replaceChildren(...v.also.map((text) => h('li', null, text)));
   }
   showEvidence(v.evidence);
-  setText($('verdict-source'), v.source === 'advice' && v.since ? `since ${clock(v.since)}, in words of ${clock(v.told)}` : '');
+  const silent = fleet.workers.last_heard;
+  setText($('verdict-source'), silent ? `as of ${clock(silent)}, no data since` : v.source === 'advice' && v.since ? `since ${clock(v.since)}; its figures are of ${clock(v.told)}, those below of now` : '');
   // Numbers change all the time; a screen reader is told only when the verdict itself does.
   setText($('announce'), `${v.title} ${v.confidence_word ? `Confidence ${v.confidence_word}.` : ''} ${v.standing === 'final' ? '' : v.standing}`.trim());
   document.title = `${v.title.replace(/\.$/, '')} · ${fleet.name || 'inference'}`.slice(0, 120);
@@ -40,9 +41,9 @@ function showConfidence(v) {
   e.title = `${figure(v.confidence, 2)} of 1: HIGH from 0.8, MED from 0.5`;
 }
 
-function showStanding(v) {
+function showStanding(v, silent) {
   const e = $('standing');
-  e.hidden = v.standing !== 'preliminary'; // a withheld verdict says so in its first word
+  e.hidden = v.standing !== 'preliminary' || Boolean(silent); // a withheld verdict says so in its first word
   const text = v.waits_for ? ` waits for ${v.waits_for}` : '';
   if (e.hidden || e.dataset.text === text) return;
   e.dataset.text = text;

@@ -4,34 +4,65 @@ import { age, bucket, figure, percent, quantile, quantileName, seconds, shares, 
 import { withheld } from './figures.js';
 import { metricButton } from './metric.js';
 import { reason } from './parts.js';
-import { state } from './state.js';
+import { partial, partInWords, state, worse } from './state.js';
 import { Visible } from './visible.js';
 
-const maxRows = 300;
+const pageRows = 250;
+const orderFrom = 50; // workers from which on the worst come first, where the reader has not said how
+const rankedFor = 30000; // ms for which an order of the worst stands: rows that jump cannot be read
 const phases = ['prefill', 'decode', 'idle', 'unattributed'];
 const percentiles = ['p50', 'p90', 'p99'];
 const rows = new Map();
 const cells = new WeakMap(); // percentiles by their table cell
 let shown = '';
 let again = () => {};
+let ranking = { of: '', at: 0, place: new Map() };
 const inView = new Visible(() => again());
 
-/** Shows the workers of a fleet that match the filter. */
-export function showWorkers(fleet, workers, filter, selected) {
+/** How many of the worst workers are passed over where a page of rows begins that is not told: blocks are told whole. */
+export const blockOf = (page) => Math.floor((page - 1) * pageRows / blockRows) * blockRows;
+const blockRows = 1000; // as many as the exporter tells at once
+
+/** Shows a page of the workers of a fleet that match the filter. */
+export function showWorkers(fleet, workers, { filter, order, page }, selected) {
   showHead(fleet);
-  const wanted = workers.filter((w) => matches(w, filter));
-  const visible = wanted.slice(0, maxRows);
-  setText($('count'), counting(fleet, workers.length, wanted.length, filter));
-  setText($('more'), wanted.length > maxRows ? `${maxRows} of ${wanted.length} are shown. Filter to see the others.` : wanted.length ? '' : 'No worker matches the filter.');
+  const all = fleet.workers.total;
+  const worst = order ? order === 'worst' : all > orderFrom;
+  let wanted = workers.filter((w) => matches(w, filter));
+  if (worst) wanted = ranked(wanted, `${fleet.id}\n${filter}\n${state.scope.from}`);
+  const told = partial() ? Math.max(state.scope.matching, wanted.length) : wanted.length;
+  const pages = Math.max(1, Math.ceil(told / pageRows));
+  const shownPage = Math.min(Number(page), pages);
+  const first = (shownPage - 1) * pageRows;
+  const visible = wanted.slice(first - state.scope.from, first - state.scope.from + pageRows);
+  setText($('count'), counting(fleet, all, told, filter));
+  setText($('more'), told > pageRows ? `Rows ${first + 1} to ${Math.min(first + pageRows, told)} of ${told}${worst ? ', the worst first' : partial() ? `, by name within ${partInWords()}` : ''}.` : wanted.length ? '' : 'No worker matches the filter.');
+  $('pages').hidden = pages < 2;
+  for (const [id, to] of [['page-before', shownPage - 1], ['page-after', shownPage + 1]]) {
+    $(id).disabled = to < 1 || to > pages;
+    setAttr($(id), 'data-page', String(to));
+  }
+  $('order').hidden = all < 8;
+  setText($('order'), worst ? 'Order: worst first' : 'Order: by name');
+  setAttr($('order'), 'data-order', worst ? 'name' : 'worst');
   $('filter').hidden = workers.length < 8 && !filter && document.activeElement !== $('filter'); // it may have been asked for by a key
 
-  const order = visible.map((w) => w.id).join();
-  if (order !== shown) place(visible, order);
+  const ids = visible.map((w) => w.id).join();
+  if (ids !== shown) place(visible, ids);
   const now = performance.now();
   for (const w of visible) {
     const r = rows.get(w.id);
     if (inView.due(r.tr, now)) showRow(r, w, fleet, w.id === selected);
   }
+}
+
+/** Workers in the order of their trouble, which stands for a while. Who has come since is last. */
+function ranked(workers, of) {
+  if (ranking.of !== of || state.at - ranking.at > rankedFor || state.at < ranking.at) {
+    ranking = { of, at: state.at, place: new Map([...workers].sort(worse).map((w, i) => [w.id, i])) };
+  }
+  const place = (w) => ranking.place.get(w.id) ?? ranking.place.size;
+  return [...workers].sort((a, b) => place(a) - place(b));
 }
 
 /** Makes all rows due, after a choice of the reader. */
@@ -40,8 +71,8 @@ export const expireWorkers = () => inView.expire();
 /** Calls `render` when rows come into view that are out of date. */
 export function onWorkersInView(render) { again = render; }
 
-function place(visible, order) {
-  shown = order;
+function place(visible, ids) {
+  shown = ids;
   const keep = new Set(visible.map((w) => w.id));
   for (const [id, row] of rows) if (!keep.has(id)) drop(id, row);
   for (const w of visible) if (!rows.has(w.id)) rows.set(w.id, makeRow(w.id));
@@ -124,7 +155,7 @@ function showRow(r, w, fleet, selected) {
   setText(r.waiting, figure(w.load.waiting));
   showBar(r, w.phase, quiet, w.id);
   for (const kind of ['ttft', 'itl']) for (const p of percentiles) showQuantile(r.q[kind + p], w[kind][p], fleet.objectives[kind], p);
-  r.fill.style.width = percent(w.load.kv ?? 0).replace(' ', '');
+  r.fill.style.width = `${100 * (w.load.kv ?? 0)}%`;
   setText(r.kvText, percent(w.load.kv) + (w.load.kv >= 0.9 ? ' !' : ''));
   r.kv.classList.toggle('full', w.load.kv >= 0.9);
 }

@@ -142,8 +142,8 @@ func how(r dialect.Row) (notes []string) {
 	if r.SumOnly {
 		notes = append(notes, "sum of the histogram")
 	}
-	if r.Plus != "" {
-		notes = append(notes, "plus the count of "+code(r.Plus))
+	if len(r.Plus) > 0 {
+		notes = append(notes, "plus the count of "+strings.Join(quoted(r.Plus), " or, by rank, of "))
 	}
 	if r.Lies != "" {
 		notes = append(notes, "declared "+r.Lies)

@@ -66,8 +66,8 @@ func run(tb testing.TB, name string, cmd *exec.Cmd, start func()) *Process {
 	}()
 	tb.Cleanup(func() {
 		p.Stop(tb)
-		if tb.Failed() {
-			tb.Logf("%s said last:\n%s", name, p.Output())
+		if said := p.Output(); tb.Failed() {
+			tb.Logf("%s said last:\n%s", name, said[max(0, len(said)-shownBytes):])
 		}
 	})
 	return p
@@ -76,7 +76,7 @@ func run(tb testing.TB, name string, cmd *exec.Cmd, start func()) *Process {
 // PID is that of the program.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Output is the end of what the program printed.
+// Output is what the program printed; of much, the end.
 func (p *Process) Output() string { return p.output.String() }
 
 // Running tells whether the program has not ended.
@@ -95,16 +95,27 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// Stop interrupts the program and waits for it.
-func (p *Process) Stop(tb testing.TB) {
+// Signal sends the program a signal, if it has not ended.
+func (p *Process) Signal(s os.Signal) { _ = p.cmd.Process.Signal(s) }
+
+// Wait waits for the end of a program that ends by itself, and returns its exit code.
+func (p *Process) Wait(tb testing.TB) int {
 	tb.Helper()
-	_ = p.cmd.Process.Signal(syscall.SIGTERM)
+	Eventually(tb, p.Name+" ends", func() bool { return !p.Running() })
+	return p.cmd.ProcessState.ExitCode()
+}
+
+// Stop asks the program to end, waits for it and returns its exit code.
+func (p *Process) Stop(tb testing.TB) int {
+	tb.Helper()
+	p.Signal(syscall.SIGTERM)
 	select {
 	case <-p.done:
 	case <-time.After(Patience):
 		p.Kill()
 		tb.Errorf("%s did not stop when asked to", p.Name)
 	}
+	return p.cmd.ProcessState.ExitCode()
 }
 
 // Usage is what a process takes at one moment.
@@ -145,7 +156,10 @@ type tail struct {
 	b  []byte
 }
 
-const tailBytes = 1 << 13
+const (
+	tailBytes  = 1 << 20 // kept: programs say at their start where they listen
+	shownBytes = 1 << 13
+)
 
 func (t *tail) Write(p []byte) (int, error) {
 	t.mu.Lock()

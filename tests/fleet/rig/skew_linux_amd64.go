@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -55,13 +56,8 @@ func (s *Skew) install(pid int) error {
 		return err
 	}
 	s.memory = fmt.Sprintf("/proc/%d/mem", pid)
-	memory, err := os.OpenFile(s.memory, os.O_RDWR, 0)
+	image, err := s.read(from, size)
 	if err != nil {
-		return err
-	}
-	defer memory.Close()
-	image := make([]byte, size)
-	if _, err := memory.ReadAt(image, from); err != nil {
 		return err
 	}
 	library, err := elf.NewFile(bytes.NewReader(image))
@@ -79,11 +75,35 @@ func (s *Skew) install(pid int) error {
 			}
 			at := from + int64(symbol.Value)
 			s.at = at + int64(secondsAt)
-			_, err := memory.WriteAt(realtime[:], at)
-			return err
+			return s.write(realtime[:], at)
 		}
 	}
 	return fmt.Errorf("process %d: the vDSO has no __vdso_clock_gettime", pid)
+}
+
+func (s *Skew) read(from, size int64) ([]byte, error) {
+	memory, err := os.Open(s.memory)
+	if err != nil {
+		return nil, err
+	}
+	defer memory.Close()
+	image := make([]byte, size)
+	_, err = memory.ReadAt(image, from)
+	return image, err
+}
+
+// write writes where the process itself may not, which some kernels refuse to everybody.
+func (s *Skew) write(text []byte, at int64) error {
+	memory, err := os.OpenFile(s.memory, os.O_WRONLY, 0)
+	if err == nil {
+		_, err = memory.WriteAt(text, at)
+		err = errors.Join(err, memory.Close())
+	}
+	if err != nil {
+		return fmt.Errorf("the clock of one program is set in its memory, which cannot be written here: run as root or with CAP_SYS_PTRACE, "+
+			"and since Linux 6.12 with proc_mem.force_override=always if the kernel was built to refuse (%s at %#x): %w", s.memory, at, err)
+	}
+	return nil
 }
 
 // vdso is where the kernel's page lies in a process.
@@ -105,10 +125,6 @@ func vdso(pid int) (from, size int64, err error) {
 // Set makes the clock differ by whole seconds from the machine's.
 func (s *Skew) Set(tb testing.TB, by time.Duration) {
 	tb.Helper()
-	memory, err := os.OpenFile(s.memory, os.O_RDWR, 0)
-	require.NoError(tb, err)
-	defer memory.Close()
-	_, err = memory.WriteAt(binary.LittleEndian.AppendUint64(nil, uint64(int64(by/time.Second))), s.at)
-	require.NoError(tb, err)
+	require.NoError(tb, s.write(binary.LittleEndian.AppendUint64(nil, uint64(int64(by/time.Second))), s.at))
 	s.by = by
 }

@@ -15,6 +15,8 @@ import (
 type Written struct {
 	series map[string]*derived
 	heard  map[hearing][]time.Time // data times of workers' points that gateways passed on, as they came
+
+	attributed map[worker][]time.Time // ends of windows that agents told of, as they came
 }
 
 // hearing is one worker at one gateway.
@@ -34,7 +36,7 @@ type writing struct {
 }
 
 func newWritten() *Written {
-	return &Written{series: map[string]*derived{}, heard: map[hearing][]time.Time{}}
+	return &Written{series: map[string]*derived{}, heard: map[hearing][]time.Time{}, attributed: map[worker][]time.Time{}}
 }
 
 // hear remembers when the receivers of engines told of a worker.
@@ -42,9 +44,8 @@ func (w *Written) hear(gateway string, resource pcommon.Resource, metric pmetric
 	if metric.Name() != "up" || metric.Type() != pmetric.MetricTypeGauge || metric.Gauge().DataPoints().Len() == 0 {
 		return
 	}
-	fleet, _ := resource.Attributes().Get("llm.fleet.name")
-	worker, _ := resource.Attributes().Get("service.instance.id")
-	of := hearing{gateway, fleet.Str(), worker.Str()}
+	who := workerOf(resource)
+	of := hearing{gateway, who.fleet, who.name}
 	w.heard[of] = append(w.heard[of], metric.Gauge().DataPoints().At(0).Timestamp().AsTime())
 }
 
@@ -79,9 +80,10 @@ func earliest(times []time.Time, since time.Time) (first time.Time) {
 	return first
 }
 
-// take remembers points of the disaggregation processor.
+// take remembers points of the disaggregation processor, and when workers were heard of.
 func (w *Written) take(gateway string, resource pcommon.Resource, scope pcommon.InstrumentationScope, metric pmetric.Metric) {
 	w.hear(gateway, resource, metric)
+	w.attribute(resource, scope, metric)
 	if !strings.Contains(scope.Name(), "disaggregation") {
 		return
 	}

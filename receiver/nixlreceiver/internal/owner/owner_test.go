@@ -197,11 +197,30 @@ func BenchmarkFind(b *testing.B) {
 	}
 }
 
+// FuzzMaps: whatever else a file of mappings holds, the lines of a ring and of the library count, and nothing that is not wanted is found.
 func FuzzMaps(f *testing.F) {
 	f.Add([]byte(ring(500, "x")))
 	f.Add([]byte(library))
-	f.Fuzz(func(_ *testing.T, line []byte) {
-		m := mapped{files: make(map[nixl.FileID]struct{})}
-		m.line(line, map[uint64][]File{500: {{ID: nixl.FileID{Device: 0x1a, Inode: 500}, Base: "x"}}})
+	f.Add([]byte(strings.Repeat("7f10-7f20 rw-s ", 6000)))
+	id := nixl.FileID{Device: 0x1a, Inode: 500}
+	wanted := map[uint64][]File{500: {{ID: id, Base: "x"}}}
+	f.Fuzz(func(t *testing.T, lines []byte) {
+		read := func(maps []byte) mapped {
+			m, err := New(fstest.MapFS{"5/maps": {Data: maps}}).maps(5, wanted)
+			require.NoError(t, err)
+			return m
+		}
+		m := read(lines)
+		require.LessOrEqual(t, len(m.files), 1)
+		if len(m.files) == 1 {
+			require.Contains(t, m.files, id)
+			require.Contains(t, string(lines), " rw-s ")
+		}
+		if m.library {
+			require.Contains(t, string(lines), "libnixl")
+		}
+		m = read([]byte(string(lines) + "\n" + ring(500, "x") + "\n" + library + "\n"))
+		require.Contains(t, m.files, id)
+		require.True(t, m.library)
 	})
 }
