@@ -1,7 +1,9 @@
 package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -39,6 +41,10 @@ func (a *api) subjects(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind := subjectKind(r.URL.Query().Get("kind"))
+	if kind != "" && !slices.Contains(subjectKinds(), kind) {
+		fail(w, http.StatusBadRequest, fmt.Sprintf("kind: must be one of %s", subjectKinds()))
+		return
+	}
 	subjects := a.board.register.views(time.UnixMilli(s.At), func(x *subject) bool {
 		return (fleet == "" || x.fleetID() == fleet) && (kind == "" || x.key.kind == kind)
 	})
