@@ -12,15 +12,18 @@ import (
 func (a *api) advice(w http.ResponseWriter, r *http.Request) {
 	s := a.board.latest.Load()
 	id, err := s.fleetID(r)
-	if err != nil {
-		fail(w, http.StatusNotFound, err.Error())
-		return
+	if err != nil { // where events alone arrive, there are no workers, and so no fleets of theirs
+		id = r.URL.Query().Get("fleet")
 	}
 	advice := []adviceView{}
 	for _, v := range s.Advice {
 		if id == "" || v.FleetID == id {
 			advice = append(advice, v)
 		}
+	}
+	if err != nil && len(advice) == 0 {
+		fail(w, http.StatusNotFound, err.Error())
+		return
 	}
 	if wantsText(r) {
 		sayAdvice(w, advice)
