@@ -203,6 +203,16 @@ func (s *Situation) disturbed() []*Situation {
 	return out
 }
 
+// SlopeSpread is the standard deviation of the part of a decode step of that batch that grows with its sequences, as a share of the step, where the
+// step itself is known: what the curvature of steps leaves open (slopeError).
+func (c StepCost) SlopeSpread(batch float64) float64 {
+	growing := c.Sequence * batch
+	if step := c.Decode + growing; step > 0 {
+		return slopeError * growing / step
+	}
+	return 0
+}
+
 // turned is the cost where so much more of a decode step of that batch, as a share of it, grows with the sequences; the step of that batch
 // lasts as long as before.
 func (c StepCost) turned(share, batch float64) StepCost {

@@ -31,10 +31,9 @@ const (
 	cachedShare       = 0.8
 	leastInterference = 0.05
 	gateHigh, gateLow = 1.10, 0.95
-	gateEven          = 1.05 // benefit that is none, and
-	gateDoubt         = 0.2  // how probable more may be where splitting is advised against
+	gateEven          = 1.05 // benefit that is none
 	objectionHolds    = 1.05 // benefit below which an objection decides
-	hardlyServed      = 0.1  // share of the requests in time below which there is next to nothing to lose
+	gateWorth         = 4    // times as much must be gained in the draws in which splitting is better as is lost in the others
 	inTimeEitherWay   = 0.95 // share of requests in time from which on a load is light
 )
 
@@ -62,9 +61,8 @@ func aggregatedBudgets(current float64) []float64 {
 
 // Judge rehearses both ways. interference is the share of decode's waiting that prefill causes, negative when not known.
 //
-// A trial is recommended when the lower end of the benefit's interval is above 1.10, and where next to nothing is in time together also when that
-// of the draws is in which splitting serves something, and advised against when the benefit is below 0.95
-// and one above 1.05 less probable than a fifth; by the lower end alone, a fleet of which little is known would be told not to. Reasons that speak
+// A trial is recommended when it is worth it (outlook.worth), and advised against when the benefit is below 0.95 and no more is expected over what
+// might be true; by the lower end of the interval, a fleet of which little is known would be told not to. Reasons that speak
 // against it by themselves decide where the benefit is below 1.05; a slow path alone turns a recommendation around.
 func (s *Situation) Judge(interference float64) Gate {
 	groups := s.Current.Groups()
@@ -83,11 +81,11 @@ func (s *Situation) Judge(interference float64) Gate {
 	if measured := s.Measured; measured > 0 && s.Current.Aggregated > 0 {
 		g.Benefit = quotient(best.Goodput, s.togetherMeasured(&g))
 	}
-	sure, better := s.benefitInterval(&g)
+	look := s.outlook(&g)
 	switch {
-	case sure > gateHigh && g.Benefit > gateHigh:
+	case look.worth():
 		g.Verdict = GateRecommend
-	case g.Benefit < gateLow && better < gateDoubt:
+	case g.Benefit < gateLow && look.expected < gateLow:
 		g.Verdict = GateAgainst
 	case min(best.Attained, s.togetherAttained(&g)) > inTimeEitherWay:
 		g.Reason = GateLightLoad
@@ -148,11 +146,26 @@ func (s *Situation) currentAttained() float64 {
 	return r.Attained
 }
 
-// benefitInterval finds the 90 % interval over disturbed situations: quantiles, since goodput near a limit is anything but normal. sure is its
-// lower end without the draws in which neither way serves anything to speak of, which say nothing of which is better, and better the share of
-// all draws in which splitting is.
-func (s *Situation) benefitInterval(g *Gate) (sure, better float64) {
-	var benefits, telling []float64
+// outlook is what splitting comes to over disturbed situations, in goodputs of the best aggregated fleet.
+type outlook struct {
+	expected   float64 // mean benefit
+	gain, loss float64 // means of what splitting serves more, and less
+	better     float64 // share of the draws in which it is better
+}
+
+// worth reports whether a trial is: more than a tenth is expected of it, and several times as much is to be won as to be lost. Close to the limit of
+// a fleet a per cent in costs decides whether a split serves all or nothing in time, so that its benefit has no lower end to speak of; a fleet of
+// which hardly a request is in time has little to lose by that, and one that serves most of them has all. A few lucky draws are none.
+func (o outlook) worth() bool {
+	return o.expected > gateHigh && o.gain >= gateWorth*o.loss && o.better >= leastBetter
+}
+
+// leastBetter is the share of the draws in which splitting must be better for a trial.
+const leastBetter = 1.0 / 3
+
+// outlook rehearses disturbed situations, and finds the 90 % interval of the benefit: quantiles, since goodput near a limit is anything but normal.
+func (s *Situation) outlook(g *Gate) (o outlook) {
+	var benefits []float64
 	for _, d := range s.disturbed() {
 		apart, ok := d.near(g.Split)
 		d.Budget = g.Budget
@@ -164,26 +177,24 @@ func (s *Situation) benefitInterval(g *Gate) (sure, better float64) {
 		if s.Measured > 0 && s.Current.Aggregated > 0 { // what was measured is not disturbed
 			alone = s.togetherMeasured(g)
 		}
-		benefit := quotient(apart.Goodput, alone)
-		benefits = append(benefits, benefit)
-		if benefit > gateEven {
-			better++
-		}
-		if max(apart.Goodput, alone) >= hardlyServed*s.Rate {
-			telling = append(telling, benefit)
-		}
+		benefits = append(benefits, quotient(apart.Goodput, alone))
 	}
 	if len(benefits) < draws/2 {
 		g.Low, g.High = 0, math.Inf(1)
-		return 0, 1
+		return outlook{expected: 1, better: 1, loss: 1}
 	}
 	slices.Sort(benefits)
-	slices.Sort(telling)
 	g.Low, g.High = min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit)
-	if sure = g.Low; float64(len(telling)) >= (1-mostVoid)*float64(len(benefits)) {
-		sure = telling[1]
+	each := 1 / float64(len(benefits))
+	for _, b := range benefits {
+		o.expected += each * b
+		o.gain += each * max(0, b-1)
+		o.loss += each * max(0, 1-b)
+		if b > gateEven {
+			o.better += each
+		}
 	}
-	return sure, better / float64(len(benefits))
+	return o
 }
 
 // near is the best of a split and its neighbours: a trial that is off by a group is set right.

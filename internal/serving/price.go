@@ -66,22 +66,15 @@ type Costs struct {
 	PrefillStep    float64 // a step with prefill
 	Row            float64 // a token or a sequence in it
 	MixedContext   float64 // and each token of its decodes' context
-	MixedSequence  float64 // and each of its sequences beside its row, where that is known
+	MixedSequence  float64 // and each of its sequences beside its row, where that is known; below 0 where it costs less than a row
 }
 
-// PerStep is what single steps cost by them, as fitted by that method; batch is the mean number of sequences in steps that decode. The
-// regression on step counts has part of what sequences cost as rows in its step with prefill (see Splitter): here each has its own.
-func (c Costs) PerStep(method string, batch float64) StepCost {
-	out := StepCost{
+// PerStep is what single steps cost by them.
+func (c Costs) PerStep() StepCost {
+	return StepCost{
 		Decode: c.Step, Sequence: c.Sequence, Context: c.Context,
-		Prefill: c.PrefillStep, Token: c.Row, MixedSequence: c.Row + c.MixedSequence, MixedContext: c.MixedContext,
+		Prefill: c.PrefillStep, Token: c.Row, MixedSequence: max(0, c.Row+c.MixedSequence), MixedContext: c.MixedContext,
 	}
-	if method == MethodStepRegression {
-		hidden := min(max(0, c.Row-rowShare*c.Sequence), c.PrefillStep/max(1, batch))
-		out.Prefill -= hidden * batch
-		out.MixedSequence = c.Sequence + hidden
-	}
-	return out
 }
 
 // Divide learns from a window and divides its amount. elapsed and idle are seconds. costs are those of time, 0 where not known: work

@@ -67,6 +67,7 @@ type Splitter struct {
 	length Buckets           // computed prompt lengths, faded
 
 	prefillTime, finished float64 // schedule to first token: sum (s) and requests, faded
+	batch                 float64 // usual number of decoding sequences in a step
 }
 
 const (
@@ -84,16 +85,18 @@ const (
 	methodError, idleError = 0.05, 0.25
 	// maxConfidence keeps the tier below HIGH (0.8): its known error is larger than HIGH promises.
 	maxConfidence = 0.79
-	// rowShare is the part of a decoding sequence's cost that is not the reading of its context. With 0 a saturated worker, whose decode
-	// steps are compute-bound themselves, would count rows twice (-8 % of prefill's share), with 1 context would pass for rows (+3 %).
-	rowShare = 0.6
+	// fewRows is how many times as long a row takes to compute among the few rows of a decode step as among the thousands of a step with
+	// prefill: matrix products of about a hundred rows reach half of the rate of long ones on H100 and H200 (AIConfigurator's GEMM tables).
+	fewRows = 2
+	// hiddenAtFirst is hiddenRow until there are costs to tell it by.
+	hiddenAtFirst = 0.6
 	// stepNoise is the relative scatter assumed of a window's busy time; only the ratio between windows matters.
 	stepNoise = 0.02
 )
 
 // NewSplitter makes a Splitter for an engine with the given token budget per step.
 func NewSplitter(budget float64) *Splitter {
-	return &Splitter{budget: budget, fit: estimate.NewRegression(4, forgetting), perUse: estimate.NewMoments(forgetting)}
+	return &Splitter{budget: budget, fit: estimate.NewRegression(stepUnknowns, forgetting), perUse: estimate.NewMoments(forgetting)}
 }
 
 // Split learns from a window and divides it. lengths are the computed prompt lengths of the requests finished in it.
@@ -113,7 +116,7 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	steps := CountPrefillSteps(w, ChunksPerPrompt(s.length, s.budget-w.batch()), s.budget)
 	out.Passes = w.passes(steps)
 	out.Reading.Steps, out.Reading.Passes, out.Reading.Before = steps, out.Passes, MeanAttended(s.length, w.PrefillTokens/max(1, w.FirstTokens))
-	x := []float64{max(0, w.Steps-steps.All), min(steps.All, w.Steps), w.PrefillTokens, w.DecodeTokens}
+	x := s.regressors(w, steps)
 	if !s.fit.Add(x, busy, square(stepNoise*w.Elapsed)) {
 		out.Unattributed, out.Withheld = busy, WithheldBadInput
 		return out
@@ -143,16 +146,58 @@ type shareOf struct {
 	costs            Costs
 }
 
+// Unknowns of the regression: costs of a step without prefill and with it, of a row beside prefill, and of a decoding sequence.
+const (
+	ofDecodeStep = iota
+	ofPrefillStep
+	ofRow
+	ofSequence
+	stepUnknowns
+)
+
+// regressors are what a window's busy time is explained by.
+func (s *Splitter) regressors(w Work, steps PrefillSteps) []float64 {
+	if s.batch == 0 {
+		s.batch = w.batch()
+	}
+	s.batch += batchStep * (w.batch() - s.batch)
+	mixed := min(steps.All, w.Steps) - min(steps.Only, w.Steps)
+	return []float64{
+		ofDecodeStep: max(0, w.Steps-steps.All), ofPrefillStep: min(steps.All, w.Steps),
+		ofRow: w.PrefillTokens + s.hidden()*mixed*w.batch(), ofSequence: w.DecodeTokens,
+	}
+}
+
+// batchStep is the weight of a window in the usual batch.
+const batchStep = 0.05
+
+// hidden is hiddenRow by what the fit knows, at the usual batch: costs are lines through the steps of that one.
+func (s *Splitter) hidden() float64 {
+	if s.fit.EffectiveSamples() < minSamples {
+		return hiddenAtFirst
+	}
+	theta := s.fit.Solve()
+	return hiddenRow(theta[ofDecodeStep]+theta[ofSequence]*s.batch, theta[ofRow]*s.batch)
+}
+
+// hiddenRow is the part of a row's cost that a decoding sequence does not pay in a step without prefill, of that duration and with rows that
+// would take computing s among thousands of others. A decode step waits for the weights, which hides computing for as long as that takes less
+// long; beside prefill, a sequence costs what any row does.
+func hiddenRow(step, computing float64) float64 {
+	if !(step > 0) {
+		return hiddenAtFirst
+	}
+	return max(0, 1-fewRows*computing/step)
+}
+
 // share is prefill's part of the window's busy time by the fitted costs, in the Shapley sense. With theta the costs of a step
-// without prefill, of a step with prefill, of a prefill token and of a decoding sequence, a mixed step of p tokens and n sequences
-// is the game
+// without prefill, of a step with prefill, of a row and of a decoding sequence, and h the hidden part of a row, a mixed step of p tokens and n
+// sequences is the game
 //
-//	v(De) = theta0 + theta3 n                   v(Pf, De) = theta1 + theta2 p + theta3 n
-//	v(Pf) = theta1 + theta2 p - max(0, theta2 - 0.6 theta3) n
+//	v(De) = theta0 + theta3 n        v(Pf, De) = theta1 + theta2 (p + h n) + theta3 n        v(Pf) = theta1 + theta2 p
 //
 // The two kinds of step have costs of their own because a step that prefill has made compute-bound hides the streaming of the
-// weights that a decode step waits for. And its decoding sequences, nearly free alone, cost what any token costs there; what of that
-// is not in theta3 is in theta1, so it is taken off prefill's stand-alone step.
+// weights that a decode step waits for.
 func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) (share shareOf, withheld string) {
 	if s.fit.EffectiveSamples() < minSamples {
 		return share, WithheldWarmUp
@@ -161,14 +206,9 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) 
 		return share, WithheldConstantLoad
 	}
 	theta := s.fit.Solve()
-	mixed := x[1] - min(steps.Only, x[1])
-	// A decoding sequence computes a row as a token does, of which decode alone paid rowShare of its cost. The rest is in theta1.
-	sequences, hidden := mixed*w.batch(), 0.0
-	if theta[2] > rowShare*theta[3] {
-		hidden = 1
-	}
-	unpaid := hidden * (theta[2] - rowShare*theta[3]) * sequences
-	prefill := theta[1]*x[1] - theta[0]*mixed/2 + theta[2]*w.PrefillTokens - unpaid/2
+	mixed := x[ofPrefillStep] - min(steps.Only, x[ofPrefillStep])
+	beside := x[ofRow] - w.PrefillTokens // what sequences add to rows
+	prefill := theta[ofPrefillStep]*x[ofPrefillStep] - theta[ofDecodeStep]*mixed/2 + theta[ofRow]*(w.PrefillTokens+beside/2)
 	var total float64
 	for i := range x {
 		total += theta[i] * x[i]
@@ -177,35 +217,46 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) 
 		return share, WithheldUncertain
 	}
 	share.value = min(1, prefill/total)
-	share.costs = Costs{Step: theta[0], Sequence: theta[3], PrefillStep: theta[1], Row: theta[2]}
+	share.costs = s.costs(theta)
 	// d(prefill/total)/d(theta), relative to the share
 	gradient := []float64{
-		-mixed/2/prefill - x[0]/total,
-		x[1]/prefill - x[1]/total,
-		(w.PrefillTokens-hidden*sequences/2)/prefill - x[2]/total,
-		hidden*rowShare*sequences/2/prefill - x[3]/total,
+		ofDecodeStep: -mixed / 2 / prefill, ofPrefillStep: x[ofPrefillStep] / prefill, ofRow: (w.PrefillTokens + beside/2) / prefill,
+		ofSequence: 0,
+	}
+	for i := range gradient {
+		gradient[i] -= x[i] / total
 	}
 	variance, ok := s.fit.Variance(theta, gradient)
 	if !ok {
 		return share, WithheldUncertain
 	}
-	variance += square((theta[1] - theta[0]/2) * steps.Spread / prefill)
+	variance += square((theta[ofPrefillStep] - theta[ofDecodeStep]/2) * steps.Spread / prefill)
 	if !telling(share.value, normal90*math.Sqrt(variance), maxHalfWidth) {
 		return share, WithheldUncertain
 	}
 	deviation := math.Hypot(math.Sqrt(variance), methodDeviation(methodError, idleError, busy/w.Elapsed, share.value))
 	share.confidence = min(maxConfidence, trust(share.value, deviation))
 	// The game of all steps: prefill-only steps are worth as much to prefill alone as together.
+	marginal := theta[ofPrefillStep]*x[ofPrefillStep] - theta[ofDecodeStep]*mixed + theta[ofRow]*x[ofRow]
 	g := game{
-		together: total, decodeAlone: total - (theta[1]*x[1] - theta[0]*mixed + theta[2]*w.PrefillTokens),
-		prefillAlone: theta[1]*x[1] + theta[2]*w.PrefillTokens - unpaid,
+		together: total, decodeAlone: total - marginal,
+		prefillAlone: theta[ofPrefillStep]*x[ofPrefillStep] + theta[ofRow]*w.PrefillTokens,
 	}
 	low, high := g.bounds(normal90 * deviation * prefill)
 	share.low, share.high = low/total, high/total
-	if x[1] > 0 {
-		share.delay = max(0, (theta[1]-theta[0])*mixed+theta[2]*w.PrefillTokens*mixed/x[1]) / total
+	if all := x[ofPrefillStep]; all > 0 {
+		beside := theta[ofRow] * (w.PrefillTokens*mixed/all + beside)
+		share.delay = max(0, (theta[ofPrefillStep]-theta[ofDecodeStep])*mixed+beside) / total
 	}
 	return share, ""
+}
+
+// costs are the fitted ones.
+func (s *Splitter) costs(theta []float64) Costs {
+	return Costs{
+		Step: theta[ofDecodeStep], Sequence: theta[ofSequence], PrefillStep: theta[ofPrefillStep], Row: theta[ofRow],
+		MixedSequence: theta[ofSequence] - (1-s.hidden())*theta[ofRow],
+	}
 }
 
 // learnLengths fades the remembered prompt lengths and adds new ones. Requests finish long after their prefill, so a window's

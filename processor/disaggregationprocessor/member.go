@@ -52,6 +52,7 @@ type member struct {
 	gauges    derive.Gauges
 	splitter  *serving.Splitter    // of an aggregated worker
 	costs     serving.StepCost     // there
+	batch     float64              // usual number of sequences in its steps that decode
 	meddled   serving.Interference // what prefill costs decode there, fading
 	started   int64                // data time of the first window
 	waiting   float64
@@ -201,6 +202,9 @@ func workOf(win window.Window) serving.Work {
 	return work
 }
 
+// batchStep is the weight of a window in the mean batch of a worker.
+const batchStep = 0.05
+
 // divide learns an aggregated worker's costs.
 func (m *member) divide(win window.Window, cfg *Config) {
 	if win.Covered[inGenerated] <= 0 || win.Covered[inStepTokens] <= 0 {
@@ -214,7 +218,11 @@ func (m *member) divide(win window.Window, cfg *Config) {
 	if split.Withheld != "" || split.Costs.Row <= 0 {
 		return
 	}
-	m.costs = split.Costs.PerStep(split.Method, split.Passes.Batch())
+	m.costs = split.Costs.PerStep()
+	if m.batch == 0 {
+		m.batch = split.Passes.Batch()
+	}
+	m.batch += batchStep * (split.Passes.Batch() - m.batch)
 	m.meddled.Fade(fade(win.Seconds(), cfg.Horizon.Seconds()))
 	m.meddled.Add(split.Interference(work))
 }

@@ -66,6 +66,9 @@ func newEngine(instance string, start int64) *engine {
 	return e
 }
 
+// hiddenRow is the part of a row's cost that a decoding sequence pays beside prefill only.
+const hiddenRow = 0.85
+
 // advance runs steps until the given time.
 func (e *engine) advance(to int64) {
 	rate := 0.2 + 0.1*math.Sin(float64(e.now)/60e9)
@@ -75,9 +78,10 @@ func (e *engine) advance(to int64) {
 		e.decode += t
 		if e.rng.Float64() < rate {
 			p = float64(200 + e.rng.IntN(1600))
-			e.prefill += 0.01 + 5e-5*p
-			e.decode -= 0.01
-			t += 5e-5 * p
+			hidden := 5e-5 * hiddenRow * float64(n) // neither's alone
+			e.prefill += 0.01 + 5e-5*p + hidden/2
+			e.decode -= 0.01 - hidden/2
+			t += 5e-5*p + hidden
 			e.histograms[signal.TTFT].add(t+0.02, 1)
 			e.histograms[signal.QueueTime].add(0.02, 1)
 			e.histograms[signal.PhasePrefill].add(t, 1)

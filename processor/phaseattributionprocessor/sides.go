@@ -88,7 +88,7 @@ func (s *sides) add(win window.Window, d *division) {
 		s.capacity = c.Mean
 	}
 	if d.split.Withheld == "" && !d.seconds && d.costs.Row > 0 && d.costs.Step > 0 {
-		s.costs, s.costError = d.costs.PerStep(d.split.Method, d.work.Batch()), costErrorOf(d.split.Method)
+		s.costs, s.costError = d.costs.PerStep(), costErrorOf(d.split.Method)
 	}
 }
 
