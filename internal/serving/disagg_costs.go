@@ -54,8 +54,8 @@ const (
 	// slopeNoise is the least relative scatter of windows' means around the line.
 	slopeNoise = 0.005
 	// slopeError is the standard deviation of the relative error of a slope that windows do not remove: steps are not linear in their batch.
-	// Memory bounds small ones and computing large ones, so that each further sequence costs more (docs/disaggregation.md).
-	slopeError = 0.2
+	// Memory bounds small ones and computing large ones, so that each further sequence costs more: 1.1 to 1.6 times (docs/disaggregation.md).
+	slopeError = 0.35
 )
 
 // Add learns from a window of a decode worker: the time between tokens, summed (s), tokens, steps, and the prompt tokens that it computed. Every

@@ -187,8 +187,8 @@ func TestALineIsLessSureWhereBatchesWereAlike(t *testing.T) {
 		require.True(t, ok)
 		return l.SlopeSpread
 	}
-	assert.Greater(t, spread(1), 1.5*spread(60))
-	assert.LessOrEqual(t, spread(0.001), 1.1*slopeSpread)
+	assert.Greater(t, spread(1), 1.4*spread(60))
+	assert.LessOrEqual(t, spread(0.001), 1.1*math.Hypot(slopeSpread, slopeError*slopeShare))
 }
 
 func TestALeakHasItsSharesOfTokensAndOfRequests(t *testing.T) {

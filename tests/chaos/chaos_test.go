@@ -3,7 +3,6 @@ package chaos
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu/gputest"
 	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
@@ -71,8 +71,6 @@ func newStage(t *testing.T) *stage {
 	t.Helper()
 	dir := t.TempDir()
 	state := filepath.Join(dir, "nvml")
-	out, err := exec.Command(filepath.Join(rig.Root(t), "tests", "nvmlstub", "build.sh"), dir).CombinedOutput()
-	require.NoError(t, err, string(out))
 	nixl := filepath.Join(dir, "nixl")
 	require.NoError(t, os.Mkdir(nixl, 0o755))
 	s := &stage{
@@ -85,7 +83,7 @@ func newStage(t *testing.T) *stage {
 	s.collector, s.page, s.status = c, "http://"+page+"/metrics", "http://"+status+"/status?verbose"
 	s.profile = "http://" + profile + "/debug/pprof/"
 	c.Env = append(c.Env, "FLEETSIM_NVML_STATE="+state)
-	c.Overlay = s.overlay(t, filepath.Join(dir, "libnvidia-ml.so.1"), nixl, page, status, profile)
+	c.Overlay = s.overlay(t, gputest.BuildStub(t), nixl, page, status, profile)
 	c.Start(t)
 	s.began = time.Now()
 	return s

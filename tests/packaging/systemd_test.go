@@ -128,6 +128,16 @@ func (m machine) answers(t *testing.T, but string) (pid string) {
 	return pid
 }
 
+// up waits until the collector says that it has run for so many seconds.
+func (m machine) up(t *testing.T, seconds float64) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		said, code := m.run(t, "curl -fsS http://localhost:8888/metrics | sed -n 's/^otelcol_process_uptime[^ ]* //p'")
+		uptime, err := strconv.ParseFloat(strings.TrimSpace(said), 64)
+		return code == 0 && err == nil && uptime > seconds
+	}, patience, time.Second, "it runs")
+}
+
 // A real systemd runs the unit: the package starts it, it is reloaded, killed, stopped and removed; and what the unit forbids costs it nothing
 // that it needs.
 func TestSystemd(t *testing.T) {
@@ -179,11 +189,7 @@ func assertPrivileges(t *testing.T, m machine) {
 
 	m.must(t, "rm -r /etc/systemd/system/otelcol-inference.service.d; systemctl daemon-reload; systemctl restart "+name)
 	m.answers(t, pid)
-	require.Eventually(t, func() bool { // host_observer looks every 10 s
-		said := m.must(t, "curl -fsS http://localhost:8888/metrics | sed -n 's/^otelcol_process_uptime[^ ]* //p'")
-		uptime, err := strconv.ParseFloat(said, 64)
-		return err == nil && uptime > 12
-	}, patience, time.Second, "it has looked")
+	m.up(t, 12) // host_observer looks every 10 s
 	assert.Equal(t, "0", m.must(t, sees))
 	assert.Contains(t, m.must(t, "systemd-analyze security --no-pager "+name+" | tail -n 1"), ": 1.7 ")
 }
@@ -193,6 +199,9 @@ func assertLife(t *testing.T, m machine) {
 	pid := m.show(t, "MainPID")
 	m.must(t, "echo OTEL_EXPORTER_OTLP_ENDPOINT=http://localhost:4318 >>/etc/otelcol-inference/otelcol-inference.env; systemctl restart "+name)
 	pid = m.answers(t, pid)
+	m.must(t, "systemctl restart "+name+"; systemctl kill --signal=SIGHUP "+name)
+	pid = m.answers(t, pid)
+	assert.Equal(t, "1", m.show(t, "NRestarts"), "a reload that comes before it listens to any")
 	assert.Contains(t, m.must(t, "stat -c '%A %U' /var/lib/otelcol-inference/otlp /var/lib/otelcol-inference/otlp/*"), "-rw------- otelcol-inference")
 
 	ready := func(times string) func() bool {
@@ -201,13 +210,14 @@ func assertLife(t *testing.T, m machine) {
 		}
 	}
 	require.Eventually(t, ready("1"), patience, 500*time.Millisecond)
+	m.up(t, 5) // the core says that it is ready before it listens to reloads
 	m.must(t, "systemctl reload "+name)
 	require.Eventually(t, ready("2"), patience, 500*time.Millisecond, "it starts anew with its configuration")
 	assert.Equal(t, pid, m.answers(t, ""), "in the same process")
 
 	m.must(t, "kill -9 "+pid)
 	pid = m.answers(t, pid)
-	assert.Equal(t, "1", m.show(t, "NRestarts"))
+	assert.Equal(t, "2", m.show(t, "NRestarts"))
 
 	m.must(t, "systemctl stop "+name)
 	assert.Equal(t, []string{"success", "0", "inactive"}, []string{m.show(t, "Result"), m.show(t, "ExecMainStatus"), m.show(t, "ActiveState")})

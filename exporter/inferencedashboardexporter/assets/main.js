@@ -215,4 +215,5 @@ setInterval(queue, 1000); // ages move on without messages
 const lookAgain = connect((fresh) => {
   queue();
   if (!paused && state.connected) advance(fresh);
+  if (partial()) lookAgain(); // there may have been few when it was asked first
 }, () => lookQuery({ fleet: choice.fleet || fleetID, worker: apart, filter: choice.filter, from: blockOf(Number(choice.page)) }));
