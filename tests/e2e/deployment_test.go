@@ -204,6 +204,7 @@ func assertCollector(t *testing.T, document string) {
 	require.NoError(t, err)
 	got, err := yaml.Marshal(c.Spec.Config)
 	require.NoError(t, err)
+	assert.NotContains(t, string(got), ": null", "the operator drops what is null (github.com/open-telemetry/opentelemetry-operator/issues/3543): {}")
 	assert.Equal(t, string(want), string(got), "UPDATE_GOLDEN=1 renews the configuration of %s", c.Metadata.Name)
 	config := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(config, got, 0o600))
