@@ -225,16 +225,6 @@ func shipped(t *testing.T, path ...string) string {
 	return filepath.Join(append([]string{rig.Root(t), "distributions", "otelcol-inference"}, path...)...)
 }
 
-// version is that of the distribution.
-func version(t *testing.T) string {
-	var manifest struct{ Dist struct{ Version string } }
-	text, err := os.ReadFile(filepath.Join(rig.Root(t), "builder-config.yaml"))
-	require.NoError(t, err)
-	require.NoError(t, yamlv3.Unmarshal(text, &manifest))
-	require.NotEmpty(t, manifest.Dist.Version)
-	return manifest.Dist.Version
-}
-
 func load(t *testing.T, file string) map[string]any {
 	t.Helper()
 	text, err := os.ReadFile(shipped(t, file))
