@@ -61,8 +61,8 @@ func aggregatedBudgets(current float64) []float64 {
 
 // Judge rehearses both ways. interference is the share of decode's waiting that prefill causes, negative when not known.
 //
-// A trial is recommended when it is worth it (outlook.worth), and advised against when the benefit is below 0.95 and no more is expected over what
-// might be true; by the lower end of the interval, a fleet of which little is known would be told not to. Reasons that speak
+// A trial is recommended when it is worth it (outlook.worth), and advised against when less than 0.95 is expected over what might be true, and the
+// benefit itself is below that too or several times as much is to be lost as to be won. Reasons that speak
 // against it by themselves decide where the benefit is below 1.05; a slow path alone turns a recommendation around.
 func (s *Situation) Judge(interference float64) Gate {
 	groups := s.Current.Groups()
@@ -85,7 +85,7 @@ func (s *Situation) Judge(interference float64) Gate {
 	switch {
 	case look.worth():
 		g.Verdict = GateRecommend
-	case g.Benefit < gateLow && look.expected < gateLow:
+	case look.expected < gateLow && (g.Benefit < gateLow || look.loss >= gateWorth*look.gain):
 		g.Verdict = GateAgainst
 	case min(best.Attained, s.togetherAttained(&g)) > inTimeEitherWay:
 		g.Reason = GateLightLoad

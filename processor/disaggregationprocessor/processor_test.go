@@ -99,10 +99,10 @@ func TestWhatIsEmittedIsInTheTable(t *testing.T) {
 func TestTheMeasuredGoodputOfAnAggregatedFleetIsTold(t *testing.T) {
 	sink := new(consumertest.MetricsSink)
 	p, c := newTestProcessor(t, testConfig(), sink)
-	feed(t, p, c, scrapes(t, "aggregated-mixed", "together", 4*time.Minute, 1))
+	feed(t, p, c, scrapes(t, "aggregated-mixed", "together", 8*time.Minute, 1))
 	said := newest(sink, "together")
 	require.Contains(t, said, "llm.disaggregation.goodputmap[]")
-	assert.InEpsilon(t, said["llm.topology.goodputmap[llm.estimate.bound:mid llm.topology:current]"], said["llm.disaggregation.goodputmap[]"], 0.5)
+	assert.InEpsilon(t, said["llm.topology.goodputmap[llm.estimate.bound:mid llm.topology:current]"], said["llm.disaggregation.goodputmap[]"], 0.25)
 }
 
 // The same data through one gateway and, by fleet, through three.

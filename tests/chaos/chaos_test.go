@@ -55,6 +55,7 @@ func TestChaos(t *testing.T) {
 			require.True(t, s.collector.Running(), "the collector ended: %s", s.collector.Output())
 		}
 		s.churn(t)
+		s.forgotten(t)
 	}
 	report(t, chosen, results, took)
 	for _, f := range chosen {
@@ -134,6 +135,16 @@ func (s *stage) churn(t *testing.T) {
 	}
 	s.churned = rig.NewFleet(t, "aggregated-mixed", "--set", fmt.Sprintf("pools[0].workers=%d", churning), "--set", "workload.synthetic.load_per_worker=0.03",
 		"--control", rig.Local(s.control))
+}
+
+// forgotten waits until workers that went cost no scrape any more, which would look like a fault: two rounds of scrapes later, with nobody unwell.
+func (s *stage) forgotten(t *testing.T) {
+	t.Helper()
+	scraped := s.sum(t, outcome("success"))
+	s.wait(t, heal, "workers that went are forgotten", func() bool {
+		answers, unwell := s.tells()
+		return answers && !unwell && s.sum(t, outcome("success")) > scraped+2*many
+	})
 }
 
 // sum looks at both pages. One that does not answer yet is asked again: it would look like a change.
