@@ -46,9 +46,9 @@ const (
 // views returns the advice: first what stands, of that first what is not of the silent; of each fleet first what answers its verdict, then the
 // most severe, then the surest.
 func (a *advisory) views(fleets []fleetView, now time.Time) []adviceView {
-	verdicts, silent := map[string]code{}, map[string]int64{}
+	verdicts, workers := map[string]code{}, map[string]countsView{}
 	for _, f := range fleets {
-		verdicts[f.ID], silent[f.ID] = f.Verdict.Code, f.Workers.LastHeard
+		verdicts[f.ID], workers[f.ID] = f.Verdict.Code, *f.Workers
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -62,7 +62,7 @@ func (a *advisory) views(fleets []fleetView, now time.Time) []adviceView {
 			Observed: e.Observed, Reason: e.Reason,
 		}
 		if said.stands {
-			v.AsOf = cmp.Or(silent[fleet], said.silentSince(now))
+			v.AsOf = said.asOf(workers[fleet], now)
 		}
 		if v.Confidence.ok {
 			v.ConfidenceWord = confidenceWord(v.Confidence.value)
@@ -77,6 +77,15 @@ func (a *advisory) views(fleets []fleetView, now time.Time) []adviceView {
 	}
 	slices.SortFunc(views, func(a, b adviceView) int { return adviceBefore(a, b, verdicts) })
 	return views
+}
+
+// asOf is when there were data last of an advice that stands, Unix milliseconds; 0 where there are. Nobody may have answered since this
+// exporter listens: then it is when it heard of the advice.
+func (s *adviceSaid) asOf(workers countsView, now time.Time) int64 {
+	if workers.nobodyAnswers() {
+		return cmp.Or(workers.LastAnswered, s.changed.UnixMilli())
+	}
+	return s.silentSince(now)
 }
 
 // silentSince is when it was last told that the advice holds, Unix milliseconds, where nobody tells so any more: no window of its subject ends.

@@ -119,9 +119,13 @@ func TestAdviceStandsByItsGaugeAlone(t *testing.T) {
 	assert.Equal(t, adviceCleared, a.views(nil, at(5))[0].State)
 }
 
-// judged is a fleet with a verdict; silent is when it was last heard of where it has fallen silent.
+// judged is a fleet with a verdict; silent is when its worker answered last where it does no more.
 func judged(name string, c code, silent int64) fleetView {
-	return fleetView{ID: shortID(name), Name: name, Verdict: &verdictView{Code: c}, Workers: &countsView{Total: 1, LastHeard: silent}}
+	ok := 1
+	if silent != 0 {
+		ok = 0
+	}
+	return fleetView{ID: shortID(name), Name: name, Verdict: &verdictView{Code: c}, Workers: &countsView{Total: 1, OK: ok, LastAnswered: silent}}
 }
 
 // What was advised to a fleet of which nothing is heard stands, and says as of when; it comes after what still holds.

@@ -15,6 +15,7 @@ type assessment struct {
 	ttft, itl percentile.Distribution
 	born      time.Time
 	heard     time.Time // the last report of any kind
+	answered  time.Time // the last data: a failed scrape is a report and brings none
 	conditions
 }
 
@@ -23,7 +24,7 @@ func assess(w *worker, said conditions, now time.Time) assessment {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	a := assessment{
-		fleet: w.identity.Fleet, fleetID: w.identity.FleetID, born: w.born, heard: w.lastHeard(),
+		fleet: w.identity.Fleet, fleetID: w.identity.FleetID, born: w.born, heard: w.lastHeard(), answered: w.lastAnswered(),
 		ttft: w.ttft.distribution(now), itl: w.itl.distribution(now), conditions: said,
 	}
 	identity := w.identity
@@ -66,7 +67,7 @@ func (w *worker) state(now time.Time) stateView {
 	switch {
 	case w.engine.stale(now):
 		return stateView{State: stateStale, LastHeard: w.engine.last.UnixMilli()}
-	case w.up.ok && w.up.value == 0:
+	case w.down():
 		return stateView{State: stateDown}
 	}
 	return stateView{State: stateOK}

@@ -18,6 +18,7 @@ type fleet struct {
 	kv        number // the largest of the workers that count
 	born      time.Time
 	heard     time.Time // the last report of any of them
+	answered  time.Time // the last data of any of them
 	conditions
 }
 
@@ -29,6 +30,9 @@ func (f *fleet) add(a assessment) {
 	}
 	if a.heard.After(f.heard) {
 		f.heard = a.heard
+	}
+	if a.answered.After(f.answered) {
+		f.answered = a.answered
 	}
 	if a.facts.state != stateOK {
 		return
@@ -95,6 +99,9 @@ func (f *fleet) view(now time.Time, h *history) fleetView {
 	}
 	if counts.Total > 0 && counts.Stale == counts.Total {
 		counts.LastHeard = f.heard.UnixMilli()
+	}
+	if counts.nobodyAnswers() && !f.answered.IsZero() {
+		counts.LastAnswered = f.answered.UnixMilli()
 	}
 	objectives := objectivesView{TTFT: viewObjective(f.facts.ttft), ITL: viewObjective(f.facts.itl)}
 	return fleetView{

@@ -20,6 +20,7 @@ type observation struct {
 	now    time.Time
 	tally  *tally
 	taken  bool // a point of the metric in hand was taken
+	heard  bool // one of any metric of the engine was
 }
 
 // metric takes one metric. Metrics that the page does not show are passed over.
@@ -51,6 +52,7 @@ func (o *observation) metric(m pmetric.Metric) {
 		return
 	}
 	if o.taken {
+		o.heard = true
 		w.engine.observe(o.now)
 	}
 }

@@ -68,6 +68,9 @@ func (t *tracker) observeResource(rm pmetric.ResourceMetrics, now time.Time, rej
 			o.metric(ms.At(k))
 		}
 	}
+	if o.heard && !w.down() {
+		w.answered = now
+	}
 }
 
 // survey counts the points that the page shows and says whether the llm_engine receiver says with them if an endpoint is up.

@@ -85,8 +85,12 @@ type countsView struct {
 	Stale int `json:"stale"`
 	Down  int `json:"down"`
 
-	LastHeard int64 `json:"last_heard,omitempty"` // where all of them are silent
+	LastHeard    int64 `json:"last_heard,omitempty"`    // where all of them are silent
+	LastAnswered int64 `json:"last_answered,omitempty"` // when there were data last, where all of them are silent or down
 }
+
+// nobodyAnswers reports whether all workers are silent or down.
+func (c countsView) nobodyAnswers() bool { return c.Total > 0 && c.OK == 0 }
 
 type objectivesView struct {
 	TTFT objectiveView `json:"ttft"`

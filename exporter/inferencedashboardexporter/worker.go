@@ -72,8 +72,9 @@ type worker struct {
 	identity identity
 	info     pcommon.Timestamp // of the last llm.engine.info
 	born     time.Time
-	engine   cadence // of what the engine said
-	derived  cadence // of what the processor derived
+	engine   cadence   // of what the engine said
+	derived  cadence   // of what the processor derived
+	answered time.Time // when the engine said something last; that it is down it does not say itself
 
 	up, running, waiting, kv gauge
 	ttft, itl                latency
@@ -112,6 +113,18 @@ func (w *worker) lastHeard() time.Time {
 		return w.derived.last
 	}
 	return w.engine.last
+}
+
+// down is what the last scrape said.
+func (w *worker) down() bool { return w.up.ok && w.up.value == 0 }
+
+// lastAnswered is the time of the last data, zero where an engine that is down never answered. What is still derived of one that is down is
+// of before.
+func (w *worker) lastAnswered() time.Time {
+	if w.down() {
+		return w.answered
+	}
+	return w.lastHeard()
 }
 
 // fresh returns a derived gauge unless the processor has gone silent.
