@@ -4,12 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"time"
 )
 
-// writeTimeout is how long one message may take to a page.
+// writeTimeout is how long one message may take to a page. One that takes longer is stuck.
 const writeTimeout = 10 * time.Second
 
 // api serves the page, the JSON API and the stream.
@@ -18,7 +19,8 @@ type api struct {
 	hub    *hub
 	assets map[string]asset
 
-	description []byte // of the API
+	description []byte        // of the API
+	patience    time.Duration // how long one message may take to a page
 }
 
 func (a *api) handler() http.Handler {
@@ -163,7 +165,7 @@ func parseMetrics(list string) ([]historyMetric, error) {
 	return ms, nil
 }
 
-// stream sends everything and then what changes, until the page leaves, is too slow, or the exporter shuts down.
+// stream sends everything and then what changes, until the page leaves, is stuck, or the exporter shuts down.
 func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Type", "text/event-stream")
@@ -177,7 +179,7 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	frames, err := a.hub.subscribe(l)
+	page, err := a.hub.subscribe(l)
 	if err != nil {
 		code := http.StatusInternalServerError
 		if errors.Is(err, errTooManySubscribers) || errors.Is(err, errClosed) {
@@ -187,28 +189,31 @@ func (a *api) stream(w http.ResponseWriter, r *http.Request) {
 		fail(w, code, err.Error())
 		return
 	}
-	defer a.hub.unsubscribe(frames)
+	stuck := false
+	defer func() { a.hub.unsubscribe(page, stuck) }()
 	control := http.NewResponseController(w)
 	for {
-		select {
-		case <-r.Context().Done():
+		frame, err := a.hub.next(r.Context(), page)
+		if err != nil {
 			return
-		case frame, open := <-frames:
-			if !open {
-				return
-			}
-			// Each message has its own deadline: the server's write timeout is for whole responses.
-			if err := control.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
-				return
-			}
-			if _, err := w.Write(frame); err != nil {
-				return
-			}
-			if err := control.Flush(); err != nil {
-				return
-			}
+		}
+		begun := time.Now()
+		if err := write(w, control, frame, begun.Add(a.patience)); err != nil {
+			stuck = time.Since(begun) >= a.patience // what the deadline looks like depends on the version of HTTP
+			return
 		}
 	}
+}
+
+// write sends one message. Each has its own deadline: the server's write timeout is for whole responses.
+func write(w io.Writer, control *http.ResponseController, frame []byte, deadline time.Time) error {
+	if err := control.SetWriteDeadline(deadline); err != nil {
+		return err
+	}
+	if _, err := w.Write(frame); err != nil {
+		return err
+	}
+	return control.Flush()
 }
 
 // send writes v as JSON.

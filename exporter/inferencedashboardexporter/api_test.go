@@ -216,46 +216,6 @@ func TestStreamTellsEverythingAndThenWhatChanged(t *testing.T) {
 	assert.Equal(t, 503, get(t, d.api.handler(), "GET", "/api/v1/stream").StatusCode)
 }
 
-func TestHubIsBounded(t *testing.T) {
-	d, _, now := filled(t, 1, 1)
-	var subs []chan []byte
-	for range maxSubscribers {
-		c, err := d.hub.subscribe(look{})
-		require.NoError(t, err)
-		subs = append(subs, c)
-	}
-	_, err := d.hub.subscribe(look{})
-	require.ErrorIs(t, err, errTooManySubscribers)
-	assert.Equal(t, 503, get(t, d.api.handler(), "GET", "/api/v1/stream").StatusCode)
-
-	// The first page reads, the others do not: those are disconnected, that one is not held up.
-	dropped := int64(0)
-	for i := range subscriberBuffer + 1 {
-		<-subs[0]
-		when := now.Add(time.Duration(i+1) * heartbeat)
-		n, err := d.hub.publish(d.board.update(when), when)
-		require.NoError(t, err)
-		dropped += n
-	}
-	assert.Equal(t, int64(maxSubscribers-1), dropped)
-	assert.Equal(t, 1, d.hub.len())
-	d.hub.unsubscribe(subs[0])
-	assert.Zero(t, d.hub.len())
-}
-
-func TestHeartbeat(t *testing.T) {
-	d, _, now := filled(t, 0, 0)
-	c, err := d.hub.subscribe(look{})
-	require.NoError(t, err)
-	<-c
-	for i := range 12 { // a second each, nothing changes
-		when := now.Add(time.Duration(i) * time.Second)
-		_, err := d.hub.publish(d.board.update(when), when)
-		require.NoError(t, err)
-	}
-	assert.Len(t, c, 3, "one message per heartbeat")
-}
-
 func TestVerdictInPlainWords(t *testing.T) {
 	d, _, _ := filled(t, 2, 30)
 	say := func(accept string) (kind, text string) {

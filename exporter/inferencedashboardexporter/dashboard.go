@@ -91,7 +91,7 @@ func newDashboard(cfg *Config, set exporter.Settings, now func() time.Time) (*da
 			Links:      cfg.Links,
 		}
 	})
-	d.api = &api{board: d.board, hub: d.hub, assets: assets, description: description}
+	d.api = &api{board: d.board, hub: d.hub, assets: assets, description: description, patience: writeTimeout}
 	d.found = newFound(set.Logger, now())
 	return d, nil
 }

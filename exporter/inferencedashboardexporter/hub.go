@@ -9,8 +9,6 @@ import (
 const (
 	// maxSubscribers bounds the pages that are connected at once.
 	maxSubscribers = 64
-	// subscriberBuffer is how many messages a page may be behind before it is disconnected. It then reconnects and gets everything.
-	subscriberBuffer = 16
 	// heartbeat is the longest time without a message. A page that hears nothing for three of them says that it lost its connection.
 	heartbeat = 5 * time.Second
 )
@@ -20,7 +18,8 @@ var (
 	errClosed             = errors.New("the dashboard is shutting down")
 )
 
-// hub passes messages on to the connected pages. A page that does not keep up is disconnected instead of holding up the others.
+// hub passes messages on to the connected pages. A page that does not keep up is told everything anew instead of all that it missed; it holds
+// up nobody. One that takes nothing at all is disconnected.
 type hub struct {
 	register *register
 	welcome  func(s *snapshot) any // makes the first message of a page
@@ -29,6 +28,7 @@ type hub struct {
 	last      *snapshot // without subjects
 	audiences map[look]*audience
 	subs      int
+	stuck     int64 // pages that were disconnected since the last update
 	closed    bool
 }
 
@@ -36,9 +36,8 @@ func newHub(r *register, welcome func(*snapshot) any) *hub {
 	return &hub{register: r, welcome: welcome, last: emptySnapshot(), audiences: map[look]*audience{}}
 }
 
-// subscribe returns a channel of frames that begins with everything that is looked at. It is closed when the page is too slow or the hub
-// closes.
-func (h *hub) subscribe(l look) (chan []byte, error) {
+// subscribe connects a page. The first message that waits for it is everything that is looked at.
+func (h *hub) subscribe(l look) (*subscriber, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -56,28 +55,31 @@ func (h *hub) subscribe(l look) (chan []byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := make(chan []byte, subscriberBuffer)
-	c <- first
-	a.subs[c] = struct{}{}
+	s := &subscriber{audience: a, ready: make(chan struct{}, 1)}
+	s.put(first)
+	a.subs[s] = struct{}{}
 	h.audiences[l] = a
 	h.subs++
-	return c, nil
+	return s, nil
 }
 
-func (h *hub) unsubscribe(c chan []byte) {
+// unsubscribe takes a page out; stuck says that it took too long over a message.
+func (h *hub) unsubscribe(s *subscriber, stuck bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for _, a := range h.audiences {
-		h.remove(a, c)
+	if stuck {
+		h.stuck++
 	}
+	h.remove(s)
 }
 
-// remove takes a page out of an audience, and forgets one that nobody is left of.
-func (h *hub) remove(a *audience, c chan []byte) {
-	if _, ok := a.subs[c]; !ok {
+// remove takes a page out of its audience, and forgets one that nobody is left of.
+func (h *hub) remove(s *subscriber) {
+	a := s.audience
+	if _, ok := a.subs[s]; !ok {
 		return
 	}
-	delete(a.subs, c)
+	delete(a.subs, s)
 	h.subs--
 	if len(a.subs) == 0 {
 		delete(h.audiences, a.look)
@@ -85,11 +87,12 @@ func (h *hub) remove(a *audience, c chan []byte) {
 }
 
 // publish tells every page what changed of what it looks at, or that it is still there after a heartbeat without change. It returns how
-// many pages were disconnected.
+// many pages were disconnected since the last time because they were stuck.
 func (h *hub) publish(s *snapshot, now time.Time) (dropped int64, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.last = s
+	dropped, h.stuck = h.stuck, 0
 	var all *snapshot // the same for everyone
 	if whole(s) && len(h.audiences) > 0 {
 		all = seeAll(s, h.register)
@@ -99,35 +102,27 @@ func (h *hub) publish(s *snapshot, now time.Time) (dropped int64, err error) {
 		if seen == nil {
 			seen = a.see(s, h.register)
 		}
-		n, failed := h.tell(a, seen, now)
-		dropped += n
-		err = errors.Join(err, failed)
+		err = errors.Join(err, h.tell(a, seen, now))
 	}
 	return dropped, err
 }
 
 // tell sends one audience what changed.
-func (h *hub) tell(a *audience, seen *snapshot, now time.Time) (dropped int64, err error) {
+func (h *hub) tell(a *audience, seen *snapshot, now time.Time) error {
 	m := changes(a.last, seen)
 	a.last = seen
 	if m.empty() && now.Sub(a.spoke) < heartbeat {
-		return 0, nil
+		return nil
 	}
 	frame, err := event("update", m)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	a.spoke = now
-	for c := range a.subs {
-		select {
-		case c <- frame:
-		default:
-			close(c)
-			h.remove(a, c)
-			dropped++
-		}
+	for s := range a.subs {
+		s.put(frame)
 	}
-	return dropped, nil
+	return nil
 }
 
 func (h *hub) len() int {
@@ -142,9 +137,9 @@ func (h *hub) close() {
 	defer h.mu.Unlock()
 	h.closed = true
 	for _, a := range h.audiences {
-		for c := range a.subs {
-			close(c)
-			h.remove(a, c)
+		for s := range a.subs {
+			close(s.ready)
+			h.remove(s)
 		}
 	}
 }

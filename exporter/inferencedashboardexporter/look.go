@@ -33,7 +33,7 @@ type scopeView struct {
 // audience is the pages that look at the same. Only the hub uses it, under its lock.
 type audience struct {
 	look
-	subs  map[chan []byte]struct{}
+	subs  map[*subscriber]struct{}
 	last  *snapshot // what they know
 	spoke time.Time // when the last message went out
 
@@ -43,7 +43,7 @@ type audience struct {
 }
 
 func newAudience(l look) *audience {
-	return &audience{look: l, subs: map[chan []byte]struct{}{}, last: emptySnapshot()}
+	return &audience{look: l, subs: map[*subscriber]struct{}{}, last: emptySnapshot()}
 }
 
 // see returns what the audience is told of s, a snapshot without subjects.

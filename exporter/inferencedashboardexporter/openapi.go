@@ -46,7 +46,7 @@ func describe(version string) ([]byte, error) {
 				"series": object{"type": "object", "additionalProperties": series},
 			}}, false, worker, fleet, metric, span),
 			"/api/v1/stream": object{"get": object{
-				"summary": fmt.Sprintf("Server-sent events: snapshot with everything, then update with what changed. Of more than %d workers only the worst of one fleet are told; the parameters say which, and matter only then.", maxStreamed),
+				"summary": fmt.Sprintf("Server-sent events: snapshot with everything, then update with what changed; a page that reads too slowly gets a snapshot again. Of more than %d workers only the worst of one fleet are told; the parameters say which, and matter only then.", maxStreamed),
 				"parameters": []object{
 					parameter("fleet", "Whose workers: its id or its name; without, and where there is none of it, those of the fleet of worker, else of the one that is worst off.", object{"type": "string"}),
 					parameter("filter", "Words that a worker has to have, in its names, its host, its model, engine, role or state.", object{"type": "string", "maxLength": maxFilter}),
