@@ -1,9 +1,7 @@
 package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
 
 import (
-	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 )
@@ -33,28 +31,6 @@ func (a *api) advice(w http.ResponseWriter, r *http.Request) {
 		At     int64        `json:"at"`
 		Advice []adviceView `json:"advice"`
 	}{s.At, advice})
-}
-
-// subjects answers with the figures of KV cache, transfers, split, GPUs and sources, or with those of ?fleet= and ?kind=.
-func (a *api) subjects(w http.ResponseWriter, r *http.Request) {
-	s := a.board.latest.Load()
-	fleet, err := s.fleetID(r)
-	if err != nil {
-		fail(w, http.StatusNotFound, err.Error())
-		return
-	}
-	kind := subjectKind(r.URL.Query().Get("kind"))
-	if kind != "" && !slices.Contains(subjectKinds(), kind) {
-		fail(w, http.StatusBadRequest, fmt.Sprintf("kind: must be one of %s", subjectKinds()))
-		return
-	}
-	subjects := a.board.register.views(time.UnixMilli(s.At), func(x *subject) bool {
-		return (fleet == "" || x.fleetID() == fleet) && (kind == "" || x.key.kind == kind)
-	})
-	send(w, struct {
-		At       int64         `json:"at"`
-		Subjects []subjectView `json:"subjects"`
-	}{s.At, subjects})
 }
 
 // sayAdvice writes one paragraph for each advice that stands, for a terminal.

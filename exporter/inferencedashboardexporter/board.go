@@ -30,6 +30,7 @@ type board struct {
 	cost       *ownCost
 	newHistory func(others int) *history // of a fleet beside others
 	latest     atomic.Pointer[snapshot]
+	rendered   rendered // for requests of the latest
 
 	mu        sync.Mutex // guards histories against the API
 	histories map[string]*history
@@ -78,6 +79,7 @@ func (b *board) update(now time.Time) *snapshot {
 	sort.Slice(s.Fleets, func(i, j int) bool { return fleetBefore(s.Fleets[i], s.Fleets[j]) })
 	s.Advice, s.Cost = b.advisory.views(s.Fleets, now), b.cost.read(now)
 	b.latest.Store(s)
+	b.rendered.forget()
 	return s
 }
 
