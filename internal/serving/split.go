@@ -205,49 +205,27 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) 
 	if s.perUse.CV() < minExcitation {
 		return share, WithheldConstantLoad
 	}
-	theta := s.fit.Solve()
-	mixed := x[ofPrefillStep] - min(steps.Only, x[ofPrefillStep])
-	beside := x[ofRow] - w.PrefillTokens // what sequences add to rows
-	prefill := theta[ofPrefillStep]*x[ofPrefillStep] - theta[ofDecodeStep]*mixed/2 + theta[ofRow]*(w.PrefillTokens+beside/2)
-	var total float64
-	for i := range x {
-		total += theta[i] * x[i]
-	}
+	g := stepGame{theta: s.fit.Solve(), x: x, tokens: w.PrefillTokens, mixed: x[ofPrefillStep] - min(steps.Only, x[ofPrefillStep])}
+	prefill, total := g.prefill(), g.total()
 	if !(total > 0) || !(prefill > 0) {
 		return share, WithheldUncertain
 	}
 	share.value = min(1, prefill/total)
-	share.costs = s.costs(theta)
-	// d(prefill/total)/d(theta), relative to the share
-	gradient := []float64{
-		ofDecodeStep: -mixed / 2 / prefill, ofPrefillStep: x[ofPrefillStep] / prefill, ofRow: (w.PrefillTokens + beside/2) / prefill,
-		ofSequence: 0,
-	}
-	for i := range gradient {
-		gradient[i] -= x[i] / total
-	}
-	variance, ok := s.fit.Variance(theta, gradient)
+	share.costs = s.costs(g.theta)
+	variance, ok := s.fit.Variance(g.theta, g.gradient())
 	if !ok {
 		return share, WithheldUncertain
 	}
-	variance += square((theta[ofPrefillStep] - theta[ofDecodeStep]/2) * steps.Spread / prefill)
+	variance += square((g.theta[ofPrefillStep] - g.theta[ofDecodeStep]/2) * steps.Spread / prefill)
 	if !telling(share.value, normal90*math.Sqrt(variance), maxHalfWidth) {
 		return share, WithheldUncertain
 	}
 	deviation := math.Hypot(math.Sqrt(variance), methodDeviation(methodError, idleError, busy/w.Elapsed, share.value))
 	share.confidence = min(maxConfidence, trust(share.value, deviation))
-	// The game of all steps: prefill-only steps are worth as much to prefill alone as together.
-	marginal := theta[ofPrefillStep]*x[ofPrefillStep] - theta[ofDecodeStep]*mixed + theta[ofRow]*x[ofRow]
-	g := game{
-		together: total, decodeAlone: total - marginal,
-		prefillAlone: theta[ofPrefillStep]*x[ofPrefillStep] + theta[ofRow]*w.PrefillTokens,
-	}
-	low, high := g.bounds(normal90 * deviation * prefill)
+	all := g.all()
+	low, high := all.bounds(normal90 * deviation * prefill)
 	share.low, share.high = low/total, high/total
-	if all := x[ofPrefillStep]; all > 0 {
-		beside := theta[ofRow] * (w.PrefillTokens*mixed/all + beside)
-		share.delay = max(0, (theta[ofPrefillStep]-theta[ofDecodeStep])*mixed+beside) / total
-	}
+	share.delay = g.delay() / total
 	return share, ""
 }
 
