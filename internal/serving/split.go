@@ -1,6 +1,7 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
 import (
+	"cmp"
 	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
@@ -45,9 +46,14 @@ type StepSplit struct {
 	Passes Passes // estimated; without times
 	// Delay is by how much prefill lengthened the mixed steps, s.
 	Delay   float64
-	Costs   Costs // fitted, 0 while unknown
+	Costs   Costs // fitted to the mix of steps that there is, 0 while unknown
 	Reading Reading
+
+	apart Costs // of each kind of step, where these are other ones
 }
+
+// PerStep is what single steps cost, those of other batches too; 0 while unknown.
+func (s StepSplit) PerStep() StepCost { return cmp.Or(s.apart, s.Costs).PerStep() }
 
 // Reading is what counters say of a window, whoever divides it.
 type Reading struct {
@@ -62,12 +68,12 @@ type Reading struct {
 // cost of a step, of a prefill token and of a decoding sequence from the worker's own windows.
 type Splitter struct {
 	budget float64
-	fit    *estimate.Regression
-	perUse *estimate.Moments // prefill tokens per step: the excitation
-	length Buckets           // computed prompt lengths, faded
+	fit    *estimate.Regression // of the share
+	priced stepPrices           // what kinds of step cost, for other steps than the worker's own
+	perUse *estimate.Moments    // prefill tokens per step: the excitation
+	length Buckets              // computed prompt lengths, faded
 
 	prefillTime, finished float64 // schedule to first token: sum (s) and requests, faded
-	batch                 float64 // usual number of decoding sequences in a step
 }
 
 const (
@@ -85,18 +91,13 @@ const (
 	methodError, idleError = 0.05, 0.25
 	// maxConfidence keeps the tier below HIGH (0.8): its known error is larger than HIGH promises.
 	maxConfidence = 0.79
-	// fewRows is how many times as long a row takes to compute among the few rows of a decode step as among the thousands of a step with
-	// prefill: matrix products of about a hundred rows reach half of the rate of long ones on H100 and H200 (AIConfigurator's GEMM tables).
-	fewRows = 2
-	// hiddenAtFirst is hiddenRow until there are costs to tell it by.
-	hiddenAtFirst = 0.6
 	// stepNoise is the relative scatter assumed of a window's busy time; only the ratio between windows matters.
 	stepNoise = 0.02
 )
 
 // NewSplitter makes a Splitter for an engine with the given token budget per step.
 func NewSplitter(budget float64) *Splitter {
-	return &Splitter{budget: budget, fit: estimate.NewRegression(stepUnknowns, forgetting), perUse: estimate.NewMoments(forgetting)}
+	return &Splitter{budget: budget, fit: estimate.NewRegression(stepUnknowns, forgetting), priced: newStepPrices(), perUse: estimate.NewMoments(forgetting)}
 }
 
 // Split learns from a window and divides it. lengths are the computed prompt lengths of the requests finished in it.
@@ -116,8 +117,9 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	steps := CountPrefillSteps(w, ChunksPerPrompt(s.length, s.budget-w.batch()), s.budget)
 	out.Passes = w.passes(steps)
 	out.Reading.Steps, out.Reading.Passes, out.Reading.Before = steps, out.Passes, MeanAttended(s.length, w.PrefillTokens/max(1, w.FirstTokens))
-	x := s.regressors(w, steps)
-	if !s.fit.Add(x, busy, square(stepNoise*w.Elapsed)) {
+	x := []float64{ofDecodeStep: max(0, w.Steps-steps.All), ofPrefillStep: min(steps.All, w.Steps), ofRow: w.PrefillTokens, ofSequence: w.DecodeTokens}
+	noise := square(stepNoise * w.Elapsed)
+	if !s.fit.Add(x, busy, noise) || !s.priced.learn(w, steps, x, busy, noise) {
 		out.Unattributed, out.Withheld = busy, WithheldBadInput
 		return out
 	}
@@ -133,7 +135,7 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	}
 	out.Prefill, out.Decode = share.value*busy, (1-share.value)*busy
 	out.PrefillLow, out.PrefillHigh = share.low*busy, share.high*busy
-	out.Delay, out.Costs = share.delay*busy, share.costs
+	out.Delay, out.Costs, out.apart = share.delay*busy, share.costs, share.apart
 	out.Method, out.Confidence = MethodStepRegression, share.confidence
 	return out
 }
@@ -143,10 +145,10 @@ type shareOf struct {
 	value, low, high float64 // Shapley value and its bounds
 	delay            float64 // marginal cost in mixed steps
 	confidence       float64
-	costs            Costs
+	costs, apart     Costs
 }
 
-// Unknowns of the regression: costs of a step without prefill and with it, of a row beside prefill, and of a decoding sequence.
+// Unknowns of both regressions: costs of a step without prefill and with it, of a row beside prefill, and of a decoding sequence.
 const (
 	ofDecodeStep = iota
 	ofPrefillStep
@@ -155,49 +157,16 @@ const (
 	stepUnknowns
 )
 
-// regressors are what a window's busy time is explained by.
-func (s *Splitter) regressors(w Work, steps PrefillSteps) []float64 {
-	if s.batch == 0 {
-		s.batch = w.batch()
-	}
-	s.batch += batchStep * (w.batch() - s.batch)
-	mixed := min(steps.All, w.Steps) - min(steps.Only, w.Steps)
-	return []float64{
-		ofDecodeStep: max(0, w.Steps-steps.All), ofPrefillStep: min(steps.All, w.Steps),
-		ofRow: w.PrefillTokens + s.hidden()*mixed*w.batch(), ofSequence: w.DecodeTokens,
-	}
-}
-
-// batchStep is the weight of a window in the usual batch.
-const batchStep = 0.05
-
-// hidden is hiddenRow by what the fit knows, at the usual batch: costs are lines through the steps of that one.
-func (s *Splitter) hidden() float64 {
-	if s.fit.EffectiveSamples() < minSamples {
-		return hiddenAtFirst
-	}
-	theta := s.fit.Solve()
-	return hiddenRow(theta[ofDecodeStep]+theta[ofSequence]*s.batch, theta[ofRow]*s.batch)
-}
-
-// hiddenRow is the part of a row's cost that a decoding sequence does not pay in a step without prefill, of that duration and with rows that
-// would take computing s among thousands of others. A decode step waits for the weights, which hides computing for as long as that takes less
-// long; beside prefill, a sequence costs what any row does.
-func hiddenRow(step, computing float64) float64 {
-	if !(step > 0) {
-		return hiddenAtFirst
-	}
-	return max(0, 1-fewRows*computing/step)
-}
-
 // share is prefill's part of the window's busy time by the fitted costs, in the Shapley sense. With theta the costs of a step
-// without prefill, of a step with prefill, of a row and of a decoding sequence, and h the hidden part of a row, a mixed step of p tokens and n
-// sequences is the game
+// without prefill, of a step with prefill, of a prefill token and of a decoding sequence, a mixed step of p tokens and n sequences
+// is the game
 //
-//	v(De) = theta0 + theta3 n        v(Pf, De) = theta1 + theta2 (p + h n) + theta3 n        v(Pf) = theta1 + theta2 p
+//	v(De) = theta0 + theta3 n                   v(Pf, De) = theta1 + theta2 p + theta3 n
+//	v(Pf) = theta1 + theta2 p - max(0, theta2 - 0.6 theta3) n
 //
 // The two kinds of step have costs of their own because a step that prefill has made compute-bound hides the streaming of the
-// weights that a decode step waits for.
+// weights that a decode step waits for. And its decoding sequences, nearly free alone, cost what any token costs there; what of that
+// is not in theta3 is in theta1, so it is taken off prefill's stand-alone step.
 func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) (share shareOf, withheld string) {
 	if s.fit.EffectiveSamples() < minSamples {
 		return share, WithheldWarmUp
@@ -205,13 +174,13 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) 
 	if s.perUse.CV() < minExcitation {
 		return share, WithheldConstantLoad
 	}
-	g := stepGame{theta: s.fit.Solve(), x: x, tokens: w.PrefillTokens, mixed: x[ofPrefillStep] - min(steps.Only, x[ofPrefillStep])}
+	g := newStepGame(s.fit.Solve(), x, x[ofPrefillStep]-min(steps.Only, x[ofPrefillStep]), w.batch())
 	prefill, total := g.prefill(), g.total()
 	if !(total > 0) || !(prefill > 0) {
 		return share, WithheldUncertain
 	}
 	share.value = min(1, prefill/total)
-	share.costs = s.costs(g.theta)
+	share.costs, share.apart = costsOf(g.theta), s.priced.costs()
 	variance, ok := s.fit.Variance(g.theta, g.gradient())
 	if !ok {
 		return share, WithheldUncertain
@@ -227,14 +196,6 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) 
 	share.low, share.high = low/total, high/total
 	share.delay = g.delay() / total
 	return share, ""
-}
-
-// costs are the fitted ones.
-func (s *Splitter) costs(theta []float64) Costs {
-	return Costs{
-		Step: theta[ofDecodeStep], Sequence: theta[ofSequence], PrefillStep: theta[ofPrefillStep], Row: theta[ofRow],
-		MixedSequence: theta[ofSequence] - (1-s.hidden())*theta[ofRow],
-	}
 }
 
 // learnLengths fades the remembered prompt lengths and adds new ones. Requests finish long after their prefill, so a window's

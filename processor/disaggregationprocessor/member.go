@@ -215,10 +215,11 @@ func (m *member) divide(win window.Window, cfg *Config) {
 	}
 	work := workOf(win)
 	split := m.splitter.Split(work, bucketsOf(win.Totals[inComputed]))
-	if split.Withheld != "" || split.Costs.Row <= 0 {
+	costs := split.PerStep()
+	if split.Withheld != "" || costs.Token <= 0 {
 		return
 	}
-	m.costs = split.Costs.PerStep()
+	m.costs = costs
 	if m.batch == 0 {
 		m.batch = split.Passes.Batch()
 	}
