@@ -1,7 +1,6 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
 import (
-	"cmp"
 	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
@@ -48,12 +47,8 @@ type StepSplit struct {
 	Delay   float64
 	Costs   Costs // fitted to the mix of steps that there is, 0 while unknown
 	Reading Reading
-
-	apart Costs // of each kind of step, where these are other ones
+	PerStep StepCost // what single steps cost, those of other batches too, 0 while unknown; told where the split is withheld, too
 }
-
-// PerStep is what single steps cost, those of other batches too; 0 while unknown.
-func (s StepSplit) PerStep() StepCost { return cmp.Or(s.apart, s.Costs).PerStep() }
 
 // Reading is what counters say of a window, whoever divides it.
 type Reading struct {
@@ -118,8 +113,8 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	out.Passes = w.passes(steps)
 	out.Reading.Steps, out.Reading.Passes, out.Reading.Before = steps, out.Passes, MeanAttended(s.length, w.PrefillTokens/max(1, w.FirstTokens))
 	x := []float64{ofDecodeStep: max(0, w.Steps-steps.All), ofPrefillStep: min(steps.All, w.Steps), ofRow: w.PrefillTokens, ofSequence: w.DecodeTokens}
-	noise := square(stepNoise * w.Elapsed)
-	if !s.fit.Add(x, busy, noise) || !s.priced.learn(w, steps, x, busy, noise) {
+	rows, noise := s.priced.regressors(w, steps, x), square(stepNoise*w.Elapsed)
+	if !s.fit.Add(x, busy, noise) || !s.priced.fit.Add(rows, busy, noise) {
 		out.Unattributed, out.Withheld = busy, WithheldBadInput
 		return out
 	}
@@ -128,6 +123,9 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 		out.Decode, out.Method, out.Confidence = busy, MethodPurePhase, maxConfidence
 		return out
 	}
+	if s.early() == "" {
+		out.PerStep = s.priced.costs(x, rows, steps).PerStep()
+	}
 	share, withheld := s.share(w, x, steps, busy)
 	if withheld != "" {
 		out.Unattributed, out.Withheld = busy, withheld
@@ -135,7 +133,7 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	}
 	out.Prefill, out.Decode = share.value*busy, (1-share.value)*busy
 	out.PrefillLow, out.PrefillHigh = share.low*busy, share.high*busy
-	out.Delay, out.Costs, out.apart = share.delay*busy, share.costs, share.apart
+	out.Delay, out.Costs = share.delay*busy, share.costs
 	out.Method, out.Confidence = MethodStepRegression, share.confidence
 	return out
 }
@@ -145,7 +143,7 @@ type shareOf struct {
 	value, low, high float64 // Shapley value and its bounds
 	delay            float64 // marginal cost in mixed steps
 	confidence       float64
-	costs, apart     Costs
+	costs            Costs
 }
 
 // Unknowns of both regressions: costs of a step without prefill and with it, of a row beside prefill, and of a decoding sequence.
@@ -168,27 +166,17 @@ const (
 // weights that a decode step waits for. And its decoding sequences, nearly free alone, cost what any token costs there; what of that
 // is not in theta3 is in theta1, so it is taken off prefill's stand-alone step.
 func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) (share shareOf, withheld string) {
-	if s.fit.EffectiveSamples() < minSamples {
-		return share, WithheldWarmUp
+	if withheld = s.early(); withheld != "" {
+		return share, withheld
 	}
-	if s.perUse.CV() < minExcitation {
-		return share, WithheldConstantLoad
+	g := newStepGame(s.fit.Solve(), x, mixedOf(x, steps), w.batch())
+	value, variance, withheld := determined(s.fit, g.theta, g.prefillOf(), x, steps)
+	if withheld != "" {
+		return share, withheld
 	}
-	g := newStepGame(s.fit.Solve(), x, x[ofPrefillStep]-min(steps.Only, x[ofPrefillStep]), w.batch())
 	prefill, total := g.prefill(), g.total()
-	if !(total > 0) || !(prefill > 0) {
-		return share, WithheldUncertain
-	}
-	share.value = min(1, prefill/total)
-	share.costs, share.apart = costsOf(g.theta), s.priced.costs()
-	variance, ok := s.fit.Variance(g.theta, g.gradient())
-	if !ok {
-		return share, WithheldUncertain
-	}
-	variance += square((g.theta[ofPrefillStep] - g.theta[ofDecodeStep]/2) * steps.Spread / prefill)
-	if !telling(share.value, normal90*math.Sqrt(variance), maxHalfWidth) {
-		return share, WithheldUncertain
-	}
+	share.value = value
+	share.costs = costsOf(g.theta)
 	deviation := math.Hypot(math.Sqrt(variance), methodDeviation(methodError, idleError, busy/w.Elapsed, share.value))
 	share.confidence = min(maxConfidence, trust(share.value, deviation))
 	all := g.all()
@@ -196,6 +184,17 @@ func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) 
 	share.low, share.high = low/total, high/total
 	share.delay = g.delay() / total
 	return share, ""
+}
+
+// early is why windows do not tell costs apart yet, "" when they do.
+func (s *Splitter) early() string {
+	switch {
+	case s.fit.EffectiveSamples() < minSamples:
+		return WithheldWarmUp
+	case s.perUse.CV() < minExcitation:
+		return WithheldConstantLoad
+	}
+	return ""
 }
 
 // learnLengths fades the remembered prompt lengths and adds new ones. Requests finish long after their prefill, so a window's

@@ -1,5 +1,11 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
+import (
+	"math"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
+)
+
 // stepGame is the game of a window's steps by fitted costs.
 type stepGame struct {
 	theta, x  []float64 // costs and what they are of
@@ -20,35 +26,22 @@ func newStepGame(theta, x []float64, mixed, batch float64) stepGame {
 }
 
 // total is the time of all steps, s.
-func (g stepGame) total() (sum float64) {
-	for i := range g.x {
-		sum += g.theta[i] * g.x[i]
-	}
-	return sum
-}
+func (g stepGame) total() float64 { return dot(g.theta, g.x) }
 
 // unpaid is what rows of sequences cost in steps with prefill, and not in others, s. It is in the cost of such a step, and none of prefill's.
 func (g stepGame) unpaid() float64 {
 	return (g.theta[ofRow] - rowShare*g.theta[ofSequence]) * g.sequences
 }
 
-// prefill is the Shapley value of prefill, s.
-func (g stepGame) prefill() float64 {
-	return g.theta[ofPrefillStep]*g.x[ofPrefillStep] - g.theta[ofDecodeStep]*g.mixed/2 + g.theta[ofRow]*g.x[ofRow] - g.unpaid()/2
+// prefillOf are how much of each cost is prefill's, in the Shapley sense.
+func (g stepGame) prefillOf() []float64 {
+	return []float64{
+		ofDecodeStep: -g.mixed / 2, ofPrefillStep: g.x[ofPrefillStep], ofRow: g.x[ofRow] - g.sequences/2, ofSequence: rowShare * g.sequences / 2,
+	}
 }
 
-// gradient is d(prefill/total)/d(theta), relative to prefill/total.
-func (g stepGame) gradient() []float64 {
-	prefill, total := g.prefill(), g.total()
-	out := []float64{
-		ofDecodeStep: -g.mixed / 2 / prefill, ofPrefillStep: g.x[ofPrefillStep] / prefill, ofRow: (g.x[ofRow] - g.sequences/2) / prefill,
-		ofSequence: rowShare * g.sequences / 2 / prefill,
-	}
-	for i := range out {
-		out[i] -= g.x[i] / total
-	}
-	return out
-}
+// prefill is the Shapley value of prefill, s.
+func (g stepGame) prefill() float64 { return dot(g.theta, g.prefillOf()) }
 
 // all is the game of all steps: prefill-only ones are worth as much to prefill alone as together.
 func (g stepGame) all() game {
@@ -64,4 +57,39 @@ func (g stepGame) delay() float64 {
 		return 0
 	}
 	return max(0, (g.theta[ofPrefillStep]-g.theta[ofDecodeStep])*g.mixed+g.theta[ofRow]*g.x[ofRow]*g.mixed/all)
+}
+
+// mixedOf is how many of a window's steps have both phases.
+func mixedOf(x []float64, steps PrefillSteps) float64 {
+	return x[ofPrefillStep] - min(steps.Only, x[ofPrefillStep])
+}
+
+// determined is prefill's share of a window by fitted costs, of which so much is prefill's, and the variance of its relative error: that of the
+// fit by the delta method, and that of the count of steps. withheld is why there is none.
+func determined(fit *estimate.Regression, theta, prefillOf, x []float64, steps PrefillSteps) (share, variance float64, withheld string) {
+	prefill, total := dot(theta, prefillOf), dot(theta, x)
+	if !(total > 0) || !(prefill > 0) {
+		return 0, 0, WithheldUncertain
+	}
+	gradient := make([]float64, len(x)) // d(prefill/total)/d(theta), relative to the share
+	for i := range gradient {
+		gradient[i] = prefillOf[i]/prefill - x[i]/total
+	}
+	variance, ok := fit.Variance(theta, gradient)
+	if !ok {
+		return 0, 0, WithheldUncertain
+	}
+	variance += square((theta[ofPrefillStep] - theta[ofDecodeStep]/2) * steps.Spread / prefill)
+	share = min(1, prefill/total)
+	if !telling(share, normal90*math.Sqrt(variance), maxHalfWidth) {
+		return 0, 0, WithheldUncertain
+	}
+	return share, variance, ""
+}
+
+func dot(a, b []float64) (sum float64) {
+	for i := range a {
+		sum += a[i] * b[i]
+	}
+	return sum
 }

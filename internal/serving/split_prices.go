@@ -28,15 +28,15 @@ func newStepPrices() stepPrices {
 	return stepPrices{fit: estimate.NewRegression(stepUnknowns, forgetting)}
 }
 
-// learn takes a window with the regressors of the share, to which it adds sequences beside prefill as rows.
-func (s *stepPrices) learn(w Work, steps PrefillSteps, x []float64, busy, noise float64) bool {
+// regressors are those of the share with sequences beside prefill among the rows.
+func (s *stepPrices) regressors(w Work, steps PrefillSteps, x []float64) []float64 {
 	if s.batch == 0 {
 		s.batch = w.batch()
 	}
 	s.batch += batchStep * (w.batch() - s.batch)
 	rows := slices.Clone(x)
-	rows[ofRow] += s.hidden() * (x[ofPrefillStep] - min(steps.Only, x[ofPrefillStep])) * w.batch()
-	return s.fit.Add(rows, busy, noise)
+	rows[ofRow] += s.hidden() * mixedOf(x, steps) * w.batch()
+	return rows
 }
 
 // hidden is hiddenRow by what the fit knows, at the usual batch: costs are lines through the steps of that one.
@@ -61,9 +61,15 @@ func hiddenRow(step, computing float64) float64 {
 	return max(0, 1-fewRows*computing/step)
 }
 
-// costs are the fitted ones.
-func (s *stepPrices) costs() Costs {
+// costs are the fitted ones, while the share that they imply of the last window is determined; else 0. x are the regressors of the share.
+func (s *stepPrices) costs(x, rows []float64, steps PrefillSteps) Costs {
 	theta := s.fit.Solve()
+	prefill := []float64{ // half of what sequences cost beside prefill is its
+		ofDecodeStep: -mixedOf(x, steps) / 2, ofPrefillStep: x[ofPrefillStep], ofRow: (x[ofRow] + rows[ofRow]) / 2, ofSequence: 0,
+	}
+	if _, _, withheld := determined(s.fit, theta, prefill, rows, steps); withheld != "" {
+		return Costs{}
+	}
 	out := costsOf(theta)
 	out.MixedSequence = out.Sequence - (1-s.hiddenBy(theta))*out.Row
 	return out

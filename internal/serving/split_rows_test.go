@@ -57,7 +57,7 @@ func TestTheFitFindsWhatASequenceCostsWithAndWithoutPrefill(t *testing.T) {
 				continue
 			}
 			require.Empty(t, got.Withheld)
-			c := got.PerStep()
+			c := got.PerStep
 			n++
 			sequence += c.Sequence
 			mixed += c.MixedSequence
@@ -92,6 +92,6 @@ func TestPricesAreKept(t *testing.T) {
 	require.NoError(t, json.Unmarshal(kept, again))
 	w := rooflineWindowOf(random, rooflineBatchMean, 0.2)
 	want := s.Split(w, Buckets{})
-	require.Positive(t, want.PerStep().MixedSequence)
+	require.Positive(t, want.PerStep.MixedSequence)
 	assert.Equal(t, want, again.Split(w, Buckets{}))
 }

@@ -178,7 +178,7 @@ func (t *tiers) byCounters(win window.Window, graphics float64) division {
 			split = better
 		}
 	}
-	d := division{split: split.Split, work: split.Passes, costs: split.Costs, steps: split.PerStep(), reading: split.Reading, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
+	d := division{split: split.Split, work: split.Passes, costs: split.Costs, steps: split.PerStep, reading: split.Reading, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
 	if split.Withheld != "" {
 		d.split = pure(work, d.split, graphics)
 	}
