@@ -10,12 +10,15 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 )
 
 const (
 	timeout = 10 * time.Second
 	maxBody = 64 << 20 // of one answer, bytes
+	// maxNamed is how many fleets an error names.
+	maxNamed = 20
 )
 
 var errNoSuchFleet = errors.New("no such fleet")
@@ -127,7 +130,7 @@ func (c *client) look(ctx context.Context, name string) (s snapshot, err error) 
 	}
 	i := choose(s.all, name)
 	if i < 0 {
-		return s, fmt.Errorf("%w: %q", errNoSuchFleet, name)
+		return s, fmt.Errorf("%w: %q; known are %s", errNoSuchFleet, name, known(s.all))
 	}
 	s.fleet, s.place = &s.all[i], i+1
 	var advices struct{ Advice []advice }
@@ -190,6 +193,18 @@ func choose(all []fleet, name string) int {
 		}
 	}
 	return worst
+}
+
+// known names the first of the fleets.
+func known(all []fleet) string {
+	var names []string
+	for _, f := range all[:min(len(all), maxNamed)] {
+		names = append(names, fmt.Sprintf("%q", f.Name))
+	}
+	if more := len(all) - maxNamed; more > 0 {
+		names = append(names, fmt.Sprintf("and %d more", more))
+	}
+	return strings.Join(names, ", ")
 }
 
 func cost(f fleet) float64 { return orZero(f.Verdict.Loss) * orZero(f.Verdict.Confidence) }

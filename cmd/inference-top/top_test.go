@@ -265,7 +265,7 @@ func TestUsage(t *testing.T) {
 	}
 	_, errs, code := printed(t, &fakeConsole{}, "-url", at, "-fleet", "nobody")
 	assert.Equal(t, exitError, code)
-	assert.Contains(t, errs, `no such fleet: "nobody"`)
+	assert.Contains(t, errs, `no such fleet: "nobody"; known are "calm", "busy"`)
 	_, err := newClient(parsed(t, at)).look(context.Background(), "nobody")
 	assert.ErrorIs(t, err, errNoSuchFleet)
 }

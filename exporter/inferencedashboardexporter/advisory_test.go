@@ -9,10 +9,12 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/collector/exporter/exportertest"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter/internal/metadata"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -247,4 +249,15 @@ func TestAdviceInTheAPI(t *testing.T) {
 
 	assert.Len(t, decode(t, get(t, h, "GET", "/api/v1/subjects?kind=fleet&fleet="+fleet))["subjects"], 1)
 	assert.Empty(t, decode(t, get(t, h, "GET", "/api/v1/subjects?kind=gpu"))["subjects"])
+}
+
+func TestAdviceOfAFleetWhoseWorkersAreNotHere(t *testing.T) {
+	now := at(5)
+	d, err := newDashboard(createDefaultConfig().(*Config), exportertest.NewNopSettings(metadata.Type), func() time.Time { return now })
+	require.NoError(t, err)
+	require.NoError(t, d.consumeLogs(context.Background(), told(eventRaised, "interference", now, adviceBody("x"))))
+	d.update(context.Background())
+	h := d.api.handler()
+	assert.Len(t, decode(t, get(t, h, "GET", "/api/v1/advice?fleet="+shortID("llama-70b")))["advice"], 1)
+	assert.Equal(t, 404, get(t, h, "GET", "/api/v1/advice?fleet=other").StatusCode)
 }

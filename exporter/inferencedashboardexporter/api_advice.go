@@ -1,7 +1,9 @@
 package inferencedashboardexporter // import "github.com/otelcol-inference/otelcol-inference/exporter/inferencedashboardexporter"
 
 import (
+	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,15 +12,18 @@ import (
 func (a *api) advice(w http.ResponseWriter, r *http.Request) {
 	s := a.board.latest.Load()
 	id, err := s.fleetID(r)
-	if err != nil {
-		fail(w, http.StatusNotFound, err.Error())
-		return
+	if err != nil { // where events alone arrive, there are no workers, and so no fleets of theirs
+		id = r.URL.Query().Get("fleet")
 	}
 	advice := []adviceView{}
 	for _, v := range s.Advice {
 		if id == "" || v.FleetID == id {
 			advice = append(advice, v)
 		}
+	}
+	if err != nil && len(advice) == 0 {
+		fail(w, http.StatusNotFound, err.Error())
+		return
 	}
 	if wantsText(r) {
 		sayAdvice(w, advice)
@@ -39,6 +44,10 @@ func (a *api) subjects(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	kind := subjectKind(r.URL.Query().Get("kind"))
+	if kind != "" && !slices.Contains(subjectKinds(), kind) {
+		fail(w, http.StatusBadRequest, fmt.Sprintf("kind: must be one of %s", subjectKinds()))
+		return
+	}
 	subjects := a.board.register.views(time.UnixMilli(s.At), func(x *subject) bool {
 		return (fleet == "" || x.fleetID() == fleet) && (kind == "" || x.key.kind == kind)
 	})

@@ -105,6 +105,7 @@ func TestAPI(t *testing.T) {
 		"/api/v1/history?metric=kv&worker=%3Cscript%3E":                   404,
 		"/api/v1/history?metric=kv&fleet=nobody":                          404,
 		"/api/v1/history?worker=" + id + "&metric=kv" + repeat(",kv", 99): 400,
+		"/api/v1/subjects?kind=engine":                                    400,
 		"/api/v1/stream?from=-1":                                          400, "/api/v1/stream?filter=" + repeat("x", maxFilter+1): 400,
 		"/api/v1/workers?x=" + repeat("x", maxQuery): 414,
 		"/api/v2/verdict": 404, "/../../etc/passwd": 307, "/vendor/": 404, "/vendor/VERSION": 404, "/vendor/.gitkeep": 404,

@@ -73,9 +73,7 @@ func (r *register) census(now time.Time) (kinds map[subjectKind]int, missing []s
 	kinds = map[subjectKind]int{}
 	sources := map[string]bool{}
 	places := len(r.table[signal.SourceMissing].of)
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	for _, s := range r.subjects {
+	for _, s := range r.all() {
 		kinds[s.key.kind]++
 		s.mu.Lock()
 		for key, f := range s.figures {

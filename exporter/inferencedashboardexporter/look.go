@@ -16,10 +16,10 @@ const (
 
 // look is what a page looks at. It matters only where there are more workers than a page is told of.
 type look struct {
-	fleet  string // id or name; the one that is worst off where there is none of it
+	fleet  string // id or name; where there is none of it that of worker, else the one that is worst off
 	filter string // words in lower case that a worker has to have, in its names, its host, its model, engine, role or state
 	from   int    // how many of the worst are passed over
-	worker string // id of one that is told in any case
+	worker string // id of one that is told in any case, where it is of the fleet
 }
 
 // scopeView says which workers a page is told of.
@@ -67,9 +67,9 @@ func (a *audience) see(s *snapshot, r *register) *snapshot {
 	}
 	seen.Scope = scopeView{FleetID: f.ID, Matching: len(workers), From: a.from, Most: maxStreamed}
 	a.rank(workers, s.At)
-	seen.Workers = workers[min(a.from, len(workers)):min(a.from+maxStreamed, len(workers))]
+	seen.Workers = slices.Clone(workers[min(a.from, len(workers)):min(a.from+maxStreamed, len(workers))]) // and lets go of the others
 	if chosen >= 0 && !slices.ContainsFunc(seen.Workers, func(w workerView) bool { return w.ID == a.worker }) {
-		seen.Workers = append(slices.Clip(seen.Workers), s.Workers[chosen])
+		seen.Workers = append(seen.Workers, s.Workers[chosen])
 	}
 	ids, hosts := map[string]bool{f.ID: true}, map[string]bool{}
 	for _, w := range seen.Workers {
@@ -96,11 +96,15 @@ func seeAll(s *snapshot, r *register) *snapshot {
 	return &seen
 }
 
-// fleetIn returns the fleet that is looked at: the one that is named, else the one shown so far, else the one that is worst off.
+// fleetIn returns the fleet that is looked at: the one that is named, else the one shown so far, else that of the worker, else the one that is
+// worst off.
 func (a *audience) fleetIn(s *snapshot) *fleetView {
 	found := slices.IndexFunc(s.Fleets, func(f fleetView) bool { return a.fleet != "" && (f.ID == a.fleet || f.Name == a.fleet) })
 	if found < 0 {
 		found = slices.IndexFunc(s.Fleets, func(f fleetView) bool { return f.ID == a.chosen })
+	}
+	if w := slices.IndexFunc(s.Workers, func(w workerView) bool { return w.ID == a.worker }); found < 0 && w >= 0 {
+		found = slices.IndexFunc(s.Fleets, func(f fleetView) bool { return f.ID == s.Workers[w].Identity.FleetID })
 	}
 	if found < 0 && len(s.Fleets) > 0 {
 		loss := func(f fleetView) float64 { return f.Verdict.Loss.orZero() * f.Verdict.Confidence.orZero() }
@@ -121,7 +125,7 @@ func (a *audience) fleetIn(s *snapshot) *fleetView {
 
 // rank puts workers into the order of their trouble, which stands for a while. Who has come since is last.
 func (a *audience) rank(workers []workerView, at int64) {
-	if a.place == nil || time.Duration(at-a.ranked)*time.Millisecond > rankedFor {
+	if a.place == nil || at < a.ranked || time.Duration(at-a.ranked)*time.Millisecond > rankedFor { // the clock may be set back
 		slices.SortStableFunc(workers, worse)
 		a.place, a.ranked = make(map[string]int, len(workers)), at
 		for i := range workers {

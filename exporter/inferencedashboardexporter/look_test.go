@@ -83,6 +83,10 @@ func TestAPageIsToldOfTheWorstOfOneFleet(t *testing.T) {
 
 	assert.Equal(t, shortID("small"), newAudience(look{fleet: "no such"}).see(s, d.register).Scope.FleetID, "the one that is worst off")
 
+	of := newAudience(look{fleet: "no such", worker: rest.Workers[99].ID}).see(s, d.register)
+	assert.Equal(t, id, of.Scope.FleetID, "the fleet of the worker")
+	assert.Equal(t, "w-0000", of.Workers[maxStreamed].Identity.Instance)
+
 	// The order stands for a while: whoever is at the edge does not come and go.
 	w := newFakeWorker("w-0000", at(0))
 	w.kv, w.host = 1, "node-0"
@@ -120,4 +124,29 @@ func TestWorkersKeepCoarserHistoriesThanFleets(t *testing.T) {
 	assert.EqualValues(t, 720, d.board.histories[shortID("llama-70b")].fine.slots)
 	cfg := createDefaultConfig().(*Config)
 	assert.EqualValues(t, 60, d.board.newHistory(maxCells/(cfg.fine().slots+cfg.long().slots)).fine.slots, "of fleets beyond number as well")
+}
+
+func TestAnOrderOfTheWorstEndsWhenTheClockIsSetBack(t *testing.T) {
+	worker := func(id string, trouble float64) workerView {
+		return workerView{ID: id, State: &stateView{State: stateOK}, Load: &loadView{Trouble: some(trouble)}}
+	}
+	order := func(ws []workerView) (ids string) {
+		for _, w := range ws {
+			ids += w.ID
+		}
+		return ids
+	}
+	a := newAudience(look{})
+	then := at(0)
+	for _, step := range []struct {
+		at   time.Time
+		want string
+	}{{then, "ab"}, {then.Add(rankedFor), "ab"}, {then.Add(-time.Hour), "ba"}} {
+		ws := []workerView{worker("a", 2), worker("b", 3)}
+		if step.at == then {
+			ws[1] = worker("b", 1)
+		}
+		a.rank(ws, step.at.UnixMilli())
+		assert.Equal(t, step.want, order(ws), step.at)
+	}
 }

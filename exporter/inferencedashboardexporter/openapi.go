@@ -15,7 +15,7 @@ type object map[string]any
 func describe(version string) ([]byte, error) {
 	fleet := parameter("fleet", "Only this fleet: its id or its name, as of /api/v1/verdict.", object{"type": "string"})
 	worker := parameter("worker", "An id of /api/v1/workers. Either this or fleet.", object{"type": "string"})
-	kind := parameter("kind", "Only subjects of this kind.", object{"type": "string", "enum": []subjectKind{kindWorker, kindFleet, kindAgent, kindGPU, kindHost}})
+	kind := parameter("kind", "Only subjects of this kind.", object{"type": "string", "enum": subjectKinds()})
 	var names []string
 	for _, info := range historyTable() {
 		names = append(names, info.name)
@@ -48,12 +48,16 @@ func describe(version string) ([]byte, error) {
 			"/api/v1/stream": object{"get": object{
 				"summary": fmt.Sprintf("Server-sent events: snapshot with everything, then update with what changed. Of more than %d workers only the worst of one fleet are told; the parameters say which, and matter only then.", maxStreamed),
 				"parameters": []object{
-					parameter("fleet", "Whose workers: its id or its name; without, those of the fleet that is worst off.", object{"type": "string"}),
+					parameter("fleet", "Whose workers: its id or its name; without, and where there is none of it, those of the fleet of worker, else of the one that is worst off.", object{"type": "string"}),
 					parameter("filter", "Words that a worker has to have, in its names, its host, its model, engine, role or state.", object{"type": "string", "maxLength": maxFilter}),
 					parameter("from", "How many of the worst are passed over.", object{"type": "integer", "minimum": 0, "maximum": maxWorkersLimit}),
-					parameter("worker", "An id of a worker that is told in any case.", object{"type": "string"}),
+					parameter("worker", "An id of a worker of that fleet that is told in any case.", object{"type": "string"}),
 				},
-				"responses": object{"200": object{"description": "the stream", "content": object{"text/event-stream": object{"schema": schema(reflect.TypeOf(greeting{}))}}}},
+				"responses": object{
+					"200": object{"description": "the stream", "content": object{"text/event-stream": object{"schema": schema(reflect.TypeOf(greeting{}))}}},
+					"4XX": refusal("what was wrong with the request"),
+					"503": refusal(fmt.Sprintf("%d pages are connected, or the collector shuts down; Retry-After says when to come again", maxSubscribers)),
+				},
 			}},
 		},
 	})
@@ -71,10 +75,15 @@ func operation(summary string, answer object, words bool, parameters ...object) 
 	}
 	return object{"get": object{"summary": summary, "parameters": parameters, "responses": object{
 		"200": object{"description": "the answer", "content": content},
-		"4XX": object{"description": "what was wrong with the request", "content": object{"application/json": object{"schema": object{
-			"type": "object", "properties": object{"error": object{"type": "string"}},
-		}}}},
+		"4XX": refusal("what was wrong with the request"),
 	}}}
+}
+
+// refusal describes an answer that says why there is none.
+func refusal(why string) object {
+	return object{"description": why, "content": object{"application/json": object{"schema": object{
+		"type": "object", "properties": object{"error": object{"type": "string"}},
+	}}}}
 }
 
 func nullable() object { return object{"type": []string{"number", "null"}} }

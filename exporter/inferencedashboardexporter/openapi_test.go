@@ -39,7 +39,9 @@ func TestTheDescriptionHoldsForTheAnswers(t *testing.T) {
 		require.NoError(t, json.Unmarshal(raw, &answer))
 		assert.Empty(t, misfits(path, schema, answer))
 	}
-	assert.Contains(t, paths, "/api/v1/stream")
+	stream := paths["/api/v1/stream"].(map[string]any)["get"].(map[string]any)["responses"].(map[string]any)
+	assert.Contains(t, stream, "4XX")
+	assert.Contains(t, stream, "503")
 }
 
 // misfits lists where an answer is not as the schema says.

@@ -2,6 +2,7 @@ package inferencedashboardexporter // import "github.com/otelcol-inference/otelc
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -190,13 +191,18 @@ func (r *register) conditions(key subjectKey, now time.Time) conditions {
 	return s.conditions(r.table, now)
 }
 
+// all returns the subjects in no order, so that what takes its time with them holds up no batch.
+func (r *register) all() []*subject {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return slices.Collect(maps.Values(r.subjects))
+}
+
 // views returns what is shown of the subjects that are wanted, of all where want is nil, in a fixed order. It is the dear part of an update
 // and made for those who look only.
 func (r *register) views(now time.Time, want func(*subject) bool) []subjectView {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	views := []subjectView{}
-	for _, s := range r.subjects {
+	for _, s := range r.all() {
 		if want == nil || want(s) {
 			views = append(views, r.view(s, now))
 		}

@@ -24,6 +24,10 @@ const (
 	kindHost   subjectKind = "host"
 )
 
+func subjectKinds() []subjectKind {
+	return []subjectKind{kindWorker, kindFleet, kindAgent, kindGPU, kindHost}
+}
+
 // subjectKey tells subjects apart. A worker's is that of workerKey.
 type subjectKey struct {
 	kind                  subjectKind

@@ -17,6 +17,6 @@ func NewFactory() extension.Factory {
 }
 
 func create(_ context.Context, set extension.Settings, cfg component.Config) (extension.Extension, error) {
-	_, gogc := os.LookupEnv("GOGC")
+	gogc := os.Getenv("GOGC") != "" // as Go reads it: without a value it is not set
 	return &processMemory{cfg: cfg.(*Config), log: set.Logger, clock: wall.Clock{}, gogc: gogc, giveBack: giveBack}, nil
 }

@@ -75,13 +75,17 @@ func program() (all []mapping, err error) {
 	return droppable(smaps, file)
 }
 
-// droppable are the mappings of a file that are private, not writable, and have no page of their own: one that was written once, such as
-// what the dynamic linker has filled in, or a breakpoint, would be read from the file again, without what was written.
+// droppable are the mappings of a file that are private, not writable, in memory, and have no page of their own: one that was written once,
+// such as what the dynamic linker has filled in, or a breakpoint, would be read from the file again, without what was written. Such a page
+// may be swapped out, where it does not count as anonymous. An emulator of another processor (newer QEMU) tells of zeros
+// only: what is not said to be in memory stays as it is.
 func droppable(smaps io.Reader, file string) (all []mapping, err error) {
 	var m mapping
-	candidate, anonymous := false, int64(0)
+	candidate, own := false, map[string]int64{}
 	end := func() {
-		if candidate && anonymous == 0 {
+		anonymous, told := own["Anonymous"]
+		swapped, both := own["Swap"]
+		if candidate && told && both && anonymous == 0 && swapped == 0 && m.resident > 0 {
 			all = append(all, m)
 		}
 	}
@@ -94,10 +98,10 @@ func droppable(smaps io.Reader, file string) (all []mapping, err error) {
 			if m, candidate, err = parseMapping(line, file); err != nil {
 				return nil, err
 			}
-			anonymous = 0
+			clear(own)
 			continue
 		}
-		if !candidate || key != "Rss" && key != "Anonymous" {
+		if !candidate || key != "Rss" && key != "Anonymous" && key != "Swap" {
 			continue
 		}
 		kib, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
@@ -107,7 +111,7 @@ func droppable(smaps io.Reader, file string) (all []mapping, err error) {
 		if key == "Rss" {
 			m.resident = kib << 10
 		} else {
-			anonymous = kib
+			own[key] = kib
 		}
 	}
 	end()

@@ -76,7 +76,7 @@ func sourceAlerts(s promql.Scope) []alert.Alert {
 			Summary: "Collector " + of + " does not read files of NIXL: {{ $labels." + promql.AttrReason + " }}",
 			Meaning: "Files in NIXL's directory are not what they should be, or may not be read. Transfers of these agents are not seen.",
 			Look:    "The reason. invalid in numbers: does something else write into the directory? permission: the table of privileges.",
-			Action:  "permission: the drop-in of docs/operating.md. unsupported: update the collector. invalid or limit: clean the directory, and let only engines write there.",
+			Action:  "permission: the drop-in of docs/install.md. unsupported: update the collector. invalid or limit: clean the directory, and let only engines write there.",
 			Bad:     files(1), Good: files(0)},
 	}
 }

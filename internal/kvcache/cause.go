@@ -46,7 +46,7 @@ func (x *Index) cause(hash uint64, s *slot, found bool, kind growth) Cause {
 func (x *Index) below(hash uint64) bool {
 	for t := CPU; t < tierCount; t++ {
 		if x.totals.Resident[t] > 0 {
-			if i := x.find(keyOf(hash, t, x.run.first.Group)); i != none && x.slots.at(i).live() {
+			if i := x.find(x.keyOf(hash, t, x.run.first.Group)); i != none && x.slots.at(i).live() {
 				return true
 			}
 		}

@@ -2,8 +2,8 @@ package kvcache
 
 import "sync"
 
-// FleetBlockBytes is what a block takes in a Fleet at most: 16 bytes in a table that is two fifths full after it has grown, and is copied
-// while it grows.
+// FleetBlockBytes is what a block takes in a Fleet: 16 bytes in a table that is two to four fifths full, 20 to 40. For a moment the table
+// before is there as well, when it grows (up to 60) or a sample is taken (up to 80).
 const FleetBlockBytes = 48
 
 // Fleet is the merged view of the caches of workers that serve the same requests: which blocks more than one of them holds. It is safe

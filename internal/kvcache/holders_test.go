@@ -43,3 +43,54 @@ func TestHoldersAreAMap(t *testing.T) {
 		}
 	}
 }
+
+// TestASampledFleetCountsItsSample: whatever comes and goes before and after a sample is taken, a fleet counts those that are in it.
+func TestASampledFleetCountsItsSample(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	const workers, tokens = 4, 16
+	f := NewFleet(minTable)
+	var resident [workers]map[uint64]bool
+	for w := range resident {
+		resident[w] = map[uint64]bool{}
+	}
+	look := func() {
+		copies, holders := uint64(0), map[uint64]uint16{}
+		for _, blocks := range resident {
+			for key := range blocks {
+				if f.sampled(key) {
+					copies++
+					holders[key]++
+				}
+			}
+		}
+		require.Equal(t, len(holders), f.held.n)
+		require.Equal(t, copies, f.copies)
+		require.Equal(t, (copies-uint64(len(holders)))*tokens, f.tokens)
+		for key, n := range holders {
+			require.Equal(t, holding{key: key, workers: n, tokens: tokens}, *f.held.at(key))
+		}
+	}
+	for step := range 100_000 {
+		w, key := rng.IntN(workers), rng.Uint64N(6000)
+		if blocks := resident[w]; blocks[key] {
+			f.leave(key)
+			delete(blocks, key)
+		} else {
+			f.arrive(key, tokens)
+			blocks[key] = true
+		}
+		if step%5000 == 0 {
+			look()
+		}
+	}
+	assert.Positive(t, f.level)
+	assert.LessOrEqual(t, f.held.n, f.limit)
+	for w, blocks := range resident {
+		for key := range blocks {
+			f.leave(key)
+		}
+		clear(resident[w])
+	}
+	look()
+	assert.Equal(t, View{}, f.View())
+}

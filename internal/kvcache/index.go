@@ -70,7 +70,8 @@ func (x *Index) At(now float64) {
 func seconds(ticks uint32) float64 { return float64(ticks) / 100 }
 
 // keyOf tells the blocks of tiers and groups apart. A group is the index of a KV cache group.
-func keyOf(hash uint64, tier Tier, group int) uint64 {
+func (x *Index) keyOf(hash uint64, tier Tier, group int) uint64 {
+	hash ^= x.set.Seed
 	if tier == GPU && group == 0 {
 		return hash
 	}

@@ -35,7 +35,7 @@ func (x *Index) lacking(hashes []uint64) bool {
 			continue
 		}
 		for _, hash := range hashes {
-			i := x.find(keyOf(hash, GPU, group.Index))
+			i := x.find(x.keyOf(hash, GPU, group.Index))
 			// Not every block has a state.
 			if i == none && group.Kind != Mamba || i != none && !x.slots.at(i).live() {
 				return true
@@ -56,7 +56,7 @@ func (x *Index) usable(hashes []uint64) bool {
 			continue
 		}
 		for _, hash := range hashes[max(0, len(hashes)-group.reach()):] {
-			if i := x.find(keyOf(hash, GPU, group.Index)); i == none || !x.slots.at(i).live() {
+			if i := x.find(x.keyOf(hash, GPU, group.Index)); i == none || !x.slots.at(i).live() {
 				return false
 			}
 		}
@@ -78,7 +78,7 @@ func (x *Index) regretted(hash uint64, s *slot, found bool) bool {
 		if !group.Secondary {
 			continue
 		}
-		if i := x.find(keyOf(hash, GPU, group.Index)); i != none && lately(x.slots.at(i)) {
+		if i := x.find(x.keyOf(hash, GPU, group.Index)); i != none && lately(x.slots.at(i)) {
 			return true
 		}
 	}

@@ -11,7 +11,7 @@ import (
 )
 
 func testSettings() Settings {
-	return Settings{MemoryLimit: 8 << 20, Horizon: 10 * time.Minute, ExactBlocks: 1 << 20, SampledBlocks: 1 << 15, MaxDistance: 1 << 20}
+	return Settings{MemoryLimit: 8 << 20, Horizon: 10 * time.Minute, ExactBlocks: 1 << 20, SampledBlocks: 1 << 15, MaxDistance: 1 << 20, Seed: 0x5851f42d4c957f2d}
 }
 
 // naive does what Index does, with a list that is searched from the front and maps.

@@ -33,7 +33,7 @@ func (x *Index) endRemoval() {
 	x.touch(r.hashes, r.tier, r.group)
 	x.totals.Removed[r.tier] += uint64(len(r.hashes))
 	for _, hash := range r.hashes {
-		i := x.find(keyOf(hash, r.tier, r.group))
+		i := x.find(x.keyOf(hash, r.tier, r.group))
 		switch {
 		case i != none && x.slots.at(i).live():
 			x.leave(i, r.tier)

@@ -75,7 +75,7 @@ func (x *Index) endRun() {
 		x.storeRun()
 	} else {
 		for _, hash := range r.hashes {
-			if i, _ := x.claim(keyOf(hash, r.first.Tier, r.first.Group)); i == none {
+			if i, _ := x.claim(x.keyOf(hash, r.first.Tier, r.first.Group)); i == none {
 				x.refuse(r.first.Tier)
 			} else {
 				x.slots.at(i).flags = uint8(r.first.Tier) << tierShift
@@ -94,7 +94,7 @@ func (x *Index) storeRun() {
 	r := &x.run
 	parent, kind := none, request
 	if r.first.HasParent {
-		parent = x.find(keyOf(r.first.Parent, GPU, r.first.Group))
+		parent = x.find(x.keyOf(r.first.Parent, GPU, r.first.Group))
 	}
 	x.touch(r.hashes, GPU, r.first.Group)
 	x.touchGhosts(len(r.hashes))
@@ -153,7 +153,7 @@ func (x *Index) revive(i uint32) {
 // storeBlock takes in one block below another, and returns its slot.
 func (x *Index) storeBlock(hash uint64, above uint32, kind growth) uint32 {
 	r := &x.run
-	key := keyOf(hash, GPU, r.first.Group)
+	key := x.keyOf(hash, GPU, r.first.Group)
 	i, found := x.claim(key)
 	if i == none {
 		if !r.first.Secondary {

@@ -13,6 +13,9 @@ type Settings struct {
 	ExactBlocks, SampledBlocks int
 	// MaxDistance is the stack depth in blocks beyond which nobody asks.
 	MaxDistance int
+	// Seed is mixed into every hash, so that an engine which chooses its hashes cannot choose their places in the tables too. Workers of a
+	// Fleet have the same.
+	Seed uint64
 }
 
 // MinMemory is the least memory limit of an Index in bytes.

@@ -8,7 +8,7 @@ func (x *Index) told(e Stored) bool {
 		return false
 	}
 	for _, hash := range e.Hashes {
-		if i := x.find(keyOf(hash, GPU, e.Group)); i == none || !x.slots.at(i).live() {
+		if i := x.find(x.keyOf(hash, GPU, e.Group)); i == none || !x.slots.at(i).live() {
 			return false
 		}
 	}
@@ -16,7 +16,7 @@ func (x *Index) told(e Stored) bool {
 		return false // they were there, and had to be computed again
 	}
 	for _, hash := range e.Hashes {
-		x.slots.at(x.find(keyOf(hash, GPU, e.Group))).epoch = x.epoch
+		x.slots.at(x.find(x.keyOf(hash, GPU, e.Group))).epoch = x.epoch
 	}
 	x.totals.Stored[GPU] += uint64(len(e.Hashes))
 	if !e.Secondary {

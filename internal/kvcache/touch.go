@@ -8,7 +8,7 @@ func (x *Index) touch(hashes []uint64, tier Tier, group int) {
 	for len(hashes) > 0 {
 		n := min(len(hashes), touchedAtOnce)
 		for i, hash := range hashes[:n] {
-			h := mix(keyOf(hash, tier, group))
+			h := mix(x.keyOf(hash, tier, group))
 			entries[i] = x.table.entries[h>>32&x.table.mask]
 			if tier == GPU {
 				sum += x.seen.young[x.seen.line(h)] + x.seen.old[x.seen.line(h)]

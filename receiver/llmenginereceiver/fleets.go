@@ -1,6 +1,7 @@
 package llmenginereceiver // import "github.com/otelcol-inference/otelcol-inference/receiver/llmenginereceiver"
 
 import (
+	"hash/maphash"
 	"sync"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
@@ -9,6 +10,7 @@ import (
 // fleets are the merged views of caches that receivers of one factory share, by the name of the fleet: receiver_creator starts a
 // receiver for each engine. A fleet goes when its last worker does.
 type fleets struct {
+	seed   uint64 // of the workers' indexes
 	mu     sync.Mutex
 	byName map[string]*sharedFleet
 }
@@ -23,7 +25,9 @@ type sharedFleet struct {
 // fleetMember is a worker by its service.instance.id.
 type fleetMember string
 
-func newFleets() *fleets { return &fleets{byName: make(map[string]*sharedFleet)} }
+func newFleets() *fleets {
+	return &fleets{seed: maphash.Bytes(maphash.MakeSeed(), nil), byName: make(map[string]*sharedFleet)}
+}
 
 func (f *fleets) get(name string) *sharedFleet {
 	s := f.byName[name]

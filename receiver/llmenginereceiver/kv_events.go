@@ -34,9 +34,10 @@ type kvCounts struct {
 
 var _ zmqsub.Handler = (*kvStream)(nil)
 
-func newKVStream(c *KVEventsConfig, memory int, clk clock, state streamState) *kvStream {
+func newKVStream(c *KVEventsConfig, memory int, seed uint64, clk clock, state streamState) *kvStream {
 	index := kvcache.NewIndex(kvcache.Settings{
 		MemoryLimit: memory, Horizon: c.Horizon, ExactBlocks: c.ExactBlocks, SampledBlocks: c.SampledBlocks, MaxDistance: c.MaxReuseDistance,
+		Seed: seed,
 	}, true)
 	index.Suspend()
 	return &kvStream{clock: clk, state: state, index: index, sink: kvSink{Index: index}}

@@ -41,7 +41,7 @@ func groupPoints(t *testing.T, k *kvStream) map[string]int64 {
 
 func TestGroupsAndAdaptersAreTold(t *testing.T) {
 	c := defaultStreams().KVEvents
-	k := newKVStream(&c, 16<<20, newHandClock(), streamState{})
+	k := newKVStream(&c, 16<<20, 7, newHandClock(), streamState{})
 	payload := func(b stream.KVBatch) []byte { return stream.AppendKVBatch(nil, b, stream.Wire{}) }
 	k.Message(payload(stored(epoch, 0, 1, 2)))
 	assert.Empty(t, groupPoints(t, k), "all layers are alike, and nobody asked for an adapter")
@@ -74,7 +74,7 @@ func TestGroupsAndAdaptersAreTold(t *testing.T) {
 // TestGroupsAndAdaptersAreFewPoints: with as many as are told apart, a worker stays far below the 350 points that are promised.
 func TestGroupsAndAdaptersAreFewPoints(t *testing.T) {
 	c := defaultStreams().KVEvents
-	k := newKVStream(&c, 16<<20, newHandClock(), streamState{})
+	k := newKVStream(&c, 16<<20, 7, newHandClock(), streamState{})
 	for i := range 100 {
 		batch := stored(epoch, 0, uint64(i)+1)
 		group := i % 20

@@ -29,7 +29,7 @@ func outcomes(k *kvStream) map[string]int64 {
 // TestOutcomesOfMessages: what the index leaves out shows, and each message has one outcome.
 func TestOutcomesOfMessages(t *testing.T) {
 	c := defaultStreams().KVEvents
-	k := newKVStream(&c, kvcache.MinMemory, newHandClock(), streamState{})
+	k := newKVStream(&c, kvcache.MinMemory, 7, newHandClock(), streamState{})
 	payload := func(b stream.KVBatch) []byte { return stream.AppendKVBatch(nil, b, stream.Wire{}) }
 	k.Message(payload(stored(epoch, 0, 1, 2)))
 	assert.Equal(t, map[string]int64{"taken": 1}, outcomes(k))

@@ -94,7 +94,8 @@ func (s *streams) worker(e EndpointConfig, rank, ranks, memory int, tell *report
 				return nil, fmt.Errorf("kv_events: replay_endpoint %w", err)
 			}
 		}
-		w.kv = newKVStream(&s.r.cfg.Streams.KVEvents, memory, s.r.clock, newStreamState(tell, signal.SourceKVEvents, set.Endpoint.String()))
+		w.kv = newKVStream(&s.r.cfg.Streams.KVEvents, memory, s.r.fleets.seed, s.r.clock,
+			newStreamState(tell, signal.SourceKVEvents, set.Endpoint.String()))
 		s.subscribers = append(s.subscribers, zmqsub.New(set, w.kv))
 		w.id = s.identity(e, set.Endpoint)
 	}

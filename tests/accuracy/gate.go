@@ -15,11 +15,11 @@ const (
 	gateNever = 0.97
 	gateGain  = 1.15
 	gateLoss  = 0.95
-	// gateEach is how many fleets of each class are drawn, at most gateDraws fleets in all; gateSeed is none of those on which recommending was
-	// tuned (6, 7 and 10).
+	// gateEach is how many fleets of each class are drawn, at most gateDraws fleets in all; gateSeed is none of those by which
+	// the gate's rules were set (6 to 10).
 	gateEach  = 15
 	gateDraws = 100
-	gateSeed  = 8
+	gateSeed  = 11
 	// gateGroups is the most groups of a fleet.
 	gateGroups = 8
 )

@@ -18,6 +18,17 @@ test('an advice and a worker have an address of their own', () => shown({}, snap
   assert.match(await text(page, '#kv .scope'), /10\.0\.0\.1:8000/);
 }, '?advice=d000000000000002'));
 
+test('the address of a worker is that of its fleet', () => {
+  const message = snapshot();
+  const [fleet] = message.fleets;
+  message.fleets.push({ ...fleet, id: 'f1ee700000000002', name: 'quiet', verdict: { ...fleet.verdict, loss: 0 } });
+  Object.assign(message.workers[1].identity, { fleet: 'quiet', fleet_id: 'f1ee700000000002' });
+  return shown({}, message, async (page) => {
+    assert.equal(await page.locator('#fleet').inputValue(), 'f1ee700000000002');
+    assert.match(await text(page, '#kv .scope'), /10\.0\.0\.2:8000/);
+  }, `?worker=${message.workers[1].id}`);
+});
+
 test('links lead out with what is looked at, and only to pages', () => {
   const message = { ...snapshot({ hostile: '"><img src=x>&a=b' }), links: [
     { name: 'Grafana', url: 'https://grafana.example/d/llm?var-fleet={fleet}&from={from}&to={to}' },

@@ -65,3 +65,45 @@ test('of more workers than a page is told of, it says which, and asks for the ot
     assert.equal(await asked('from'), null);
   });
 });
+
+/** A fleet of 8400 workers of which so many are told. */
+function part(workers) {
+  const message = troubled(workers);
+  message.fleets[0].workers = { total: 8400, ok: 8399, stale: 0, down: 1 };
+  message.scope = { fleet_id: message.fleets[0].id, matching: 8400, from: 0, most: 1000 };
+  return message;
+}
+
+const lastAsked = (page, key, value) => page.waitForFunction(([k, v]) => new URL(window.asked.at(-1), location).searchParams.get(k) === v, [key, value]);
+
+test('a page beyond the last is the last, and what a reader asks for while the page is paused is shown', () => shown({}, part(300), async (page) => {
+  await lastAsked(page, 'from', '8000');
+  await page.evaluate(() => {
+    const whole = JSON.parse(window.answer());
+    window.answer = (address) => JSON.stringify({ ...whole, scope: { ...whole.scope, from: Number(new URL(address, location).searchParams.get('from')) } });
+  });
+  await page.click('#live');
+  await page.evaluate(() => { document.querySelector('#page-before').dataset.page = '5'; });
+  await page.click('#page-before');
+  await lastAsked(page, 'from', '1000');
+  await page.waitForFunction(() => document.querySelectorAll('#rows tr').length === 250);
+  assert.match(await text(page, '#more'), /Rows 1001 to 1250 of 8400/);
+  assert.equal(await text(page, '#live-word'), 'Paused');
+}, '?page=40'));
+
+test('a chosen worker that is told no more is asked for, and a lost stream is taken up once', () => shown({}, part(20), async (page) => {
+  const id = await page.locator('#rows tr').nth(4).getAttribute('data-id');
+  await page.locator('#rows tr').nth(4).click();
+  await page.evaluate((gone) => {
+    const whole = JSON.parse(window.answer());
+    window.answer = () => JSON.stringify(whole);
+    window.stream.dispatchEvent(new MessageEvent('update', { data: JSON.stringify({ at: whole.at + 1000, gone: [gone] }) }));
+  }, id);
+  await lastAsked(page, 'worker', id);
+  await page.waitForFunction(() => !document.querySelector('#scope-back').hidden);
+  await page.evaluate(() => window.stream.onerror());
+  await page.fill('#filter', 'node-1');
+  await lastAsked(page, 'filter', 'node-1');
+  await page.evaluate(() => new Promise((done) => setTimeout(done, 1500))); // what waits for its next try is due before
+  assert.equal(await page.evaluate(() => window.opened.size), 1);
+}));

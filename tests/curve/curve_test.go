@@ -92,7 +92,7 @@ func TestTheExponentIsThatOfTheCost(t *testing.T) {
 // TestCurve prints the table of docs/performance.md; it asserts nothing of time.
 func TestCurve(t *testing.T) {
 	if os.Getenv("CURVE") == "" {
-		t.Skip("takes minutes, prints figures for docs/performance.md: make curve-gateway")
+		t.Skip("prints figures for docs/performance.md: make curve-gateway")
 	}
 	var all []cost
 	for _, s := range sizes {

@@ -9,6 +9,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	yamlv3 "go.yaml.in/yaml/v3"
+
+	"github.com/otelcol-inference/otelcol-inference/tests/fleet/rig"
 )
 
 func TestComponentsAreTheGoldenList(t *testing.T) {
@@ -27,6 +30,16 @@ func TestVersion(t *testing.T) {
 	got, _, code := run(t, collector(t), "--version")
 	assert.Zero(t, code)
 	assert.Regexp(t, `^otelcol-inference version \d+\.\d+\.\d+`, got)
+}
+
+// version is that of the distribution.
+func version(t *testing.T) string {
+	var manifest struct{ Dist struct{ Version string } }
+	text, err := os.ReadFile(filepath.Join(rig.Root(t), "builder-config.yaml"))
+	require.NoError(t, err)
+	require.NoError(t, yamlv3.Unmarshal(text, &manifest))
+	require.NotEmpty(t, manifest.Dist.Version)
+	return manifest.Dist.Version
 }
 
 func TestPrintConfig(t *testing.T) {

@@ -204,6 +204,7 @@ func assertCollector(t *testing.T, document string) {
 	require.NoError(t, err)
 	got, err := yaml.Marshal(c.Spec.Config)
 	require.NoError(t, err)
+	assert.NotContains(t, string(got), ": null", "the operator drops what is null (github.com/open-telemetry/opentelemetry-operator/issues/3543): {}")
 	assert.Equal(t, string(want), string(got), "UPDATE_GOLDEN=1 renews the configuration of %s", c.Metadata.Name)
 	config := filepath.Join(t.TempDir(), "config.yaml")
 	require.NoError(t, os.WriteFile(config, got, 0o600))
@@ -222,16 +223,6 @@ func TestAgentsOfAClusterDiscoverAsKubernetesYAML(t *testing.T) {
 // shipped is a file of the distribution.
 func shipped(t *testing.T, path ...string) string {
 	return filepath.Join(append([]string{rig.Root(t), "distributions", "otelcol-inference"}, path...)...)
-}
-
-// version is that of the distribution.
-func version(t *testing.T) string {
-	var manifest struct{ Dist struct{ Version string } }
-	text, err := os.ReadFile(filepath.Join(rig.Root(t), "builder-config.yaml"))
-	require.NoError(t, err)
-	require.NoError(t, yamlv3.Unmarshal(text, &manifest))
-	require.NotEmpty(t, manifest.Dist.Version)
-	return manifest.Dist.Version
 }
 
 func load(t *testing.T, file string) map[string]any {

@@ -30,6 +30,7 @@ func loops() []loop {
 		{pkg: "internal/kvevents", benchmark: "Decode/map", few: 20, many: 220},
 		{pkg: "internal/kvevents", benchmark: "Decode/sglang", few: 20, many: 220},
 		{pkg: "internal/kvevents", benchmark: "DecodeAndReduce/64k_live", alone: true},
+		{pkg: "internal/kvcache", benchmark: "Fleet", few: 20, many: 300_020},
 		{pkg: "internal/passes", benchmark: "Take/map", few: 100, many: 10100},
 		{pkg: "internal/nixl", benchmark: "Drain/reader_and_tally", few: 10, many: 60},
 		{pkg: "internal/window", benchmark: "ObserveAndClose", few: 100, many: 15100},

@@ -139,6 +139,7 @@ func TestToolchain(t *testing.T) {
 	require.NotNil(t, found, "Makefile has no line such as %s", pinned)
 	for path, says := range map[string]string{
 		".goreleaser.yaml": "GOTOOLCHAIN=go" + found[1] + " ", "CONTRIBUTING.md": "Go " + found[1] + ",", "docs/install.md": "Go " + found[1] + " ", "docs/security.md": "Go " + found[1] + ",",
+		"README.md": "(" + found[1] + " is fetched once)",
 	} {
 		text, err := os.ReadFile(filepath.Join(repository(t), path))
 		require.NoError(t, err)

@@ -25,11 +25,12 @@ let queued = false;
 const inView = new Visible(queue);
 const sections = ['sections', 'workers', 'phases', 'kv', 'transfer', 'split', 'gpu', 'sources'];
 
-/** The fleet that is told, where it is only one; else the one that the address names, else the one shown so far, else the one that is worst off. */
+/** The fleet that is told, where it is only one; else the one that the address names, else the one shown so far, else that of the worker in the
+ *  address, else the one that is worst off. */
 function currentFleet() {
   if (partial()) return state.fleets.get(state.scope.fleet_id);
   const named = [...state.fleets.values()].find((f) => choice.fleet && (f.name === choice.fleet || f.id === choice.fleet));
-  return named ?? state.fleets.get(fleetID) ?? worstFleet();
+  return named ?? state.fleets.get(fleetID) ?? state.fleets.get(state.workers.get(choice.worker)?.identity.fleet_id) ?? worstFleet();
 }
 
 function render() {
@@ -50,7 +51,7 @@ function render() {
   showVerdict(fleet);
   const selected = workerIn(choice.worker, fleetID);
   showScope(selected);
-  showWorkers(fleet, workersOf(fleetID), choice, selected?.id);
+  showWorkers(fleet, workersOf(fleetID), { ...choice, apart }, selected?.id);
   showSections(fleet, selected);
   showLinks(fleet, selected, Number(choice.range));
   showRanges();
@@ -117,15 +118,21 @@ function showLink() {
 }
 
 let asking; // the timer of a reader who types
+let owed = false; // what was asked for by a choice has to be shown, though the page may be paused
 let apart = choice.worker; // the worker that was chosen last without being told: it is asked for by its id
+
+/** Asks by its id for a worker that is chosen and not told: another was meant first, it may have got better, or the rows are others. */
+function keepTold() {
+  if (choice.worker && !state.workers.has(choice.worker)) apart = choice.worker;
+}
 
 function choose(changes) {
   Object.assign(choice, changes);
   writeChoice(choice);
-  if (choice.worker && !state.workers.has(choice.worker)) apart = choice.worker;
+  keepTold();
   if (partial()) { // of many workers others have to be asked for
     clearTimeout(asking);
-    asking = setTimeout(lookAgain, 'filter' in changes ? 300 : 0);
+    asking = setTimeout(() => { owed = lookAgain(); }, 'filter' in changes ? 300 : 0);
   }
   inView.expire();
   expireWorkers();
@@ -213,7 +220,12 @@ setTheme(choice.theme);
 showRange(choice.range);
 setInterval(queue, 1000); // ages move on without messages
 const lookAgain = connect((fresh) => {
-  queue();
+  if (fresh && owed) {
+    owed = false;
+    requestAnimationFrame(render);
+  } else queue();
   if (!paused && state.connected) advance(fresh);
-  if (partial()) lookAgain(); // there may have been few when it was asked first
+  if (!partial()) return;
+  keepTold();
+  lookAgain(); // there may have been few when it was asked first
 }, () => lookQuery({ fleet: choice.fleet || fleetID, worker: apart, filter: choice.filter, from: blockOf(Number(choice.page)) }));

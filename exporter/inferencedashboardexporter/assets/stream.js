@@ -4,13 +4,16 @@ import { apply, begin, state } from './state.js';
 const waits = [1000, 2000, 5000, 10000];
 
 /** Connects and calls `changed` after every message and every change of the connection. `look` gives the query of what is looked at.
- *  Returns a function that asks anew, when that has changed. */
+ *  Returns a function that asks anew where that has changed, and says whether it did. */
 export function connect(changed, look) {
   let failures = 0;
   let source;
   let asked;
+  let next; // the timer of the next try
 
-  const open = () => {
+  const open = () => { // the only connection, whoever asks for it
+    clearTimeout(next);
+    source?.close();
     asked = look();
     source = new EventSource(`api/v1/stream${asked && '?'}${asked}`);
     source.addEventListener('snapshot', (e) => take(begin, e));
@@ -27,8 +30,9 @@ export function connect(changed, look) {
   const retry = () => {
     source.close();
     state.link = state.connected ? 'lost' : 'connecting';
+    clearTimeout(next);
+    next = setTimeout(open, waits[Math.min(failures++, waits.length - 1)]);
     changed(false);
-    setTimeout(open, waits[Math.min(failures++, waits.length - 1)]);
   };
   // A connection that died without a word is only noticed by its silence.
   setInterval(() => {
@@ -36,8 +40,8 @@ export function connect(changed, look) {
   }, 1000);
   open();
   return () => {
-    if (look() === asked) return;
-    source.close();
+    if (look() === asked) return false;
     open();
+    return true;
   };
 }

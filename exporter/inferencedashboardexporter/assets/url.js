@@ -10,6 +10,7 @@ export function readChoice() {
   if (!['5', '15', '60', '360', '1440'].includes(choice.range)) choice.range = defaults.range;
   if (!['auto', 'light', 'dark'].includes(choice.theme)) choice.theme = defaults.theme;
   if (!['', 'worst', 'name'].includes(choice.order)) choice.order = defaults.order;
+  choice.filter = choice.filter.slice(0, 200); // as long as the field takes
   if (!/^[1-9]\d{0,2}$/.test(choice.page)) choice.page = defaults.page;
   return choice;
 }

@@ -19,22 +19,30 @@ let again = () => {};
 let ranking = { of: '', at: 0, place: new Map() };
 const inView = new Visible(() => again());
 
-/** How many of the worst workers are passed over where a page of rows begins that is not told: blocks are told whole. */
-export const blockOf = (page) => Math.floor((page - 1) * pageRows / blockRows) * blockRows;
 const blockRows = 1000; // as many as the exporter tells at once
+const pagesOf = (rows) => Math.max(1, Math.ceil(rows / pageRows));
+
+/** How many of the worst workers are passed over where a page of rows begins that is not told: blocks are told whole. Beyond the last page is
+ *  the last one. */
+export function blockOf(page) {
+  const last = partial() ? pagesOf(state.scope.matching) : page;
+  return Math.floor((Math.min(page, last) - 1) * pageRows / blockRows) * blockRows;
+}
 
 /** Shows a page of the workers of a fleet that match the filter. */
-export function showWorkers(fleet, workers, { filter, order, page }, selected) {
+export function showWorkers(fleet, workers, { filter, order, page, apart }, selected) {
   showHead(fleet);
   const all = fleet.workers.total;
-  const worst = order ? order === 'worst' : all > orderFrom;
+  const worst = order ? order === 'worst' : all >= orderFrom;
   let wanted = workers.filter((w) => matches(w, filter));
-  if (worst) wanted = ranked(wanted, `${fleet.id}\n${filter}\n${state.scope.from}`);
-  const told = partial() ? Math.max(state.scope.matching, wanted.length) : wanted.length;
-  const pages = Math.max(1, Math.ceil(told / pageRows));
+  const { matching, from, most } = state.scope;
+  if (partial() && wanted.length > Math.min(most, matching - from)) wanted = wanted.filter((w) => w.id !== apart); // told beside the rows
+  if (worst) wanted = ranked(wanted, `${fleet.id}\n${filter}\n${from}`);
+  const told = partial() ? Math.max(matching, wanted.length) : wanted.length;
+  const pages = pagesOf(told);
   const shownPage = Math.min(Number(page), pages);
   const first = (shownPage - 1) * pageRows;
-  const visible = wanted.slice(first - state.scope.from, first - state.scope.from + pageRows);
+  const visible = first < from ? [] : wanted.slice(first - from, first - from + pageRows);
   setText($('count'), counting(fleet, all, told, filter));
   setText($('more'), told > pageRows ? `Rows ${first + 1} to ${Math.min(first + pageRows, told)} of ${told}${worst ? ', the worst first' : partial() ? `, by name within ${partInWords()}` : ''}.` : wanted.length ? '' : 'No worker matches the filter.');
   $('pages').hidden = pages < 2;
