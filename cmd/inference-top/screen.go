@@ -96,7 +96,7 @@ func judgement(v verdict, width int, paint style) []string {
 		trust += ", waits for " + v.WaitsFor
 	}
 	if v.Source == "advice" && v.Since > 0 {
-		trust += fmt.Sprintf("; since %s, in words of %s", clock(v.Since), clock(v.Told)) // the figures below are of now
+		trust += fmt.Sprintf("; since %s, its figures are of %s, those below of now", clock(v.Since), clock(v.Told))
 	}
 	for _, line := range wrap(trust, width) {
 		lines = append(lines, paint.dim(line))

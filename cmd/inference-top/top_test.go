@@ -97,7 +97,7 @@ func TestOncePrintsTheFleetThatIsWorstOff(t *testing.T) {
 	assert.NotContains(t, out, "\x1b", "no colours, and no names that drive the terminal")
 	for _, part := range []string{
 		"busy (fleet 2 of 2)  4 workers, 1 down, 1 silent", "Decode-bound.", "Requests wait for room", "Also: 1 of 4 workers is silent",
-		"confidence LOW, preliminary, waits for a full minute of data; since " + clock(1763999940000) + ", in words of " + clock(1763999990000), "Imbalance -1.50   TTFT p90 > 10 s of 1 s   Waiting 2590   KV usage, highest 97 %",
+		"confidence LOW, preliminary, waits for a full minute of data; since " + clock(1763999940000) + ", its figures are of " + clock(1763999990000), "Imbalance -1.50   TTFT p90 > 10 s of 1 s   Waiting 2590   KV usage, highest 97 %",
 		"1 WARNING Most of every last block is empty. (10.0.0.2:8000 and 1 more) (as of " + clock(1763999955000) + ", no data since)", "    --block-size 16\n    --second line", "predicted share of room that is empty: 60 % to 5 %",
 		"██▒▒▒▒▒▒▒▒▒▒▒▒▒·····", "no estimate yet", "down: its last scrape failed", "silent for 45s", "\uFFFD[2Jevil\uFFFD",
 	} {

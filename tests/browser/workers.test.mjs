@@ -24,6 +24,7 @@ test('many workers come in pages, the worst first, and by name where one wants t
   await page.waitForFunction(() => document.querySelectorAll('#rows tr').length === 100);
   assert.equal(await inAddress(page, 'page'), '3');
   assert.equal(await page.locator('#page-after').isDisabled(), true);
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'page-before', 'the keyboard keeps its place');
   await page.click('#order');
   await page.fill('#filter', '10.0.1.');
   await page.waitForFunction(() => document.querySelector('#rows .who').textContent === '10.0.1.2:8000'); // the first prefill worker there

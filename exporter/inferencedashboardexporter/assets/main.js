@@ -182,6 +182,7 @@ $('order').addEventListener('click', (e) => choose({ order: e.target.dataset.ord
 $('pages').addEventListener('click', (e) => {
   if (!e.target.dataset.page) return;
   choose({ page: e.target.dataset.page });
+  if (e.target.disabled) document.querySelector('#pages button:enabled')?.focus(); // at the end, the keyboard's place stays
   $('workers').scrollIntoView();
 });
 $('range').addEventListener('change', (e) => { showRange(e.target.value); choose({ range: e.target.value }); });
