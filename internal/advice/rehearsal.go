@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	// forecastError is by how much the forecast of goodput was off where it was held to what was served, as a share: -4.5 to +2.2 %
+	// forecastError is by how much the forecast of goodput was off where it was held to what was served, as a share: -5.0 to +2.6 %
 	// (docs/disaggregation.md, A6). A measured goodput so near the interval does not speak against the model.
 	forecastError = 0.05
 	// promised is the share of forecasts that should hold: their intervals are those of 80 %.

@@ -7,7 +7,8 @@ import "math"
 // Regression is a linear least-squares problem y = x*theta with theta >= 0, kept in information form so that memory does not
 // grow with samples: A = sum w*x*x', q = sum w*x*y. Older samples fade by a forgetting factor.
 //
-// Solved by coordinate descent on the normal equations, which gives the same minimum as the batch problem.
+// Solved by coordinate descent on the normal equations, which gives the same minimum as the batch problem, and by active sets where that
+// creeps along a valley of nearly collinear unknowns.
 type Regression struct {
 	n      int
 	forget float64
@@ -130,34 +131,8 @@ func (r *Regression) Solve() []float64 {
 			return r.theta
 		}
 	}
-	r.polish()
+	r.exact()
 	return r.theta
-}
-
-// polish replaces theta, where coordinate descent creeps along a valley of nearly collinear unknowns, by the exact minimum over the
-// unknowns that are not at 0. It stays if that is not positive everywhere.
-func (r *Regression) polish() {
-	free := r.free(r.theta)
-	m := len(free)
-	a, b := make([]float64, m*m), make([]float64, m)
-	for i, fi := range free {
-		for j, fj := range free {
-			a[i*m+j] = r.at(fi, fj) / (r.scale[fi] * r.scale[fj])
-		}
-		b[i] = r.right(fi) / r.scale[fi]
-	}
-	z, ok := solveSymmetric(a, b, m)
-	if !ok {
-		return
-	}
-	for _, v := range z {
-		if !(v >= 0) {
-			return
-		}
-	}
-	for i, fi := range free {
-		r.theta[fi] = z[i] / r.scale[fi]
-	}
 }
 
 // free lists the unknowns that the constraint does not hold at 0.

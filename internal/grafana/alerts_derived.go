@@ -47,8 +47,12 @@ func splitAlerts(s promql.Scope) []alert.Alert {
 	topology := func(which string) []alert.Series {
 		return []alert.Series{data(s, signal.TopologyWorkers, alert.Steady(3), chat, promql.Is(signal.AttrTopology, which), promql.Is(signal.AttrRole, signal.RolePrefill))}
 	}
+	together := []promql.Match{promql.Is(signal.AttrTopology, signal.TopologyCurrent), promql.Is(signal.AttrRole, signal.RoleAggregated)}
 	benefit := func(low float64) []alert.Series {
-		return []alert.Series{data(s, signal.DisaggregationBenefit, alert.Steady(low), chat, promql.Is(signal.AttrBound, signal.BoundLow))}
+		return []alert.Series{
+			data(s, signal.DisaggregationBenefit, alert.Steady(low), chat, promql.Is(signal.AttrBound, signal.BoundLow)),
+			data(s, signal.TopologyWorkers, alert.Steady(4), append([]promql.Match{chat}, together...)...),
+		}
 	}
 	return []alert.Alert{
 		{Name: "InferenceFleetIncomplete", Severity: alert.Warning, For: 10 * time.Minute,
@@ -82,10 +86,11 @@ func splitAlerts(s promql.Scope) []alert.Alert {
 			Action:  "Move one worker group, and compare the measured goodput with the forecast before the next.",
 			Bad:     topology(signal.TopologyRecommended), Good: topology(signal.TopologyCurrent)},
 		{Name: "InferenceSplitWouldPay", Severity: alert.Info, For: 30 * time.Minute,
-			Value:     s.Over("min", signal.DisaggregationBenefit, s.Value(signal.DisaggregationBenefit, promql.Is(signal.AttrBound, signal.BoundLow)), fleet...),
-			Condition: "> 1.1", Quiet: "told only of aggregated fleets that could be split",
+			Value: "(" + s.Over("min", signal.DisaggregationBenefit, s.Value(signal.DisaggregationBenefit, promql.Is(signal.AttrBound, signal.BoundLow)), fleet...) +
+				" and " + s.Over("max", signal.TopologyWorkers, s.Value(signal.TopologyWorkers, together...), fleet...) + ")",
+			Condition: "> 1.1", Quiet: "asked only of aggregated fleets that could be split",
 			Summary: "Split into prefill and decode, " + of + " would serve {{ $value | humanize }} times as much, or more",
-			Meaning: "Even the lower bound of what disaggregation would bring is well above 1, for the measured workload and these GPUs.",
+			Meaning: "Even the lower end of the 80 % interval of what disaggregation would bring is well above 1, for the measured workload and these GPUs.",
 			Look:    "llm_disaggregation_gate has the verdict with its reason; the collector's page has the forecast by topology.",
 			Action:  "Try it on a copy of the traffic, with the topology that the page recommends.",
 			Bad:     benefit(1.4), Good: benefit(0.9)},

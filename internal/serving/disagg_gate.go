@@ -1,9 +1,6 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Verdicts of a gate.
 const (
@@ -41,7 +38,7 @@ const (
 type Gate struct {
 	Verdict, Reason string
 	Benefit         float64 // goodput of the best split over that of the best aggregated fleet
-	Low, High       float64 // its 90 % interval
+	Low, High       float64 // its 80 % interval; 0 and 0 where nothing was rehearsed, 0 and infinite where too little was
 	Split           Topology
 	Budget          float64 // of the best aggregated fleet
 	Together        Rehearsal
@@ -62,8 +59,8 @@ func aggregatedBudgets(current float64) []float64 {
 // Judge rehearses both ways. interference is the share of decode's waiting that prefill causes, negative when not known.
 //
 // A trial is recommended when it is worth it (outlook.worth), and advised against when less than 0.95 is expected over what might be true, and the
-// benefit itself is below that too or several times as much is to be lost as to be won. Reasons that speak
-// against it by themselves decide where the benefit is below 1.05; a slow path alone turns a recommendation around.
+// benefit itself is below that too or several times as much is to be lost as to be won. Reasons that speak against it by themselves decide where the
+// benefit is below 1.05; a slow path alone turns a recommendation around.
 func (s *Situation) Judge(interference float64) Gate {
 	groups := s.Current.Groups()
 	g := Gate{Verdict: GateNeutral, Reason: GateByBenefit}
@@ -163,7 +160,7 @@ func (o outlook) worth() bool {
 // leastBetter is the share of the draws in which splitting must be better for a trial.
 const leastBetter = 1.0 / 3
 
-// outlook rehearses disturbed situations, and finds the 90 % interval of the benefit: quantiles, since goodput near a limit is anything but normal.
+// outlook rehearses disturbed situations, and finds the 80 % interval of the benefit: quantiles, since goodput near a limit is anything but normal.
 func (s *Situation) outlook(g *Gate) (o outlook) {
 	var benefits []float64
 	for _, d := range s.disturbed() {
@@ -183,8 +180,7 @@ func (s *Situation) outlook(g *Gate) (o outlook) {
 		g.Low, g.High = 0, math.Inf(1)
 		return outlook{expected: 1, better: 1, loss: 1}
 	}
-	slices.Sort(benefits)
-	g.Low, g.High = min(benefits[1], g.Benefit), max(benefits[len(benefits)-2], g.Benefit)
+	g.Low, g.High = around(benefits, g.Benefit)
 	each := 1 / float64(len(benefits))
 	for _, b := range benefits {
 		o.expected += each * b

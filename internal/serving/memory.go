@@ -8,7 +8,8 @@ import (
 )
 
 type splitterMemory struct {
-	Fit                   *estimate.Regression
+	Fit, Prices           *estimate.Regression
+	Batch                 float64
 	PerUse                *estimate.Moments
 	Length                Buckets
 	PrefillTime, Finished float64
@@ -16,19 +17,19 @@ type splitterMemory struct {
 
 // MarshalJSON writes what was learnt.
 func (s *Splitter) MarshalJSON() ([]byte, error) {
-	return json.Marshal(splitterMemory{s.fit, s.perUse, s.length, s.prefillTime, s.finished})
+	return json.Marshal(splitterMemory{s.fit, s.priced.fit, s.priced.batch, s.perUse, s.length, s.prefillTime, s.finished})
 }
 
 // UnmarshalJSON takes it back. After an error the Splitter is of no use.
 func (s *Splitter) UnmarshalJSON(text []byte) error {
-	m := splitterMemory{Fit: s.fit, PerUse: s.perUse}
+	m := splitterMemory{Fit: s.fit, Prices: s.priced.fit, PerUse: s.perUse}
 	if err := json.Unmarshal(text, &m); err != nil {
 		return err
 	}
-	if n := len(m.Length.Counts); m.Fit == nil || m.PerUse == nil || n > 0 && n != len(m.Length.Bounds)+1 {
+	if n := len(m.Length.Counts); m.Fit == nil || m.Prices == nil || m.PerUse == nil || n > 0 && n != len(m.Length.Bounds)+1 {
 		return fmt.Errorf("prompt lengths must have one count more than bounds, which are %d (got %d)", len(m.Length.Bounds), n)
 	}
-	s.length, s.prefillTime, s.finished = m.Length, m.PrefillTime, m.Finished
+	s.length, s.prefillTime, s.finished, s.priced.batch = m.Length, m.PrefillTime, m.Finished, m.Batch
 	return nil
 }
 

@@ -63,6 +63,7 @@ func (s *RooflineSplitter) Split(w Work, r Reading) StepSplit {
 	if w.PrefillTokens == 0 && w.FirstTokens == 0 {
 		out.Decode, out.Method, out.Confidence = r.Busy, MethodPurePhase, maxRooflineSurety
 		out.Costs = s.costs(x)
+		out.PerStep = out.Costs.PerStep()
 		return out
 	}
 	if s.noise > maxMisfit {
@@ -133,6 +134,7 @@ func (s *RooflineSplitter) divide(out *StepSplit, x rooflineSample, r Reading) {
 	out.PrefillLow, out.PrefillHigh = scale*low, scale*high
 	out.Delay = scale * max(0, g.delay)
 	out.Costs = s.costs(x)
+	out.PerStep = out.Costs.PerStep()
 	out.Confidence, out.Method = min(maxRooflineSurety, trust(share, math.Hypot(deviation, rooflineTailError))), MethodRoofline
 	if s.windows < minSamples {
 		out.Confidence, out.Method = min(maxPriorSurety, out.Confidence), MethodRooflinePrior

@@ -45,8 +45,9 @@ type StepSplit struct {
 	Passes Passes // estimated; without times
 	// Delay is by how much prefill lengthened the mixed steps, s.
 	Delay   float64
-	Costs   Costs // fitted, 0 while unknown
+	Costs   Costs // fitted to the mix of steps that there is, 0 while unknown
 	Reading Reading
+	PerStep StepCost // what single steps cost, those of other batches too, 0 while unknown; told where the split is withheld, too
 }
 
 // Reading is what counters say of a window, whoever divides it.
@@ -62,12 +63,12 @@ type Reading struct {
 // cost of a step, of a prefill token and of a decoding sequence from the worker's own windows.
 type Splitter struct {
 	budget float64
-	fit    *estimate.Regression
-	perUse *estimate.Moments // prefill tokens per step: the excitation
-	length Buckets           // computed prompt lengths, faded
+	fit    *estimate.Regression // of the share
+	priced stepPrices           // what kinds of step cost, for other steps than the worker's own
+	perUse *estimate.Moments    // prefill tokens per step: the excitation
+	length Buckets              // computed prompt lengths, faded
 
 	prefillTime, finished float64 // schedule to first token: sum (s) and requests, faded
-	batch                 float64 // usual number of decoding sequences in a step
 }
 
 const (
@@ -85,18 +86,13 @@ const (
 	methodError, idleError = 0.05, 0.25
 	// maxConfidence keeps the tier below HIGH (0.8): its known error is larger than HIGH promises.
 	maxConfidence = 0.79
-	// fewRows is how many times as long a row takes to compute among the few rows of a decode step as among the thousands of a step with
-	// prefill: matrix products of about a hundred rows reach half of the rate of long ones on H100 and H200 (AIConfigurator's GEMM tables).
-	fewRows = 2
-	// hiddenAtFirst is hiddenRow until there are costs to tell it by.
-	hiddenAtFirst = 0.6
 	// stepNoise is the relative scatter assumed of a window's busy time; only the ratio between windows matters.
 	stepNoise = 0.02
 )
 
 // NewSplitter makes a Splitter for an engine with the given token budget per step.
 func NewSplitter(budget float64) *Splitter {
-	return &Splitter{budget: budget, fit: estimate.NewRegression(stepUnknowns, forgetting), perUse: estimate.NewMoments(forgetting)}
+	return &Splitter{budget: budget, fit: estimate.NewRegression(stepUnknowns, forgetting), priced: newStepPrices(), perUse: estimate.NewMoments(forgetting)}
 }
 
 // Split learns from a window and divides it. lengths are the computed prompt lengths of the requests finished in it.
@@ -116,8 +112,9 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	steps := CountPrefillSteps(w, ChunksPerPrompt(s.length, s.budget-w.batch()), s.budget)
 	out.Passes = w.passes(steps)
 	out.Reading.Steps, out.Reading.Passes, out.Reading.Before = steps, out.Passes, MeanAttended(s.length, w.PrefillTokens/max(1, w.FirstTokens))
-	x := s.regressors(w, steps)
-	if !s.fit.Add(x, busy, square(stepNoise*w.Elapsed)) {
+	x := []float64{ofDecodeStep: max(0, w.Steps-steps.All), ofPrefillStep: min(steps.All, w.Steps), ofRow: w.PrefillTokens, ofSequence: w.DecodeTokens}
+	rows, noise := s.priced.regressors(w, steps, x), square(stepNoise*w.Elapsed)
+	if !s.fit.Add(x, busy, noise) || !s.priced.fit.Add(rows, busy, noise) {
 		out.Unattributed, out.Withheld = busy, WithheldBadInput
 		return out
 	}
@@ -125,6 +122,9 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	if w.PrefillTokens == 0 && w.FirstTokens == 0 {
 		out.Decode, out.Method, out.Confidence = busy, MethodPurePhase, maxConfidence
 		return out
+	}
+	if s.early() == "" {
+		out.PerStep = s.priced.costs(x, rows, steps).PerStep()
 	}
 	share, withheld := s.share(w, x, steps, busy)
 	if withheld != "" {
@@ -146,7 +146,7 @@ type shareOf struct {
 	costs            Costs
 }
 
-// Unknowns of the regression: costs of a step without prefill and with it, of a row beside prefill, and of a decoding sequence.
+// Unknowns of both regressions: costs of a step without prefill and with it, of a row beside prefill, and of a decoding sequence.
 const (
 	ofDecodeStep = iota
 	ofPrefillStep
@@ -155,108 +155,46 @@ const (
 	stepUnknowns
 )
 
-// regressors are what a window's busy time is explained by.
-func (s *Splitter) regressors(w Work, steps PrefillSteps) []float64 {
-	if s.batch == 0 {
-		s.batch = w.batch()
-	}
-	s.batch += batchStep * (w.batch() - s.batch)
-	mixed := min(steps.All, w.Steps) - min(steps.Only, w.Steps)
-	return []float64{
-		ofDecodeStep: max(0, w.Steps-steps.All), ofPrefillStep: min(steps.All, w.Steps),
-		ofRow: w.PrefillTokens + s.hidden()*mixed*w.batch(), ofSequence: w.DecodeTokens,
-	}
-}
-
-// batchStep is the weight of a window in the usual batch.
-const batchStep = 0.05
-
-// hidden is hiddenRow by what the fit knows, at the usual batch: costs are lines through the steps of that one.
-func (s *Splitter) hidden() float64 {
-	if s.fit.EffectiveSamples() < minSamples {
-		return hiddenAtFirst
-	}
-	theta := s.fit.Solve()
-	return hiddenRow(theta[ofDecodeStep]+theta[ofSequence]*s.batch, theta[ofRow]*s.batch)
-}
-
-// hiddenRow is the part of a row's cost that a decoding sequence does not pay in a step without prefill, of that duration and with rows that
-// would take computing s among thousands of others. A decode step waits for the weights, which hides computing for as long as that takes less
-// long; beside prefill, a sequence costs what any row does.
-func hiddenRow(step, computing float64) float64 {
-	if !(step > 0) {
-		return hiddenAtFirst
-	}
-	return max(0, 1-fewRows*computing/step)
-}
-
 // share is prefill's part of the window's busy time by the fitted costs, in the Shapley sense. With theta the costs of a step
-// without prefill, of a step with prefill, of a row and of a decoding sequence, and h the hidden part of a row, a mixed step of p tokens and n
-// sequences is the game
+// without prefill, of a step with prefill, of a prefill token and of a decoding sequence, a mixed step of p tokens and n sequences
+// is the game
 //
-//	v(De) = theta0 + theta3 n        v(Pf, De) = theta1 + theta2 (p + h n) + theta3 n        v(Pf) = theta1 + theta2 p
+//	v(De) = theta0 + theta3 n                   v(Pf, De) = theta1 + theta2 p + theta3 n
+//	v(Pf) = theta1 + theta2 p - max(0, theta2 - 0.6 theta3) n
 //
 // The two kinds of step have costs of their own because a step that prefill has made compute-bound hides the streaming of the
-// weights that a decode step waits for.
+// weights that a decode step waits for. And its decoding sequences, nearly free alone, cost what any token costs there; what of that
+// is not in theta3 is in theta1, so it is taken off prefill's stand-alone step.
 func (s *Splitter) share(w Work, x []float64, steps PrefillSteps, busy float64) (share shareOf, withheld string) {
-	if s.fit.EffectiveSamples() < minSamples {
-		return share, WithheldWarmUp
+	if withheld = s.early(); withheld != "" {
+		return share, withheld
 	}
-	if s.perUse.CV() < minExcitation {
-		return share, WithheldConstantLoad
+	g := newStepGame(s.fit.Solve(), x, mixedOf(x, steps), w.batch())
+	value, variance, withheld := determined(s.fit, g.theta, g.prefillOf(), x, steps)
+	if withheld != "" {
+		return share, withheld
 	}
-	theta := s.fit.Solve()
-	mixed := x[ofPrefillStep] - min(steps.Only, x[ofPrefillStep])
-	beside := x[ofRow] - w.PrefillTokens // what sequences add to rows
-	prefill := theta[ofPrefillStep]*x[ofPrefillStep] - theta[ofDecodeStep]*mixed/2 + theta[ofRow]*(w.PrefillTokens+beside/2)
-	var total float64
-	for i := range x {
-		total += theta[i] * x[i]
-	}
-	if !(total > 0) || !(prefill > 0) {
-		return share, WithheldUncertain
-	}
-	share.value = min(1, prefill/total)
-	share.costs = s.costs(theta)
-	// d(prefill/total)/d(theta), relative to the share
-	gradient := []float64{
-		ofDecodeStep: -mixed / 2 / prefill, ofPrefillStep: x[ofPrefillStep] / prefill, ofRow: (w.PrefillTokens + beside/2) / prefill,
-		ofSequence: 0,
-	}
-	for i := range gradient {
-		gradient[i] -= x[i] / total
-	}
-	variance, ok := s.fit.Variance(theta, gradient)
-	if !ok {
-		return share, WithheldUncertain
-	}
-	variance += square((theta[ofPrefillStep] - theta[ofDecodeStep]/2) * steps.Spread / prefill)
-	if !telling(share.value, normal90*math.Sqrt(variance), maxHalfWidth) {
-		return share, WithheldUncertain
-	}
+	prefill, total := g.prefill(), g.total()
+	share.value = value
+	share.costs = costsOf(g.theta)
 	deviation := math.Hypot(math.Sqrt(variance), methodDeviation(methodError, idleError, busy/w.Elapsed, share.value))
 	share.confidence = min(maxConfidence, trust(share.value, deviation))
-	// The game of all steps: prefill-only steps are worth as much to prefill alone as together.
-	marginal := theta[ofPrefillStep]*x[ofPrefillStep] - theta[ofDecodeStep]*mixed + theta[ofRow]*x[ofRow]
-	g := game{
-		together: total, decodeAlone: total - marginal,
-		prefillAlone: theta[ofPrefillStep]*x[ofPrefillStep] + theta[ofRow]*w.PrefillTokens,
-	}
-	low, high := g.bounds(normal90 * deviation * prefill)
+	all := g.all()
+	low, high := all.bounds(normal90 * deviation * prefill)
 	share.low, share.high = low/total, high/total
-	if all := x[ofPrefillStep]; all > 0 {
-		beside := theta[ofRow] * (w.PrefillTokens*mixed/all + beside)
-		share.delay = max(0, (theta[ofPrefillStep]-theta[ofDecodeStep])*mixed+beside) / total
-	}
+	share.delay = g.delay() / total
 	return share, ""
 }
 
-// costs are the fitted ones.
-func (s *Splitter) costs(theta []float64) Costs {
-	return Costs{
-		Step: theta[ofDecodeStep], Sequence: theta[ofSequence], PrefillStep: theta[ofPrefillStep], Row: theta[ofRow],
-		MixedSequence: theta[ofSequence] - (1-s.hidden())*theta[ofRow],
+// early is why windows do not tell costs apart yet, "" when they do.
+func (s *Splitter) early() string {
+	switch {
+	case s.fit.EffectiveSamples() < minSamples:
+		return WithheldWarmUp
+	case s.perUse.CV() < minExcitation:
+		return WithheldConstantLoad
 	}
+	return ""
 }
 
 // learnLengths fades the remembered prompt lengths and adds new ones. Requests finish long after their prefill, so a window's

@@ -1,6 +1,7 @@
 package serving
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
 	"testing"
@@ -56,7 +57,7 @@ func TestTheFitFindsWhatASequenceCostsWithAndWithoutPrefill(t *testing.T) {
 				continue
 			}
 			require.Empty(t, got.Withheld)
-			c := got.Costs.PerStep()
+			c := got.PerStep
 			n++
 			sequence += c.Sequence
 			mixed += c.MixedSequence
@@ -76,4 +77,21 @@ func TestTheHiddenPartOfARowShrinksWithTheBatch(t *testing.T) {
 	assert.InDelta(t, 0.6, hiddenRow(0.016, 0.0032), 1e-12)
 	assert.Zero(t, hiddenRow(0.02, 0.015))
 	assert.InDelta(t, hiddenAtFirst, hiddenRow(0, 0), 1e-12)
+}
+
+// After a restart the next window is divided and priced as it would have been.
+func TestPricesAreKept(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 21))
+	s := NewSplitter(rooflineBudget)
+	for i := range 60 {
+		s.Split(rooflineWindowOf(random, rooflineBatchMean*(1+0.25*math.Sin(float64(i)/9)), 0.18+0.08*math.Sin(float64(i)/9)), Buckets{})
+	}
+	kept, err := json.Marshal(s)
+	require.NoError(t, err)
+	again := NewSplitter(rooflineBudget)
+	require.NoError(t, json.Unmarshal(kept, again))
+	w := rooflineWindowOf(random, rooflineBatchMean, 0.2)
+	want := s.Split(w, Buckets{})
+	require.Positive(t, want.PerStep.MixedSequence)
+	assert.Equal(t, want, again.Split(w, Buckets{}))
 }

@@ -119,8 +119,8 @@ func scoreMetrics(c string) []Metric {
 		{DisaggregationLeak, Gauge, "1", nil, c, "Share of the computed prompt tokens that decode workers computed."},
 		{DisaggregationGoodput, Gauge, "{request}/s", nil, c,
 			"Requests that met both objectives, as measured over the horizon; of a split fleet with the time to first token of both workers together."},
-		{DisaggregationBenefit, Gauge, "1", []string{AttrBound}, c, "Goodput of the best split over that of the best aggregated fleet, for the measured workload and these GPUs."},
-		{DisaggregationGate, Gauge, "1", []string{AttrGate, AttrGateWhy}, c, "1 for the verdict on splitting an aggregated fleet: recommend, neutral, against, and its reason."},
+		{DisaggregationBenefit, Gauge, "1", []string{AttrBound}, c, "Goodput of the best split over that of the best aggregated fleet, for the measured workload and these GPUs, with its 80 % interval."},
+		{DisaggregationGate, Gauge, "1", []string{AttrGate, AttrGateWhy}, c, "1 for the verdict on serving the phases of a fleet apart: recommend (a trial is worth it), neutral, against, and its reason."},
 		{DisaggregationSide, Gauge, "1", []string{AttrPhase}, c,
 			"1 for the phase that holds the fleet back: prefill, decode, or balanced. llm.topology.gain is its evidence."},
 	}

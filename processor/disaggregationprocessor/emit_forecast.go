@@ -2,6 +2,7 @@ package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-
 
 import (
 	"cmp"
+	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
@@ -122,15 +123,20 @@ func doubtConfidence(half float64) float64 {
 	return min(0.95, estimate.Within(0.1, max(half/normal80, 0.04)))
 }
 
+// benefitKnown reports whether a gate tells of a benefit: both ways were rehearsed, and in enough of the situations that might be true.
+func benefitKnown(g *serving.Gate) bool { return g.High > 0 && !math.IsInf(g.High, 1) }
+
+// gateConfidence is the probability that the benefit is within 10 % of what is told. Where a fleet is at its edge the interval begins at nothing,
+// and the benefit is a guess whatever the verdict: which way is worth a trial is known sooner than by how much.
 func gateConfidence(g *serving.Gate) float64 {
-	if g.Low <= 0 || g.Benefit <= 0 {
+	if !benefitKnown(g) || g.Benefit <= 0 {
 		return 0
 	}
-	return min(0.95, estimate.Within(0.1, max(0.02, (g.High-g.Low)/2/1.645)))
+	return doubtConfidence((g.High - g.Low) / 2 / g.Benefit)
 }
 
 func emitGate(b *derive.Builder, g *serving.Gate) {
-	if g.Low > 0 {
+	if benefitKnown(g) {
 		b.Gauge(signal.DisaggregationBenefit, g.Low, signal.AttrBound, signal.BoundLow)
 		b.Gauge(signal.DisaggregationBenefit, g.Benefit, signal.AttrBound, signal.BoundMid)
 		b.Gauge(signal.DisaggregationBenefit, g.High, signal.AttrBound, signal.BoundHigh)

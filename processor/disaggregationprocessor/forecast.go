@@ -14,7 +14,6 @@ const (
 	withheldRoles    = "roles_unknown" // not every worker's role is known
 	withheldMixed    = "mixed_roles"   // it has aggregated workers beside the others
 	withheldOneSided = "one_sided"     // one of the two roles is missing
-	withheldNotPD    = "not_split"     // there is nothing to score
 )
 
 // forecast is the last evaluation of a fleet.

@@ -215,14 +215,17 @@ func (m *member) divide(win window.Window, cfg *Config) {
 	}
 	work := workOf(win)
 	split := m.splitter.Split(work, bucketsOf(win.Totals[inComputed]))
-	if split.Withheld != "" || split.Costs.Row <= 0 {
+	costs := split.PerStep
+	if costs.Token > 0 {
+		m.costs = costs
+		if m.batch == 0 {
+			m.batch = split.Passes.Batch()
+		}
+		m.batch += batchStep * (split.Passes.Batch() - m.batch)
+	}
+	if split.Withheld != "" {
 		return
 	}
-	m.costs = split.Costs.PerStep()
-	if m.batch == 0 {
-		m.batch = split.Passes.Batch()
-	}
-	m.batch += batchStep * (split.Passes.Batch() - m.batch)
 	m.meddled.Fade(fade(win.Seconds(), cfg.Horizon.Seconds()))
 	m.meddled.Add(split.Interference(work))
 }

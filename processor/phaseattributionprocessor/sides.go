@@ -87,8 +87,8 @@ func (s *sides) add(win window.Window, d *division) {
 	if c := win.Levels[inKVCapacity]; c.Seen {
 		s.capacity = c.Mean
 	}
-	if d.split.Withheld == "" && !d.seconds && d.costs.Row > 0 && d.costs.Step > 0 {
-		s.costs, s.costError = d.costs.PerStep(), costErrorOf(d.split.Method)
+	if d.split.Withheld == "" && !d.seconds && d.steps.Token > 0 && d.steps.Decode > 0 {
+		s.costs, s.costError = d.steps, costErrorOf(d.split.Method)
 	}
 }
 

@@ -29,7 +29,7 @@ func longPrompts(i int) (window.Window, division) {
 	w.Levels[inKVCapacity] = window.Level{Seen: true, Mean: 1e6}
 	return w, division{
 		split: serving.Split{Method: serving.MethodForwardPasses}, tokens: 28 * 2500,
-		costs: serving.Costs{Step: 0.012, Sequence: 5e-5, Context: 2e-8, PrefillStep: 0.006, Row: 6e-5, MixedContext: 2e-8},
+		steps: serving.Costs{Step: 0.012, Sequence: 5e-5, Context: 2e-8, PrefillStep: 0.006, Row: 6e-5, MixedContext: 2e-8}.PerStep(),
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 )
 
 // schema is the version of workerSnapshot. Another one is dropped.
-const schema = 1
+const schema = 2
 
 // workerSnapshot is what is kept of one worker over a restart of the collector: the fits alone. Sums are not kept: they add up to elapsed
 // time, and the time of the restart was not seen, so that they begin anew with a new start.

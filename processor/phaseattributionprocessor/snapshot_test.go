@@ -2,6 +2,7 @@ package phaseattributionprocessor
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -113,7 +114,7 @@ func TestAnotherSchemaIsDroppedWithOneLine(t *testing.T) {
 	play(t, first.p, first.c, 40, 5*time.Second, a, b)
 	require.NoError(t, first.p.Shutdown(t.Context()))
 	for key, text := range kept.Values() {
-		require.NoError(t, kept.Set(t.Context(), key, []byte(strings.Replace(string(text), `"Schema":1`, `"Schema":0`, 1))))
+		require.NoError(t, kept.Set(t.Context(), key, []byte(strings.Replace(string(text), fmt.Sprintf(`"Schema":%d`, schema), `"Schema":0`, 1))))
 	}
 	second := begin(t, kept, createDefaultConfig().(*Config), first.c.Now())
 	play(t, second.p, second.c, 3, 5*time.Second, a, b)

@@ -87,9 +87,10 @@ type division struct {
 	counted bool           // work is from forward passes
 	seconds bool           // work is the seconds of each phase: nothing else is known
 	reading serving.Reading
-	costs   serving.Costs // of time
-	tokens  float64       // prompt tokens computed
-	decoded float64       // tokens decoded
+	costs   serving.Costs    // of time
+	steps   serving.StepCost // the same, by single steps
+	tokens  float64          // prompt tokens computed
+	decoded float64          // tokens decoded
 	// interference is what prefill cost decode in the window; knownInterference is false when that cannot be said.
 	interference      serving.Interference
 	knownInterference bool
@@ -118,7 +119,7 @@ func (t *tiers) divide(win window.Window, graphics float64) division {
 		return d
 	}
 	split.Unattributed += win.Seconds() - seen
-	d.split, d.work, d.costs, d.counted, d.seconds = split.Split, passes, split.Costs, true, false
+	d.split, d.work, d.costs, d.steps, d.counted, d.seconds = split.Split, passes, split.Costs, split.Costs.PerStep(), true, false
 	d.tokens = passes.Prefill.PrefillTokens + passes.Mixed.PrefillTokens
 	d.decoded = passes.Decode.Sequences + passes.Mixed.Sequences
 	d.knownInterference = split.Withheld == ""
@@ -177,7 +178,7 @@ func (t *tiers) byCounters(win window.Window, graphics float64) division {
 			split = better
 		}
 	}
-	d := division{split: split.Split, work: split.Passes, costs: split.Costs, reading: split.Reading, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
+	d := division{split: split.Split, work: split.Passes, costs: split.Costs, steps: split.PerStep, reading: split.Reading, tokens: work.PrefillTokens, decoded: work.DecodeTokens}
 	if split.Withheld != "" {
 		d.split = pure(work, d.split, graphics)
 	}

@@ -48,7 +48,8 @@ export function code(text, label) {
 
 const reasons = {
   warming_up: 'more data is needed', no_data: 'nothing to measure', uncertain: 'the uncertainty is too large', stale: 'its inputs are silent',
-  coverage: 'too few of its workers are seen', no_events: 'the engine sends no KV events', events_lost: 'KV events were lost', no_reuse: 'nothing tells how prompts repeat',
+  coverage: 'too few of its workers are seen', roles_unknown: 'the role of a worker is not known', mixed_roles: 'some workers serve both phases, others one', one_sided: 'workers of one role are missing',
+  overload: 'these GPUs could not serve this load in time whatever were mended', collapsed: 'next to nothing is served in time, and no one defect alone explains it', constant_load: 'the load hardly varies', no_events: 'the engine sends no KV events', events_lost: 'KV events were lost', no_reuse: 'nothing tells how prompts repeat',
   no_pool: 'the size of the pool is not known', no_shape: 'the bytes of a token are not known', no_split: 'prefill and decode cannot be told apart', busy_unknown: 'busy time unknown',
 };
 

@@ -8,12 +8,18 @@ import { nobodyAnswers } from './state.js';
 
 const factors = [['purity', 'prompts on decode', 'decode workers compute prompts'], ['balance', 'balance P : D', 'prefill against decode workers'], ['transfer', 'transfers', 'transfers in the way'], ['locality', 'their path', 'the path that transfers take'], ['slo', 'unexplained', 'objectives missed that these do not explain']];
 const gates = {
-  recommend: ['Splitting prefill from decode is worth it.', 'good'],
+  recommend: ['Splitting prefill from decode is worth a trial.', 'good'],
   neutral: ['Splitting makes no difference worth the change.', ''],
   against: ['Do not disaggregate this fleet.', 'warning'],
 };
+// What 'benefit' means, by verdict: 16 situations that might be the true one are rehearsed (docs/disaggregation.md, Gate).
+const byBenefit = {
+  recommend: 'Over what might be true it wins more than a tenth on average, four times what it may lose or more, and is better in a third of the cases at least.',
+  neutral: 'Neither way is better by enough, or surely enough.',
+  against: 'Over what might be true more is lost than won.',
+};
 const why = {
-  benefit: 'Goodput decides.', few_groups: 'There are fewer than three worker groups.', slow_transfer: 'The transfer alone would take a third of the TTFT objective.',
+  few_groups: 'There are fewer than three worker groups.', slow_transfer: 'The transfer alone would take a third of the TTFT objective.',
   short_prompts: 'Prompts are short, and tokens may be late.', cached: 'Most prompt tokens come from a cache.', no_interference: 'Prefill hardly delays decode: nothing is to be gained.',
   whole_groups: 'The best split of whole groups loses more than splitting gains.', light_load: 'Either way nearly every request is served in time.', other_split: 'Either way nearly every request could be served in time; the present split is what holds them back.', not_rehearsed: 'It could not be rehearsed.',
 };
@@ -28,7 +34,7 @@ export function showSplit(fleetID) {
     withheldNote([...withheld(fleet, 'llm.disaggregation'), ...withheld(fleet, 'llm.topology')]));
 }
 
-/** By how much the forecast of goodput was off where it was held to what was served (docs/disaggregation.md, A6: -4.5 to +2.2 %): a measured
+/** By how much the forecast of goodput was off where it was held to what was served (docs/disaggregation.md, A6: -5.0 to +2.6 %): a measured
  *  goodput is no surprise within so much of the interval. */
 const published = 0.05;
 
@@ -61,6 +67,12 @@ function caution(fleet) {
 
 const at = (fleet, metric, ...of) => valueOf(fleet, 'disaggregation', metric, ...of);
 
+/** Whether workers of the fleet serve both phases. */
+const together = (fleet) => points(fleet, 'disaggregation', 'llm.topology.workers').some((p) => p.of[0] === 'current' && p.of[1] === 'aggregated' && p.value > 0);
+
+/** A ratio of goodputs. Over next to nothing it has no size. */
+const times = (ratio) => (ratio > 100 ? 'over 100×' : `${ratio.toFixed(2)}×`);
+
 function verdict(fleet) {
   const [gate, because] = points(fleet, 'disaggregation', 'llm.disaggregation.gate').find((p) => p.value === 1)?.of ?? [];
   const doubted = gate === 'recommend' && rehearsal(fleet)?.stands === 'off';
@@ -70,10 +82,10 @@ function verdict(fleet) {
   const seen = at(fleet, 'llm.fleet.observed_workers'), expected = at(fleet, 'llm.fleet.expected_workers');
   const record = at(fleet, 'llm.topology.forecast.coverage');
   return h('div', null,
-    text ? h('p', { class: `say ${tone}` }, h('b', null, text), ' ', why[because] ?? (because ? `Reason: ${reason(because)}.` : ''), ' ', metricButton('the verdict on splitting', 'llm.disaggregation.gate')) : null,
+    text ? h('p', { class: `say ${tone}` }, h('b', null, text), ' ', (because === 'benefit' ? byBenefit[gate] : why[because]) ?? (because ? `Reason: ${reason(because)}.` : ''), ' ', metricButton('the verdict on splitting', 'llm.disaggregation.gate')) : null,
     caution(fleet),
     facts(
-      fact('Benefit of splitting', 'llm.disaggregation.benefit', benefit.mid === undefined ? unknown : `${benefit.mid.toFixed(2)}×`, benefit.low === undefined ? 'goodput, split over together' : `80 %: ${benefit.low.toFixed(2)} to ${benefit.high.toFixed(2)}; how it is served now is measured, the other way rehearsed`),
+      fact('Benefit of splitting', 'llm.disaggregation.benefit', benefit.mid === undefined ? unknown : times(benefit.mid), benefit.low === undefined ? 'goodput, split over together' : `80 %: ${times(benefit.low)} to ${times(benefit.high)}; ${together(fleet) ? 'together as measured, split as rehearsed' : 'both rehearsed'}`),
       fact('Goodput, measured', 'llm.disaggregation.goodput', at(fleet, 'llm.disaggregation.goodput') === null ? unknown : `${count(at(fleet, 'llm.disaggregation.goodput'))}/s`, 'requests within both objectives'),
       fact('Held back by', 'llm.disaggregation.bottleneck', side ?? unknown, side === 'balanced' ? 'neither phase' : 'the phase that limits', side === 'prefill' || side === 'decode' ? `ink-${side}` : ''),
       fact('Prompts on decode', 'llm.disaggregation.leak.ratio', percent(at(fleet, 'llm.disaggregation.leak.ratio')), 'of computed prompt tokens'),
@@ -81,12 +93,20 @@ function verdict(fleet) {
       fact('Forecasts that held', 'llm.topology.forecast.coverage', percent(record), record === null ? 'none could be verified yet' : 'of the last 20, within 80 %')));
 }
 
+/** What is said in place of the waterfall: how much is lost may be known without what to, and the other way round. */
+function unscored(fleet, score, values) {
+  if (score !== null) return 'What it loses most to cannot be told.';
+  const [most] = factors.filter(([name]) => values[name] < 0.999).sort(([a], [b]) => values[a] - values[b]);
+  if (most) return `How much is lost is not known well enough. Most of it is lost to: ${most[2]}.`;
+  return together(fleet) ? 'A score is for fleets that are split; this one is not.' : 'No score yet.';
+}
+
 /** From 100 % down by each factor to the score. Steps are in points of the product, so that they add up. */
 function waterfall(fleet) {
   const score = at(fleet, 'llm.disaggregation.score');
   const head = h('p', { class: 'sub-head' }, h('b', null, 'Score'), score === null ? ' ' : ` ${percent(score)} of the goodput that these GPUs could have `, metricButton('the score', 'llm.disaggregation.score'));
   const values = byFirst(fleet, 'disaggregation', 'llm.disaggregation.factor');
-  if (score === null || !Object.keys(values).length) return h('div', null, head, nothing(points(fleet, 'disaggregation', 'llm.topology.workers').some((p) => p.of[1] === 'aggregated' && p.value > 0) ? 'A score is for fleets that are split; this one is not.' : 'No score yet.'));
+  if (score === null || !Object.keys(values).length) return h('div', null, head, nothing(unscored(fleet, score, values)));
   const step = (name, from, to, note, kind) => h('li', { 'data-key': name },
     h('span', { class: 'step-name', title: note }, name), h('span', { class: 'track' }, styled(h('i', { class: kind }), { left: `${100 * Math.min(from, to)}%`, width: `${100 * Math.abs(from - to)}%` })),
     h('span', { class: 'step-value' }, kind === 'lost' ? (from - to < 0.005 ? '0' : `−${Math.round(100 * (from - to))}`) : percent(to)));
