@@ -200,6 +200,7 @@ func TestARestartNeverLowersASumOrCountsTwice(t *testing.T) {
 }
 
 func TestTheScrapePhaseDoesNotMatter(t *testing.T) {
+	var first float64
 	for _, offset := range []int64{0, 1 * second, 2*second + 300e6, 4 * second} {
 		sink := new(consumertest.MetricsSink)
 		p, c := newTestProcessor(t, createDefaultConfig().(*Config), sink)
@@ -211,6 +212,10 @@ func TestTheScrapePhaseDoesNotMatter(t *testing.T) {
 		}
 		share := seconds(t, sink, signal.PhasePrefill) / (seconds(t, sink, signal.PhasePrefill) + seconds(t, sink, signal.PhaseDecode))
 		assert.InEpsilon(t, e.prefill/(e.prefill+e.decode), share, 0.055, "scrapes %s after windows end", time.Duration(offset))
+		if first == 0 {
+			first = share
+		}
+		assert.InEpsilon(t, first, share, 0.03, "as with windows, %s after", time.Duration(offset))
 	}
 }
 
