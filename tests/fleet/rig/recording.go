@@ -75,12 +75,28 @@ service: {extensions: [health_check, process_memory], pipelines: {metrics: {rece
 	begin = time.Now()
 	mu.Unlock()
 	r.began, r.length = begin, time.Duration(rounds)*AgentInterval
+	before := agent.Usage(tb)
 	<-time.After(r.length)
+	after := agent.Usage(tb)
 	agent.Stop(tb)
 	fleet.Stop(tb)
 	mu.Lock()
 	defer mu.Unlock()
 	r.batches = slices.DeleteFunc(r.batches, func(b batch) bool { return b.after >= r.length })
 	require.NotEmpty(tb, r.batches, "the agent sent nothing: %s", agent.Output())
+	points, size := r.sent()
+	seconds := r.length.Seconds()
+	tb.Logf("the agent of %d workers: %.3f of a core, %d MiB, %d at most; it sends %.0f points/s, %.2f MB/min", r.Workers,
+		(after.CPU-before.CPU).Seconds()/seconds, after.Resident>>20, after.Peak>>20, float64(points)/seconds, float64(size)/seconds*60/1e6)
 	return r
+}
+
+// sent is what was recorded, in bytes as it would wait in a queue.
+func (r *Recording) sent() (points, size int) {
+	var m pmetric.ProtoMarshaler
+	for _, b := range r.batches {
+		points += b.md.DataPointCount()
+		size += m.MetricsSize(b.md)
+	}
+	return points, size
 }
