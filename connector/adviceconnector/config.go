@@ -24,7 +24,7 @@ type Config struct {
 	RaiseAfter int `mapstructure:"raise_after"`
 	// ClearAfter is for how many it must not before the advice is cleared.
 	ClearAfter int `mapstructure:"clear_after"`
-	// CoolDown is how long after it was cleared an advice is not raised again.
+	// CoolDown is within which an advice that comes and goes has to hold twice as long each time, up to this, to be raised again.
 	CoolDown time.Duration `mapstructure:"cool_down"`
 	// VerifyAfter is how long after an advice was followed its effect is measured.
 	VerifyAfter time.Duration `mapstructure:"verify_after"`

@@ -48,7 +48,7 @@ func mixOf(r *Reading) (m mix, why string) {
 		return m, withheldNoLatency
 	case m.lost <= 0 || m.without <= 0:
 		return m, withheldNoEstimate
-	case m.confidence < confidentMed:
+	case !r.Sure(m.confidence):
 		return m, withheldUnsure
 	}
 	return m, ""

@@ -30,8 +30,8 @@ func phaseRules() []Rule {
 }
 
 // unsure says why the phases of a fleet cannot be told apart, "" when they can.
-func (f figures) unsure() string {
-	if !f.balance.imbalance.ok || f.balance.basis == BasisEarly || f.balance.confidence < confidentMed {
+func (r *Reading) unsure(f figures) string {
+	if !f.balance.imbalance.ok || f.balance.basis == BasisEarly || !r.Sure(f.balance.confidence) {
 		return withheldUnsure
 	}
 	return ""
@@ -49,8 +49,8 @@ func checkPrefillBound(r *Reading) Outcome {
 	case !decided:
 		return Withhold(withheldNoLatency)
 	case f.shortage().code == PrefillBound: // a queue is seen
-	case f.unsure() != "":
-		return Withhold(f.unsure())
+	case r.unsure(f) != "":
+		return Withhold(r.unsure(f))
 	case !r.Over(f.balance.imbalance.value, band):
 		return Nothing()
 	}
@@ -115,9 +115,9 @@ func checkDecodeBound(r *Reading) Outcome {
 		return Nothing()
 	case !decided && !full:
 		return Withhold(withheldNoLatency)
-	case f.shortage().code == DecodeBound && (full || missed && f.sureOf(DecodeBound) >= confidentMed && !mixing):
-	case f.unsure() != "":
-		return Withhold(f.unsure())
+	case f.shortage().code == DecodeBound && (full || missed && r.Sure(f.sureOf(DecodeBound)) && !mixing):
+	case r.unsure(f) != "":
+		return Withhold(r.unsure(f))
 	case !r.Over(-f.balance.imbalance.value, band):
 		return Nothing()
 	case mixing && !full && !late:
