@@ -105,6 +105,7 @@ func scale(t *testing.T, l load) {
 	g.Start(t)
 	var before, after rig.Usage
 	var longest time.Duration
+	var anonymous int64
 	for round := range l.rounds {
 		if round == settled {
 			before = g.Usage(t)
@@ -116,8 +117,9 @@ func scale(t *testing.T, l load) {
 		if round >= settled {
 			longest = max(longest, took)
 		}
+		anonymous = max(anonymous, after.Anonymous)
 		if l.over > 0 {
-			t.Logf("round %d: %.1f s, %.1f s of CPU in all, %d MiB", round, took.Seconds(), after.CPU.Seconds(), after.Resident>>20)
+			t.Logf("round %d: %.1f s, %.1f s of CPU in all, %d MiB, %d without a file", round, took.Seconds(), after.CPU.Seconds(), after.Resident>>20, after.Anonymous>>20)
 		}
 		require.True(t, g.Running(), "the gateway ended: %s", g.Output())
 	}
@@ -127,8 +129,8 @@ func scale(t *testing.T, l load) {
 		return in >= accepted
 	})
 	in, derived := backend.Points()
-	t.Logf("%d workers in %d fleets, %d points a round: %.2f s of CPU a round, %d MiB at most, the longest round %.1f s, %d accepted, %d arrived, %d derived, %d scored, %d refused",
-		l.fleets*l.each, l.fleets, accepted/l.rounds, (after.CPU-before.CPU).Seconds()/float64(l.rounds-settled), after.Peak>>20, longest.Seconds(),
+	t.Logf("%d workers in %d fleets, %d points a round: %.2f s of CPU a round, %d MiB at most, %d without a file after rounds, the longest round %.1f s, %d accepted, %d arrived, %d derived, %d scored, %d refused",
+		l.fleets*l.each, l.fleets, accepted/l.rounds, (after.CPU-before.CPU).Seconds()/float64(l.rounds-settled), after.Peak>>20, anonymous>>20, longest.Seconds(),
 		accepted, in, derived, backend.Fleets(signal.DisaggregationScore), len(refused))
 	assert.Empty(t, refused)
 	assert.Positive(t, accepted)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -84,19 +85,31 @@ service: {extensions: [health_check, process_memory], pipelines: {metrics: {rece
 	defer mu.Unlock()
 	r.batches = slices.DeleteFunc(r.batches, func(b batch) bool { return b.after >= r.length })
 	require.NotEmpty(tb, r.batches, "the agent sent nothing: %s", agent.Output())
-	points, size := r.sent()
 	seconds := r.length.Seconds()
-	tb.Logf("the agent of %d workers: %.3f of a core, %d MiB, %d at most; it sends %.0f points/s, %.2f MB/min", r.Workers,
-		(after.CPU-before.CPU).Seconds()/seconds, after.Resident>>20, after.Peak>>20, float64(points)/seconds, float64(size)/seconds*60/1e6)
+	read, derived, size := r.sent()
+	tb.Logf("the agent of %d workers: %.3f of a core, %d MiB, %d at most; it reads %.0f points/s, derives %.0f, and sends %.2f MB/min", r.Workers,
+		(after.CPU-before.CPU).Seconds()/seconds, after.Resident>>20, after.Peak>>20, float64(read)/seconds, float64(derived)/seconds, float64(size)/seconds*60/1e6)
 	return r
 }
 
-// sent is what was recorded, in bytes as it would wait in a queue.
-func (r *Recording) sent() (points, size int) {
+// sent is what was recorded: points of receivers and of processors, and bytes as they would wait in a queue.
+func (r *Recording) sent() (read, derived, size int) {
 	var m pmetric.ProtoMarshaler
 	for _, b := range r.batches {
-		points += b.md.DataPointCount()
 		size += m.MetricsSize(b.md)
+		for _, rm := range b.md.ResourceMetrics().All() {
+			for _, sm := range rm.ScopeMetrics().All() {
+				points := 0
+				for _, metric := range sm.Metrics().All() {
+					points += pointsOf(metric)
+				}
+				if strings.Contains(sm.Scope().Name(), "/processor/") {
+					derived += points
+				} else {
+					read += points
+				}
+			}
+		}
 	}
-	return points, size
+	return read, derived, size
 }
