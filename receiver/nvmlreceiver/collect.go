@@ -57,7 +57,9 @@ func (m *manager) held(w *worker) bool {
 // check reports the threads that are held up in the library, and how many there are.
 func (m *manager) check() (blocked int) {
 	limit := m.shop.cfg.CallTimeout
-	held := func(g *guard, limit time.Duration) error {
+	held := func(g interface {
+		blocked(time.Duration) (gpu.Question, bool)
+	}, limit time.Duration) error {
 		q, is := g.blocked(limit)
 		if !is {
 			return nil
