@@ -87,7 +87,7 @@ func (w *worker) run(ctx context.Context) {
 	var samples <-chan time.Time
 	for {
 		if samples == nil && w.sampling() {
-			ticks, stop := w.shop.clock.Ticks(w.shop.cfg.SamplingInterval)
+			ticks, stop := w.shop.beat.follow()
 			defer stop() // once
 			samples = ticks
 		}
