@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // Reasons for which phase rules withhold.
@@ -179,8 +180,8 @@ func poolOf(f figures, role string) workersOf {
 func (p workersOf) grow(more int, other Latency, otherRole string) Action {
 	if p.role == "" {
 		return Action{
-			Text:   fmt.Sprintf("Add %d %s, or send part of the traffic elsewhere.", more, plural(more, "worker", "workers")),
-			Change: fmt.Sprintf("%d %s -> %d workers", p.size, plural(p.size, "worker", "workers"), p.size+more),
+			Text:   fmt.Sprintf("Add %d %s, or send part of the traffic elsewhere.", more, words.Plural(more, "worker", "workers")),
+			Change: fmt.Sprintf("%d %s -> %d workers", p.size, words.Plural(p.size, "worker", "workers"), p.size+more),
 			Levers: []Lever{{Fact: FactTotal, Rise: 1}},
 		}
 	}
@@ -188,12 +189,12 @@ func (p workersOf) grow(more int, other Latency, otherRole string) Action {
 	ratio, known := other.Ratio()
 	if room := known && ratio <= comfort; room && p.other-more >= 1 {
 		return Action{
-			Text:   fmt.Sprintf("Move %d %s from %s to %s.", more, plural(more, "worker", "workers"), otherRole, p.role),
+			Text:   fmt.Sprintf("Move %d %s from %s to %s.", more, words.Plural(more, "worker", "workers"), otherRole, p.role),
 			Change: p.topology(0, 0) + " -> " + p.topology(more, -more), Levers: lever,
 		}
 	}
 	return Action{
-		Text:   fmt.Sprintf("Add %d %s %s.", more, p.role, plural(more, "worker", "workers")),
+		Text:   fmt.Sprintf("Add %d %s %s.", more, p.role, words.Plural(more, "worker", "workers")),
 		Change: p.topology(0, 0) + " -> " + p.topology(more, 0), Levers: lever,
 	}
 }
