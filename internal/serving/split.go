@@ -113,8 +113,9 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	out.Passes = w.passes(steps)
 	out.Reading.Steps, out.Reading.Passes, out.Reading.Before = steps, out.Passes, MeanAttended(s.length, w.PrefillTokens/max(1, w.FirstTokens))
 	x := []float64{ofDecodeStep: max(0, w.Steps-steps.All), ofPrefillStep: min(steps.All, w.Steps), ofRow: w.PrefillTokens, ofSequence: w.DecodeTokens}
+	learns := s.priced.tell(w)
 	rows, noise := s.priced.regressors(w, steps, x), square(stepNoise*w.Elapsed)
-	if !s.fit.Add(x, busy, noise) || !s.priced.fit.Add(rows, busy, noise) {
+	if !s.fit.Add(x, busy, noise) || learns && !s.priced.fit.Add(rows, busy, noise) {
 		out.Unattributed, out.Withheld = busy, WithheldBadInput
 		return out
 	}

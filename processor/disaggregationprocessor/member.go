@@ -51,6 +51,7 @@ type member struct {
 	transfers *observer // nil of a prefill worker
 	gauges    derive.Gauges
 	splitter  *serving.Splitter    // of an aggregated worker
+	running   serving.Batch        // its requests
 	costs     serving.StepCost     // there
 	batch     float64              // usual number of sequences in its steps that decode
 	meddled   serving.Interference // what prefill costs decode there, fading
@@ -205,8 +206,17 @@ func workOf(win window.Window) serving.Work {
 // batchStep is the weight of a window in the mean batch of a worker.
 const batchStep = 0.05
 
-// divide learns an aggregated worker's costs.
-func (m *member) divide(win window.Window, cfg *Config) {
+// turnoverOf reads which requests came to and left an aggregated worker's batch.
+func turnoverOf(win window.Window) serving.Turnover {
+	at := win.Totals
+	return serving.Turnover{
+		Came: at[inTTFT].Count, CameTokens: at[inLocal].Sum + at[inHit].Sum + at[inFetched].Sum,
+		Left: at[inOutput].Count, LeftTokens: at[inInput].Sum + at[inOutput].Sum,
+	}
+}
+
+// divide learns an aggregated worker's costs. usual are the lengths of its fleet's requests.
+func (m *member) divide(win window.Window, cfg *Config, usual *side) {
 	if win.Covered[inGenerated] <= 0 || win.Covered[inStepTokens] <= 0 {
 		return
 	}
@@ -214,6 +224,9 @@ func (m *member) divide(win window.Window, cfg *Config) {
 		m.splitter = serving.NewSplitter(float64(cfg.MaxNumBatchedTokens))
 	}
 	work := workOf(win)
+	if stays, ok := serving.NewStays(lengthsOf(usual.input), lengthsOf(usual.output)); ok {
+		work.Read, work.Each = m.running.Read(work, turnoverOf(win), stays), stays.Context()
+	}
 	split := m.splitter.Split(work, bucketsOf(win.Totals[inComputed]))
 	costs := split.PerStep
 	if costs.Token > 0 {
