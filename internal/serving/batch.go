@@ -30,50 +30,53 @@ func (b *Batch) known(each float64) float64 {
 	return b.tokens.at() / b.requests.at()
 }
 
-// move takes a window in. A level of requests of which the window's steps tell otherwise is one of an engine that has begun anew, or of clients that
-// went away, and begins anew as well.
-func (b *Batch) move(w Work, t Turnover, each float64) {
-	n := 0.0
-	if w.Steps > 0 {
-		n = w.batch()
-	}
+// expect brings both levels nearer to those of that many requests, each of which holds so many tokens.
+func (b *Batch) expect(requests, each, share float64) {
+	b.requests.expect(requests, share)
+	b.tokens.expect(requests*each, share)
+}
+
+// move takes a window in, in whose steps that many sequences decoded on average. A level of requests that is far from it is that of an engine which has
+// begun anew, or of clients that went away, and is given up.
+func (b *Batch) move(w Work, t Turnover, decoding, each float64) {
 	middle := b.requests.at() + (t.Came-t.Left)/2
 	b.requests.sum += t.Came - t.Left
 	b.tokens.sum += t.CameTokens + w.FirstTokens + w.DecodeTokens - t.LeftTokens
-	if middle < n/2 || middle > 2*n {
+	if middle < decoding/2 || middle > 2*decoding {
 		b.windows = 0
 	}
 	b.windows++
-	share := max(1/b.windows, 1-forgetting)
-	b.requests.expect(n, share)
-	b.tokens.expect(n*each, share)
+	b.expect(decoding, each, max(1/b.windows, 1-forgetting))
 }
 
-// Read is how many tokens of context the steps of a window read for the sequences that they decoded, summed over the steps.
+// Read is how many tokens of context the steps of a window read for the sequences that they decoded, summed over the steps; 0 without steps.
 //
 // Levels before and after a window say little of what was between: where answers take as long as the window, most of what ran in it came
 // in it. So sequences are told apart: those that came, with prompts of known length and no answer yet, and those that were there, with what
 // they held then. The same looking back: those that finished, of known length, and those that stayed. It is the mean of both.
-func (b *Batch) Read(w Work, t Turnover, s Stays) float64 {
-	each := s.Context()
+func (b *Batch) Read(w Work, t Turnover, s *Stays) float64 {
+	each, decoding := s.Context(), 0.0
+	if w.Steps > 0 {
+		decoding = w.batch()
+	}
 	if b.windows == 0 {
-		b.move(w, Turnover{}, each)
-		b.windows = 0
+		b.expect(decoding, each, 1)
 	}
 	before := b.known(each)
-	b.move(w, t, each)
+	b.move(w, t, decoding, each)
 	after := b.known(each)
 	if !(w.Steps > 0) {
 		return 0
 	}
 	in := s.within(w.Steps)
-	return (in.read(w.DecodeTokens, t.Came, t.CameTokens, in.grown, before+in.since) + in.read(w.DecodeTokens, t.Left, t.LeftTokens, -in.grown, after-in.until)) / 2
+	forward := in.read(w.DecodeTokens, t.Came, t.CameTokens, in.grown, before+in.since)
+	backward := in.read(w.DecodeTokens, t.Left, t.LeftTokens, -in.grown, after-in.until)
+	return (forward + backward) / 2
 }
 
 // Stays is how many steps requests stay in a batch, and what they hold meanwhile.
 type Stays struct {
-	prompt  float64   // mean, tokens
-	answers []float64 // tokens, equally likely lengths of answers
+	answers [stayPoints]float64 // tokens, equally likely lengths of answers
 	context float64
 }
 
@@ -89,7 +92,6 @@ func NewStays(prompt, output Lengths) (s Stays, ok bool) {
 	for _, c := range output.Counts {
 		total += max(c, 0)
 	}
-	s = Stays{prompt: prompt.Mean, answers: make([]float64, stayPoints)}
 	for i := range s.answers {
 		s.answers[i] = output.quantile((float64(i)+0.5)/stayPoints, total)
 		sum += s.answers[i]
@@ -98,12 +100,12 @@ func NewStays(prompt, output Lengths) (s Stays, ok bool) {
 		s.answers[i] *= output.Mean * stayPoints / sum
 		squares += square(s.answers[i])
 	}
-	s.context = s.prompt + squares/(2*output.Mean*stayPoints)
+	s.context = prompt.Mean + squares/(2*output.Mean*stayPoints)
 	return s, true
 }
 
 // Context is how many tokens a decoding sequence holds, on average over steps.
-func (s Stays) Context() float64 { return s.context }
+func (s *Stays) Context() float64 { return s.context }
 
 // part is what sequences do in a window of so many steps, by whether they come in it or were there before. Looking back from its end, "came" is
 // finished and "before" is after.
@@ -125,7 +127,7 @@ func (p part) read(decoded, came, tokens, grown, others float64) float64 {
 // within integrates over when sequences come in a window, and over how far those have come that are there at its begin: a sequence is met with a
 // probability in proportion to its length, and equally likely at any token of it. Those with much to come decode most of the window's tokens, and have
 // a shorter answer so far than others.
-func (s Stays) within(steps float64) (p part) {
+func (s *Stays) within(steps float64) (p part) {
 	var weight, age, rest, squares, aged, rested float64
 	for _, o := range s.answers {
 		var mean, square, product float64 // of min(rest, steps), over rests up to o; of its square, and of it times the rest
@@ -146,8 +148,8 @@ func (s Stays) within(steps float64) (p part) {
 		aged += o * (o*mean - product)
 		rested += o * product
 	}
-	p.tokens /= float64(len(s.answers))
-	p.grown /= float64(len(s.answers))
+	p.tokens /= stayPoints
+	p.grown /= stayPoints
 	progress := squares / 2 / rest
 	p.since = aged/rest - age/weight + progress
 	p.until = age/weight - rested/rest + progress

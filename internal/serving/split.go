@@ -48,6 +48,8 @@ type StepSplit struct {
 	Costs   Costs // fitted to the mix of steps that there is, 0 while unknown
 	Reading Reading
 	PerStep StepCost // what single steps cost, those of other batches too, 0 while unknown; told where the split is withheld, too
+	// StepSpread is the standard deviation of the relative error that the fit leaves of a decode step of the usual batch by it; 0 while unknown.
+	StepSpread float64
 }
 
 // Reading is what counters say of a window, whoever divides it.
@@ -125,7 +127,8 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 		return out
 	}
 	if s.early() == "" {
-		out.PerStep = s.priced.costs(x, rows, steps).PerStep()
+		costs, spread := s.priced.costs(x, rows, steps)
+		out.PerStep, out.StepSpread = costs.PerStep(), spread
 	}
 	share, withheld := s.share(w, x, steps, busy)
 	if withheld != "" {

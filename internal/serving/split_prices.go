@@ -1,6 +1,7 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
 import (
+	"math"
 	"slices"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/estimate"
@@ -52,7 +53,7 @@ func (s *stepPrices) regressors(w Work, steps PrefillSteps, x []float64) []float
 // tell takes note of whether the window's context is known, and returns whether the window can be learnt. What was learnt before it was known is of
 // fewer unknowns, and forgotten.
 func (s *stepPrices) tell(w Work) bool {
-	if w.Each <= 0 || w.Read <= 0 {
+	if !(w.Each > 0 && w.Read > 0) {
 		return s.each == 0
 	}
 	if s.each == 0 {
@@ -92,8 +93,9 @@ func hiddenRow(step, computing float64) float64 {
 	return max(0, 1-fewRows*computing/step)
 }
 
-// costs are the fitted ones, while the share that they imply of the last window is determined; else 0. x are the regressors of the share.
-func (s *stepPrices) costs(x, rows []float64, steps PrefillSteps) Costs {
+// costs are the fitted ones, with the spread of a decode step by them, while the share that they imply of the last window is determined; else 0. x
+// are the regressors of the share.
+func (s *stepPrices) costs(x, rows []float64, steps PrefillSteps) (out Costs, spread float64) {
 	theta := s.fit.Solve()
 	prefill := []float64{ // half of what sequences cost beside prefill is its
 		ofDecodeStep: -mixedOf(x, steps) / 2, ofPrefillStep: x[ofPrefillStep], ofRow: (x[ofRow] + rows[ofRow]) / 2, ofSequence: 0,
@@ -102,12 +104,28 @@ func (s *stepPrices) costs(x, rows []float64, steps PrefillSteps) Costs {
 		prefill = append(prefill, 0)
 	}
 	if _, _, withheld := determined(s.fit, theta, prefill, rows, steps); withheld != "" {
-		return Costs{}
+		return Costs{}, 0
 	}
-	out := costsOf(theta)
+	out = costsOf(theta)
 	out.Sequence = s.sequence(theta)
 	out.MixedSequence = out.Sequence - (1-s.hiddenBy(theta))*out.Row
-	return out
+	return out, s.stepSpread(theta)
+}
+
+// stepSpread is the standard deviation of the relative error of a decode step of the usual batch that the scatter of windows leaves; 1 where it
+// cannot be told.
+func (s *stepPrices) stepSpread(theta []float64) float64 {
+	of := make([]float64, len(theta))
+	of[ofDecodeStep], of[ofSequence] = 1, s.batch
+	if s.each > 0 {
+		of[ofContext] = s.each * s.batch
+	}
+	step := dot(theta, of)
+	variance, ok := s.fit.Variance(theta, of)
+	if !ok || !(step > 0) {
+		return 1
+	}
+	return math.Sqrt(variance) / step
 }
 
 func costsOf(theta []float64) Costs {

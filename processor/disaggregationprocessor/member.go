@@ -54,6 +54,7 @@ type member struct {
 	running   serving.Batch        // its requests
 	costs     serving.StepCost     // there
 	batch     float64              // usual number of sequences in its steps that decode
+	spread    float64              // relative, of a decode step of that batch by these costs
 	meddled   serving.Interference // what prefill costs decode there, fading
 	started   int64                // data time of the first window
 	waiting   float64
@@ -225,12 +226,12 @@ func (m *member) divide(win window.Window, cfg *Config, usual *side) {
 	}
 	work := workOf(win)
 	if stays, ok := serving.NewStays(lengthsOf(usual.input), lengthsOf(usual.output)); ok {
-		work.Read, work.Each = m.running.Read(work, turnoverOf(win), stays), stays.Context()
+		work.Read, work.Each = m.running.Read(work, turnoverOf(win), &stays), stays.Context()
 	}
 	split := m.splitter.Split(work, bucketsOf(win.Totals[inComputed]))
 	costs := split.PerStep
 	if costs.Token > 0 {
-		m.costs = costs
+		m.costs, m.spread = costs, split.StepSpread
 		if m.batch == 0 {
 			m.batch = split.Passes.Batch()
 		}
