@@ -252,7 +252,7 @@ replay: ## Run recorded OTLP JSON through the processors and the adviser, the sa
 
 .PHONY: test-fleet
 test-fleet: build bin/kafka ## Agents and gateways on both roads, crashes, a full disk, listeners (root; OUTAGE=10m for the long outage)
-	$(GO) -C tests test -count=1 -timeout 30m ./fleet
+	$(GO) -C tests test -count=1 -timeout 30m ./fleet/...
 
 .PHONY: chaos
 chaos: build ## Every fault of the simulator before 1,000 targets with churn (CHAOS=30m FAULT=regexp)
@@ -262,9 +262,16 @@ chaos: build ## Every fault of the simulator before 1,000 targets with churn (CH
 sizing: build ## What an agent takes, for docs/sizing.md (SIZING=60s)
 	SIZING=$(or $(SIZING),60s) $(GO) -C tests test -count=1 -timeout 30m -v -run TestSizing ./fleet
 
+# OVERLAY is a file of YAML over gateway.yaml, MEMORY the GOMEMLIMIT in the place of the packaged unit's.
+OVERLAID = GATEWAY_OVERLAY="$(if $(OVERLAY),$(abspath $(OVERLAY)))" GATEWAY_GOMEMLIMIT="$(MEMORY)" $(GO) -C tests test -count=1 -timeout 120m -v
+
 .PHONY: sizing-gateway
-sizing-gateway: build ## What a gateway of 10,000 workers takes, for docs/sizing.md (ROUNDS=28 of 10 s, OVERLAY=file of YAML)
-	GATEWAY_ROUNDS=$(or $(ROUNDS),28) GATEWAY_OVERLAY="$(if $(OVERLAY),$(abspath $(OVERLAY)))" $(GO) -C tests test -count=1 -timeout 60m -v -run TestGatewayScale ./fleet
+sizing-gateway: build ## What a gateway of shipped agents takes, for docs/sizing.md (WORKERS="500 1000 2000" ROUNDS=56 of 5 s, OVERLAY, MEMORY)
+	AGENT_WORKERS="$(or $(WORKERS),500 1000 2000)" AGENT_ROUNDS=$(or $(ROUNDS),56) $(OVERLAID) -run TestGatewayOfAgents ./fleet
+
+.PHONY: sizing-scraped
+sizing-scraped: build ## The same of 10,000 workers without what agents derive (ROUNDS=28 of 10 s)
+	GATEWAY_ROUNDS=$(or $(ROUNDS),28) $(OVERLAID) -run TestGatewayScale ./fleet
 
 .PHONY: curve-gateway
 curve-gateway: ## What a point costs a gateway of 1 to 10,000 workers, in process, for docs/performance.md

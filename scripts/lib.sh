@@ -1,4 +1,7 @@
 # Shared by demo.sh and run.sh: start programs, watch them, and end just those.
+#
+# shellcheck shell=bash
+# shellcheck disable=SC2034 # variables are for who sources this
 
 page_url="http://localhost:8899"
 started=()

@@ -4,26 +4,9 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
-
-// digits writes a number with at most three significant digits.
-func digits(v float64) string {
-	if v == 0 {
-		return "0"
-	}
-	scale := math.Pow(10, 2-math.Floor(math.Log10(math.Abs(v))))
-	return strconv.FormatFloat(math.Round(v*scale)/scale, 'f', -1, 64)
-}
-
-func seconds(s float64) string {
-	switch {
-	case s < 0.9995e-3:
-		return digits(s*1e6) + " µs"
-	case s < 0.9995:
-		return digits(s*1e3) + " ms"
-	}
-	return digits(s) + " s"
-}
 
 func percent(share *float64) string {
 	if share == nil {
@@ -36,14 +19,14 @@ func whole(v *float64) string {
 	if v == nil {
 		return "–"
 	}
-	return digits(*v)
+	return words.Figure(*v, 3)
 }
 
 // quantity writes a value by its UCUM unit.
 func quantity(v float64, unit string) string {
 	switch unit {
 	case "s":
-		return seconds(v)
+		return words.Seconds(v)
 	case "1":
 		return percent(&v)
 	}
@@ -51,5 +34,5 @@ func quantity(v float64, unit string) string {
 	if v == 1 || !strings.HasPrefix(unit, "{") {
 		things = unit
 	}
-	return digits(v) + " " + strings.NewReplacer("{", "", "}", "").Replace(things)
+	return words.Figure(v, 3) + " " + strings.NewReplacer("{", "", "}", "").Replace(things)
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 const (
@@ -138,12 +140,12 @@ func amount(e evidence) string {
 	v := *e.Value.Value
 	switch {
 	case e.Unit == "s":
-		text := seconds(v)
+		text := words.Seconds(v)
 		if e.Value.Over {
 			text = "> " + text
 		}
 		if e.Against != nil {
-			text += " of " + seconds(*e.Against)
+			text += " of " + words.Seconds(*e.Against)
 		}
 		return text
 	case e.Label == "Imbalance":
@@ -151,7 +153,7 @@ func amount(e evidence) string {
 	case e.Unit == "1":
 		return percent(&v)
 	}
-	return digits(v)
+	return words.Figure(v, 3)
 }
 
 // recommendations are the first ones, each with what to copy.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // column is one column of the table of workers.
@@ -127,9 +129,9 @@ func latency(l map[string]quantile, o objective) string {
 		return "–"
 	}
 	if q.Over {
-		return ">" + seconds(*q.Value)
+		return ">" + words.Seconds(*q.Value)
 	}
-	return seconds(*q.Value)
+	return words.Seconds(*q.Value)
 }
 
 func late(l map[string]quantile, o objective) bool {

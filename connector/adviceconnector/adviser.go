@@ -140,6 +140,9 @@ func (a *adviser) sweep(ctx context.Context) (changed bool) {
 	defer a.mu.Unlock()
 	a.tell(ctx, a.advisor.Sweep(a.clock.Now()))
 	a.telemetry.ConnectorAdviceSubjects.Record(ctx, int64(a.advisor.Subjects()))
+	for is, windows := range a.advisor.Withheld() {
+		a.telemetry.ConnectorAdviceWithheld.Add(ctx, windows, metric.WithAttributes(attribute.String("rule", is.Rule), attribute.String("reason", is.Reason)))
+	}
 	return a.advisor.Changed()
 }
 

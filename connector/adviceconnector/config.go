@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/advice"
+	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 )
 
 // Config of the connector. All durations but MaxStale are data time: they are measured on the points' timestamps.
@@ -24,7 +25,7 @@ type Config struct {
 	RaiseAfter int `mapstructure:"raise_after"`
 	// ClearAfter is for how many it must not before the advice is cleared.
 	ClearAfter int `mapstructure:"clear_after"`
-	// CoolDown is how long after it was cleared an advice is not raised again.
+	// CoolDown is within which an advice that comes and goes has to hold twice as long each time, up to this, to be raised again.
 	CoolDown time.Duration `mapstructure:"cool_down"`
 	// VerifyAfter is how long after an advice was followed its effect is measured.
 	VerifyAfter time.Duration `mapstructure:"verify_after"`
@@ -44,26 +45,17 @@ var _ confmap.Validator = (*Config)(nil)
 
 // Validate names key, bound and value of every fault.
 func (c *Config) Validate() error {
-	var errs []error
-	within := func(key string, got, low, high time.Duration) {
-		if got < low || got > high {
-			errs = append(errs, fmt.Errorf("%s must be between %v and %v (got %v)", key, low, high, got))
-		}
+	errs := []error{
+		bounds.Within("window", c.Window, 100*time.Millisecond, 10*time.Minute),
+		bounds.Within("allowed_lateness", c.AllowedLateness, 0, 10*time.Minute),
+		bounds.Within("trailing_time", c.TrailingTime, c.Window, max(c.Window, min(time.Hour, 120*c.Window))),
+		bounds.Within("raise_after", c.RaiseAfter, 1, 1000),
+		bounds.Within("clear_after", c.ClearAfter, 1, 1000),
+		bounds.Within("cool_down", c.CoolDown, 0, 24*time.Hour),
+		bounds.Within("verify_after", c.VerifyAfter, c.TrailingTime, 24*time.Hour),
+		bounds.Within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour),
+		bounds.Within("max_subjects", c.MaxSubjects, 1, 100_000),
 	}
-	count := func(key string, got, low, high int) {
-		if got < low || got > high {
-			errs = append(errs, fmt.Errorf("%s must be between %d and %d (got %d)", key, low, high, got))
-		}
-	}
-	within("window", c.Window, 100*time.Millisecond, 10*time.Minute)
-	within("allowed_lateness", c.AllowedLateness, 0, 10*time.Minute)
-	within("trailing_time", c.TrailingTime, c.Window, max(c.Window, min(time.Hour, 120*c.Window)))
-	count("raise_after", c.RaiseAfter, 1, 1000)
-	count("clear_after", c.ClearAfter, 1, 1000)
-	within("cool_down", c.CoolDown, 0, 24*time.Hour)
-	within("verify_after", c.VerifyAfter, c.TrailingTime, 24*time.Hour)
-	within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour)
-	count("max_subjects", c.MaxSubjects, 1, 100_000)
 	known := ruleIDs()
 	for i, id := range c.Disabled {
 		if !slices.Contains(known, id) {

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/collector/consumer/consumertest"
 	"go.opentelemetry.io/collector/pdata/plog"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.opentelemetry.io/otel/sdk/metric/metricdata"
 
 	"github.com/otelcol-inference/otelcol-inference/connector/adviceconnector/internal/metadatatest"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
@@ -231,6 +232,30 @@ func TestPointsThatCannotBeTakenAreCounted(t *testing.T) {
 	got, err := tel.GetMetric("otelcol_connector_advice_refused")
 	require.NoError(t, err)
 	assert.NotNil(t, got)
+	r.stop()
+}
+
+func TestWhyThereIsNoAdviceIsCounted(t *testing.T) {
+	r := newRig(t)
+	tel := componenttest.NewTelemetry()
+	t.Cleanup(func() { require.NoError(t, tel.Shutdown(context.Background())) })
+	c, err := r.factory.CreateMetricsToLogs(context.Background(), metadatatest.NewSettings(tel), r.cfg, r.logs)
+	require.NoError(t, err)
+	require.NoError(t, c.Start(context.Background(), nop()))
+	r.instances = append(r.instances, c)
+	r.windows(4, 0)
+	r.clock.Sweep()
+	r.windows(2, 0)
+	r.clock.Sweep()
+	got, err := tel.GetMetric("otelcol_connector_advice_withheld")
+	require.NoError(t, err)
+	windows := map[string]int64{}
+	for _, dp := range got.Data.(metricdata.Sum[int64]).DataPoints {
+		rule, _ := dp.Attributes.Value("rule")
+		reason, _ := dp.Attributes.Value("reason")
+		windows[rule.AsString()+" "+reason.AsString()] = dp.Value
+	}
+	assert.Equal(t, int64(5), windows["prefill-bound less_than_a_minute"], "the first window is not complete before the second: %v", windows)
 	r.stop()
 }
 

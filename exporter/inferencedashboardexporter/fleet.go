@@ -5,6 +5,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // fleet gathers the workers of one fleet at one moment.
@@ -151,7 +152,7 @@ func plain(n number) quantileView { return quantileView{Value: n.rounded()} }
 
 func limitEvidence(name, metric string, l limit) evidenceView {
 	e := evidenceView{
-		Label: name + " " + quantileName(l.quantile), Metric: metric, Unit: "s", Against: l.objective, Implied: l.implied,
+		Label: name + " " + words.Quantile(l.quantile), Metric: metric, Unit: "s", Against: l.objective, Implied: l.implied,
 	}
 	if l.known {
 		e.Value = viewEstimate(l.at)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // subjectKind is what figures are about.
@@ -135,7 +136,7 @@ func (f *reading) figures(of []string, as display, now time.Time) []figureView {
 		var shown []figureView
 		for _, q := range []float64{0.5, 0.99} {
 			if e, ok := merged.Quantile(q); ok {
-				shown = append(shown, figureView{Of: append(slices.Clone(of), quantileName(q)), Value: some(e.Value).rounded()})
+				shown = append(shown, figureView{Of: append(slices.Clone(of), words.Quantile(q)), Value: some(e.Value).rounded()})
 			}
 		}
 		return shown

@@ -3,6 +3,8 @@ package inferencedashboardexporter // import "github.com/otelcol-inference/otelc
 import (
 	"fmt"
 	"math"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // mixingShare is prefill's share of busy time from which a missed ITL objective is said to be in part the price of mixing.
@@ -40,7 +42,7 @@ func pressure(phase, other string, b balance) string {
 	case math.Abs(b.imbalance.value) >= maxImbalance:
 		return fmt.Sprintf("The pressure on %s is more than 20 times that on %s. ", phase, other)
 	}
-	return fmt.Sprintf("The pressure on %s is %s times that on %s. ", phase, figure(math.Exp(math.Abs(b.imbalance.value)), 2), other)
+	return fmt.Sprintf("The pressure on %s is %s times that on %s. ", phase, words.Figure(math.Exp(math.Abs(b.imbalance.value)), 2), other)
 }
 
 // decodeRelief keeps the reader from adding decode capacity for what prefill does: where prefill takes much of the time in the

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // served is a worker that counts, with a load of 10 requests and an imbalance of 0.5 at confidence 0.9.
@@ -221,10 +222,10 @@ func TestMissed(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for v, want := range map[float64]string{0: "0 µs", 0.0000123: "12.3 µs", 0.0781: "78.1 ms", 0.8124: "812 ms", 0.99999: "1 s", 1.2345: "1.23 s", 123.4: "123 s"} {
-		assert.Equal(t, want, seconds(v))
+		assert.Equal(t, want, words.Seconds(v))
 	}
-	assert.Equal(t, "p90", quantileName(0.9))
-	assert.Equal(t, "p99.9", quantileName(0.999))
+	assert.Equal(t, "p90", words.Quantile(0.9))
+	assert.Equal(t, "p99.9", words.Quantile(0.999))
 	l := latencyLimit(10, 0.5)
 	l.at.Over, l.implied = true, false
 	assert.Equal(t, "TTFT p90 above 10 s against 500 ms", against("TTFT", l))

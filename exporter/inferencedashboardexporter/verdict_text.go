@@ -2,10 +2,10 @@ package inferencedashboardexporter // import "github.com/otelcol-inference/otelc
 
 import (
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 	"time"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // wording is a verdict in words. The page, the API and anything else show it as it is.
@@ -45,7 +45,7 @@ func title(c code, f fleetFacts) string {
 		if all == 1 {
 			return "The worker is down."
 		}
-		return fmt.Sprintf("%d of %d workers %s down.", down, all, plural(down, "is", "are"))
+		return fmt.Sprintf("%d of %d workers %s down.", down, all, words.Plural(down, "is", "are"))
 	case codePrefillBound:
 		return "Prefill-bound."
 	case codeDecodeBound:
@@ -90,7 +90,7 @@ func boundDetail(f fleetFacts, name string, l limit, of func(workerFacts) limit)
 	case len(f.counted) == 1:
 		return fmt.Sprintf("The worker misses the %s objective: %s.", name, against("", l))
 	}
-	return fmt.Sprintf("%d of %d workers %s the %s objective: %s.", missing, decided, plural(missing, "misses", "miss"), name, against("", l))
+	return fmt.Sprintf("%d of %d workers %s the %s objective: %s.", missing, decided, words.Plural(missing, "misses", "miss"), name, against("", l))
 }
 
 // bothDetail says how both latencies stand against their objectives.
@@ -137,7 +137,7 @@ func unknownDetail(f fleetFacts) string {
 	if reason := withheldReason(ws); reason != "" {
 		return "No phase estimate: " + strings.ReplaceAll(reason, "_", " ") + "."
 	}
-	return fmt.Sprintf("%d %s, none with an estimate yet.", len(ws), plural(len(ws), "worker reports", "workers report"))
+	return fmt.Sprintf("%d %s, none with an estimate yet.", len(ws), words.Plural(len(ws), "worker reports", "workers report"))
 }
 
 // beside is what is said of a candidate beside the verdict.
@@ -158,7 +158,7 @@ func asides(rest []candidate, f fleetFacts) []string {
 		also = append(also, beside(c.code, f))
 	}
 	if n := f.stale; n > 0 && n < f.total() {
-		also = append(also, fmt.Sprintf("%d of %d workers %s silent and not counted.", n, f.total(), plural(n, "is", "are")))
+		also = append(also, fmt.Sprintf("%d of %d workers %s silent and not counted.", n, f.total(), words.Plural(n, "is", "are")))
 	}
 	without, estimated := 0, 0
 	for _, w := range f.counted {
@@ -169,7 +169,7 @@ func asides(rest []candidate, f fleetFacts) []string {
 		}
 	}
 	if without > 0 && estimated > 0 {
-		also = append(also, fmt.Sprintf("%d of %d workers %s no estimate.", without, without+estimated, plural(without, "has", "have")))
+		also = append(also, fmt.Sprintf("%d of %d workers %s no estimate.", without, without+estimated, words.Plural(without, "has", "have")))
 	}
 	return also
 }
@@ -190,46 +190,13 @@ func waitsFor(lead candidate, b balance, f fleetFacts) string {
 
 // against writes a latency beside its objective, such as "TTFT p90 812 ms against 500 ms (implied)".
 func against(name string, l limit) string {
-	text := strings.TrimSpace(name + " " + quantileName(l.quantile) + " ")
+	text := strings.TrimSpace(name + " " + words.Quantile(l.quantile) + " ")
 	if l.at.Over {
 		text += " above"
 	}
-	text += " " + seconds(l.at.Value) + " against " + seconds(l.objective.value)
+	text += " " + words.Seconds(l.at.Value) + " against " + words.Seconds(l.objective.value)
 	if l.implied {
 		text += " (implied)"
 	}
 	return text
-}
-
-// quantileName returns p90 for 0.9 and p99.9 for 0.999.
-func quantileName(q float64) string {
-	return "p" + strconv.FormatFloat(math.Round(q*1e4)/100, 'f', -1, 64)
-}
-
-// seconds writes a duration in the unit that reads best, with at most three significant digits.
-func seconds(s float64) string {
-	switch {
-	case s < 1e-3:
-		return figure(s*1e6, 3) + " µs"
-	case s < 0.9995:
-		return figure(s*1e3, 3) + " ms"
-	}
-	return figure(s, 3) + " s"
-}
-
-// figure writes v with at most digits significant digits and no exponent.
-func figure(v float64, digits int) string {
-	if v == 0 {
-		return "0"
-	}
-	decimals := digits - 1 - int(math.Floor(math.Log10(math.Abs(v))))
-	scale := math.Pow(10, float64(decimals))
-	return strconv.FormatFloat(math.Round(v*scale)/scale, 'f', -1, 64)
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

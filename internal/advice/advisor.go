@@ -23,13 +23,14 @@ type Advisor struct {
 	loaded   time.Time
 	known    *known
 	changed  bool // see Changed
+	withheld map[Silence]int64
 }
 
 // New makes an Advisor for the given rules.
 func New(cfg Config, rules []Rule) *Advisor {
 	a := &Advisor{
 		cfg: cfg, rules: map[Kind][]Rule{}, inputs: map[string]bool{}, subjects: map[Ref]*state{}, fleets: map[string]*fleet{}, homes: map[home]string{},
-		records: map[recordKey]record{}, pending: map[string]saved{}, known: newKnown(),
+		records: map[recordKey]record{}, pending: map[string]saved{}, known: newKnown(), withheld: map[Silence]int64{},
 	}
 	for _, r := range rules {
 		a.rules[r.Subject] = append(a.rules[r.Subject], r)
@@ -224,6 +225,9 @@ func (a *Advisor) ask(rule Rule, l *life, r *Reading, out *Report) {
 	if outcome.Finding != nil && !outcome.Finding.finite() {
 		outcome = Withhold("not_finite")
 	}
+	if outcome.Withheld != "" {
+		a.withheld[Silence{rule.ID, outcome.Withheld}]++
+	}
 	tell := func(e Event) {
 		e.At, e.Subject, e.Rule, e.Since, e.Finding = r.At, r.Identity, rule.ID, l.Since, *l.Said
 		out.Events = append(out.Events, e)
@@ -277,23 +281,4 @@ func (a *Advisor) verify(rule Rule, l *life, r *Reading) *Observation {
 	}
 	o.Record, o.Records = a.records[key].share(), len(a.records[key])
 	return o
-}
-
-func (k levelKey) attributes() []Pair {
-	switch k.metric {
-	case signal.Verdict:
-		return []Pair{{signal.AttrVerdictCode, k.id}}
-	case signal.AdviceRecord:
-		return []Pair{{signal.AttrAdviceID, k.id}}
-	}
-	return []Pair{{signal.AttrAdviceID, k.id}, {signal.AttrAdviceSeverity, k.severity}}
-}
-
-func (a *Advisor) exportRecords(r *Reading, gauges *exporter) {
-	for key, rec := range a.records {
-		if key.fleet == r.Instance {
-			k := levelKey{metric: signal.AdviceRecord, id: key.rule}
-			gauges.set(k, rec.share(), k.attributes()...)
-		}
-	}
 }

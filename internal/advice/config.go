@@ -10,7 +10,7 @@ type Config struct {
 
 	RaiseAfter int           // windows in a row in which a condition must hold before its advice is raised
 	ClearAfter int           // windows in a row in which it must not before the advice is cleared
-	CoolDown   time.Duration // after an advice was cleared, before it may be raised again
+	CoolDown   time.Duration // within which an advice that comes and goes has to hold longer each time, up to this
 	Settle     time.Duration // after an advice was followed, before its effect is measured
 	MaxStale   time.Duration // how long a silent subject is remembered, on the clock of this machine
 

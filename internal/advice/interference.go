@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // schedulingRules are those on what a worker's scheduler puts into one step.
@@ -48,7 +49,7 @@ func mixOf(r *Reading) (m mix, why string) {
 		return m, withheldNoLatency
 	case m.lost <= 0 || m.without <= 0:
 		return m, withheldNoEstimate
-	case m.confidence < confidentMed:
+	case !r.Sure(m.confidence):
 		return m, withheldUnsure
 	}
 	return m, ""
@@ -74,7 +75,7 @@ func checkInterference(r *Reading) Outcome {
 		action, after = m.apart(), m.without
 	}
 	f.Action = action
-	name := "ITL " + quantileName(m.itl.Quantile)
+	name := "ITL " + words.Quantile(m.itl.Quantile)
 	f.Predicted = &Effect{Name: name, Unit: "s", From: m.itl.At.Value, To: after, Low: 0.5 * after, High: 1.5 * after}
 	return Found(f)
 }

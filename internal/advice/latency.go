@@ -5,6 +5,7 @@ import (
 
 	"github.com/otelcol-inference/otelcol-inference/internal/percentile"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // defaultQuantile is judged where no objective names one.
@@ -82,7 +83,7 @@ func (l Latency) Ratio() (float64, bool) {
 
 // Quantity is the latency as evidence.
 func (l Latency) Quantity(name, metric string) Quantity {
-	q := Quantity{Name: name + " " + quantileName(l.Quantile), Value: l.At.Value, Unit: "s", Metric: metric}
+	q := Quantity{Name: name + " " + words.Quantile(l.Quantile), Value: l.At.Value, Unit: "s", Metric: metric}
 	if l.Objective > 0 {
 		q = q.Against(l.Objective)
 	}

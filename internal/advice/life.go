@@ -10,10 +10,11 @@ type life struct {
 	Standing bool     `json:"standing"`
 	Muted    bool     `json:"muted"` // it stands but is not told: its record is poor
 	Since    int64    `json:"since"`
-	Cleared  int64    `json:"cleared"` // when it was last cleared, 0 never
-	Holding  int      `json:"holding"` // windows in a row in which the condition held
-	Lapsed   int      `json:"lapsed"`  // in which it did not, or could not be known
-	Unlike   int      `json:"unlike"`  // in which the finding differed materially from what was told
+	Cleared  int64    `json:"cleared"`            // when it was last cleared, 0 never
+	Relapses int      `json:"relapses,omitempty"` // how often it was cleared, since it last stood or was gone for a cool-down
+	Holding  int      `json:"holding"`            // windows in a row in which the condition held
+	Lapsed   int      `json:"lapsed"`             // in which it did not, or could not be known
+	Unlike   int      `json:"unlike"`             // in which the finding differed materially from what was told
 	Said     *Finding `json:"said,omitempty"`
 	Trial    *trial   `json:"trial,omitempty"`
 }
@@ -54,14 +55,17 @@ func (l *life) step(o Outcome, at int64, cfg *Config) (event EventName, reason s
 	if o.Withheld != "" {
 		reason = ReasonLost
 	}
-	l.clear(at)
+	l.clear(at, cfg)
 	return Cleared, reason
 }
 
 func (l *life) hold(f *Finding, at int64, cfg *Config) EventName {
 	l.Lapsed = 0
 	if !l.Standing {
-		if l.Holding++; l.Holding < cfg.RaiseAfter || l.cooling(at, cfg.CoolDown) {
+		if l.Holding == 0 && !l.cooling(at, cfg.CoolDown) {
+			l.Relapses = 0
+		}
+		if l.Holding++; l.Holding < l.patience(cfg) {
 			return ""
 		}
 		l.Standing, l.Since, l.Said, l.Unlike = true, at, f, 0
@@ -78,11 +82,22 @@ func (l *life) hold(f *Finding, at int64, cfg *Config) EventName {
 	return Updated
 }
 
+// patience is for how many windows in a row the condition has to hold for the advice to be raised. Each time that it comes and goes within a
+// cool-down doubles it, up to the cool-down: what flaps is told ever more rarely, and what came back to stay is not held back for long.
+func (l *life) patience(cfg *Config) int {
+	most := int(cfg.CoolDown / cfg.Window)
+	return max(cfg.RaiseAfter, min(most, cfg.RaiseAfter<<min(l.Relapses, 16)))
+}
+
 func (l *life) cooling(at int64, coolDown time.Duration) bool {
 	return l.Cleared != 0 && at-l.Cleared < int64(coolDown)
 }
 
-func (l *life) clear(at int64) {
+func (l *life) clear(at int64, cfg *Config) {
+	if at-l.Since >= int64(cfg.CoolDown) {
+		l.Relapses = 0
+	}
+	l.Relapses++
 	l.Standing, l.Cleared, l.Holding, l.Lapsed, l.Unlike = false, at, 0, 0, 0
 }
 

@@ -58,10 +58,63 @@ func TestAnAdviceIsRaisedOnceAndClearedOnce(t *testing.T) {
 	b.windows(4, b.usage(w, 0.3, 10, "0.8"))
 	assert.Equal(t, []EventName{Cleared}, b.told("hot"))
 	assert.True(t, b.gauges["a llm.advice hot warning"].Gone)
-	b.windows(50, b.usage(w, 0.6, 10, "0.8"))
-	assert.Empty(t, b.told("hot"), "it cools down")
+}
+
+// What comes and goes is told ever more rarely, and what came back to stay is told soon.
+func TestAnAdviceThatFlapsHasToHoldLonger(t *testing.T) {
+	cfg := testConfig()
+	b := newBench(t, cfg, hot())
+	w := worker("a")
+	raised := func() (after int) {
+		for after = 1; after <= 200; after++ {
+			b.windows(1, b.usage(w, 0.6, 10, "0.8"))
+			if len(b.told("hot")) > 0 {
+				return after
+			}
+		}
+		return 0
+	}
+	end := func() {
+		b.windows(cfg.ClearAfter, b.usage(w, 0.3, 10, "0.8"))
+		require.Equal(t, []EventName{Cleared}, b.told("hot"))
+	}
+	most := int(cfg.CoolDown / cfg.Window)
+	for _, want := range []int{3, 6, 12, 24, 48, most, most} {
+		// The window that is open when usage changes may count with either.
+		assert.InDelta(t, want, raised(), 1)
+		end()
+	}
+	b.windows(most, b.usage(w, 0.3, 10, "0.8"))
+	assert.InDelta(t, cfg.RaiseAfter, raised(), 1, "it was gone for a cool-down")
+	end()
+	assert.InDelta(t, 2*cfg.RaiseAfter, raised(), 1)
+	b.windows(most, b.usage(w, 0.6, 10, "0.8"))
+	end()
+	assert.InDelta(t, 2*cfg.RaiseAfter, raised(), 1, "it stood for a cool-down")
+}
+
+func TestAnAdviceIsNotDroppedForADipOfConfidence(t *testing.T) {
+	confidence := 0.6
+	rule := hot()
+	rule.Check = func(r *Reading) Outcome {
+		if !r.Sure(confidence) {
+			return Withhold(withheldUnsure)
+		}
+		return Found(Finding{Severity: Warning, Confidence: confidence})
+	}
+	b := newBench(t, testConfig(), rule)
+	w := worker("a")
+	b.windows(6, b.usage(w, 0.6, 10, "0.8"))
+	require.Equal(t, []EventName{Raised}, b.told("hot"))
+	confidence = 0.46
 	b.windows(20, b.usage(w, 0.6, 10, "0.8"))
-	assert.Equal(t, []EventName{Raised}, b.told("hot"))
+	assert.Equal(t, []EventName{Updated}, b.told("hot"), "its confidence is LOW now")
+	confidence = 0.44
+	b.windows(20, b.usage(w, 0.6, 10, "0.8"))
+	assert.Equal(t, []EventName{Cleared}, b.told("hot"))
+	confidence = 0.49
+	b.windows(20, b.usage(w, 0.6, 10, "0.8"))
+	assert.Empty(t, b.told("hot"), "to be raised it takes MED")
 }
 
 func TestOnlyAMaterialChangeIsTold(t *testing.T) {

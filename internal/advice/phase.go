@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // Reasons for which phase rules withhold.
@@ -30,8 +31,8 @@ func phaseRules() []Rule {
 }
 
 // unsure says why the phases of a fleet cannot be told apart, "" when they can.
-func (f figures) unsure() string {
-	if !f.balance.imbalance.ok || f.balance.basis == BasisEarly || f.balance.confidence < confidentMed {
+func (r *Reading) unsure(f figures) string {
+	if !f.balance.imbalance.ok || f.balance.basis == BasisEarly || !r.Sure(f.balance.confidence) {
 		return withheldUnsure
 	}
 	return ""
@@ -49,8 +50,8 @@ func checkPrefillBound(r *Reading) Outcome {
 	case !decided:
 		return Withhold(withheldNoLatency)
 	case f.shortage().code == PrefillBound: // a queue is seen
-	case f.unsure() != "":
-		return Withhold(f.unsure())
+	case r.unsure(f) != "":
+		return Withhold(r.unsure(f))
 	case !r.Over(f.balance.imbalance.value, band):
 		return Nothing()
 	}
@@ -115,9 +116,9 @@ func checkDecodeBound(r *Reading) Outcome {
 		return Nothing()
 	case !decided && !full:
 		return Withhold(withheldNoLatency)
-	case f.shortage().code == DecodeBound && (full || missed && f.sureOf(DecodeBound) >= confidentMed && !mixing):
-	case f.unsure() != "":
-		return Withhold(f.unsure())
+	case f.shortage().code == DecodeBound && (full || missed && r.Sure(f.sureOf(DecodeBound)) && !mixing):
+	case r.unsure(f) != "":
+		return Withhold(r.unsure(f))
 	case !r.Over(-f.balance.imbalance.value, band):
 		return Nothing()
 	case mixing && !full && !late:
@@ -179,8 +180,8 @@ func poolOf(f figures, role string) workersOf {
 func (p workersOf) grow(more int, other Latency, otherRole string) Action {
 	if p.role == "" {
 		return Action{
-			Text:   fmt.Sprintf("Add %d %s, or send part of the traffic elsewhere.", more, plural(more, "worker", "workers")),
-			Change: fmt.Sprintf("%d %s -> %d workers", p.size, plural(p.size, "worker", "workers"), p.size+more),
+			Text:   fmt.Sprintf("Add %d %s, or send part of the traffic elsewhere.", more, words.Plural(more, "worker", "workers")),
+			Change: fmt.Sprintf("%d %s -> %d workers", p.size, words.Plural(p.size, "worker", "workers"), p.size+more),
 			Levers: []Lever{{Fact: FactTotal, Rise: 1}},
 		}
 	}
@@ -188,12 +189,12 @@ func (p workersOf) grow(more int, other Latency, otherRole string) Action {
 	ratio, known := other.Ratio()
 	if room := known && ratio <= comfort; room && p.other-more >= 1 {
 		return Action{
-			Text:   fmt.Sprintf("Move %d %s from %s to %s.", more, plural(more, "worker", "workers"), otherRole, p.role),
+			Text:   fmt.Sprintf("Move %d %s from %s to %s.", more, words.Plural(more, "worker", "workers"), otherRole, p.role),
 			Change: p.topology(0, 0) + " -> " + p.topology(more, -more), Levers: lever,
 		}
 	}
 	return Action{
-		Text:   fmt.Sprintf("Add %d %s %s.", more, p.role, plural(more, "worker", "workers")),
+		Text:   fmt.Sprintf("Add %d %s %s.", more, p.role, words.Plural(more, "worker", "workers")),
 		Change: p.topology(0, 0) + " -> " + p.topology(more, 0), Levers: lever,
 	}
 }

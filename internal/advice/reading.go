@@ -43,6 +43,15 @@ func (r *Reading) Over(v, limit float64) bool {
 	return v > limit
 }
 
+// Sure reports whether a confidence is at least MED. Advice that stands outlives one that is up to a tenth less.
+func (r *Reading) Sure(confidence float64) bool {
+	limit := confidentMed
+	if r.standing {
+		limit *= 0.9
+	}
+	return confidence >= limit
+}
+
 // Workers returns the members of a fleet that are workers, of one role where it is given.
 func (r *Reading) Workers(roles ...string) []*Reading {
 	var ws []*Reading

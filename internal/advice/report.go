@@ -1,5 +1,7 @@
 package advice // import "github.com/otelcol-inference/otelcol-inference/internal/advice"
 
+import "github.com/otelcol-inference/otelcol-inference/internal/signal"
+
 // EventName says what happened to an advice.
 type EventName string
 
@@ -99,4 +101,23 @@ func (e *exporter) finish() {
 		}
 	}
 	e.s.levels = e.given
+}
+
+func (k levelKey) attributes() []Pair {
+	switch k.metric {
+	case signal.Verdict:
+		return []Pair{{signal.AttrVerdictCode, k.id}}
+	case signal.AdviceRecord:
+		return []Pair{{signal.AttrAdviceID, k.id}}
+	}
+	return []Pair{{signal.AttrAdviceID, k.id}, {signal.AttrAdviceSeverity, k.severity}}
+}
+
+func (a *Advisor) exportRecords(r *Reading, gauges *exporter) {
+	for key, rec := range a.records {
+		if key.fleet == r.Instance {
+			k := levelKey{metric: signal.AdviceRecord, id: key.rule}
+			gauges.set(k, rec.share(), k.attributes()...)
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 func workersDown(f figures) (candidate, bool) {
@@ -13,7 +14,7 @@ func workersDown(f figures) (candidate, bool) {
 		return candidate{}, false
 	}
 	c := candidate{code: WorkersDown, loss: float64(f.down) / float64(f.all), confidence: 1}
-	c.title = fmt.Sprintf("%d of %d workers %s down.", f.down, f.all, plural(f.down, "is", "are"))
+	c.title = fmt.Sprintf("%d of %d workers %s down.", f.down, f.all, words.Plural(f.down, "is", "are"))
 	if f.all == 1 {
 		c.title = "The worker is down."
 	}
@@ -104,7 +105,7 @@ func mixing(f figures) (candidate, bool) {
 	return candidate{
 		code: Interference, loss: f.itl.Above * explained * (1 - f.churn().again), confidence: confidence, title: "Prefill gets in the way of decode.",
 		detail: fmt.Sprintf("%.0f %% of decode's waiting is for prefill in the same steps: %s, without prefill %s on average.",
-			100*lost, against("ITL", f.itl), seconds(without)),
+			100*lost, against("ITL", f.itl), words.Seconds(without)),
 		direction: "Relief is a smaller token budget per step, or prefill on other workers.",
 		evidence: []Quantity{
 			{Name: "Decode time lost to prefill", Value: lost, Unit: "1", Metric: signal.InterferenceLost},
@@ -194,7 +195,7 @@ func unknown(f figures) candidate {
 			c.title = "No estimate."
 		}
 		n := len(f.workers)
-		c.detail = fmt.Sprintf("%d %s, none with an estimate yet.", n, plural(n, "worker reports", "workers report"))
+		c.detail = fmt.Sprintf("%d %s, none with an estimate yet.", n, words.Plural(n, "worker reports", "workers report"))
 	}
 	return c
 }

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"strconv"
 	"strings"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/words"
 )
 
 // mixingShare is prefill's share of busy time from which a missed ITL objective is said to be in part the price of mixing.
@@ -33,7 +33,7 @@ func (f figures) boundDetail(name string, l Latency, of func(workerFigures) Late
 	case len(f.workers) == 1:
 		return fmt.Sprintf("The worker misses the %s objective: %s.", name, against("", l))
 	}
-	return fmt.Sprintf("%d of %d workers %s the %s objective: %s.", missing, decided, plural(missing, "misses", "miss"), name, against("", l))
+	return fmt.Sprintf("%d of %d workers %s the %s objective: %s.", missing, decided, words.Plural(missing, "misses", "miss"), name, against("", l))
 }
 
 // bothDetail says how both latencies stand against their objectives.
@@ -66,7 +66,7 @@ func pressure(phase, other string, b balance) string {
 	case math.Abs(b.imbalance.value) >= maxImbalance:
 		return fmt.Sprintf("The pressure on %s is more than 20 times that on %s. ", phase, other)
 	}
-	return fmt.Sprintf("The pressure on %s is %s times that on %s. ", phase, figureText(math.Exp(math.Abs(b.imbalance.value)), 2), other)
+	return fmt.Sprintf("The pressure on %s is %s times that on %s. ", phase, words.Figure(math.Exp(math.Abs(b.imbalance.value)), 2), other)
 }
 
 // decodeRelief keeps the reader from adding decode capacity for what prefill does: where prefill takes much of the time in the
@@ -90,7 +90,7 @@ func (f figures) asides(lead candidate, rest []candidate) []string {
 		also = append(also, cmp.Or(c.beside, c.title))
 	}
 	if f.silent > 0 && f.silent < f.all {
-		also = append(also, fmt.Sprintf("%d of %d workers %s silent and not counted.", f.silent, f.all, plural(f.silent, "is", "are")))
+		also = append(also, fmt.Sprintf("%d of %d workers %s silent and not counted.", f.silent, f.all, words.Plural(f.silent, "is", "are")))
 	}
 	without := 0
 	for _, w := range f.workers {
@@ -99,7 +99,7 @@ func (f figures) asides(lead candidate, rest []candidate) []string {
 		}
 	}
 	if f.balance.basis == BasisWorkers && without > 0 {
-		also = append(also, fmt.Sprintf("%d of %d workers %s no estimate.", without, len(f.workers), plural(without, "has", "have")))
+		also = append(also, fmt.Sprintf("%d of %d workers %s no estimate.", without, len(f.workers), words.Plural(without, "has", "have")))
 	}
 	return also
 }
@@ -147,46 +147,13 @@ func (f figures) evidence() []Quantity {
 
 // against writes a latency beside its objective, such as "TTFT p90 812 ms against 500 ms (implied)".
 func against(name string, l Latency) string {
-	text := strings.TrimSpace(name + " " + quantileName(l.Quantile))
+	text := strings.TrimSpace(name + " " + words.Quantile(l.Quantile))
 	if l.At.Over {
 		text += " above"
 	}
-	text += " " + seconds(l.At.Value) + " against " + seconds(l.Objective)
+	text += " " + words.Seconds(l.At.Value) + " against " + words.Seconds(l.Objective)
 	if l.Implied {
 		text += " (implied)"
 	}
 	return text
-}
-
-// quantileName returns p90 for 0.9 and p99.9 for 0.999.
-func quantileName(q float64) string {
-	return "p" + strconv.FormatFloat(math.Round(q*1e4)/100, 'f', -1, 64)
-}
-
-// seconds writes a duration in the unit that reads best, with at most three significant digits.
-func seconds(s float64) string {
-	switch {
-	case s < 1e-3:
-		return figureText(s*1e6, 3) + " µs"
-	case s < 0.9995:
-		return figureText(s*1e3, 3) + " ms"
-	}
-	return figureText(s, 3) + " s"
-}
-
-// figureText writes v with at most digits significant digits and no exponent.
-func figureText(v float64, digits int) string {
-	if v == 0 || math.IsInf(v, 0) || math.IsNaN(v) {
-		return strconv.FormatFloat(v, 'f', -1, 64)
-	}
-	decimals := digits - 1 - int(math.Floor(math.Log10(math.Abs(v))))
-	scale := math.Pow(10, float64(decimals))
-	return strconv.FormatFloat(math.Round(v*scale)/scale, 'f', -1, 64)
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

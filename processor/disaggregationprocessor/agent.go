@@ -43,7 +43,7 @@ type agent struct {
 
 func newAgent(cfg *Config, inputs derive.Inputs, id identity, resource pcommon.Resource) *agent {
 	a := &agent{
-		cfg: cfg, resource: pcommon.NewResource(), host: id.host, transfers: newObserver(), joined: id.fleet != "",
+		cfg: cfg, resource: pcommon.NewResource(), host: id.Host, transfers: newObserver(), joined: id.fleet != "",
 		aligner: window.NewAligner(window.Config{
 			Width: cfg.Window, Lateness: cfg.AllowedLateness, MaxGap: max(cfg.MaxStale, bridgedWindows*cfg.Window),
 		}, agentCounters, 0),

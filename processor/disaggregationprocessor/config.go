@@ -7,6 +7,7 @@ import (
 
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 )
 
@@ -72,35 +73,22 @@ const (
 
 // Validate names key, bound and value of every fault.
 func (c *Config) Validate() error {
-	var errs []error
-	within := func(key string, got, low, high time.Duration) {
-		if got < low || got > high {
-			errs = append(errs, fmt.Errorf("%s must be between %v and %v (got %v)", key, low, high, got))
-		}
-	}
-	within("window", c.Window, minWindow, maxWindow)
-	within("allowed_lateness", c.AllowedLateness, 0, maxWindow)
-	within("horizon", c.Horizon, max(minWindow, c.Window), 24*time.Hour)
-	within("evaluate_every", c.EvaluateEvery, max(minWindow, c.Window), 24*time.Hour)
-	within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour)
-	between := func(key string, got, low, high int) {
-		if got < low || got > high {
-			errs = append(errs, fmt.Errorf("%s must be between %d and %d (got %d)", key, low, high, got))
-		}
-	}
-	between("max_workers", c.MaxWorkers, 1, 1_000_000)
-	between("max_fleets", c.MaxFleets, 1, 100_000)
-	between("max_agents", c.MaxAgents, 1, 1_000_000)
-	between("max_num_batched_tokens", c.MaxNumBatchedTokens, 1, 10_000_000)
-	between("max_num_seqs", c.MaxNumSeqs, 1, 1_000_000)
-	between("transfer.pieces", c.Transfer.Pieces, 0, 100_000)
-	if !(c.MinCoverage >= 0 && c.MinCoverage <= 1) {
-		errs = append(errs, fmt.Errorf("min_coverage must be between 0 and 1 (got %v)", c.MinCoverage))
+	errs := []error{
+		bounds.Within("window", c.Window, minWindow, maxWindow),
+		bounds.Within("allowed_lateness", c.AllowedLateness, 0, maxWindow),
+		bounds.Within("horizon", c.Horizon, max(minWindow, c.Window), 24*time.Hour),
+		bounds.Within("evaluate_every", c.EvaluateEvery, max(minWindow, c.Window), 24*time.Hour),
+		bounds.Within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour),
+		bounds.Within("max_workers", c.MaxWorkers, 1, 1_000_000),
+		bounds.Within("max_fleets", c.MaxFleets, 1, 100_000),
+		bounds.Within("max_agents", c.MaxAgents, 1, 1_000_000),
+		bounds.Within("max_num_batched_tokens", c.MaxNumBatchedTokens, 1, 10_000_000),
+		bounds.Within("max_num_seqs", c.MaxNumSeqs, 1, 1_000_000),
+		bounds.Within("transfer.pieces", c.Transfer.Pieces, 0, 100_000),
+		bounds.Within("min_coverage", c.MinCoverage, 0, 1),
 	}
 	for i, e := range c.ExpectedWorkers {
-		if e.Workers < 1 {
-			errs = append(errs, fmt.Errorf("expected_workers[%d].workers must be at least 1 (got %d)", i, e.Workers))
-		}
+		errs = append(errs, bounds.AtLeast(fmt.Sprintf("expected_workers[%d].workers", i), e.Workers, 1))
 	}
 	rate := func(key string, got, low float64) {
 		if !(got >= low && got < 1e15) {

@@ -28,7 +28,7 @@ type fleet struct {
 	resource pcommon.Resource
 	target   objectives.InForce
 
-	members map[workerID]*member
+	members map[derive.WorkerID]*member
 	ordered []*member // by instance, so that sums come out the same wherever the fleet is looked after
 	newest  int64     // watermark of the member that is ahead
 	closed  int64     // end of the last window
@@ -64,7 +64,7 @@ type withholding struct{ estimate, reason string }
 
 func newFleet(name, writer string, cfg *Config, table map[string]signal.Metric, inputs derive.Inputs, model string, rates func(string) float64) *fleet {
 	f := &fleet{
-		name: name, writer: writer, cfg: cfg, table: table, inputs: inputs, resource: pcommon.NewResource(), members: map[workerID]*member{}, rates: rates,
+		name: name, writer: writer, cfg: cfg, table: table, inputs: inputs, resource: pcommon.NewResource(), members: map[derive.WorkerID]*member{}, rates: rates,
 		target:  cfg.Objectives.For(model, name),
 		prefill: serving.NewPrefillFit(float64(cfg.MaxNumBatchedTokens)), decode: serving.NewDecodeFit(), pooled: newObserver(), withheld: map[withholding]int64{},
 	}
@@ -84,16 +84,16 @@ func (f *fleet) consume(id identity, rm pmetric.ResourceMetrics, now time.Time, 
 	if f.gone {
 		return 0, forgotten
 	}
-	m := f.members[id.worker()]
+	m := f.members[id.WorkerID]
 	if m == nil {
 		if !admit() {
 			return 0, refused
 		}
 		m = newMember(f.cfg, f.inputs, &f.common, id, rm.Resource())
-		f.members[id.worker()] = m
+		f.members[id.WorkerID] = m
 		f.ordered = append(f.ordered, m)
 		slices.SortFunc(f.ordered, func(a, b *member) int {
-			return cmp.Or(cmp.Compare(a.id.instance, b.id.instance), cmp.Compare(a.id.host, b.id.host), cmp.Compare(a.id.service, b.id.service))
+			return cmp.Or(cmp.Compare(a.id.Instance, b.id.Instance), cmp.Compare(a.id.Host, b.id.Host), cmp.Compare(a.id.Service, b.id.Service))
 		})
 	}
 	late = m.consume(rm.ScopeMetrics(), now)

@@ -5,6 +5,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -20,15 +21,12 @@ const (
 
 // identity is what a resource says of who it is.
 type identity struct {
-	engine, service, namespace, instance, host, model string
-	fleet, role                                       string
-	port                                              string // of the engine's server
-	agent, slot, source                               string
-	observer                                          string
+	derive.WorkerID
+	fleet, role         string
+	port                string // of the engine's server
+	agent, slot, source string
+	observer            string
 }
-
-// workerID tells workers apart.
-type workerID struct{ engine, service, namespace, instance, host, model string }
 
 // agentID tells NIXL agents apart.
 type agentID struct{ host, name, slot, source string }
@@ -36,19 +34,10 @@ type agentID struct{ host, name, slot, source string }
 // identify reads what a resource is.
 func identify(resource pcommon.Resource) (id identity, is subject) {
 	for key, v := range resource.Attributes().All() {
+		if id.Learn(key, v) {
+			continue
+		}
 		switch key {
-		case signal.AttrEngineName:
-			id.engine = v.Str()
-		case signal.AttrServiceName:
-			id.service = v.Str()
-		case "service.namespace":
-			id.namespace = v.Str()
-		case signal.AttrServiceInstanceID:
-			id.instance = v.Str()
-		case signal.AttrHostName:
-			id.host = v.Str()
-		case signal.AttrModel:
-			id.model = v.Str()
 		case signal.AttrFleetName:
 			id.fleet = v.Str()
 		case signal.AttrRole:
@@ -68,22 +57,18 @@ func identify(resource pcommon.Resource) (id identity, is subject) {
 	switch {
 	case id.source != "" && (id.agent != "" || id.slot != ""):
 		return id, anAgent
-	case id.engine != "" && id.observer == "":
+	case id.Engine != "" && id.observer == "":
 		if id.fleet == "" {
-			id.fleet = id.model
+			id.fleet = id.Model
 		}
 		return id, aWorker
-	case id.engine == "" && (id.host != "" || id.fleet != ""):
+	case id.Engine == "" && (id.Host != "" || id.fleet != ""):
 		return id, aHost
 	}
 	return id, foreign
 }
 
-func (id *identity) worker() workerID {
-	return workerID{id.engine, id.service, id.namespace, id.instance, id.host, id.model}
-}
-
-func (id *identity) agentID() agentID { return agentID{id.host, id.agent, id.slot, id.source} }
+func (id *identity) agentID() agentID { return agentID{id.Host, id.agent, id.slot, id.source} }
 
 // place is where a worker's server listens, by which an agent of its process is joined to it.
 type place struct{ host, port string }

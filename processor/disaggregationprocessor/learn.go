@@ -42,7 +42,7 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 			m.transfers = newObserver()
 		}
 		m.transfers.expired += at(inMoveExpired).Sum
-		m.transfers.see(moves(win), f.expectedRate(m.id.host), at(inTTFT), at(inMoveFailed).Sum+at(inMoveExpired).Sum)
+		m.transfers.see(moves(win), f.expectedRate(m.id.Host), at(inTTFT), at(inMoveFailed).Sum+at(inMoveExpired).Sum)
 	} else {
 		f.pooled.expired += at(inMoveExpired).Sum
 	}

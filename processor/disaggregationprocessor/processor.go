@@ -107,12 +107,12 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 	admit := func() bool {
 		ok := p.fleets.admit()
 		if ok {
-			p.fleets.locate(place{id.host, id.port}, id.fleet)
+			p.fleets.locate(place{id.Host, id.port}, id.fleet)
 		}
 		return ok
 	}
 	for range 2 {
-		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.writer, p.cfg, p.table, p.inputs, id.model, p.hosts.rate) })
+		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.writer, p.cfg, p.table, p.inputs, id.Model, p.hosts.rate) })
 		if f == nil {
 			return 0, false
 		}
@@ -129,7 +129,7 @@ func (p *disaggregation) agent(id identity, rm pmetric.ResourceMetrics, now time
 	if a == nil {
 		return 0, false
 	}
-	return a.consume(rm, now, p.hosts.rate(id.host), p.fleets.at, p.table, derived), true
+	return a.consume(rm, now, p.hosts.rate(id.Host), p.fleets.at, p.table, derived), true
 }
 
 // host takes the rates of a host's links, and what an agent says of the size of a fleet.
@@ -138,7 +138,7 @@ func (p *disaggregation) host(id identity, rm pmetric.ResourceMetrics) {
 		for _, m := range sm.Metrics().All() {
 			switch m.Name() {
 			case signal.NIXLLinkLimit:
-				p.hosts.take(id.host, m)
+				p.hosts.take(id.Host, m)
 			case signal.FleetExpected:
 				p.fleets.tell(id.fleet, m)
 			}

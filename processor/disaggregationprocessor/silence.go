@@ -26,7 +26,7 @@ func (f *fleet) sweep(now time.Time, out pmetric.Metrics) (dropped int, empty bo
 		if now.Sub(m.seen) <= f.cfg.MaxStale {
 			return false
 		}
-		delete(f.members, m.id.worker())
+		delete(f.members, m.id.WorkerID)
 		f.endGauges(m.resource, &m.gauges, m.started, now, out)
 		dropped++
 		return true

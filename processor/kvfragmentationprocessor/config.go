@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 )
 
@@ -56,26 +57,17 @@ const (
 
 // Validate names key, bound and value of every fault.
 func (c *Config) Validate() error {
-	var errs []error
-	within := func(key string, got, low, high time.Duration) {
-		if got < low || got > high {
-			errs = append(errs, fmt.Errorf("%s must be between %v and %v (got %v)", key, low, high, got))
-		}
-	}
-	within("window", c.Window, minWindow, maxWindow)
-	within("allowed_lateness", c.AllowedLateness, 0, maxWindow)
-	within("horizon", c.Horizon, max(time.Minute, c.Window), 24*time.Hour)
-	within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour)
-	within("snapshot_interval", c.SnapshotInterval, 10*time.Second, 24*time.Hour)
-	if c.MaxWorkers < 1 || c.MaxWorkers > 1_000_000 {
-		errs = append(errs, fmt.Errorf("max_workers must be between 1 and 1000000 (got %d)", c.MaxWorkers))
+	errs := []error{
+		bounds.Within("window", c.Window, minWindow, maxWindow),
+		bounds.Within("allowed_lateness", c.AllowedLateness, 0, maxWindow),
+		bounds.Within("horizon", c.Horizon, max(time.Minute, c.Window), 24*time.Hour),
+		bounds.Within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour),
+		bounds.Within("snapshot_interval", c.SnapshotInterval, 10*time.Second, 24*time.Hour),
+		bounds.Within("max_workers", c.MaxWorkers, 1, 1_000_000),
 	}
 	for i, m := range c.Models {
-		for key, v := range map[string]float64{"kv_bytes_per_token": m.KVBytesPerToken, "weight_bytes": m.WeightBytes} {
-			if !(v >= 0 && v <= mostBytes) {
-				errs = append(errs, fmt.Errorf("models[%d].%s must be between 0 and %g (got %g)", i, key, mostBytes, v))
-			}
-		}
+		of := fmt.Sprintf("models[%d].", i)
+		errs = append(errs, bounds.Within(of+"kv_bytes_per_token", m.KVBytesPerToken, 0, mostBytes), bounds.Within(of+"weight_bytes", m.WeightBytes, 0, mostBytes))
 	}
 	return errors.Join(errs...)
 }

@@ -29,7 +29,7 @@ type kvFragmentation struct {
 	steps     wall.Steps
 	table     map[string]signal.Metric
 	inputs    derive.Inputs
-	workers   derive.Held[workerID, worker]
+	workers   derive.Held[derive.WorkerID, worker]
 	gpus      *devices
 	models    book.Book
 	snapshots *snapshots.Keeper
@@ -52,7 +52,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, ru
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, running: running, clock: c,
 		table:   signal.Index(signal.KVFragmentationMetrics()),
 		inputs:  inputs(),
-		workers: derive.Held[workerID, worker]{Limit: cfg.MaxWorkers},
+		workers: derive.Held[derive.WorkerID, worker]{Limit: cfg.MaxWorkers},
 		gpus:    newDevices(gpusPerWorker * cfg.MaxWorkers),
 		models:  models,
 	}
@@ -102,10 +102,10 @@ func (p *kvFragmentation) Derive(ctx context.Context, md pmetric.Metrics) (deriv
 	return derived, true
 }
 
-func (p *kvFragmentation) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) {
+func (p *kvFragmentation) worker(ctx context.Context, id derive.WorkerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) {
 	w := p.workers.Get(id, func() *worker {
 		w := newWorker(p.cfg, p.table, p.inputs, &p.models, rm.Resource())
-		p.snapshots.Load(ctx, id.key(), w.restore)
+		p.snapshots.Load(ctx, id.Key(), w.restore)
 		return w
 	})
 	if w == nil {

@@ -10,6 +10,7 @@ import (
 
 	"go.opentelemetry.io/collector/component"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/serving"
 	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
 	"github.com/otelcol-inference/otelcol-inference/internal/window"
@@ -47,12 +48,7 @@ func (p *kvFragmentation) openSnapshots(ctx context.Context, host component.Host
 
 // learnt is what is kept of all workers.
 func (p *kvFragmentation) learnt() iter.Seq2[string, func() ([]byte, error)] {
-	return p.workers.Snapshots(workerID.key, (*worker).snapshot)
-}
-
-// key is that of a worker in the storage.
-func (id workerID) key() string {
-	return snapshots.Key(id.engine, id.service, id.namespace, id.instance, id.host, id.model)
+	return p.workers.Snapshots(derive.WorkerID.Key, (*worker).snapshot)
 }
 
 // snapshot is what was learnt of the worker.

@@ -3,11 +3,9 @@ package kvfragmentationprocessor // import "github.com/otelcol-inference/otelcol
 import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
-
-// workerID tells workers apart.
-type workerID struct{ engine, service, namespace, instance, host, model string }
 
 // subject is what a resource is to this processor.
 type subject int
@@ -19,36 +17,28 @@ const (
 	aFleet          // it names a fleet and no engine
 )
 
-// identify reads what a resource is, and which worker.
-func identify(resource pcommon.Resource) (id workerID, is subject) {
-	hardware, fleet := false, false
+// identify reads what a resource is, and which worker. Most are none of these, and are looked at once.
+func identify(resource pcommon.Resource) (id derive.WorkerID, is subject) {
 	for key, v := range resource.Attributes().All() {
 		switch key {
 		case signal.AttrEngineName:
-			id.engine = v.Str()
-		case signal.AttrServiceName:
-			id.service = v.Str()
-		case "service.namespace":
-			id.namespace = v.Str()
-		case signal.AttrServiceInstanceID:
-			id.instance = v.Str()
-		case signal.AttrHostName:
-			id.host = v.Str()
-		case signal.AttrModel:
-			id.model = v.Str()
+			if v.Str() != "" {
+				is = aWorker
+			}
 		case signal.AttrHWID:
-			hardware = true
+			if is != aWorker {
+				is = aGPU
+			}
 		case signal.AttrFleetName:
-			fleet = true
+			if is == foreign {
+				is = aFleet
+			}
 		}
 	}
-	switch {
-	case id.engine != "":
-		return id, aWorker
-	case hardware:
-		return id, aGPU
-	case fleet:
-		return id, aFleet
+	if is == aWorker {
+		for key, v := range resource.Attributes().All() {
+			id.Learn(key, v)
+		}
 	}
-	return id, foreign
+	return id, is
 }

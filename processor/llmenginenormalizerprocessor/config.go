@@ -3,12 +3,11 @@ package llmenginenormalizerprocessor // import "github.com/otelcol-inference/ote
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -35,23 +34,14 @@ var _ confmap.Validator = (*Config)(nil)
 
 // Validate names key, bound and value of every fault.
 func (c *Config) Validate() error {
-	var errs []error
-	if !slices.Contains(signal.Presets(), c.Preset) {
-		errs = append(errs, fmt.Errorf("preset must be one of %s (got %q)", strings.Join(signal.Presets(), ", "), c.Preset))
+	errs := []error{
+		bounds.OneOf("preset", c.Preset, signal.Presets()...),
+		bounds.Within("max_targets", c.MaxTargets, 1, 100_000),
+		bounds.AtLeast("max_series", c.MaxSeries, 100),
+		bounds.Within("max_stale", c.MaxStale, time.Second, 24*time.Hour),
 	}
 	for i, source := range c.Connected {
-		if !slices.Contains(signal.Sources(), source) {
-			errs = append(errs, fmt.Errorf("connected[%d] must be one of %s (got %q)", i, strings.Join(signal.Sources(), ", "), source))
-		}
-	}
-	if c.MaxTargets < 1 || c.MaxTargets > 100_000 {
-		errs = append(errs, fmt.Errorf("max_targets must be between 1 and 100000 (got %d)", c.MaxTargets))
-	}
-	if c.MaxSeries < 100 {
-		errs = append(errs, fmt.Errorf("max_series must be at least 100 (got %d)", c.MaxSeries))
-	}
-	if c.MaxStale < time.Second || c.MaxStale > 24*time.Hour {
-		errs = append(errs, fmt.Errorf("max_stale must be between 1s and 24h (got %s)", c.MaxStale))
+		errs = append(errs, bounds.OneOf(fmt.Sprintf("connected[%d]", i), source, signal.Sources()...))
 	}
 	return errors.Join(errs...)
 }

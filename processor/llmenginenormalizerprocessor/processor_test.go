@@ -231,7 +231,7 @@ func TestInvalidConfigs(t *testing.T) {
 		`preset must be one of minimal, default, full (got "huge")`: func(c *Config) { c.Preset = "huge" },
 		"max_targets must be between 1 and 100000 (got 0)":          func(c *Config) { c.MaxTargets = 0 },
 		"max_series must be at least 100 (got 5)":                   func(c *Config) { c.MaxSeries = 5 },
-		"max_stale must be between 1s and 24h (got 1ms)":            func(c *Config) { c.MaxStale = time.Millisecond },
+		"max_stale must be between 1s and 24h0m0s (got 1ms)":        func(c *Config) { c.MaxStale = time.Millisecond },
 	} {
 		cfg := createDefaultConfig().(*Config)
 		change(cfg)

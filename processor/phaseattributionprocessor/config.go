@@ -8,6 +8,7 @@ import (
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 	"github.com/otelcol-inference/otelcol-inference/internal/facts"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 )
@@ -59,29 +60,19 @@ const (
 
 // Validate names key, bound and value of every fault.
 func (c *Config) Validate() error {
-	var errs []error
-	within := func(key string, got, low, high time.Duration) {
-		if got < low || got > high {
-			errs = append(errs, fmt.Errorf("%s must be between %v and %v (got %v)", key, low, high, got))
-		}
+	errs := []error{
+		bounds.Within("window", c.Window, minWindow, maxWindow),
+		bounds.Within("allowed_lateness", c.AllowedLateness, 0, maxWindow),
+		bounds.Within("latency_window", c.LatencyWindow, max(minWindow, c.Window), time.Hour),
+		bounds.Within("snapshot_interval", c.SnapshotInterval, 10*time.Second, 24*time.Hour),
+		bounds.Within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour),
+		bounds.Within("max_workers", c.MaxWorkers, 1, 1_000_000),
+		bounds.AtLeast("max_num_batched_tokens", c.MaxNumBatchedTokens, 1),
+		bounds.AtLeast("max_num_seqs", c.MaxNumSeqs, 0),
 	}
-	within("window", c.Window, minWindow, maxWindow)
-	within("allowed_lateness", c.AllowedLateness, 0, maxWindow)
-	within("latency_window", c.LatencyWindow, max(minWindow, c.Window), time.Hour)
-	within("snapshot_interval", c.SnapshotInterval, 10*time.Second, 24*time.Hour)
-	within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour)
 	if c.Window >= minWindow && c.LatencyWindow/c.Window > maxLatencyWindows {
 		errs = append(errs, fmt.Errorf("latency_window must be at most %d windows, which are %v (got %v)",
 			maxLatencyWindows, maxLatencyWindows*c.Window, c.LatencyWindow))
-	}
-	if c.MaxWorkers < 1 || c.MaxWorkers > 1_000_000 {
-		errs = append(errs, fmt.Errorf("max_workers must be between 1 and 1000000 (got %d)", c.MaxWorkers))
-	}
-	if c.MaxNumBatchedTokens < 1 {
-		errs = append(errs, fmt.Errorf("max_num_batched_tokens must be at least 1 (got %d)", c.MaxNumBatchedTokens))
-	}
-	if c.MaxNumSeqs < 0 {
-		errs = append(errs, fmt.Errorf("max_num_seqs must not be negative (got %d)", c.MaxNumSeqs))
 	}
 	errs = append(errs, c.Objectives.Check(), validateGPUs(c.GPUs), c.Prices.Check(), validateDeployments(c.Deployments))
 	if err := c.Facts.Check(); err != nil {

@@ -7,6 +7,7 @@ import (
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -46,7 +47,7 @@ func (i incarnation) becomes(later incarnation) bool {
 // life gives way to a new one: what is derived has the new resource from then on, with sums that begin anew, and joins and spans look for the
 // new one. What was learnt of its steps stays until its configuration differs. When the clock of this machine was set, windows before and
 // after are not of one axis, and every worker gives way likewise.
-func (p *phaseAttribution) find(ctx context.Context, id workerID, resource pcommon.Resource, now time.Time, derived pmetric.Metrics) *worker {
+func (p *phaseAttribution) find(ctx context.Context, id derive.WorkerID, resource pcommon.Resource, now time.Time, derived pmetric.Metrics) *worker {
 	life := incarnationOf(resource)
 	life.steps = p.steps.Count()
 	if w := p.workers.Find(id); w != nil && !w.life.becomes(life) {
@@ -66,7 +67,7 @@ func (p *phaseAttribution) find(ctx context.Context, id workerID, resource pcomm
 	w.life = life
 	w.seen = now // nobody forgets it before its first page is read
 	if old == nil {
-		p.snapshots.Load(ctx, id.key(), w.restore)
+		p.snapshots.Load(ctx, id.Key(), w.restore)
 	} else {
 		old.finish(now, derived)
 		w.inherit(old)

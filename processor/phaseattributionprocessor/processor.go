@@ -31,7 +31,7 @@ type phaseAttribution struct {
 	table     map[string]signal.Metric // what it emits
 	inputs    derive.Inputs
 	book      facts.Book
-	workers   derive.Held[workerID, worker]
+	workers   derive.Held[derive.WorkerID, worker]
 	births    sync.Mutex // held while a worker is made; taken before any other lock
 	joins     *joins
 	board     *board // set by Begin; shared with the traces pipelines of the same ID
@@ -54,7 +54,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 	p := &phaseAttribution{
 		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, registry: r, clock: c,
 		table: signal.Index(signal.PhaseMetrics()), inputs: inputs(), book: cfg.Facts.Over(builtIn),
-		workers: derive.Held[workerID, worker]{Limit: cfg.MaxWorkers},
+		workers: derive.Held[derive.WorkerID, worker]{Limit: cfg.MaxWorkers},
 		joins:   newJoins(cfg.GPUs, maxGPUsPerWorker*cfg.MaxWorkers),
 		board:   newBoard(),
 	}
@@ -158,7 +158,7 @@ func (p *phaseAttribution) gpu(d *device, rm pmetric.ResourceMetrics, now time.T
 }
 
 // worker takes a worker's metrics and returns how many points were refused for their time.
-func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
+func (p *phaseAttribution) worker(ctx context.Context, id derive.WorkerID, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) int {
 	w := p.find(ctx, id, rm.Resource(), now, derived)
 	if w == nil {
 		return 0
@@ -169,13 +169,13 @@ func (p *phaseAttribution) worker(ctx context.Context, id workerID, rm pmetric.R
 }
 
 // hooks count and log what a worker tells of itself.
-func (p *phaseAttribution) hooks(ctx context.Context, id workerID) hooks {
+func (p *phaseAttribution) hooks(ctx context.Context, id derive.WorkerID) hooks {
 	ctx = context.WithoutCancel(ctx)
 	return hooks{
 		forgot: func(why string) {
 			p.telemetry.ProcessorPhaseAttributionFitReset.Add(ctx, 1)
-			p.logger.Info("the cost of steps is learnt anew", zap.String("changed", why), zap.String("model", id.model),
-				zap.String("instance", id.instance))
+			p.logger.Info("the cost of steps is learnt anew", zap.String("changed", why), zap.String("model", id.Model),
+				zap.String("instance", id.Instance))
 		},
 		doubted: func() { p.telemetry.ProcessorPhaseAttributionDoubted.Add(ctx, 1) },
 	}

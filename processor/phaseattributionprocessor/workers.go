@@ -7,9 +7,6 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
-// workerID tells workers apart.
-type workerID struct{ engine, service, namespace, instance, host, model string }
-
 // subject is what a resource is to this processor.
 type subject int
 
@@ -20,24 +17,13 @@ const (
 )
 
 // identify reads what a resource is, and which worker. Most are neither worker nor GPU, and are asked for two attributes only.
-func identify(resource pcommon.Resource) (id workerID, is subject) {
+func identify(resource pcommon.Resource) (id derive.WorkerID, is subject) {
 	a := resource.Attributes()
-	if id.engine = derive.Text(a, signal.AttrEngineName); id.engine == "" {
+	if id.Engine = derive.Text(a, signal.AttrEngineName); id.Engine == "" {
 		return id, hardware(a)
 	}
 	for key, v := range a.All() {
-		switch key {
-		case signal.AttrServiceName:
-			id.service = v.Str()
-		case "service.namespace":
-			id.namespace = v.Str()
-		case signal.AttrServiceInstanceID:
-			id.instance = v.Str()
-		case signal.AttrHostName:
-			id.host = v.Str()
-		case signal.AttrModel:
-			id.model = v.Str()
-		}
+		id.Learn(key, v)
 	}
 	return id, aWorker
 }

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/collector/config/confighttp"
 	"go.opentelemetry.io/collector/confmap"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
 
@@ -111,15 +112,13 @@ func (e *EndpointConfig) UnmarshalText(text []byte) error {
 
 // Validate names the key, the bound and the value of each error. Credentials in a URL are left out.
 func (c *Config) Validate() error {
-	var errs []error
-	if c.Scrape.CollectionInterval < minInterval {
-		errs = append(errs, fmt.Errorf("collection_interval must be at least %s (got %s)", minInterval, c.Scrape.CollectionInterval))
-	}
-	if c.Scrape.InitialDelay < 0 {
-		errs = append(errs, fmt.Errorf("initial_delay must be at least 0s (got %s)", c.Scrape.InitialDelay))
-	}
-	if c.ClientConfig.Timeout < 0 {
-		errs = append(errs, fmt.Errorf("timeout must be at least 0s (got %s)", c.ClientConfig.Timeout))
+	errs := []error{
+		bounds.AtLeast("collection_interval", c.Scrape.CollectionInterval, minInterval),
+		bounds.AtLeast("initial_delay", c.Scrape.InitialDelay, 0),
+		bounds.AtLeast("timeout", c.ClientConfig.Timeout, 0),
+		bounds.Within("max_body_bytes", c.Scrape.MaxBodyBytes, minBodyBytes, maxBodyBytes),
+		bounds.AtLeast("max_series", c.Scrape.MaxSeries, minSeries),
+		checkRole(c.Scrape.Role),
 	}
 	if c.ClientConfig.Timeout > c.Scrape.CollectionInterval && c.Scrape.CollectionInterval >= minInterval {
 		errs = append(errs, fmt.Errorf("timeout must be at most collection_interval, which is %s (got %s)",
@@ -129,16 +128,6 @@ func (c *Config) Validate() error {
 		if u, err := url.ParseRequestURI(proxy); err != nil || u.Host == "" { // confighttp's error would show it whole
 			errs = append(errs, fmt.Errorf("proxy_url must be a URL (got %q)", redact(proxy)))
 		}
-	}
-	if c.Scrape.MaxBodyBytes < minBodyBytes || c.Scrape.MaxBodyBytes > maxBodyBytes {
-		errs = append(errs, fmt.Errorf("max_body_bytes must be between %d and %d (got %d)",
-			minBodyBytes, maxBodyBytes, c.Scrape.MaxBodyBytes))
-	}
-	if c.Scrape.MaxSeries < minSeries {
-		errs = append(errs, fmt.Errorf("max_series must be at least %d (got %d)", minSeries, c.Scrape.MaxSeries))
-	}
-	if err := checkRole(c.Scrape.Role); err != nil {
-		errs = append(errs, err)
 	}
 	errs = append(errs, c.validateChoices()...)
 	streams, passes := 0, 0
@@ -155,13 +144,9 @@ func (c *Config) Validate() error {
 
 // validateChoices checks the keys whose values are words.
 func (c *Config) validateChoices() (errs []error) {
-	if !slices.Contains(signal.Presets(), c.Scrape.Preset) {
-		errs = append(errs, fmt.Errorf("preset must be one of %s (got %q)", strings.Join(signal.Presets(), ", "), c.Scrape.Preset))
-	}
+	errs = append(errs, bounds.OneOf("preset", c.Scrape.Preset, signal.Presets()...))
 	for i, source := range c.Scrape.Connected {
-		if !slices.Contains(signal.Sources(), source) {
-			errs = append(errs, fmt.Errorf("connected[%d] must be one of %s (got %q)", i, strings.Join(signal.Sources(), ", "), source))
-		}
+		errs = append(errs, bounds.OneOf(fmt.Sprintf("connected[%d]", i), source, signal.Sources()...))
 	}
 	for i, port := range c.Scrape.ScrapedElsewhere {
 		if port < 1 || port > 65535 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 	"github.com/otelcol-inference/otelcol-inference/internal/kvcache"
 	"github.com/otelcol-inference/otelcol-inference/internal/zmqsub"
 )
@@ -114,23 +115,15 @@ func (c *StreamsConfig) top() (kv *KVStreamConfig, passes *PassStreamConfig) {
 }
 
 // validate names the key, the bound and the value of each error. streams is the number of streams of KV events.
-func (c *KVEventsConfig) validate(streams int) (errs []error) {
-	between := func(key string, got, least, most int) {
-		if got < least || got > most {
-			errs = append(errs, fmt.Errorf("kv_events: %s must be between %d and %d (got %d)", key, least, most, got))
-		}
+func (c *KVEventsConfig) validate(streams int) []error {
+	return []error{
+		bounds.Within("kv_events: memory_limit", c.MemoryLimit, max(1, streams)*leastStreamMemory, maxMemoryLimit),
+		bounds.Within("kv_events: sampled_blocks", c.SampledBlocks, minSampleBlocks, maxReuseDistance),
+		bounds.Within("kv_events: exact_blocks", c.ExactBlocks, minSampleBlocks, maxReuseDistance),
+		bounds.Within("kv_events: max_reuse_distance", c.MaxReuseDistance, minSampleBlocks, maxReuseDistance),
+		bounds.AtLeast("kv_events: horizon", c.Horizon, time.Second),
+		bounds.AtLeast("kv_events: expected_workers", c.ExpectedWorkers, 0),
 	}
-	between("memory_limit", c.MemoryLimit, max(1, streams)*leastStreamMemory, maxMemoryLimit)
-	between("sampled_blocks", c.SampledBlocks, minSampleBlocks, maxReuseDistance)
-	between("exact_blocks", c.ExactBlocks, minSampleBlocks, maxReuseDistance)
-	between("max_reuse_distance", c.MaxReuseDistance, minSampleBlocks, maxReuseDistance)
-	if c.Horizon < time.Second {
-		errs = append(errs, fmt.Errorf("kv_events: horizon must be at least 1s (got %s)", c.Horizon))
-	}
-	if c.ExpectedWorkers < 0 {
-		errs = append(errs, fmt.Errorf("kv_events: expected_workers must be at least 0 (got %d)", c.ExpectedWorkers))
-	}
-	return errs
 }
 
 // streamMemory is the memory limit of one of so many streams.
@@ -139,10 +132,7 @@ func (c *KVEventsConfig) streamMemory(streams int) int {
 }
 
 func checkRanks(ranks int) error {
-	if ranks < 0 || ranks > maxRanks {
-		return fmt.Errorf("ranks must be between 0 and %d (got %d)", maxRanks, ranks)
-	}
-	return nil
+	return bounds.Within("ranks", ranks, 0, maxRanks)
 }
 
 // streams returns where the streams of an endpoint are, for every rank.

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 )
 
 // Bounds of the configuration.
@@ -114,32 +114,20 @@ var (
 
 // Validate names the key, the bound and the value of each error.
 func (c *Config) Validate() error {
-	var errs []error
-	atLeast := func(key string, value, low time.Duration) {
-		if value < low {
-			errs = append(errs, fmt.Errorf("%s must be at least %s (got %s)", key, low, value))
-		}
-	}
-	oneOf := func(key, value string, values ...string) {
-		if !slices.Contains(values, value) {
-			errs = append(errs, fmt.Errorf("%s must be one of %s (got %q)", key, strings.Join(values, ", "), value))
-		}
-	}
-	atLeast("collection_interval", c.CollectionInterval, minCollection)
-	atLeast("rescan_interval", c.RescanInterval, minRescan)
-	atLeast("stale_after", c.StaleAfter, minStale)
-	atLeast("sources::buffer::takeover_after", c.Sources.Buffer.TakeoverAfter, minTakeover)
-	if c.PollInterval < minPoll || c.PollInterval > maxPoll {
-		errs = append(errs, fmt.Errorf("poll_interval must be between %s and %s (got %s)", minPoll, maxPoll, c.PollInterval))
-	}
-	if c.MaxAgents < 1 || c.MaxAgents > maxAgents {
-		errs = append(errs, fmt.Errorf("max_agents must be between 1 and %d (got %d)", maxAgents, c.MaxAgents))
-	}
-	oneOf("sources::buffer::mode", string(c.Sources.Buffer.Mode), string(ModeAuto), string(ModeConsume), string(ModeObserve))
-	oneOf("agent_name", string(c.AgentName), string(NameAuto), string(NameKeep), string(NameDrop))
-	errs = append(errs, validatePaths("proc_path", c.ProcPath), validatePaths("sys_path", c.SysPath),
+	errs := []error{
+		bounds.AtLeast("collection_interval", c.CollectionInterval, minCollection),
+		bounds.AtLeast("rescan_interval", c.RescanInterval, minRescan),
+		bounds.AtLeast("stale_after", c.StaleAfter, minStale),
+		bounds.AtLeast("sources::buffer::takeover_after", c.Sources.Buffer.TakeoverAfter, minTakeover),
+		bounds.Within("poll_interval", c.PollInterval, minPoll, maxPoll),
+		bounds.Within("max_agents", c.MaxAgents, 1, maxAgents),
+		bounds.OneOf("sources::buffer::mode", c.Sources.Buffer.Mode, ModeAuto, ModeConsume, ModeObserve),
+		bounds.OneOf("agent_name", c.AgentName, NameAuto, NameKeep, NameDrop),
+		validatePaths("proc_path", c.ProcPath),
+		validatePaths("sys_path", c.SysPath),
 		validateDirectories("sources::buffer::directories", c.Sources.Buffer.Directories),
-		validateDirectories("sources::multiproc::directories", c.Sources.Multiproc.Directories))
+		validateDirectories("sources::multiproc::directories", c.Sources.Multiproc.Directories),
+	}
 	for i, glob := range c.EngineLogs {
 		if _, err := filepath.Match(glob, ""); err != nil || !filepath.IsAbs(glob) {
 			errs = append(errs, fmt.Errorf("engine_logs[%d] must be a glob of absolute paths (got %q)", i, glob))

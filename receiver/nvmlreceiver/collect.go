@@ -57,20 +57,20 @@ func (m *manager) held(w *worker) bool {
 // check reports the threads that are held up in the library, and how many there are.
 func (m *manager) check() (blocked int) {
 	limit := m.shop.cfg.CallTimeout
-	held := func(g *guard, limit time.Duration) error {
-		q, is := g.blocked(limit)
+	held := func(blockedFor func(time.Duration) (gpu.Question, bool), limit time.Duration) error {
+		q, is := blockedFor(limit)
 		if !is {
 			return nil
 		}
 		blocked++
 		return fmt.Errorf("%s has not returned for more than %s", q, limit)
 	}
-	if err := held(m.guard, limit); err != nil {
+	if err := held(m.guard.blocked, limit); err != nil {
 		m.tell.trouble(subjectNVML, err)
 	}
 	for _, w := range m.everyone() {
-		err := held(w.guard, limit)
-		if watch := held(w.watch, limit+eventWait); err == nil {
+		err := held(w.guard.blocked, limit)
+		if watch := held(w.watch.blocked, limit+eventWait); err == nil {
 			err = watch
 		}
 		if err != nil || !w.lost.Load() {

@@ -4,12 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
 	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
+
+	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 )
 
 // Bounds of the configuration.
@@ -70,24 +71,13 @@ var (
 
 // Validate names the key, the bound and the value of each error.
 func (c *Config) Validate() error {
-	var errs []error
-	within := func(key string, value, low, high time.Duration) {
-		if value < low || value > high {
-			errs = append(errs, fmt.Errorf("%s must be between %s and %s (got %s)", key, low, high, value))
-		}
-	}
-	atLeast := func(key string, value, low time.Duration) {
-		if value < low {
-			errs = append(errs, fmt.Errorf("%s must be at least %s (got %s)", key, low, value))
-		}
-	}
-	atLeast("collection_interval", c.CollectionInterval, minCollection)
-	atLeast("initial_delay", c.InitialDelay, 0)
-	within("sampling_interval", c.SamplingInterval, minSampling, maxSampling)
-	atLeast("discovery_interval", c.DiscoveryInterval, minDiscovery)
-	within("call_timeout", c.CallTimeout, minTimeout, maxTimeout)
-	if !slices.Contains(presets(), c.Preset) {
-		errs = append(errs, fmt.Errorf("preset must be one of %s (got %q)", join(presets()), c.Preset))
+	errs := []error{
+		bounds.AtLeast("collection_interval", c.CollectionInterval, minCollection),
+		bounds.AtLeast("initial_delay", c.InitialDelay, 0),
+		bounds.Within("sampling_interval", c.SamplingInterval, minSampling, maxSampling),
+		bounds.AtLeast("discovery_interval", c.DiscoveryInterval, minDiscovery),
+		bounds.Within("call_timeout", c.CallTimeout, minTimeout, maxTimeout),
+		bounds.OneOf("preset", c.Preset, presets()...),
 	}
 	known := metricLevels()
 	for _, name := range sortedKeys(c.Metrics) {

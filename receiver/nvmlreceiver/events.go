@@ -7,7 +7,7 @@ import (
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 )
 
-// eventWait is how long the event thread is inside the library at a time, and so how late it sees the end.
+// eventWait is how long the event thread is inside the driver at a time, and so how late it sees the end.
 const eventWait = 500 * time.Millisecond
 
 // wait takes the events of the worker's GPU until ctx ends. It is a thread of its own: a wait is a call that blocks by intent.
@@ -36,10 +36,12 @@ func (w *worker) wait(ctx context.Context) {
 	}
 }
 
-// waitOnce registers for events and takes them until ctx ends, then nil, or a call fails.
+// waitOnce registers for events and takes them until ctx ends, then nil, or a call fails. It asks for the device anew: after a loss the
+// old handle is no good.
 func (w *worker) waitOnce(ctx context.Context) error {
+	defer context.AfterFunc(ctx, w.watch.stop)()
 	w.watch.enter(gpu.EventWait)
-	events, err := w.register()
+	events, err := w.lib.Events(w.uuid)
 	w.watch.leave()
 	if err != nil {
 		return err
@@ -51,26 +53,17 @@ func (w *worker) waitOnce(ctx context.Context) error {
 	}()
 	for ctx.Err() == nil {
 		w.watch.enter(gpu.EventWait)
-		event, err := events.Wait(eventWait)
+		event, err := events.Wait(eventWait, &w.watch.pulse)
 		w.watch.leave()
 		switch gpu.CodeOf(err) {
 		case gpu.OK:
 			w.event(ctx, event)
-		case gpu.Timeout:
+		case gpu.Timeout: // told to stop
 		default:
 			return err
 		}
 	}
 	return nil
-}
-
-// register asks for the device anew: after a loss the old handle is no good.
-func (w *worker) register() (gpu.Events, error) {
-	device, err := w.lib.ByUUID(w.uuid)
-	if err != nil {
-		return nil, err
-	}
-	return w.lib.Events(device)
 }
 
 // pause keeps a wait that fails at once from spinning.

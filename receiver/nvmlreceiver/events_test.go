@@ -12,6 +12,7 @@ import (
 
 	sim "github.com/otelcol-inference/otelcol-inference/internal/fleetsim/gpu"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 	"github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/xid"
 )
 
@@ -75,4 +76,58 @@ func TestXIDCountsAreBounded(t *testing.T) {
 	assert.Equal(t, xid.Fatal, worst, "a lesser event does not make a grave one better")
 	_, recent = counts.recent(since.Add(degradedFor))
 	assert.False(t, recent)
+}
+
+// A wait without an event stays inside the library: it beats, sees an event, and ends when it is told to.
+func TestAWaitLastsUntilAnEventOrTheEnd(t *testing.T) {
+	l := newLone(t, "h100", nil, nil)
+	l.begin()
+	events, err := l.find.lib.Events(l.worker.uuid)
+	require.NoError(t, err)
+	type answer struct {
+		event gpu.Event
+		err   error
+	}
+	var pulse gpu.Pulse
+	answers := make(chan answer)
+	wait := func() {
+		event, err := events.Wait(time.Millisecond, &pulse)
+		answers <- answer{event, err}
+	}
+	go wait()
+	require.Eventually(t, func() bool { return pulse.Beats.Load() >= 5 }, patience, time.Millisecond)
+	assert.Empty(t, answers)
+	require.NoError(t, l.state.EmitXID(0, 48))
+	assert.Equal(t, answer{event: gpu.Event{XID: 48, GPUInstance: -1, ComputeInstance: -1}}, <-answers)
+	go wait()
+	pulse.Stop.Store(1)
+	assert.Equal(t, gpu.Timeout, gpu.CodeOf((<-answers).err))
+	events.Close()
+	l.end()
+}
+
+// A wait that beats is not held up, however long it lasts.
+func TestAWaitIsHeldUpWhenItBeatsNoMore(t *testing.T) {
+	c := &handClock{now: time.Unix(1_700_000_000, 0)}
+	w := newWatch(c)
+	held := func() bool {
+		_, held := w.blocked(time.Second)
+		return held
+	}
+	w.enter(gpu.EventWait)
+	for range 3 {
+		c.advance(time.Minute)
+		w.pulse.Beats.Add(1)
+		assert.False(t, held())
+	}
+	c.advance(time.Second)
+	assert.False(t, held())
+	c.advance(time.Millisecond)
+	assert.True(t, held())
+	w.pulse.Beats.Add(1)
+	assert.False(t, held())
+	w.leave()
+	c.advance(time.Minute)
+	w.pulse.Beats.Add(1)
+	assert.False(t, held(), "outside")
 }

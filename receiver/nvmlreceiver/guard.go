@@ -40,3 +40,26 @@ func (g *guard) blocked(limit time.Duration) (gpu.Question, bool) {
 	since := g.since.Load()
 	return gpu.Question(g.what.Load()), since != 0 && time.Duration(g.now()-since) > limit
 }
+
+// watch guards a thread that waits for events inside the library, on and on: it is held up when no step of the wait comes back.
+type watch struct {
+	guard
+	pulse gpu.Pulse
+	seen  uint32 // beats at the last look; of the thread that looks
+}
+
+func newWatch(c clock) *watch { return &watch{guard: guard{clock: c, epoch: c.Now()}} }
+
+// stop ends the wait after its step, and all later ones.
+func (w *watch) stop() { w.pulse.Stop.Store(1) }
+
+// blocked is the guard's, for one thread that looks now and then.
+func (w *watch) blocked(limit time.Duration) (gpu.Question, bool) {
+	if beats := w.pulse.Beats.Load(); beats != w.seen {
+		w.seen = beats
+		if since := w.since.Load(); since != 0 {
+			w.since.CompareAndSwap(since, w.now()) // else it has left
+		}
+	}
+	return w.guard.blocked(limit)
+}

@@ -172,18 +172,25 @@ func TestAHeldWorkerHoldsNobodyUp(t *testing.T) {
 	l.end()
 }
 
-// The event thread may hang by itself: the readings go on.
+// The event thread may hang by itself, from the start or after it has waited for a while: the readings go on.
 func TestABlockedEventThreadTakesNoMetricsAway(t *testing.T) {
 	b := newBench(t, template(t, "h100", 1), busy())
 	b.fault(0, "nvmlDeviceRegisterEvents", sim.Fault{Delay: sim.Forever})
 	r := b.observe(func(c *Config) { c.CallTimeout = 300 * time.Millisecond })
 	id := r.device(0)
-	r.status(componentstatus.StatusRecoverableError, "nvmlEventSetWait_v2 has not returned")
-	r.batches(3)
-	assert.True(t, r.reading(id))
-	assert.Equal(t, healthOK, r.health(id))
-	require.NoError(t, b.state.ClearFaults())
-	r.status(componentstatus.StatusOK, "")
+	for _, function := range []string{"nvmlDeviceRegisterEvents", "nvmlEventSetWait_v2"} {
+		r.status(componentstatus.StatusRecoverableError, "nvmlEventSetWait_v2 has not returned")
+		r.batches(3)
+		assert.True(t, r.reading(id))
+		assert.Equal(t, healthOK, r.health(id))
+		require.NoError(t, b.state.ClearFaults())
+		r.status(componentstatus.StatusOK, "")
+		if function == "nvmlDeviceRegisterEvents" {
+			require.NoError(t, b.state.SetFault(sim.System, "nvmlEventSetWait_v2", sim.Fault{Delay: sim.Forever}))
+		}
+	}
+	before := b.state.Calls()["nvmlEventSetWait_v2"]
+	r.until("more waits", func() bool { return b.state.Calls()["nvmlEventSetWait_v2"] > before })
 }
 
 // A GPU that is found under another index is told so.

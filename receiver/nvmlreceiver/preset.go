@@ -3,7 +3,6 @@ package nvmlreceiver // import "github.com/otelcol-inference/otelcol-inference/r
 import (
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
 )
@@ -68,14 +67,6 @@ func metricLevels() map[string]Preset {
 		signal.GPUProcessMemory:   optIn,
 		signal.GPUProcessActivity: optIn,
 	}
-}
-
-func join(presets []Preset) string {
-	names := make([]string, len(presets))
-	for i, p := range presets {
-		names[i] = string(p)
-	}
-	return strings.Join(names, ", ")
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

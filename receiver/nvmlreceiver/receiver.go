@@ -80,7 +80,8 @@ func (r *nvmlReceiver) begin(ctx context.Context) error {
 		return err
 	}
 	r.manager = newManager(&shop{
-		cfg: r.cfg, plan: p, words: r.words, clock: r.clock, tell: r.tell, ledgers: newLedgers(), join: r.join, xid: r.takeXID,
+		cfg: r.cfg, plan: p, words: r.words, clock: r.clock, beat: &metronome{clock: r.clock, every: r.cfg.SamplingInterval}, tell: r.tell,
+		ledgers: newLedgers(), join: r.join, xid: r.takeXID,
 	}, r.library)
 	running, cancel := context.WithCancel(context.Background())
 	r.cancel = cancel

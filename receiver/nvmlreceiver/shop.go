@@ -16,6 +16,7 @@ type shop struct {
 	plan    *plan
 	words   *vocabulary
 	clock   clock
+	beat    *metronome // of the samples
 	tell    *reporter
 	ledgers *ledgers
 	join    *joiner

@@ -29,7 +29,7 @@ type worker struct {
 	system gpu.System
 	ledger *ledger
 	guard  *guard // of the sampling thread
-	watch  *guard // of the event thread
+	watch  *watch // of the event thread
 	stop   context.CancelFunc
 
 	requests     chan struct{}        // one collection each
@@ -50,7 +50,7 @@ type worker struct {
 func (s *shop) newWorker(f *finder, p *probe) *worker {
 	w := &worker{
 		shop: s, lib: f.lib, uuid: p.id.UUID, system: f.system, ledger: s.ledgers.take(p.id.UUID, s.clock.Now()),
-		guard: newGuard(s.clock), watch: newGuard(s.clock),
+		guard: newGuard(s.clock), watch: newWatch(s.clock),
 		requests: make(chan struct{}, 1), pages: make(chan pmetric.Metrics, 1), reconfigured: make(chan struct{}, 1),
 		stale: f.stale, done: make(chan struct{}),
 	}
@@ -87,7 +87,7 @@ func (w *worker) run(ctx context.Context) {
 	var samples <-chan time.Time
 	for {
 		if samples == nil && w.sampling() {
-			ticks, stop := w.shop.clock.Ticks(w.shop.cfg.SamplingInterval)
+			ticks, stop := w.shop.beat.follow()
 			defer stop() // once
 			samples = ticks
 		}

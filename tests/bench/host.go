@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
 	"google.golang.org/grpc"
 	_ "google.golang.org/grpc/encoding/gzip" // what the exporter sends with
@@ -67,7 +68,7 @@ func busyHost(stub string, p *page, blocks, transfersPerSecond int) (w work, err
 		h.parts = append(h.parts, part)
 		targets = append(targets, part.targets...)
 	}
-	if h.sink, err = newGateway(); err != nil {
+	if h.sink, err = newGateway(func(pmetric.Metrics) {}); err != nil {
 		return w, err
 	}
 	targets = append(targets, h.sink.address)
@@ -133,8 +134,7 @@ func (h *host) close() error {
 		errs = append(errs, part.close())
 	}
 	if h.sink != nil {
-		h.sink.server.Stop()
-		h.sink.serving.Wait()
+		h.sink.close()
 	}
 	return errors.Join(errs...)
 }
@@ -197,26 +197,33 @@ func (s *streaming) step(now time.Time) {
 	}, Queued: stream.QueuedRequests{Prefills: 2, PrefillTokens: 900}})
 }
 
-// gateway takes what agents send and does nothing with it.
+// gateway takes what agents send.
 type gateway struct {
 	pmetricotlp.UnimplementedGRPCServer
 	address string
 	server  *grpc.Server
 	serving sync.WaitGroup
+	take    func(pmetric.Metrics)
 }
 
-func newGateway() (*gateway, error) {
+func newGateway(take func(pmetric.Metrics)) (*gateway, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	g := &gateway{address: l.Addr().String(), server: grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))}
+	g := &gateway{address: l.Addr().String(), server: grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20)), take: take}
 	pmetricotlp.RegisterGRPCServer(g.server, g)
 	g.serving.Go(func() { _ = g.server.Serve(l) }) // ends when it is stopped
 	return g, nil
 }
 
 // Export takes everything.
-func (g *gateway) Export(context.Context, pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+func (g *gateway) Export(_ context.Context, request pmetricotlp.ExportRequest) (pmetricotlp.ExportResponse, error) {
+	g.take(request.Metrics())
 	return pmetricotlp.NewExportResponse(), nil
+}
+
+func (g *gateway) close() {
+	g.server.Stop()
+	g.serving.Wait()
 }

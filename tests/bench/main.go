@@ -53,7 +53,7 @@ func main() {
 		return
 	}
 	var o options
-	flag.StringVar(&o.load, "load", "scrape", "what is measured: scrape, nixl, nvml, otlp, receivers, agent, start or size")
+	flag.StringVar(&o.load, "load", "scrape", "what is measured: scrape, latency, nixl, nvml, otlp, receivers, agent, start or size")
 	flag.StringVar(&o.binary, "binary", "../bin/otelcol-inference", "the collector")
 	flag.StringVar(&o.page, "page", "engines/recordings/vllm-0.32.0-cpu/metrics-006.prom", "the page that every target serves")
 	flag.IntVar(&o.targets, "targets", 200, "engines")
@@ -63,7 +63,7 @@ func main() {
 	flag.IntVar(&o.rounds, "rounds", 3, "of all subjects in turn")
 	flag.StringVar(&o.profiles, "profiles", "", "folder for profiles of each run, which cost some of the time that is measured")
 	flag.BoolVar(&o.peers, "peers", false, "scrape: also the same renaming by filter and transform, the floor, and -prometheus")
-	flag.StringVar(&o.prometheus, "prometheus", "", "scrape with -peers: program of a Prometheus server")
+	flag.StringVar(&o.prometheus, "prometheus", "", "scrape with -peers, latency: program of a Prometheus server")
 	flag.StringVar(&o.python, "python", "python3", "nixl, nvml: a Python; for nvml with nvidia-ml-py")
 	flag.StringVar(&o.reader, "reader", "", "nixl: examples/python/telemetry_reader.py of NIXL's repository")
 	flag.IntVar(&o.rate, "rate", 5000, "nixl, agent: transfers per second")
@@ -113,6 +113,8 @@ func run(o options) (met bool, err error) {
 	switch o.load {
 	case "scrape":
 		return runScrape(o, binary)
+	case "latency":
+		return true, runLatency(o, binary)
 	case "nixl":
 		return true, runNIXL(o, binary)
 	case "nvml":
@@ -128,7 +130,7 @@ func run(o options) (met bool, err error) {
 	case "start":
 		return runStart(o, binary)
 	}
-	return false, fmt.Errorf("load: must be scrape, nixl, nvml, otlp, receivers, agent, start or size, got %q", o.load)
+	return false, fmt.Errorf("load: must be scrape, latency, nixl, nvml, otlp, receivers, agent, start or size, got %q", o.load)
 }
 
 func runScrape(o options, binary string) (met bool, err error) {

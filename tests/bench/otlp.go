@@ -8,8 +8,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,9 +23,7 @@ type sender struct {
 	step     time.Duration // between two scrapes in the time that points tell
 	sent     atomic.Int64  // points that were accepted
 	refused  atomic.Int64  // points
-
-	mu      sync.Mutex
-	answers []time.Duration // since they were last asked for
+	answers  durations
 }
 
 // send is the load. Nobody listens at first: until then a request is tried again.
@@ -45,23 +41,13 @@ func send(recorded pmetric.Metrics, step time.Duration) (work, error) {
 	done := make(chan error, 1)
 	go func() { done <- s.run(ctx) }()
 	return work{
-		targets: []string{address}, done: s.sent.Load, ready: 1, lost: s.refused.Load, answers: s.taken,
+		targets: []string{address}, done: s.sent.Load, ready: 1, lost: s.refused.Load, answers: s.answers.taken,
 		close: func() error {
 			cancel()
 			s.client.CloseIdleConnections()
 			return <-done
 		},
 	}, nil
-}
-
-// taken returns how long the answers since the last call took, in order of their length.
-func (s *sender) taken() []time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	all := s.answers
-	s.answers = nil
-	slices.Sort(all)
-	return all
 }
 
 func (s *sender) run(ctx context.Context) error {
@@ -90,9 +76,7 @@ func (s *sender) run(ctx context.Context) error {
 		default:
 			s.sent.Add(points)
 		}
-		s.mu.Lock()
-		s.answers = append(s.answers, time.Since(asked))
-		s.mu.Unlock()
+		s.answers.add(time.Since(asked))
 		n++
 	}
 	return nil
@@ -156,22 +140,9 @@ func reportPipelines(out io.Writer, o options, what string, points int, subjects
 			}
 			return spreadOf(all, func(m measured) float64 { return nanoseconds(m) - base }).String()
 		}},
-		{head: "answer, p50 ms", of: func(all []measured) string {
-			return spreadOf(all, func(m measured) float64 { return m.answer(0.5) }).String()
-		}},
-		{head: "p99 ms", of: func(all []measured) string {
-			return spreadOf(all, func(m measured) float64 { return m.answer(0.99) }).String()
-		}},
+		answers("answer, p50 ms", 0.5), answers("p99 ms", 0.99),
 		{head: "points refused", of: func(all []measured) string {
 			return fmt.Sprintf("%.0f", spreadOf(all, func(m measured) float64 { return float64(m.lost) }).most)
 		}},
 	})
-}
-
-// answer is a quantile of the answers, in milliseconds.
-func (m measured) answer(q float64) float64 {
-	if len(m.answers) == 0 {
-		return 0
-	}
-	return m.answers[int(q*float64(len(m.answers)-1))].Seconds() * 1000
 }

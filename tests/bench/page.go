@@ -4,13 +4,16 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // page is a recorded metrics page whose counters grow.
 type page struct {
 	lines []line
+	now   func() time.Time // where a family tells the time
 }
 
 // line is the text before a value, with its value, or a whole line with its break where nothing changes.
@@ -18,6 +21,7 @@ type line struct {
 	text    string
 	value   float64
 	growing bool
+	stamp   bool // the value is the time, in microseconds since 1970
 }
 
 // readPage reads a page in the text format.
@@ -53,6 +57,22 @@ func readPage(path string) (*page, error) {
 	return p, nil
 }
 
+// stamp returns the page with a gauge that tells when it was written. A double holds microseconds of this century.
+func (p *page) stamp(gauge string, now func() time.Time) (*page, error) {
+	stamped := &page{lines: slices.Clone(p.lines), now: now}
+	found := false
+	for i, l := range stamped.lines {
+		if strings.HasPrefix(l.text, gauge+"{") && !l.growing {
+			stamped.lines[i] = line{text: l.text[:strings.LastIndexByte(l.text, ' ')+1], stamp: true}
+			found = true
+		}
+	}
+	if !found {
+		return nil, fmt.Errorf("the page must have the gauge %s", gauge)
+	}
+	return stamped, nil
+}
+
 // series is how many samples the page has.
 func (p *page) series() (n int) {
 	for _, l := range p.lines {
@@ -79,10 +99,14 @@ func (p *page) types() map[string]string {
 func (p *page) write(out *bytes.Buffer, n int64) {
 	for _, l := range p.lines {
 		out.WriteString(l.text)
-		if !l.growing {
+		value := l.value * float64(1+n)
+		switch {
+		case l.stamp:
+			value = float64(p.now().UnixMicro())
+		case !l.growing:
 			continue
 		}
-		b := strconv.AppendFloat(out.AvailableBuffer(), l.value*float64(1+n), 'f', -1, 64)
+		b := strconv.AppendFloat(out.AvailableBuffer(), value, 'f', -1, 64)
 		if bytes.IndexByte(b, '.') < 0 {
 			b = append(b, '.', '0') // as the Python client writes it
 		}

@@ -95,13 +95,8 @@ service:
 
 // scrapers are the subjects that scrape engines; those beyond the third only with peers.
 func scrapers(o options, binary string, p *page) ([]subject, error) {
-	all := []subject{
-		collectorIdle(binary),
-		collector("llm_engine", binary, func(at site) pipeline {
-			return pipeline{receiver: fmt.Sprintf("  llm_engine: {collection_interval: %s, endpoints: %s}", o.interval, list(at.targets))}
-		}),
-		collector("prometheus", binary, func(at site) pipeline { return pipeline{receiver: prometheusReceiver(o.interval, at)} }),
-	}
+	peer := prometheus(o.interval)
+	all := []subject{collectorIdle(binary), collector("llm_engine", binary, engines(o.interval)), collector("prometheus", binary, peer)}
 	if !o.peers {
 		return all, nil
 	}
@@ -109,15 +104,32 @@ func scrapers(o options, binary string, p *page) ([]subject, error) {
 	if err != nil {
 		return nil, err
 	}
-	all = append(all,
-		collector("prometheus, filter, transform", binary, func(at site) pipeline {
-			return pipeline{receiver: prometheusReceiver(o.interval, at), processors: processors, order: []string{"filter", "transform"}}
-		}),
-		floorSubject(o.interval))
+	all = append(all, collector("prometheus, filter, transform", binary, renamed(peer, processors)), floorSubject(o.interval))
 	if o.prometheus != "" {
-		all = append(all, prometheusServer(o.prometheus, o.interval))
+		all = append(all, prometheusServer(o.prometheus, o.interval, func(at site) (site, string) { return at, "" }))
 	}
 	return all, nil
+}
+
+// engines is our receiver.
+func engines(interval time.Duration) func(site) pipeline {
+	return func(at site) pipeline {
+		return pipeline{receiver: fmt.Sprintf("  llm_engine: {collection_interval: %s, endpoints: %s}", interval, list(at.targets))}
+	}
+}
+
+// prometheus is the community's receiver.
+func prometheus(interval time.Duration) func(site) pipeline {
+	return func(at site) pipeline { return pipeline{receiver: prometheusReceiver(interval, at)} }
+}
+
+// renamed is a pipeline with the processors that ottl makes.
+func renamed(scrape func(site) pipeline, processors string) func(site) pipeline {
+	return func(at site) pipeline {
+		p := scrape(at)
+		p.processors, p.order = processors, []string{"filter", "transform"}
+		return p
+	}
 }
 
 func prometheusReceiver(interval time.Duration, at site) string {
@@ -129,11 +141,12 @@ func scrapeConfig(interval time.Duration, targets []string) string {
 	return fmt.Sprintf("{job_name: engines, scrape_interval: %s, scrape_timeout: %[1]s, static_configs: [{targets: %s}]}", interval, list(targets))
 }
 
-// prometheusServer is a Prometheus with its database.
-func prometheusServer(binary string, interval time.Duration) subject {
+// prometheusServer is a Prometheus with its database; of tells the engines among its targets, and what else its configuration says.
+func prometheusServer(binary string, interval time.Duration, of func(site) (fleet site, more string)) subject {
 	write := func(at site) (string, error) {
 		file := filepath.Join(at.dir, "prometheus.yaml")
-		return file, os.WriteFile(file, []byte("scrape_configs:\n  - "+scrapeConfig(interval, at.targets)+"\n"), 0o600)
+		fleet, more := of(at)
+		return file, os.WriteFile(file, []byte("scrape_configs:\n  - "+scrapeConfig(interval, fleet.targets)+"\n"+more), 0o600)
 	}
 	return subject{
 		name: "Prometheus server", points: "prometheus_tsdb_head_samples_appended_total", other: true,

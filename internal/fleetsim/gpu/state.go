@@ -174,6 +174,7 @@ func (s *State) ReloadDriver() error {
 			})
 		}
 		atomic.AddUint64(&l.DriverGeneration, 1)
+		l.wake()
 		return nil
 	})
 }

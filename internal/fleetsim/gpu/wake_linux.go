@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wake ends the waits for events, in every process that has mapped the state: those that wait sleep on the low half of the number of events
-// (tests/nvmlstub/events.c) and look again. A wait that is just about to begin may miss what is not in that number, and looks by itself
-// after a while.
+// wake ends the waits for events, in every process that has mapped the state: those that wait sleep on the low half of the number of wakes
+// (tests/nvmlstub/events.c) and look again. What they shall see is written before.
 func (l *stateLayout) wake() {
 	const futexWake = 1 // FUTEX_WAKE of linux/futex.h, not private: between processes
-	_, _, _ = unix.Syscall(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.EventHead)), futexWake, math.MaxInt32)
+	atomic.AddUint64(&l.Wakes, 1)
+	_, _, _ = unix.Syscall(unix.SYS_FUTEX, uintptr(unsafe.Pointer(&l.Wakes)), futexWake, math.MaxInt32)
 }
 
 // event counts an event that lies in the ring, and wakes those that wait for one.

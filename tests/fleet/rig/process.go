@@ -120,9 +120,10 @@ func (p *Process) Stop(tb testing.TB) int {
 
 // Usage is what a process takes at one moment.
 type Usage struct {
-	Resident int64 // bytes
-	Peak     int64 // bytes, the most that was resident so far
-	CPU      time.Duration
+	Resident  int64 // bytes
+	Anonymous int64 // of them, without a file: heap and stacks, and not the queue on the disk, which the program maps
+	Peak      int64 // bytes, the most that was resident so far
+	CPU       time.Duration
 }
 
 // Usage reads /proc.
@@ -132,7 +133,7 @@ func (p *Process) Usage(tb testing.TB) Usage {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.PID()))
 	require.NoError(tb, err)
 	for line := range strings.Lines(string(status)) {
-		for name, to := range map[string]*int64{"VmRSS:": &u.Resident, "VmHWM:": &u.Peak} {
+		for name, to := range map[string]*int64{"VmRSS:": &u.Resident, "RssAnon:": &u.Anonymous, "VmHWM:": &u.Peak} {
 			if value, ok := strings.CutPrefix(line, name); ok {
 				_, err := fmt.Sscanf(value, "%d", to)
 				require.NoError(tb, err)

@@ -57,7 +57,7 @@ func (t *Tally) take(md pmetric.Metrics) {
 			scope := sm.Scope().Name()
 			for _, m := range sm.Metrics().All() {
 				t.scopes[scope] += pointsOf(m)
-				if scope == WorkerScope {
+				if !ofGateways(scope) {
 					continue
 				}
 				if t.fleets[m.Name()] == nil {
@@ -81,18 +81,23 @@ func pointsOf(m pmetric.Metric) int {
 	return 0 // other kinds are not sent here
 }
 
-// Points are those that came in one scope, or in all others.
-func (t *Tally) Points(scope string) (in, others int) {
+// Points are those that a gateway passed on, and those that it derived.
+func (t *Tally) Points() (passed, derived int) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for name, n := range t.scopes {
-		if name == scope {
-			in += n
+	for scope, n := range t.scopes {
+		if ofGateways(scope) {
+			derived += n
 		} else {
-			others += n
+			passed += n
 		}
 	}
-	return in, others
+	return passed, derived
+}
+
+// ofGateways tells whether gateways, not agents, derive what is in a scope.
+func ofGateways(scope string) bool {
+	return strings.HasSuffix(scope, "/disaggregationprocessor") || strings.HasSuffix(scope, "/adviceconnector")
 }
 
 // Fleets is for how many fleets a derived metric came.

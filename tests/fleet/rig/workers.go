@@ -2,21 +2,15 @@ package rig
 
 import (
 	"bytes"
-	"compress/gzip"
 	"context"
 	"fmt"
 	"iter"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
-	"go.opentelemetry.io/collector/pdata/pmetric/pmetricotlp"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials/insecure"
-	gzipencoding "google.golang.org/grpc/encoding/gzip"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/dialect"
 	"github.com/otelcol-inference/otelcol-inference/internal/exposition"
@@ -39,26 +33,14 @@ type Workers struct {
 	begin time.Time
 	pages [][]pmetric.Metrics // of a round, by simulated worker
 
-	connection *grpc.ClientConn
-	client     pmetricotlp.GRPCClient
-
-	mu       sync.Mutex
-	accepted int
-	refused  []error
+	client
 }
-
-// inFlight bounds the requests that wait for an answer.
-const inFlight = 16
 
 // NewWorkers records a ready scenario for so many rounds and connects to a gateway.
 func NewWorkers(tb testing.TB, name string, fleets, each, rounds int, gateway string) *Workers {
 	tb.Helper()
-	require.NoError(tb, gzipencoding.SetLevel(gzip.BestSpeed)) // what is measured is at the other end
-	connection, err := grpc.NewClient(gateway, grpc.WithTransportCredentials(insecure.NewCredentials()))
-	require.NoError(tb, err)
-	tb.Cleanup(func() { _ = connection.Close() })
 	w := RecordWorkers(tb, name, fleets, each, rounds)
-	w.connection, w.client = connection, pmetricotlp.NewGRPCClient(connection)
+	w.connect(tb, gateway)
 	return w
 }
 
@@ -127,23 +109,14 @@ func (w *Workers) Send(ctx context.Context, round int, over time.Duration) {
 		}
 	}
 	at := pcommon.NewTimestampFromTime(w.begin.Add(time.Duration(round) * w.Interval))
-	hosts := w.hosts()
-	slots := make(chan struct{}, inFlight)
-	var answers sync.WaitGroup
-	began := time.Now()
-	for i := range w.Fleets * hosts {
-		due := began.Add(over * time.Duration(i) / time.Duration(w.Fleets*hosts))
-		select {
-		case <-time.After(time.Until(due)):
-		case <-ctx.Done():
+	requests := make([]request, w.Fleets*w.hosts())
+	for i := range requests {
+		requests[i] = request{
+			due: over * time.Duration(i) / time.Duration(len(requests)),
+			md:  func() pmetric.Metrics { return w.host(round, i%w.Fleets, i/w.Fleets, at) },
 		}
-		slots <- struct{}{}
-		answers.Go(func() {
-			defer func() { <-slots }()
-			w.export(ctx, w.host(round, i%w.Fleets, i/w.Fleets, at))
-		})
 	}
-	answers.Wait()
+	w.send(ctx, time.Now(), requests)
 }
 
 // host is what the agent of one host of a fleet sends.
@@ -185,30 +158,4 @@ func date(rm pmetric.ResourceMetrics, at pcommon.Timestamp) {
 			}
 		}
 	}
-}
-
-func (w *Workers) export(ctx context.Context, md pmetric.Metrics) {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
-	defer cancel()
-	points := md.DataPointCount()
-	answer, err := w.client.Export(ctx, pmetricotlp.NewExportRequestFromMetrics(md), grpc.UseCompressor(gzipencoding.Name))
-	if err == nil { // otherwise there is no answer to look into
-		if said := answer.PartialSuccess(); said.RejectedDataPoints() > 0 {
-			err = fmt.Errorf("%d of %d points rejected: %s", said.RejectedDataPoints(), points, said.ErrorMessage())
-		}
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if err != nil {
-		w.refused = append(w.refused, err)
-		return
-	}
-	w.accepted += points
-}
-
-// Accepted is how many points the gateway said it had taken, and why it took others not.
-func (w *Workers) Accepted() (points int, refused []error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.accepted, w.refused
 }

@@ -30,6 +30,7 @@ type TelemetryBuilder struct {
 	ConnectorAdviceFailed   metric.Int64Counter
 	ConnectorAdviceRefused  metric.Int64Counter
 	ConnectorAdviceSubjects metric.Int64Gauge
+	ConnectorAdviceWithheld metric.Int64Counter
 }
 
 // TelemetryBuilderOption applies changes to default builder.
@@ -83,6 +84,12 @@ func NewTelemetryBuilder(settings component.TelemetrySettings, options ...Teleme
 		"otelcol_connector_advice_subjects",
 		metric.WithDescription("Workers, fleets and agents tracked. [Development]"),
 		metric.WithUnit("{subject}"),
+	)
+	errs = errors.Join(errs, err)
+	builder.ConnectorAdviceWithheld, err = builder.meter.Int64Counter(
+		"otelcol_connector_advice_withheld",
+		metric.WithDescription("Windows of subjects in which a rule could not tell whether its condition holds, by rule and reason. [Development]"),
+		metric.WithUnit("{window}"),
 	)
 	errs = errors.Join(errs, err)
 	return &builder, errs

@@ -23,6 +23,7 @@ func TestSetupTelemetry(t *testing.T) {
 	tb.ConnectorAdviceFailed.Add(context.Background(), 1)
 	tb.ConnectorAdviceRefused.Add(context.Background(), 1)
 	tb.ConnectorAdviceSubjects.Record(context.Background(), 1)
+	tb.ConnectorAdviceWithheld.Add(context.Background(), 1)
 	AssertEqualConnectorAdviceEvents(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
@@ -33,6 +34,9 @@ func TestSetupTelemetry(t *testing.T) {
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 	AssertEqualConnectorAdviceSubjects(t, testTel,
+		[]metricdata.DataPoint[int64]{{Value: 1}},
+		metricdatatest.IgnoreTimestamp())
+	AssertEqualConnectorAdviceWithheld(t, testTel,
 		[]metricdata.DataPoint[int64]{{Value: 1}},
 		metricdatatest.IgnoreTimestamp())
 

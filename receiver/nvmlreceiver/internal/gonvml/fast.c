@@ -43,7 +43,7 @@ int fast_call(void *library, const char *symbol)
 	return function ? function() : FAST_FUNCTION_NOT_FOUND;
 }
 
-static int find_device(void *library, const char *uuid, void **device)
+int fast_find_device(void *library, const char *uuid, void **device)
 {
 	int (*by_uuid)(const char *, void **);
 	*(void **)&by_uuid = dlsym(library, "nvmlDeviceGetHandleByUUID");
@@ -88,7 +88,7 @@ int fast_gpm_open(void *library, const char *uuid, int instance, const unsigned 
 	g->request.count = n < FAST_GPM_ROOM ? n : FAST_GPM_ROOM;
 	for (unsigned int i = 0; i < g->request.count; i++)
 		g->request.metrics[i].id = ids[i];
-	int ret = find_device(library, uuid, &g->device);
+	int ret = fast_find_device(library, uuid, &g->device);
 	if (ret == OK)
 		ret = gpm_prepare(g, library);
 	if (ret != OK) {
@@ -153,7 +153,7 @@ int fast_ring_open(void *library, const char *uuid, int kind, fast_ring **out)
 		return FAST_MEMORY;
 	r->kind = kind;
 	*(void **)&r->read = dlsym(library, "nvmlDeviceGetSamples");
-	int ret = r->read ? find_device(library, uuid, &r->device) : FAST_FUNCTION_NOT_FOUND;
+	int ret = r->read ? fast_find_device(library, uuid, &r->device) : FAST_FUNCTION_NOT_FOUND;
 	unsigned int type = 0;
 	if (ret == OK)
 		ret = r->read(r->device, kind, 0, &type, &r->room, NULL); // without a buffer: how many it holds at most

@@ -52,4 +52,29 @@ int fast_ring_read(fast_ring *r, unsigned int *n, unsigned int *type);
 fast_sample *fast_ring_samples(fast_ring *r);
 void fast_ring_close(fast_ring *r);
 
+// fast_find_device is the handle of a device by its UUID; returns nvmlReturn_t.
+int fast_find_device(void *library, const char *uuid, void **device);
+
+// fast_events waits for what a device says by itself.
+typedef struct fast_events fast_events;
+
+typedef struct {
+	void *device;
+	unsigned long long type, data;
+	unsigned int gpu_instance, compute_instance; // all ones: of none
+} fast_event;
+
+// fast_pulse is what a wait shares with other threads while it lasts.
+typedef struct {
+	uint32_t stop;  // read
+	uint32_t beats; // written
+} fast_pulse;
+
+// fast_events_open registers for those of the types that the device supports, or returns "not supported". Where it fails it names the
+// function.
+int fast_events_open(void *library, const char *uuid, unsigned long long types, fast_events **out, const char **failed);
+// fast_events_wait returns the next event, or "timeout" once it is told to stop, at the end of a wait of step_ms. It beats after each.
+int fast_events_wait(fast_events *e, unsigned int step_ms, fast_pulse *pulse, fast_event *out);
+void fast_events_close(fast_events *e);
+
 #endif

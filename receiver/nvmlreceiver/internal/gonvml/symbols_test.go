@@ -71,7 +71,7 @@ func TestALibraryThatLacksNearlyEverything(t *testing.T) {
 	missing(err)
 	_, err = d.Samples(gpu.UtilizationBuffer)
 	missing(err)
-	_, err = lib.Events(d)
+	_, err = lib.Events("GPU-poor")
 	missing(err)
 	_, err = lib.ByUUID("GPU-poor")
 	missing(err)

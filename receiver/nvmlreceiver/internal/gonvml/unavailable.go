@@ -20,10 +20,10 @@ var errBuild = &gpu.Error{
 	Detail: "this binary was built without cgo or not for Linux, and NVML needs both: build it with CGO_ENABLED=1 GOOS=linux",
 }
 
-func (unavailable) Open(func()) error                     { return errBuild }
-func (unavailable) Close() error                          { return nil }
-func (unavailable) System() gpu.System                    { return gpu.System{} }
-func (unavailable) Count() (int, error)                   { return 0, errBuild }
-func (unavailable) ByIndex(int) (gpu.Device, error)       { return nil, errBuild }
-func (unavailable) ByUUID(string) (gpu.Device, error)     { return nil, errBuild }
-func (unavailable) Events(gpu.Device) (gpu.Events, error) { return nil, errBuild }
+func (unavailable) Open(func()) error                 { return errBuild }
+func (unavailable) Close() error                      { return nil }
+func (unavailable) System() gpu.System                { return gpu.System{} }
+func (unavailable) Count() (int, error)               { return 0, errBuild }
+func (unavailable) ByIndex(int) (gpu.Device, error)   { return nil, errBuild }
+func (unavailable) ByUUID(string) (gpu.Device, error) { return nil, errBuild }
+func (unavailable) Events(string) (gpu.Events, error) { return nil, errBuild }

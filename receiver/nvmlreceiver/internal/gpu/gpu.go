@@ -2,7 +2,10 @@
 // that everything above it builds and is tested without a library; package gonvml answers by go-nvml.
 package gpu // import "github.com/otelcol-inference/otelcol-inference/receiver/nvmlreceiver/internal/gpu"
 
-import "time"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // Library is one NVML library. Its methods may block for as long as the driver does, so each caller has a thread of its own.
 type Library interface {
@@ -19,8 +22,8 @@ type Library interface {
 	ByIndex(index int) (Device, error)
 	// ByUUID is the GPU with this UUID.
 	ByUUID(uuid string) (Device, error)
-	// Events watches a GPU, or says NotSupported.
-	Events(d Device) (Events, error)
+	// Events watches the GPU with this UUID, or says NotSupported.
+	Events(uuid string) (Events, error)
 }
 
 // System is what the library says of itself.
@@ -92,8 +95,15 @@ type Event struct {
 
 // Events waits for events.
 type Events interface {
-	// Wait returns the next event; Timeout when there is none for so long.
-	Wait(timeout time.Duration) (Event, error)
+	// Wait returns the next event, or Timeout once the pulse says stop. It waits inside the library, for a step at a time, which is how
+	// late it sees that it shall stop.
+	Wait(step time.Duration, pulse *Pulse) (Event, error)
 	// Close ends it. No Wait may be under way.
 	Close()
+}
+
+// Pulse is what a Wait shares with other threads. C code reads and writes it.
+type Pulse struct {
+	Stop  atomic.Uint32 // 1: Wait shall return
+	Beats atomic.Uint32 // steps that came back from the library
 }
