@@ -240,8 +240,8 @@ func TestDecodeStepsAreFoundWhereContextIsTold(t *testing.T) {
 			prefill += last.PerStep.Prefill
 			row += last.PerStep.Token
 		}
-		assert.InDelta(t, 0.003, spread/seeds, 0.0015)
 		if tell {
+			assert.InDelta(t, 0.003, spread/seeds, 0.0015)
 			assert.InDelta(t, 0, off/seeds, 0.005)
 			assert.InEpsilon(t, batchPrefill, prefill/seeds, 0.15)
 			assert.InEpsilon(t, batchRow, row/seeds, 0.03)

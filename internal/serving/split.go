@@ -48,7 +48,8 @@ type StepSplit struct {
 	Costs   Costs // fitted to the mix of steps that there is, 0 while unknown
 	Reading Reading
 	PerStep StepCost // what single steps cost, those of other batches too, 0 while unknown; told where the split is withheld, too
-	// StepSpread is the standard deviation of the relative error that the fit leaves of a decode step of the usual batch by it; 0 while unknown.
+	// StepSpread is the standard deviation of the relative error that the fit leaves of a decode step of the usual batch by it; 0 while unknown, and
+	// where Work has no context.
 	StepSpread float64
 }
 

@@ -93,8 +93,8 @@ func hiddenRow(step, computing float64) float64 {
 	return max(0, 1-fewRows*computing/step)
 }
 
-// costs are the fitted ones, with the spread of a decode step by them, while the share that they imply of the last window is determined; else 0. x
-// are the regressors of the share.
+// costs are the fitted ones, with the spread of a decode step by them where context is told, while the share that they imply of the last window is
+// determined; else 0. x are the regressors of the share.
 func (s *stepPrices) costs(x, rows []float64, steps PrefillSteps) (out Costs, spread float64) {
 	theta := s.fit.Solve()
 	prefill := []float64{ // half of what sequences cost beside prefill is its
@@ -113,13 +113,12 @@ func (s *stepPrices) costs(x, rows []float64, steps PrefillSteps) (out Costs, sp
 }
 
 // stepSpread is the standard deviation of the relative error of a decode step of the usual batch that the scatter of windows leaves; 1 where it
-// cannot be told.
+// cannot be told, 0 where nobody asks: who tells no context wants a share.
 func (s *stepPrices) stepSpread(theta []float64) float64 {
-	of := make([]float64, len(theta))
-	of[ofDecodeStep], of[ofSequence] = 1, s.batch
-	if s.each > 0 {
-		of[ofContext] = s.each * s.batch
+	if s.each == 0 {
+		return 0
 	}
+	of := []float64{ofDecodeStep: 1, ofPrefillStep: 0, ofRow: 0, ofSequence: s.batch, ofContext: s.each * s.batch}
 	step := dot(theta, of)
 	variance, ok := s.fit.Variance(theta, of)
 	if !ok || !(step > 0) {

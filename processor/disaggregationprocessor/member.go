@@ -1,6 +1,7 @@
 package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
 
 import (
+	"cmp"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -204,8 +205,12 @@ func workOf(win window.Window) serving.Work {
 	return work
 }
 
-// batchStep is the weight of a window in the mean batch of a worker.
-const batchStep = 0.05
+const (
+	// batchStep is the weight of a window in the mean batch of a worker.
+	batchStep = 0.05
+	// untoldSpread is the spread of a decode step where no lengths of requests tell its context.
+	untoldSpread = 0.02
+)
 
 // turnoverOf reads which requests came to and left an aggregated worker's batch.
 func turnoverOf(win window.Window) serving.Turnover {
@@ -231,7 +236,7 @@ func (m *member) divide(win window.Window, cfg *Config, usual *side) {
 	split := m.splitter.Split(work, bucketsOf(win.Totals[inComputed]))
 	costs := split.PerStep
 	if costs.Token > 0 {
-		m.costs, m.spread = costs, split.StepSpread
+		m.costs, m.spread = costs, cmp.Or(split.StepSpread, untoldSpread)
 		if m.batch == 0 {
 			m.batch = split.Passes.Batch()
 		}
