@@ -35,7 +35,7 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 			f.decode.Add(at(inITL).Sum, at(inITL).Count, at(inStepTokens).Count, at(inLocal).Sum)
 		}
 	case roleAggregated:
-		m.divide(win, f.cfg)
+		m.divide(win, f.cfg, &f.past.aggregated)
 	}
 	if r != rolePrefill {
 		if m.transfers == nil {
