@@ -257,6 +257,12 @@ func TestASnapshotThatIsNotUnderstoodIsRefused(t *testing.T) {
 		"lives":{"hot":{"standing":true,"trial":{"followed":1,"lever":7}}}}]}`), b.now()))
 	b.windows(40, b.usage(worker("a"), 0.8, 10, "0.8"))
 	assert.Equal(t, []EventName{Raised}, b.told("hot"), "half a life is none")
+
+	b = newBench(t, testConfig(), hot())
+	require.NoError(t, b.a.Restore([]byte(`{"schema":1,"subjects":[{"ref":{"Kind":"worker","Host":"h","Instance":"a","Model":"m"},
+		"lives":{"hot":{"holding":1,"relapses":-1}}}]}`), b.now()))
+	b.windows(40, b.usage(worker("a"), 0.8, 10, "0.8"))
+	assert.Equal(t, []EventName{Raised}, b.told("hot"), "no advice comes back less than never")
 }
 
 func TestFurtherSubjectsAreRefused(t *testing.T) {

@@ -91,6 +91,9 @@ func (a *Advisor) recall(s *state) {
 
 // whole reports whether a life that was read back can be lived on.
 func (l *life) whole() bool {
+	if l.Relapses < 0 {
+		return false
+	}
 	if l.Said == nil {
 		return !l.Standing && l.Trial == nil
 	}

@@ -267,6 +267,28 @@ func TestPricesForgetWhatHadNoContext(t *testing.T) {
 	assert.InDelta(t, 12, splitter.priced.fit.EffectiveSamples(), 0.5)
 }
 
+// A fit that begins anew, as context comes to be told, says nothing by its first windows, however many there were before.
+func TestPricesOfAFewWindowsAreNotTold(t *testing.T) {
+	for seed := range uint64(4) {
+		b, s := writing(t, seed)
+		splitter := NewSplitter(4096)
+		var batch Batch
+		for i := range 60 {
+			w, turnover, _ := b.window(5)
+			if i >= 30 {
+				w.Read, w.Each = batch.Read(w, turnover, &s), s.Context()
+			}
+			step := splitter.Split(w, Buckets{}).PerStep
+			if i == 29 {
+				require.Positive(t, step.Token)
+			}
+			if i >= 30 && splitter.priced.fit.EffectiveSamples() < minSamples {
+				require.Zero(t, step, "seed %d, window %d", seed, i)
+			}
+		}
+	}
+}
+
 func BenchmarkContextRead(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 7))
 	lengths := lengthsFrom(func() float64 { return 250 + 650*random.Float64() }, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000)

@@ -127,7 +127,7 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 		out.Decode, out.Method, out.Confidence = busy, MethodPurePhase, maxConfidence
 		return out
 	}
-	if s.early() == "" {
+	if s.early() == "" && s.priced.known() {
 		costs, spread := s.priced.costs(x, rows, steps)
 		out.PerStep, out.StepSpread = costs.PerStep(), spread
 	}

@@ -71,9 +71,12 @@ func (s *stepPrices) sequence(theta []float64) float64 {
 	return theta[ofSequence] + theta[ofContext]*s.each
 }
 
+// known reports whether there are windows enough to see the residuals: the fit begins anew where context comes to be told, later than that of the share.
+func (s *stepPrices) known() bool { return s.fit.EffectiveSamples() >= minSamples }
+
 // hidden is hiddenRow by what the fit knows, at the usual batch: costs are lines through the steps of that one.
 func (s *stepPrices) hidden() float64 {
-	if s.fit.EffectiveSamples() < minSamples {
+	if !s.known() {
 		return hiddenAtFirst
 	}
 	return s.hiddenBy(s.fit.Solve())
