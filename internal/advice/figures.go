@@ -95,10 +95,10 @@ func (r *Reading) figures() figures {
 	return f
 }
 
-// disaggregated reports whether all workers of a fleet have a role of their own, and both roles are there.
+// disaggregated reports whether all workers of a fleet have a role of their own, and both phases are there. Encoders and routers serve neither.
 func (r *Reading) disaggregated() bool {
-	prefill, decode := len(r.Workers(signal.RolePrefill)), len(r.Workers(signal.RoleDecode))
-	return prefill > 0 && decode > 0 && prefill+decode == len(r.Workers())
+	prefill, decode, beside := len(r.Workers(signal.RolePrefill)), len(r.Workers(signal.RoleDecode)), len(r.Workers(signal.RoleEncode, signal.RoleRouter))
+	return prefill > 0 && decode > 0 && prefill+decode+beside == len(r.Workers())
 }
 
 // front is where requests arrive: the prefill pool of a disaggregated fleet, whose decode workers see each request once more.

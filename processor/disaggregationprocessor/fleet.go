@@ -204,7 +204,7 @@ const (
 // watch notes a change of the topology. What requests met on another one says nothing of this one.
 func (f *fleet) watch(now int64) {
 	t := f.topology()
-	if t.Groups() < len(f.members) || now-f.started < int64(settling) {
+	if t.Groups() < f.workers() || now-f.started < int64(settling) {
 		return // workers that are met one by one are no change
 	}
 	before := f.adviser.Changes()
@@ -219,7 +219,7 @@ func (f *fleet) watch(now int64) {
 func (f *fleet) coverage() (observed, expected int) {
 	since := f.closed - int64(max(2*f.cfg.Window, f.cfg.AllowedLateness))
 	for _, m := range f.members {
-		if m.covered > 0 && m.covered >= since {
+		if m.role() != roleOther && m.covered > 0 && m.covered >= since {
 			observed++
 		}
 	}
@@ -228,9 +228,19 @@ func (f *fleet) coverage() (observed, expected int) {
 		expected = f.told
 	}
 	if expected == 0 {
-		expected = len(f.members)
+		expected = f.workers()
 	}
 	return observed, max(expected, observed)
+}
+
+// workers is how many members serve a phase or may do so: encoders and routers are of no side.
+func (f *fleet) workers() (n int) {
+	for _, m := range f.members {
+		if m.role() != roleOther {
+			n++
+		}
+	}
+	return n
 }
 
 // topology is how many workers there are by role, silent ones that are not forgotten among them.

@@ -65,7 +65,7 @@ func (f *fleet) situation(t serving.Topology) (*serving.Situation, string) {
 	switch {
 	case float64(observed) < f.cfg.MinCoverage*float64(expected):
 		return nil, withheldCoverage
-	case t.Groups() < len(f.members):
+	case t.Groups() < f.workers():
 		return nil, withheldRoles
 	case t.Aggregated > 0 && t.Prefill+t.Decode > 0:
 		return nil, withheldMixed

@@ -232,6 +232,8 @@ func (m *member) divide(win window.Window, cfg *Config, usual *side) {
 	work := workOf(win)
 	if stays, ok := serving.NewStays(lengthsOf(usual.input), lengthsOf(usual.output)); ok {
 		work.Read, work.Each = m.running.Read(work, turnoverOf(win), &stays), stays.Context()
+	} else {
+		m.running = serving.Batch{} // what comes and leaves meanwhile is not followed
 	}
 	split := m.splitter.Split(work, bucketsOf(win.Totals[inComputed]))
 	costs := split.PerStep
