@@ -12,7 +12,7 @@ import (
 type fleet struct {
 	id, name  string
 	facts     fleetFacts
-	ttft, itl []percentile.Distribution
+	ttft, itl []percentile.Distribution // of facts.counted
 	seconds   [4]float64
 	running   number
 	waiting   number
@@ -81,9 +81,31 @@ func (f *fleet) shares() (shares [4]number) {
 	return shares
 }
 
+// arrivals are the times to first token of where requests arrive: where every worker serves one phase, the prefill workers, whose requests decode
+// workers see once more.
+func (f *fleet) arrivals() []percentile.Distribution {
+	var front []percentile.Distribution
+	decode := false
+	for i, w := range f.facts.counted {
+		switch w.role {
+		case signal.RolePrefill:
+			front = append(front, f.ttft[i])
+		case signal.RoleDecode:
+			decode = true
+		case signal.RoleEncode, signal.RoleRouter:
+		default:
+			return f.ttft
+		}
+	}
+	if !decode || len(front) == 0 {
+		return f.ttft
+	}
+	return front
+}
+
 // view judges the fleet and writes what it sees into the fleet's history.
 func (f *fleet) view(now time.Time, h *history) fleetView {
-	ttft, itl := percentile.Merge(f.ttft), percentile.Merge(f.itl)
+	ttft, itl := percentile.Merge(f.arrivals()), percentile.Merge(f.itl)
 	f.facts.ttft = limitOf(ttft, f.facts.ttft.objective, f.facts.ttft.quantile, f.facts.ttft.implied)
 	f.facts.itl = limitOf(itl, f.facts.itl.objective, f.facts.itl.quantile, f.facts.itl.implied)
 	f.facts.observed = now.Sub(f.born)
