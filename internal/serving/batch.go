@@ -1,5 +1,7 @@
 package serving // import "github.com/otelcol-inference/otelcol-inference/internal/serving"
 
+import "math"
+
 // Turnover is which requests joined a worker's batch in a window, and which left it.
 type Turnover struct {
 	Came, CameTokens float64 // requests that got their first token, and the tokens of their prompts, cached ones too
@@ -71,7 +73,12 @@ func (b *Batch) Read(w Work, t Turnover, s *Stays) float64 {
 	in := s.within(w.Steps)
 	forward := in.read(w.DecodeTokens, t.Came, t.CameTokens, in.grown, before+in.since)
 	backward := in.read(w.DecodeTokens, t.Left, t.LeftTokens, -in.grown, after-in.until)
-	return (forward + backward) / 2
+	read := (forward + backward) / 2
+	if math.IsNaN(read) || math.IsInf(read, 0) { // a counter that is no count; sums would never forget it
+		*b = Batch{}
+		return 0
+	}
+	return read
 }
 
 // Stays is how many steps requests stay in a batch, and what they hold meanwhile.

@@ -199,6 +199,24 @@ func TestNothingIsReadWithoutSteps(t *testing.T) {
 	assert.False(t, ok, "no answer was seen")
 }
 
+// Sums come from the network, and may be anything that a float64 holds.
+func TestABatchOutlivesACounterThatIsNone(t *testing.T) {
+	for _, none := range []float64{math.Inf(1), math.Inf(-1), math.NaN()} {
+		b, s := writing(t, 7)
+		var batch Batch
+		for i := range 30 {
+			w, turnover, read := b.window(5)
+			if i == 10 {
+				turnover.CameTokens = none
+			}
+			got := batch.Read(w, turnover, &s)
+			if i >= 15 {
+				require.InEpsilon(t, read, got, 0.2, "%v", none)
+			}
+		}
+	}
+}
+
 func correlation(a, b []float64) float64 {
 	var ma, mb, aa, bb, ab float64
 	for i := range a {
