@@ -8,10 +8,10 @@ import (
 
 // Seconds writes a duration in s in the unit that reads best, with at most three significant digits.
 func Seconds(s float64) string {
-	switch {
-	case s < 0.9995e-3:
+	switch size := math.Abs(s); {
+	case size < 0.9995e-3:
 		return Figure(s*1e6, 3) + " µs"
-	case s < 0.9995:
+	case size < 0.9995:
 		return Figure(s*1e3, 3) + " ms"
 	}
 	return Figure(s, 3) + " s"

@@ -9,7 +9,7 @@ import (
 
 func TestNumbersReadWell(t *testing.T) {
 	for s, want := range map[float64]string{
-		0: "0 µs", 2.5e-6: "2.5 µs", 9.994e-4: "999 µs", 9.996e-4: "1 ms", 0.0321: "32.1 ms", 0.99949: "999 ms", 0.9996: "1 s", 75.31: "75.3 s", 1234: "1230 s",
+		0: "0 µs", 2.5e-6: "2.5 µs", 9.994e-4: "999 µs", 9.996e-4: "1 ms", 0.0321: "32.1 ms", 0.99949: "999 ms", 0.9996: "1 s", 75.31: "75.3 s", 1234: "1230 s", -0.25: "-250 ms", -2: "-2 s",
 	} {
 		assert.Equal(t, want, Seconds(s))
 	}
