@@ -71,12 +71,19 @@ func (s *stepPrices) sequence(theta []float64) float64 {
 	return theta[ofSequence] + theta[ofContext]*s.each
 }
 
-// known reports whether there are windows enough to see the residuals: the fit begins anew where context comes to be told, later than that of the share.
-func (s *stepPrices) known() bool { return s.fit.EffectiveSamples() >= minSamples }
+// known reports whether there are windows enough to see residuals: twice as many as unknowns. The fit begins anew where context comes to be told, and is
+// younger than that of the share then.
+func (s *stepPrices) known() bool {
+	unknowns := stepUnknowns
+	if s.each > 0 {
+		unknowns++
+	}
+	return s.fit.EffectiveSamples() >= 2*float64(unknowns)
+}
 
 // hidden is hiddenRow by what the fit knows, at the usual batch: costs are lines through the steps of that one.
 func (s *stepPrices) hidden() float64 {
-	if !s.known() {
+	if s.fit.EffectiveSamples() < minSamples {
 		return hiddenAtFirst
 	}
 	return s.hiddenBy(s.fit.Solve())

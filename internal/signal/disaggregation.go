@@ -137,6 +137,6 @@ func topologyMetrics(c string) []Metric {
 		{TopologyChanges, Sum, "{change}", nil, c, "Times the fleet's numbers of workers by role were seen to change."},
 		{TopologyRecord, Gauge, "1", nil, c,
 			"Share of the last 20 forecasts of an unchanged topology whose 80 % interval held the goodput that was measured five minutes later. Below a half nothing is recommended."},
-		{TopologyBudget, Gauge, "{token}", []string{AttrTopology}, c, "Token budget of a step of workers that prefill, assumed of the fleet and best for it."},
+		{TopologyBudget, Gauge, "{token}", []string{AttrTopology}, c, "Token budget of a step that is best where every worker serves both phases; only of fleets that should, or may go on to."},
 	}
 }

@@ -26,7 +26,7 @@ func (f *fleet) emitForecast(b *derive.Builder) {
 	}
 	confidence(signal.TopologyGoodput, methodRehearsal, intervalConfidence(&n.current))
 	if n.gated {
-		emitGate(b, &n.gate)
+		emitGate(b, &n.gate, n.current.Aggregated > 0)
 		confidence(signal.DisaggregationBenefit, methodRehearsal, gateConfidence(&n.gate))
 	}
 	f.emitTopologies(b)
@@ -135,14 +135,17 @@ func gateConfidence(g *serving.Gate) float64 {
 	return doubtConfidence((g.High - g.Low) / 2 / g.Benefit)
 }
 
-func emitGate(b *derive.Builder, g *serving.Gate) {
+// emitGate appends whether to split. The budget is that of aggregated workers, and no good one for prefill workers: it is told where the fleet is to
+// be, or may stay, aggregated.
+func emitGate(b *derive.Builder, g *serving.Gate, aggregated bool) {
 	if benefitKnown(g) {
 		b.Gauge(signal.DisaggregationBenefit, g.Low, signal.AttrBound, signal.BoundLow)
 		b.Gauge(signal.DisaggregationBenefit, g.Benefit, signal.AttrBound, signal.BoundMid)
 		b.Gauge(signal.DisaggregationBenefit, g.High, signal.AttrBound, signal.BoundHigh)
 	}
 	b.Gauge(signal.DisaggregationGate, 1, signal.AttrGate, g.Verdict, signal.AttrGateWhy, g.Reason)
-	if g.Budget > 0 {
+	together := g.Verdict == serving.GateAgainst || aggregated && g.Verdict != serving.GateRecommend
+	if together && g.Budget > 0 {
 		b.Gauge(signal.TopologyBudget, g.Budget, signal.AttrTopology, signal.TopologyRecommended)
 	}
 }
