@@ -21,11 +21,11 @@ func phaseRules() []Rule {
 	return []Rule{
 		{
 			ID: "prefill-bound", Subject: Fleet, Check: checkPrefillBound, Measure: withinTTFT,
-			Inputs: verdictInputs(),
+			Inputs: append(verdictInputs(), signal.TopologyWorkers),
 		},
 		{
 			ID: "decode-bound", Subject: Fleet, Check: checkDecodeBound, Measure: meanITL,
-			Inputs: append(verdictInputs(), signal.KVUtilization),
+			Inputs: append(verdictInputs(), signal.KVUtilization, signal.TopologyWorkers),
 		},
 	}
 }
@@ -75,7 +75,7 @@ func checkPrefillBound(r *Reading) Outcome {
 	if saturated {
 		more = max(1, int(math.Ceil(demand/(sustainable*served/float64(p.size))))-p.size)
 	}
-	finding.Action = p.grow(more, f.decodeITL, signal.RoleDecode)
+	finding.Action = r.grow(p, more, f.decodeITL, signal.RoleDecode)
 	bursts, known := r.Dispersion()
 	if known {
 		finding.Evidence = append(finding.Evidence, Quantity{Name: "Variance of arrivals over their mean", Value: bursts, Unit: "1", Metric: signal.TTFT})
@@ -134,7 +134,7 @@ func checkDecodeBound(r *Reading) Outcome {
 			{Name: "Requests running", Value: running, Unit: "{request}", Metric: signal.Running},
 			Quantity{Name: "KV usage, highest", Value: kv, Unit: "1", Metric: signal.KVUtilization}.Against(kvLimit),
 		},
-		Action: p.grow(1, f.prefillTTFT, signal.RolePrefill),
+		Action: r.grow(p, 1, f.prefillTTFT, signal.RolePrefill),
 	}
 	if full && !missed {
 		finding.Title = "The KV cache is full: requests wait for room, and not for computing."
@@ -169,6 +169,7 @@ func poolOf(f figures, role string) workersOf {
 			p.size++
 		case signal.RolePrefill, signal.RoleDecode:
 			p.other++
+		case signal.RoleEncode, signal.RoleRouter:
 		default:
 			return workersOf{size: len(f.workers)}
 		}

@@ -39,13 +39,9 @@ func checkTopology(r *Reading) Outcome {
 	if r.aggregated() {
 		return Nothing() // whether to split it at all is the question of another rule
 	}
-	recommended := func(role string) (float64, bool) {
-		return r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, role)
-	}
-	prefill, okP := recommended(signal.RolePrefill)
-	decode, okD := recommended(signal.RoleDecode)
+	split, is := r.recommended()
 	then, ok := r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyRecommended, signal.AttrBound, signal.BoundMid)
-	if !okP || !okD || !ok {
+	if !is || !ok {
 		return Nothing()
 	}
 	low, _ := r.Level(signal.TopologyGoodput, signal.AttrTopology, signal.TopologyRecommended, signal.AttrBound, signal.BoundLow)
@@ -56,12 +52,8 @@ func checkTopology(r *Reading) Outcome {
 	}
 	f := Finding{
 		Severity: Warning, Title: "Another split of the same workers would serve more requests in time.", Confidence: r.tempered(r.Confidence(signal.TopologyGoodput)),
-		Evidence: r.gains(),
-		Action: Action{
-			Text:   fmt.Sprintf("Run %.0f prefill and %.0f decode workers.", prefill, decode),
-			Change: r.topologyNow() + " -> " + fmt.Sprintf("%.0fP%.0fD", prefill, decode),
-			Levers: []Lever{{Fact: FactTopology}},
-		},
+		Evidence:  r.gains(),
+		Action:    split.action(r, Lever{Fact: FactTopology}),
 		Predicted: &Effect{Name: "goodput", Unit: "{request}/s", From: now, To: then, Low: low, High: high},
 	}
 	if now < then/2 {
@@ -75,6 +67,38 @@ func checkTopology(r *Reading) Outcome {
 	}
 	f.Action.Text += r.caution()
 	return Found(f)
+}
+
+// split is how many workers prefill and how many decode.
+type split struct{ prefill, decode float64 }
+
+// recommended is the split that is recommended.
+func (r *Reading) recommended() (s split, ok bool) {
+	of := func(role string) (float64, bool) {
+		return r.Level(signal.TopologyWorkers, signal.AttrTopology, signal.TopologyRecommended, signal.AttrRole, role)
+	}
+	prefill, okP := of(signal.RolePrefill)
+	decode, okD := of(signal.RoleDecode)
+	return split{prefill, decode}, okP && okD
+}
+
+// action is to run the fleet so.
+func (s split) action(r *Reading, lever Lever) Action {
+	return Action{
+		Text:   fmt.Sprintf("Run %.0f prefill and %.0f decode workers.", s.prefill, s.decode),
+		Change: r.topologyNow() + " -> " + fmt.Sprintf("%.0fP%.0fD", s.prefill, s.decode), Levers: []Lever{lever},
+	}
+}
+
+// grow is the action that adds so many workers to the pool: the split that is recommended where that has as many more, lest two rules ask for two
+// changes; else as the pools have room.
+func (r *Reading) grow(p workersOf, more int, other Latency, otherRole string) Action {
+	s, ok := r.recommended()
+	size := map[string]float64{signal.RolePrefill: s.prefill, signal.RoleDecode: s.decode}[p.role]
+	if ok && p.role != "" && size >= float64(p.size+more) {
+		return s.action(r, Lever{Fact: FactWorkers + p.role, Rise: 1})
+	}
+	return p.grow(more, other, otherRole)
 }
 
 // noGain is the gain of another worker below which it does not help.

@@ -55,6 +55,31 @@ func TestTopologyIsToldWithItsForecast(t *testing.T) {
 	assert.InDelta(t, 0.9, f.Confidence, 1e-9)
 }
 
+// One change is asked for, whoever asks: what is short is added as the recommended split has it, once there is one.
+func TestRulesAskForOneChange(t *testing.T) {
+	b := newBench(t, testConfig(), Rules()...)
+	said := func() map[string]string {
+		changes := map[string]string{}
+		for _, e := range b.events {
+			if e.Name == Raised || e.Name == Updated {
+				changes[e.Rule] = e.Finding.Action.Change
+			}
+		}
+		return changes
+	}
+	fleet := func() {
+		b.show(worker("p0"), seen{role: "prefill", ttft: 3, running: 5, waiting: 9})
+		for _, name := range []string{"d0", "d1", "d2"} {
+			b.show(worker(name), seen{role: "decode", ttft: 0.03, itl: 0.015, running: 5})
+		}
+	}
+	b.windows(24, func() { fleet(); forecast(b, false) })
+	require.Equal(t, "1P3D -> 2P2D", said()["prefill-bound"])
+	b.windows(24, func() { fleet(); forecast(b, true) })
+	assert.Equal(t, "1P3D -> 3P1D", said()["topology"])
+	assert.Equal(t, "1P3D -> 3P1D", said()["prefill-bound"])
+}
+
 func TestNothingRecommendedIsNothingToSay(t *testing.T) {
 	b := newBench(t, testConfig(), topologyRules()...)
 	b.windows(20, func() { alive(b); forecast(b, false) })
