@@ -285,6 +285,26 @@ func TestPricesForgetWhatHadNoContext(t *testing.T) {
 	assert.InDelta(t, 12, splitter.priced.fit.EffectiveSamples(), 0.5)
 }
 
+// Where context is told no more, costs are not those of long ago for ever.
+func TestPricesGoOnWithoutContext(t *testing.T) {
+	b, s := writing(t, 8)
+	splitter := NewSplitter(4096)
+	var batch Batch
+	var last StepSplit
+	for i := range 60 + remembered {
+		w, turnover, _ := b.window(5)
+		if i < 30 {
+			w.Read, w.Each = batch.Read(w, turnover, &s), s.Context()
+		}
+		if last = splitter.Split(w, Buckets{}); i == 30+remembered/2 {
+			require.Positive(t, splitter.priced.each, "for a while")
+		}
+	}
+	assert.Zero(t, splitter.priced.each)
+	assert.Positive(t, last.PerStep.Token)
+	assert.Zero(t, last.StepSpread, "nobody asks")
+}
+
 // A fit that begins anew, as context comes to be told, says nothing by its first windows, however many there were before.
 func TestPricesOfAFewWindowsAreNotTold(t *testing.T) {
 	for seed := range uint64(4) {

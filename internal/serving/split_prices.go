@@ -17,6 +17,7 @@ type stepPrices struct {
 	fit   *estimate.Regression
 	batch float64 // usual number of decoding sequences in a step
 	each  float64 // tokens of context of one, in the long run; 0 while context is not told
+	since int     // windows since it was told last
 }
 
 // ofContext is a further unknown where context is told: the cost of a token of it.
@@ -28,6 +29,8 @@ const (
 	fewRows = 2
 	// hiddenAtFirst is hiddenRow until there are costs to tell it by.
 	hiddenAtFirst = 0.6
+	// remembered is how many windows a fit remembers.
+	remembered = 200
 	// batchStep is the weight of a window in the usual batch.
 	batchStep = 0.05
 )
@@ -51,16 +54,19 @@ func (s *stepPrices) regressors(w Work, steps PrefillSteps, x []float64) []float
 }
 
 // tell takes note of whether the window's context is known, and returns whether the window can be learnt. What was learnt before it was known is of
-// fewer unknowns, and forgotten.
+// fewer unknowns, and forgotten. Windows without one are left out, for as long as those that had one are remembered.
 func (s *stepPrices) tell(w Work) bool {
-	if !(w.Each > 0 && w.Read > 0) {
-		return s.each == 0
+	if w.Each > 0 && w.Read > 0 {
+		if s.each == 0 {
+			s.fit = estimate.NewRegression(stepUnknowns+1, forgetting)
+		}
+		s.each, s.since = w.Each, 0
+		return true
 	}
-	if s.each == 0 {
-		s.fit = estimate.NewRegression(stepUnknowns+1, forgetting)
+	if s.since++; s.each > 0 && s.since >= remembered {
+		s.each, s.fit = 0, estimate.NewRegression(stepUnknowns, forgetting)
 	}
-	s.each = w.Each
-	return true
+	return s.each == 0
 }
 
 // sequence is what a decoding sequence costs, with the context that it has in the long run.
