@@ -48,6 +48,9 @@ type StepSplit struct {
 	Costs   Costs // fitted to the mix of steps that there is, 0 while unknown
 	Reading Reading
 	PerStep StepCost // what single steps cost, those of other batches too, 0 while unknown; told where the split is withheld, too
+	// StepSpread is the standard deviation of the relative error that the fit leaves of a decode step of the usual batch by it; 0 while unknown, and
+	// where Work has no context.
+	StepSpread float64
 }
 
 // Reading is what counters say of a window, whoever divides it.
@@ -113,8 +116,9 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 	out.Passes = w.passes(steps)
 	out.Reading.Steps, out.Reading.Passes, out.Reading.Before = steps, out.Passes, MeanAttended(s.length, w.PrefillTokens/max(1, w.FirstTokens))
 	x := []float64{ofDecodeStep: max(0, w.Steps-steps.All), ofPrefillStep: min(steps.All, w.Steps), ofRow: w.PrefillTokens, ofSequence: w.DecodeTokens}
+	learns := s.priced.tell(w)
 	rows, noise := s.priced.regressors(w, steps, x), square(stepNoise*w.Elapsed)
-	if !s.fit.Add(x, busy, noise) || !s.priced.fit.Add(rows, busy, noise) {
+	if !s.fit.Add(x, busy, noise) || learns && !s.priced.fit.Add(rows, busy, noise) {
 		out.Unattributed, out.Withheld = busy, WithheldBadInput
 		return out
 	}
@@ -124,7 +128,8 @@ func (s *Splitter) Split(w Work, lengths Buckets) StepSplit {
 		return out
 	}
 	if s.early() == "" {
-		out.PerStep = s.priced.costs(x, rows, steps).PerStep()
+		costs, spread := s.priced.costs(x, rows, steps)
+		out.PerStep, out.StepSpread = costs.PerStep(), spread
 	}
 	share, withheld := s.share(w, x, steps, busy)
 	if withheld != "" {

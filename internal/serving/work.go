@@ -24,6 +24,9 @@ type Work struct {
 	Finished      float64 // those requests
 	Running       Running // requests in the running batch at the scrapes around the window
 	Context       float64 // tokens in the KV cache of running requests, mean; 0 when not known
+	// Read is how many tokens of context decoding read, summed over the steps, and Each how many a sequence has in the long run (Batch.Read,
+	// Stays.Context); 0 where they are not known.
+	Read, Each float64
 }
 
 // Running is the running-requests gauge around a window.

@@ -103,21 +103,22 @@ func (f *fleet) costs(s *serving.Situation) bool {
 const (
 	// costError is the standard deviation of the relative error of a phase's cost that data does not remove: step costs are not linear.
 	costError = 0.03
-	// aggregatedPrefillError and aggregatedDecodeError are the same where the costs of both phases are told apart by step counts: of the prompt
-	// and of the decode step of the usual batch (docs/disaggregation.md).
-	aggregatedPrefillError, aggregatedDecodeError = 0.04, 0.02
+	// aggregatedPrefillError and aggregatedDecodeError are the same where the costs of both phases are told apart by step counts: of the prompt,
+	// and what comes to the spread that the fit has of the decode step of the usual batch (docs/disaggregation.md).
+	aggregatedPrefillError, aggregatedDecodeError = 0.04, 0.005
 )
 
 // aggregatedCosts is the mean of the costs that step counts tell of aggregated workers.
 func (f *fleet) aggregatedCosts(s *serving.Situation) bool {
 	var sum serving.StepCost
-	var n, batch float64
+	var n, batch, variance float64
 	for _, m := range f.ordered {
 		if m.costs.Token <= 0 {
 			continue
 		}
 		n++
 		batch += m.batch
+		variance += m.spread * m.spread
 		sum.Decode += m.costs.Decode
 		sum.Sequence += m.costs.Sequence
 		sum.Prefill += m.costs.Prefill
@@ -130,7 +131,7 @@ func (f *fleet) aggregatedCosts(s *serving.Situation) bool {
 	s.Cost = serving.StepCost{
 		Decode: sum.Decode / n, Sequence: sum.Sequence / n, Prefill: sum.Prefill / n, Token: sum.Token / n, MixedSequence: sum.MixedSequence / n,
 	}
-	s.Spreads.Prefill, s.Spreads.Decode = aggregatedPrefillError, aggregatedDecodeError
+	s.Spreads.Prefill, s.Spreads.Decode = aggregatedPrefillError, math.Hypot(math.Sqrt(variance)/n, aggregatedDecodeError)
 	s.Spreads.DecodeBatch = batch / n
 	s.Spreads.DecodeSlope = s.Cost.SlopeSpread(batch / n)
 	return true

@@ -1,6 +1,7 @@
 package disaggregationprocessor // import "github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor"
 
 import (
+	"cmp"
 	"time"
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
@@ -51,8 +52,10 @@ type member struct {
 	transfers *observer // nil of a prefill worker
 	gauges    derive.Gauges
 	splitter  *serving.Splitter    // of an aggregated worker
+	running   serving.Batch        // its requests
 	costs     serving.StepCost     // there
 	batch     float64              // usual number of sequences in its steps that decode
+	spread    float64              // relative, of a decode step of that batch by these costs
 	meddled   serving.Interference // what prefill costs decode there, fading
 	started   int64                // data time of the first window
 	waiting   float64
@@ -202,11 +205,24 @@ func workOf(win window.Window) serving.Work {
 	return work
 }
 
-// batchStep is the weight of a window in the mean batch of a worker.
-const batchStep = 0.05
+const (
+	// batchStep is the weight of a window in the mean batch of a worker.
+	batchStep = 0.05
+	// untoldSpread is the spread of a decode step where no lengths of requests tell its context.
+	untoldSpread = 0.02
+)
 
-// divide learns an aggregated worker's costs.
-func (m *member) divide(win window.Window, cfg *Config) {
+// turnoverOf reads which requests came to and left an aggregated worker's batch.
+func turnoverOf(win window.Window) serving.Turnover {
+	at := win.Totals
+	return serving.Turnover{
+		Came: at[inTTFT].Count, CameTokens: at[inLocal].Sum + at[inHit].Sum + at[inFetched].Sum,
+		Left: at[inOutput].Count, LeftTokens: at[inInput].Sum + at[inOutput].Sum,
+	}
+}
+
+// divide learns an aggregated worker's costs. usual are the lengths of its fleet's requests.
+func (m *member) divide(win window.Window, cfg *Config, usual *side) {
 	if win.Covered[inGenerated] <= 0 || win.Covered[inStepTokens] <= 0 {
 		return
 	}
@@ -214,10 +230,13 @@ func (m *member) divide(win window.Window, cfg *Config) {
 		m.splitter = serving.NewSplitter(float64(cfg.MaxNumBatchedTokens))
 	}
 	work := workOf(win)
+	if stays, ok := serving.NewStays(lengthsOf(usual.input), lengthsOf(usual.output)); ok {
+		work.Read, work.Each = m.running.Read(work, turnoverOf(win), &stays), stays.Context()
+	}
 	split := m.splitter.Split(work, bucketsOf(win.Totals[inComputed]))
 	costs := split.PerStep
 	if costs.Token > 0 {
-		m.costs = costs
+		m.costs, m.spread = costs, cmp.Or(split.StepSpread, untoldSpread)
 		if m.batch == 0 {
 			m.batch = split.Passes.Batch()
 		}
