@@ -14,8 +14,6 @@ type PrefillWindow struct {
 	Tokens     float64 // their sum
 	// Steps are those of forward passes, which tell the same exactly.
 	Steps Steps
-	// Busy is for how long the worker computed, s, where that is certain: more requests waited all the time than it took. 0 where it is not.
-	Busy float64
 }
 
 // Line is a fitted cost: Base + Slope x.
@@ -137,9 +135,6 @@ func (f *DecodeFit) slopeSpread(share float64) float64 {
 // k - 1 is mean(k) + (mean(k) - 1)/mean(k); never more than the budget. The slope is the ratio of sums over many windows: single windows
 // scatter too much in x for a regression. The base is taken to be a share of that of a decode step: the overhead, without the streaming
 // of the weights that computing hides.
-//
-// A worker of which is certain that it never was idle tells more: what it computed in that time is all that it can. That takes no model of which
-// prompts share a step, and is preferred.
 type PrefillFit struct {
 	budget   float64
 	steps    Buckets // tokens by step
@@ -149,12 +144,11 @@ type PrefillFit struct {
 	tokens   float64 // by steps
 	ratio    *estimate.Moments
 	windows  float64
-	full     saturation
 }
 
 // NewPrefillFit makes a fit that has learnt nothing, for workers of that token budget.
 func NewPrefillFit(budget float64) *PrefillFit {
-	return &PrefillFit{budget: budget, ratio: estimate.NewMoments(forgetting), full: saturation{ratio: estimate.NewMoments(forgetting)}}
+	return &PrefillFit{budget: budget, ratio: estimate.NewMoments(forgetting)}
 }
 
 // Add learns from a window of a prefill worker.
@@ -163,7 +157,6 @@ func (f *PrefillFit) Add(w PrefillWindow) {
 	if !exact && !(w.Requests >= 1 && w.Time > 0 && w.Tokens > 0) {
 		return
 	}
-	f.full.add(w)
 	f.windows = forgetting*f.windows + 1
 	f.requests = forgetting*f.requests + w.Requests
 	f.time = forgetting*f.time + w.Time
@@ -196,15 +189,12 @@ func (f *PrefillFit) Line(decodeBase float64) (Line, bool) {
 		l.Slope = max(e.Time/2, e.Time-l.Base*e.Count) / e.PrefillTokens
 		return l, true
 	}
-	if full, ok := f.full.line(l.Base); ok {
-		return full, true
-	}
 	l.Mean = f.meets(f.requests, f.tokens, f.steps.count())
 	if !(l.Mean > 0) {
 		return Line{}, false
 	}
 	// A step that is full ends within a prompt, which then is in two.
-	twice := f.filled() * f.steps.count() / f.requests
+	twice := f.full() * f.steps.count() / f.requests
 	time := f.time / f.requests / (1 + twice)
 	l.Slope = max(time/2, time-l.Base) / l.Mean
 	return l, true
@@ -219,8 +209,8 @@ func (f *PrefillFit) meets(requests, tokens, steps float64) float64 {
 	return min(f.budget, tokens/requests*(beside+(beside-1)/beside))
 }
 
-// filled is the share of the steps that spend the budget.
-func (f *PrefillFit) filled() float64 {
+// full is the share of the steps that spend the budget.
+func (f *PrefillFit) full() float64 {
 	const nearly = 0.8
 	below, _, ok := estimate.ShareBelow(nearly*f.budget, f.steps.Bounds, f.steps.Counts)
 	if !ok {

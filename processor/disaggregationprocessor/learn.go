@@ -26,7 +26,7 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 		}
 		f.prefill.Add(serving.PrefillWindow{
 			Requests: at(inPrefillTime).Count, Time: at(inPrefillTime).Sum, StepTokens: bucketsOf(at(inStepTokens)),
-			Tokens: at(inStepTokens).Sum, Steps: prefillSteps(win), Busy: f.saturated(win),
+			Tokens: at(inStepTokens).Sum, Steps: prefillSteps(win),
 		})
 	case roleDecode:
 		if n := at(inStepCountDecode).Sum; n > 0 {
@@ -46,15 +46,6 @@ func (f *fleet) learn(m *member, r role, win window.Window) {
 	} else {
 		f.pooled.expired += at(inMoveExpired).Sum
 	}
-}
-
-// saturated is for how long a prefill worker computed in a window in which it cannot have been idle, s; 0 where it can: in order of arrival it
-// only took requests that had waited since before the window, and no decode worker held it up.
-func (f *fleet) saturated(win window.Window) float64 {
-	if waiting := win.Levels[inWaiting]; f.held || !waiting.Seen || waiting.Min < win.Totals[inPrefillTime].Count {
-		return 0
-	}
-	return win.Covered[inStepTokens]
 }
 
 // count notes how many requests arrived in a window, for how they scatter: those that got their first token and by how much more wait. Prefill
