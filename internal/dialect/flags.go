@@ -24,7 +24,8 @@ func vllmInputs() []Input {
 			Moving: []string{"vllm:estimated_flops_per_gpu"}, Work: "vllm:generation_tokens",
 		},
 		{Source: signal.SourceNIXL, Text: "NIXL_TELEMETRY_ENABLE=y NIXL_TELEMETRY_DIR=/dev/shm/nixl", When: []string{"vllm:nixl_xfer_time_seconds"}},
-		{Source: signal.SourceTraces, Text: "--otlp-traces-endpoint grpc://localhost:4317"},
+		// Of grpc:// OpenTelemetry's exporter for Python makes TLS, unless OTEL_EXPORTER_OTLP_TRACES_INSECURE says otherwise.
+		{Source: signal.SourceTraces, Text: "--otlp-traces-endpoint http://localhost:4317"},
 	}
 }
 

@@ -42,7 +42,7 @@ func TestInputsOfVLLM(t *testing.T) {
 
 	page["vllm:generation_tokens"], page["vllm:estimated_flops_per_gpu"] = 0, 0
 	assert.NotContains(t, missing(d, "0.32.0", page), signal.SourceEffort, "before the first token nothing is proved")
-	assert.Equal(t, map[string]string{signal.SourceTraces: "--otlp-traces-endpoint grpc://localhost:4317"},
+	assert.Equal(t, map[string]string{signal.SourceTraces: "--otlp-traces-endpoint http://localhost:4317"},
 		missing(d, "0.6.6", map[string]float64{"vllm:gpu_cache_usage_perc": 0}), "V0 has no more")
 }
 

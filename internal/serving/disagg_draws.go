@@ -181,7 +181,7 @@ func (s *Situation) disturbed() []*Situation {
 	s.staged()
 	random := rand.New(rand.NewPCG(rehearsalSeed, draws))
 	demand := math.Hypot(s.Spreads.Rate, math.Sqrt(max(1, s.Dispersion)/(s.Rate*forecastFor)))
-	spreads := []float64{s.Spreads.Prefill, s.Spreads.Decode, s.Spreads.Prompt, s.Spreads.Output, demand, s.Spreads.DecodeSlope, firstError}
+	spreads := []float64{s.Spreads.Prefill, s.Spreads.Decode, s.Spreads.Prompt, s.Spreads.Output, demand, s.Spreads.DecodeSlope, firstError, 1, 1}
 	order := make([][]int, len(spreads))
 	for i := range order {
 		order[i] = random.Perm(draws)
@@ -198,6 +198,7 @@ func (s *Situation) disturbed() []*Situation {
 		d.Rate *= math.Exp(by(4))
 		d.draw = n + 1
 		d.firstOff = math.Exp(by(6))
+		d.togetherOff, d.apartOff = by(7), by(8)
 		out[n] = &d
 	}
 	return out

@@ -39,6 +39,7 @@ type Gate struct {
 	Verdict, Reason string
 	Benefit         float64 // goodput of the best split over that of the best aggregated fleet
 	Low, High       float64 // its 80 % interval; 0 and 0 where nothing was rehearsed, 0 and infinite where too little was
+	scatter         float64 // what of it the draws make
 	Split           Topology
 	Budget          float64 // of the best aggregated fleet
 	Together        Rehearsal
@@ -143,56 +144,6 @@ func (s *Situation) currentAttained() float64 {
 	return r.Attained
 }
 
-// outlook is what splitting comes to over disturbed situations, in goodputs of the best aggregated fleet.
-type outlook struct {
-	expected   float64 // mean benefit
-	gain, loss float64 // means of what splitting serves more, and less
-	better     float64 // share of the draws in which it is better
-}
-
-// worth reports whether a trial is: more than a tenth is expected of it, and several times as much is to be won as to be lost. Close to the limit of
-// a fleet a per cent in costs decides whether a split serves all or nothing in time, so that its benefit has no lower end to speak of; a fleet of
-// which hardly a request is in time has little to lose by that, and one that serves most of them has all. A few lucky draws are none.
-func (o outlook) worth() bool {
-	return o.expected > gateHigh && o.gain >= gateWorth*o.loss && o.better >= leastBetter
-}
-
-// leastBetter is the share of the draws in which splitting must be better for a trial.
-const leastBetter = 1.0 / 3
-
-// outlook rehearses disturbed situations, and finds the 80 % interval of the benefit: quantiles, since goodput near a limit is anything but normal.
-func (s *Situation) outlook(g *Gate) (o outlook) {
-	var benefits []float64
-	for _, d := range s.disturbed() {
-		apart, ok := d.near(g.Split)
-		d.Budget = g.Budget
-		together, also := d.Rehearse(Topology{Aggregated: s.Current.Groups()})
-		if !ok || !also {
-			continue
-		}
-		alone := together.Goodput
-		if s.Measured > 0 && s.Current.Aggregated > 0 { // what was measured is not disturbed
-			alone = s.togetherMeasured(g)
-		}
-		benefits = append(benefits, quotient(apart.Goodput, alone))
-	}
-	if len(benefits) < draws/2 {
-		g.Low, g.High = 0, math.Inf(1)
-		return outlook{expected: 1, better: 1, loss: 1}
-	}
-	g.Low, g.High = around(benefits, g.Benefit)
-	each := 1 / float64(len(benefits))
-	for _, b := range benefits {
-		o.expected += each * b
-		o.gain += each * max(0, b-1)
-		o.loss += each * max(0, 1-b)
-		if b > gateEven {
-			o.better += each
-		}
-	}
-	return o
-}
-
 // near is the best of a split and its neighbours: a trial that is off by a group is set right.
 func (s *Situation) near(t Topology) (best Rehearsal, ok bool) {
 	for _, d := range []int{0, -1, 1} {
@@ -227,7 +178,7 @@ func (s *Situation) objection(g *Gate, interference float64) string {
 }
 
 // goodputNoise is what a ratio of rehearsed goodputs scatters by.
-func (s *Situation) goodputNoise(g *Gate) float64 { return max(balanceTolerance, (g.High-g.Low)/4) }
+func (s *Situation) goodputNoise(g *Gate) float64 { return max(balanceTolerance, g.scatter/4) }
 
 // wholeGroupLoss is what is lost because groups cannot be divided: 1 less the rate of the split over that of the continuous optimum.
 func (s *Situation) wholeGroupLoss(g *Gate) float64 {

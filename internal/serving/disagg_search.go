@@ -16,8 +16,10 @@ type Situation struct {
 	// Spreads are the standard deviations of relative errors of what the forecast rests on.
 	Spreads Spreads
 
-	stage    *stage  // shared by copies
-	firstOff float64 // of a draw: the true 90th percentile of time to first token over that rehearsed
+	stage *stage // shared by copies
+	// Of a draw: the true 90th percentile of time to first token over that rehearsed, and by how many standard deviations the shares of requests in
+	// time of an aggregated fleet and of a split are off.
+	firstOff, togetherOff, apartOff float64
 }
 
 // Spreads are standard deviations of relative errors.

@@ -89,7 +89,7 @@ func TestAWaitLastsUntilAnEventOrTheEnd(t *testing.T) {
 		err   error
 	}
 	var pulse gpu.Pulse
-	answers := make(chan answer)
+	answers := make(chan answer, 1)
 	wait := func() {
 		event, err := events.Wait(time.Millisecond, &pulse)
 		answers <- answer{event, err}
@@ -102,6 +102,29 @@ func TestAWaitLastsUntilAnEventOrTheEnd(t *testing.T) {
 	go wait()
 	pulse.Stop.Store(1)
 	assert.Equal(t, gpu.Timeout, gpu.CodeOf((<-answers).err))
+	events.Close()
+	l.end()
+}
+
+// A driver that says at once that nothing came is asked once each half step, not as fast as it answers.
+func TestADriverThatDoesNotWaitCostsNoCore(t *testing.T) {
+	const function, step = "nvmlEventSetWait_v2", 20 * time.Millisecond
+	l := newLone(t, "h100", nil, nil)
+	l.begin()
+	events, err := l.find.lib.Events(l.worker.uuid)
+	require.NoError(t, err)
+	require.NoError(t, l.state.SetFault(sim.System, function, sim.Fault{Return: sim.Timeout}))
+	var pulse gpu.Pulse
+	ended := make(chan error)
+	began := time.Now()
+	go func() {
+		_, err := events.Wait(step, &pulse)
+		ended <- err
+	}()
+	require.Eventually(t, func() bool { return pulse.Beats.Load() >= 3 }, patience, time.Millisecond)
+	pulse.Stop.Store(1)
+	assert.Equal(t, gpu.Timeout, gpu.CodeOf(<-ended))
+	assert.LessOrEqual(t, l.state.Calls()[function], 1+uint64(time.Since(began)/(step/2)))
 	events.Close()
 	l.end()
 }

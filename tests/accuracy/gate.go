@@ -32,7 +32,7 @@ func gates(o options, report func(result)) error {
 		draws, each = 2, 1
 	}
 	right, all := map[bool]int{}, map[bool]int{}
-	wrong := 0
+	wrong, covered, told := 0, 0, 0
 	fleets, err := gateScenarios(o, gateSeed, draws)
 	if err != nil {
 		return err
@@ -49,9 +49,16 @@ func gates(o options, report func(result)) error {
 		if (gain || loss) && all[gain] >= each {
 			continue // enough of these
 		}
-		verdict, err := s.gate()
+		said, err := s.gate()
 		if err != nil {
 			return err
+		}
+		verdict := said.verdict
+		if said.known() {
+			told++
+			if said.holds(benefit) {
+				covered++
+			}
 		}
 		if strings.HasPrefix(verdict, signal.GateRecommend) && benefit < gateNever {
 			wrong++
@@ -63,7 +70,7 @@ func gates(o options, report func(result)) error {
 			}
 		}
 		report(result{
-			name: fmt.Sprintf("A7/gate/%s", s), value: fmt.Sprintf("%s(true:%.2f)", orWhole(verdict), benefit), bar: "told", told: true,
+			name: fmt.Sprintf("A7/gate/%s", s), value: fmt.Sprintf("%s(true:%.2f)", said, benefit), bar: "told", told: true,
 		})
 	}
 	for gain, name := range map[bool]string{true: "gain", false: "loss"} {
@@ -72,6 +79,11 @@ func gates(o options, report func(result)) error {
 			pass: float64(right[gain]) >= gateBar*float64(all[gain]), told: o.quick,
 		})
 	}
+	share := float64(covered) / float64(max(1, told))
+	report(result{
+		name: "A7/interval/synthetic", value: fmt.Sprintf("%d/%d", covered, told), bar: fmt.Sprintf("%.0f..%.0f%%", 100*coverageLow, 100*coverageHigh),
+		pass: share >= coverageLow && share <= coverageHigh, told: o.quick,
+	})
 	report(result{name: "A7/never-against-the-truth/synthetic", value: fmt.Sprint(wrong), bar: "0", pass: wrong == 0})
 	return nil
 }
@@ -103,15 +115,30 @@ func gateScenarios(o options, seed uint64, n int) ([]splitScenario, error) {
 	return all, nil
 }
 
-func (s splitScenario) gate() (string, error) {
+// gateSaid is what the gate says of a fleet: the verdict with its reason, and the benefit with its interval, which is all 0 where none is told.
+type gateSaid struct {
+	verdict        string
+	mid, low, high float64
+}
+
+func (g gateSaid) known() bool { return g.high > 0 }
+
+func (g gateSaid) holds(benefit float64) bool { return g.low <= benefit && benefit <= g.high }
+
+func (g gateSaid) String() string {
+	return fmt.Sprintf("%s:%.2f:%.2f..%.2f", orWhole(g.verdict), g.mid, g.low, g.high)
+}
+
+func (s splitScenario) gate() (gateSaid, error) {
 	fleet, err := fleetsim.New(s.config(0, 2048))
 	if err != nil {
-		return "", err
+		return gateSaid{}, err
 	}
 	p := fleetPlay{fleet: fleet, interval: 5 * time.Second, duration: 5 * time.Minute, seed: s.seed}
 	said, err := p.play()
 	at := func(bound string) float64 { return said[key(signal.DisaggregationBenefit, bound)] }
-	return fmt.Sprintf("%s:%.2f:%.2f..%.2f", strings.ReplaceAll(said.which(signal.DisaggregationGate), "|", ":"), at(signal.BoundMid), at(signal.BoundLow), at(signal.BoundHigh)), err
+	verdict := strings.ReplaceAll(said.which(signal.DisaggregationGate), "|", ":")
+	return gateSaid{verdict, at(signal.BoundMid), at(signal.BoundLow), at(signal.BoundHigh)}, err
 }
 
 // benefit is the goodput of the best split over that of the best aggregated fleet.

@@ -58,9 +58,12 @@ func (r *receipts) noteAll(now time.Time, points pmetric.NumberDataPointSlice) {
 	}
 }
 
+// note takes a point. One that ends a series has no value: 0 over OTLP, no number in remote write.
 func (r *receipts) note(now time.Time, micros float64) {
-	r.add(now.Sub(time.UnixMicro(int64(micros))))
-	r.count.Add(1)
+	if micros > 0 {
+		r.add(now.Sub(time.UnixMicro(int64(micros))))
+		r.count.Add(1)
+	}
 }
 
 // ServeHTTP takes Prometheus' remote write, first version.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -62,6 +63,9 @@ func TestAKnownDelayIsToldAsSuch(t *testing.T) {
 		m.SetName(c.name)
 		c.point(m).SetDoubleValue(float64(ago(c.ago)))
 	}
+	ended := metrics.AppendEmpty()
+	ended.SetName(stamped)
+	ended.SetEmptyGauge().DataPoints().AppendEmpty().SetFlags(pmetric.DefaultDataPointFlags.WithNoRecordedValue(true))
 	whole := metrics.AppendEmpty()
 	whole.SetName(signal.Running)
 	whole.SetEmptyGauge().DataPoints().AppendEmpty().SetIntValue(ago(time.Millisecond))
@@ -70,7 +74,7 @@ func TestAKnownDelayIsToldAsSuch(t *testing.T) {
 	assert.EqualValues(t, 3, r.count.Load())
 
 	written := prompb.WriteRequest{Timeseries: []prompb.TimeSeries{
-		{Labels: []prompb.Label{{Name: "__name__", Value: stamped}}, Samples: []prompb.Sample{{Value: float64(ago(20 * time.Millisecond))}}},
+		{Labels: []prompb.Label{{Name: "__name__", Value: stamped}}, Samples: []prompb.Sample{{Value: float64(ago(20 * time.Millisecond))}, {Value: math.NaN()}}},
 		{Labels: []prompb.Label{{Name: "__name__", Value: "other"}, {Name: "a", Value: stamped}}, Samples: []prompb.Sample{{Value: 1}}},
 	}}
 	raw, err := written.Marshal()

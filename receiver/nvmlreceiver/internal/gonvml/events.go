@@ -27,7 +27,7 @@ type events struct {
 func (l *library) Events(uuid string) (gpu.Events, error) {
 	c := C.CString(uuid)
 	defer C.free(unsafe.Pointer(c))
-	e := &events{next: (*C.fast_event)(C.calloc(1, C.sizeof_fast_event))}
+	e := &events{next: (*C.fast_event)(C.malloc(C.sizeof_fast_event))}
 	var failed *C.char
 	if ret := C.fast_events_open(l.fast.library, c, nvml.EventTypeXidCriticalError|nvml.EventMigConfigChange, &e.c, &failed); ret != 0 {
 		C.free(unsafe.Pointer(e.next))

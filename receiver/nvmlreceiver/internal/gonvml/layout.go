@@ -10,6 +10,6 @@ import "unsafe"
 const gpmRoom = C.FAST_GPM_ROOM
 
 // layouts are the sizes of the structures of fast.h, for the test that holds them equal to go-nvml's.
-func layouts() (metric, sample, value uintptr) {
-	return unsafe.Sizeof(C.fast_metric{}), unsafe.Sizeof(C.fast_sample{}), unsafe.Offsetof(C.fast_metric{}.value)
+func layouts() (metric, sample, event, value uintptr) {
+	return unsafe.Sizeof(C.fast_metric{}), unsafe.Sizeof(C.fast_sample{}), unsafe.Sizeof(C.fast_event{}), unsafe.Offsetof(C.fast_metric{}.value)
 }
