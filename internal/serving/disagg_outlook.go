@@ -30,12 +30,12 @@ func (s *Situation) outlook(g *Gate) (o outlook) {
 		if !ok || !also {
 			continue
 		}
-		alone := together.Goodput
+		alone, of := together.Goodput, d
 		if s.Measured > 0 && s.Current.Aggregated > 0 { // what was measured is not disturbed
-			alone = s.togetherMeasured(g)
+			alone, of = s.togetherMeasured(g), s
 		}
 		benefits = append(benefits, quotient(apart.Goodput, alone))
-		doubted = append(doubted, quotient(d.doubtedSplit(apart, g.Split), s.offOdds(alone, d.togetherOff)))
+		doubted = append(doubted, quotient(d.doubtedSplit(apart, g.Split), of.offOdds(alone, d.togetherOff)))
 	}
 	if len(benefits) < draws/2 {
 		g.Low, g.High = 0, math.Inf(1)

@@ -23,6 +23,15 @@ func TestABenefitIsKnownAsWellAsTheShareItIsOver(t *testing.T) {
 	assert.Less(t, nearly.High, 1.05)
 }
 
+// Both ways meet the same demand in a draw: how much that is is no doubt of which is better.
+func TestDemandIsNoDoubtOfALightLoad(t *testing.T) {
+	s := ordinary()
+	s.Current, s.Rate, s.Limits, s.Spreads.Rate = Topology{Prefill: 4, Decode: 4}, 6, Limits{TTFT: 2, ITL: 0.06}, 0.05
+	g := s.Judge(-1)
+	assert.InDelta(t, 1, g.Low, 0.002)
+	assert.InDelta(t, 1, g.High, 0.002)
+}
+
 // How many an overloaded split serves in time depends on how long it has been overloaded, which a rehearsal takes to be ten minutes.
 func TestAnOverloadedSplitMayBeSoForAMinute(t *testing.T) {
 	s := ordinary()
