@@ -1,4 +1,4 @@
-// Package snapshots keeps what was learnt of workers over a restart of the collector, in a storage extension. What another version of the
+// Package snapshots keeps what was learnt of workers and fleets over a restart of the collector, in a storage extension. What another version of the
 // collector kept in another form is dropped, and said so once; what a worker learnt that does not come back is deleted after a day.
 package snapshots // import "github.com/otelcol-inference/otelcol-inference/internal/snapshots"
 
@@ -23,7 +23,7 @@ const KeptFor = 24 * time.Hour
 
 const indexKey = "index"
 
-// Keeper keeps a snapshot of each worker. A nil Keeper keeps nothing.
+// Keeper keeps a snapshot of each worker, or of whatever else has a key. A nil Keeper keeps nothing.
 type Keeper struct {
 	client storage.Client
 	logger *zap.Logger
@@ -79,9 +79,9 @@ func Key(parts ...string) string {
 func (k *Keeper) say(err error) {
 	if was := k.failed.Swap(err != nil); was != (err != nil) {
 		if err != nil {
-			k.logger.Warn("what was learnt of workers is not kept", zap.Error(err))
+			k.logger.Warn("what was learnt is not kept", zap.Error(err))
 		} else {
-			k.logger.Info("what was learnt of workers is kept again")
+			k.logger.Info("what was learnt is kept again")
 		}
 	}
 }
@@ -109,7 +109,7 @@ func (k *Keeper) Load(ctx context.Context, key string, take func(raw []byte) err
 // drop says once that snapshots are of no use.
 func (k *Keeper) drop(err error) {
 	if !k.other.Swap(true) {
-		k.logger.Warn("what another version of the collector learnt of workers is dropped", zap.Error(err))
+		k.logger.Warn("what another version of the collector learnt is dropped", zap.Error(err))
 	}
 }
 

@@ -116,7 +116,7 @@ func TestABrokenStorage(t *testing.T) {
 	for _, line := range logs.All() {
 		said = append(said, line.Message)
 	}
-	assert.Equal(t, []string{"what was learnt of workers is not kept", "what was learnt of workers is kept again"}, said)
+	assert.Equal(t, []string{"what was learnt is not kept", "what was learnt is kept again"}, said)
 }
 
 func TestWithoutAStorageNothingIsKept(t *testing.T) {

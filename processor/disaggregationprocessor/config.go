@@ -5,13 +5,14 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/collector/component"
 	"go.opentelemetry.io/collector/confmap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/bounds"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
 )
 
-// Config of the processor. All durations but MaxStale are data time: they are measured on the points' timestamps.
+// Config of the processor. All durations but MaxStale and SnapshotInterval are data time: they are measured on the points' timestamps.
 type Config struct {
 	// Window is the length of the windows on which estimates are made; all workers of a fleet share them.
 	Window time.Duration `mapstructure:"window"`
@@ -23,6 +24,10 @@ type Config struct {
 	EvaluateEvery time.Duration `mapstructure:"evaluate_every"`
 	// MaxStale is how long a silent worker is remembered, on the clock of this machine.
 	MaxStale time.Duration `mapstructure:"max_stale"`
+	// Storage is the storage extension that keeps what was concluded over a restart of the collector; none when nil.
+	Storage *component.ID `mapstructure:"storage"`
+	// SnapshotInterval is how often it is written, on the clock of this machine. It is written at shutdown, too.
+	SnapshotInterval time.Duration `mapstructure:"snapshot_interval"`
 	// MaxWorkers, MaxFleets and MaxAgents bound what is tracked; what is beyond is passed through and not analysed.
 	MaxWorkers int `mapstructure:"max_workers"`
 	MaxFleets  int `mapstructure:"max_fleets"`
@@ -79,6 +84,7 @@ func (c *Config) Validate() error {
 		bounds.Within("horizon", c.Horizon, max(minWindow, c.Window), 24*time.Hour),
 		bounds.Within("evaluate_every", c.EvaluateEvery, max(minWindow, c.Window), 24*time.Hour),
 		bounds.Within("max_stale", c.MaxStale, max(time.Second, 3*c.Window), 24*time.Hour),
+		bounds.Within("snapshot_interval", c.SnapshotInterval, 10*time.Second, 24*time.Hour),
 		bounds.Within("max_workers", c.MaxWorkers, 1, 1_000_000),
 		bounds.Within("max_fleets", c.MaxFleets, 1, 100_000),
 		bounds.Within("max_agents", c.MaxAgents, 1, 1_000_000),

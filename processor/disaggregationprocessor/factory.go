@@ -30,6 +30,7 @@ func createDefaultConfig() component.Config {
 		Horizon:             5 * time.Minute,
 		EvaluateEvery:       time.Minute,
 		MaxStale:            5 * time.Minute,
+		SnapshotInterval:    time.Minute,
 		MaxWorkers:          10_000,
 		MaxFleets:           1_000,
 		MaxAgents:           20_000,

@@ -8,6 +8,7 @@ import (
 
 	"go.opentelemetry.io/collector/pdata/pcommon"
 	"go.opentelemetry.io/collector/pdata/pmetric"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/objectives"
@@ -45,6 +46,8 @@ type fleet struct {
 	ranks     float64   // of a request's transfer
 	adviser   serving.Adviser
 	record    serving.ForecastRecord
+	kept      *fleetSnapshot // of before a restart, until the fleet has settled; nil when there is none
+	logger    *zap.Logger
 	evaluated int64  // number of the last period in which it was evaluated
 	unknown   string // why no forecast can be made of the last window
 	forecast  forecast
@@ -67,6 +70,7 @@ func newFleet(name, writer string, cfg *Config, table map[string]signal.Metric, 
 		name: name, writer: writer, cfg: cfg, table: table, inputs: inputs, resource: pcommon.NewResource(), members: map[derive.WorkerID]*member{}, rates: rates,
 		target:  cfg.Objectives.For(model, name),
 		prefill: serving.NewPrefillFit(float64(cfg.MaxNumBatchedTokens)), decode: serving.NewDecodeFit(), pooled: newObserver(), withheld: map[withholding]int64{},
+		logger: zap.NewNop(),
 	}
 	a := f.resource.Attributes()
 	a.PutStr(signal.AttrFleetName, name)
@@ -207,6 +211,7 @@ func (f *fleet) watch(now int64) {
 	if t.Groups() < f.workers() || now-f.started < int64(settling) {
 		return // workers that are met one by one are no change
 	}
+	f.resume(now)
 	before := f.adviser.Changes()
 	f.adviser.See(now, t)
 	if f.adviser.Changes() != before {

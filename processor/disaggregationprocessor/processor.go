@@ -8,9 +8,11 @@ import (
 	"go.opentelemetry.io/collector/consumer"
 	"go.opentelemetry.io/collector/pdata/pmetric"
 	"go.opentelemetry.io/collector/processor"
+	"go.uber.org/zap"
 
 	"github.com/otelcol-inference/otelcol-inference/internal/derive"
 	"github.com/otelcol-inference/otelcol-inference/internal/signal"
+	"github.com/otelcol-inference/otelcol-inference/internal/snapshots"
 	"github.com/otelcol-inference/otelcol-inference/internal/wall"
 	"github.com/otelcol-inference/otelcol-inference/processor/disaggregationprocessor/internal/metadata"
 )
@@ -19,6 +21,7 @@ type disaggregation struct {
 	derive.Processor
 	id        component.ID
 	cfg       *Config
+	logger    *zap.Logger
 	telemetry *metadata.TelemetryBuilder
 	registry  *derive.Registry
 	clock     derive.Clock
@@ -30,6 +33,7 @@ type disaggregation struct {
 	fleets    fleets
 	agents    derive.Held[agentID, agent]
 	hosts     hosts
+	snapshots *snapshots.Keeper
 
 	levels struct{ fleets, workers derive.Level }
 }
@@ -40,7 +44,7 @@ func newProcessor(set processor.Settings, cfg *Config, next consumer.Metrics, r 
 		return nil, err
 	}
 	p := &disaggregation{
-		id: set.ID, cfg: cfg, telemetry: telemetry, registry: r, clock: c,
+		id: set.ID, cfg: cfg, logger: set.Logger, telemetry: telemetry, registry: r, clock: c,
 		table:  signal.Index(signal.DisaggregationMetrics()),
 		inputs: workerInputs(),
 		nixl:   agentInputs(),
@@ -64,15 +68,23 @@ func writerOf(set processor.Settings) string {
 	return set.ID.String()
 }
 
-// Begin takes the ID.
-func (p *disaggregation) Begin(context.Context, component.Host) error {
-	return p.registry.Acquire(p.id)
+// Begin takes the ID and what was learnt before.
+func (p *disaggregation) Begin(ctx context.Context, host component.Host) (err error) {
+	if err := p.registry.Acquire(p.id); err != nil {
+		return err
+	}
+	if p.snapshots, err = p.openSnapshots(ctx, host); err != nil {
+		p.registry.Release(p.id)
+	}
+	return err
 }
 
-// End gives it back.
-func (p *disaggregation) End(context.Context) error {
+// End keeps what was learnt and gives the ID back.
+func (p *disaggregation) End(ctx context.Context) error {
+	p.snapshots.Save(ctx, p.clock.Now(), p.fleets.learnt())
+	err := p.snapshots.Close(ctx)
 	p.registry.Release(p.id)
-	return nil
+	return err
 }
 
 // Derive takes a batch.
@@ -87,7 +99,7 @@ func (p *disaggregation) Derive(ctx context.Context, md pmetric.Metrics) (derive
 		late, known := 0, true
 		switch id, is := identify(rm.Resource()); is {
 		case aWorker:
-			late, known = p.worker(id, rm, now, derived)
+			late, known = p.worker(ctx, id, rm, now, derived)
 		case anAgent:
 			late, known = p.agent(id, rm, now, derived)
 		case aHost:
@@ -103,7 +115,7 @@ func (p *disaggregation) Derive(ctx context.Context, md pmetric.Metrics) (derive
 	return derived, true
 }
 
-func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) (late int, known bool) {
+func (p *disaggregation) worker(ctx context.Context, id identity, rm pmetric.ResourceMetrics, now time.Time, derived pmetric.Metrics) (late int, known bool) {
 	admit := func() bool {
 		ok := p.fleets.admit()
 		if ok {
@@ -112,7 +124,12 @@ func (p *disaggregation) worker(id identity, rm pmetric.ResourceMetrics, now tim
 		return ok
 	}
 	for range 2 {
-		f := p.fleets.get(id.fleet, func() *fleet { return newFleet(id.fleet, p.writer, p.cfg, p.table, p.inputs, id.Model, p.hosts.rate) })
+		f := p.fleets.get(id.fleet, func() *fleet {
+			f := newFleet(id.fleet, p.writer, p.cfg, p.table, p.inputs, id.Model, p.hosts.rate)
+			f.logger = p.logger
+			p.snapshots.Load(ctx, snapshots.Key(id.fleet), f.restore)
+			return f
+		})
 		if f == nil {
 			return 0, false
 		}
@@ -152,4 +169,5 @@ func (p *disaggregation) Sweep(ctx context.Context, now time.Time, derived pmetr
 	p.agents.Each(func(a *agent) bool { return a.sweep(now, p.table, derived) })
 	p.levels.fleets.To(ctx, p.telemetry.ProcessorDisaggregationFleets, fleets)
 	p.levels.workers.To(ctx, p.telemetry.ProcessorDisaggregationWorkers, workers)
+	p.snapshots.SaveDue(ctx, now, p.fleets.learnt())
 }

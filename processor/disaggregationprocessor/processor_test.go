@@ -214,11 +214,11 @@ func TestConfigNamesWhatIsWrong(t *testing.T) {
 	cfg := testConfig()
 	require.NoError(t, cfg.Validate())
 	cfg.Window, cfg.MaxWorkers, cfg.MinCoverage, cfg.Transfer.LinkRate = time.Millisecond, 0, 2, -1
-	cfg.ExpectedWorkers = []ExpectedWorkers{{Workers: 0}}
+	cfg.ExpectedWorkers, cfg.SnapshotInterval = []ExpectedWorkers{{Workers: 0}}, time.Second
 	err := cfg.Validate()
 	for _, want := range []string{
 		"window must be between 100ms and 10m0s (got 1ms)", "max_workers must be between 1 and 1000000 (got 0)",
-		"min_coverage must be between 0 and 1 (got 2)", "transfer.link_rate must be at least 0", "expected_workers[0].workers must be at least 1 (got 0)",
+		"snapshot_interval must be between 10s and 24h0m0s (got 1s)", "min_coverage must be between 0 and 1 (got 2)", "transfer.link_rate must be at least 0", "expected_workers[0].workers must be at least 1 (got 0)",
 	} {
 		assert.ErrorContains(t, err, want)
 	}
