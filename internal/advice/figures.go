@@ -49,6 +49,7 @@ type figures struct {
 	observed                           float64 // s
 	fallback                           number  // share of KV transfers that have fallen back to TCP
 	balance                            balance
+	said                               Code // the verdict in force, "" without any
 }
 
 // Limits of what is judged.
@@ -88,6 +89,9 @@ func (r *Reading) figures() figures {
 		} else {
 			f.workers = append(f.workers, x)
 		}
+	}
+	if r.verdict != nil {
+		f.said = r.verdict.Said.Code
 	}
 	f.fallback = optional(r.Level(signal.TransferFallback))
 	f.all = f.silent + f.down + len(f.workers)

@@ -22,6 +22,9 @@ import (
 // The first two decide whatever the imbalance says: no faster prefill makes room, what preempted requests compute again looks like prefill, and a
 // worker that hardly prefills is not held back by it.
 //
+// A queue that was said to wait for prefill goes on to do so while the share of prefill is not told, or down to 0.4 of it: estimates come and go in
+// an overloaded fleet, and what requests wait for does not.
+//
 // A queue is one that did not drain in the trailing time: what a burst leaves waiting for a moment is none.
 
 // shortage is the side that is short by what is missed and what requests wait for; none for a fleet that shows neither.
@@ -56,7 +59,7 @@ func (f figures) shortage() shortage {
 	case ttft && queued && roomless > waiting/2:
 		return shortage{DecodeBound, "room in the KV cache", true,
 			"Relief is room: more memory for KV, less of it for each request, or more workers."}
-	case ttft && queued && !(share.ok && share.value < hardly) && (f.balance.imbalance.value > band || share.ok && share.value >= 0.5):
+	case ttft && queued && !(share.ok && share.value < hardly) && (f.balance.imbalance.value > band || f.mostlyPrefill(share)):
 		return shortage{PrefillBound, "their prefill", false, "Relief has to come from the prefill side."}
 	case ttft && queued && share.ok:
 		return shortage{DecodeBound, "a place in the batch", share.value < hardly,
@@ -65,6 +68,14 @@ func (f figures) shortage() shortage {
 		return shortage{code: DecodeBound}
 	}
 	return shortage{}
+}
+
+// mostlyPrefill reports whether prefill takes so much of the busy time that it is what a queue waits for.
+func (f figures) mostlyPrefill(share number) bool {
+	if f.said == PrefillBound {
+		return !share.ok || share.value >= 0.4
+	}
+	return share.ok && share.value >= 0.5
 }
 
 // short puts what requests wait for into a candidate of the same side: first tokens that are late for it are what it costs.

@@ -72,6 +72,33 @@ func TestAnOverloadedFleetIsNotBalanced(t *testing.T) {
 	}
 }
 
+// Estimates come and go in an overloaded fleet. A queue that is still there waits for what it waited for, until the opposite is told.
+func TestAQueueGoesOnWaitingForWhatItWaitedFor(t *testing.T) {
+	b := newBench(t, testConfig(), phaseRules()...)
+	overloaded := seen{ttft: 9, itl: 0.03, imbalance: 0.1, confidence: 0.79, running: 20, waiting: 90, kv: 0.1}
+	show := func(prefill, decode float64) func() {
+		return func() {
+			b.show(worker("a"), overloaded)
+			b.count(worker("a"), signal.PhaseWorkerTime, prefill, signal.AttrPhase, signal.PhasePrefill)
+			b.count(worker("a"), signal.PhaseWorkerTime, decode, signal.AttrPhase, signal.PhaseDecode)
+		}
+	}
+	said := func() Code { return b.a.fleets["chat"].state.verdict.Said.Code }
+	b.windows(20, show(4, 1))
+	assert.Equal(t, PrefillBound, said())
+	assert.Equal(t, []EventName{Raised}, b.told("prefill-bound"))
+	b.windows(40, show(0, 0))
+	assert.Equal(t, PrefillBound, said(), "no share is told")
+	b.windows(40, show(2.1, 2.9))
+	assert.Equal(t, PrefillBound, said(), "as good as half")
+	assert.Empty(t, b.told("prefill-bound"))
+	b.windows(40, show(1.5, 3.5))
+	assert.Equal(t, DecodeBound, said())
+	assert.Equal(t, []EventName{Cleared}, b.told("prefill-bound"))
+	b.windows(40, show(2.1, 2.9))
+	assert.Equal(t, DecodeBound, said(), "less than half does not make it prefill")
+}
+
 // Whichever side is nearer its limit, a fleet that meets its objectives is held back by neither, unless its KV pool is full.
 func TestAFleetThatMeetsItsObjectivesIsOnTarget(t *testing.T) {
 	near := seen{ttft: 0.3, itl: 0.045, imbalance: -1, confidence: 0.9, running: 30, kv: 0.5}
