@@ -43,14 +43,8 @@ func (r *Reading) Over(v, limit float64) bool {
 	return v > limit
 }
 
-// Sure reports whether a confidence is at least MED. Advice that stands outlives one that is up to a tenth less.
-func (r *Reading) Sure(confidence float64) bool {
-	limit := confidentMed
-	if r.standing {
-		limit *= 0.9
-	}
-	return confidence >= limit
-}
+// Sure reports whether a confidence is at least MED, which it takes to raise an advice. One that stands is told with the confidence that there is.
+func (r *Reading) Sure(confidence float64) bool { return r.standing || confidence >= confidentMed }
 
 // Workers returns the members of a fleet that are workers, of one role where it is given.
 func (r *Reading) Workers(roles ...string) []*Reading {
