@@ -35,8 +35,12 @@ type shortage struct {
 	relief string
 }
 
-// hardly is the share of the busy time below which prefill holds no queue back.
-const hardly = 0.25
+// Shares of the busy time that prefill takes.
+const (
+	hardly    = 0.25 // below it prefill holds no queue back
+	most      = 0.5  // from it on prefill is what a queue waits for
+	stillMost = 0.4  // the same once it was said, so that a share about one half does not have the verdict come and go
+)
 
 // shortage looks for it. Workers with one role are compared by their pools' pressures instead, which know such queues.
 func (f figures) shortage() shortage {
@@ -73,9 +77,9 @@ func (f figures) shortage() shortage {
 // mostlyPrefill reports whether prefill takes so much of the busy time that it is what a queue waits for.
 func (f figures) mostlyPrefill(share number) bool {
 	if f.said == PrefillBound {
-		return !share.ok || share.value >= 0.4
+		return !share.ok || share.value >= stillMost
 	}
-	return share.ok && share.value >= 0.5
+	return share.ok && share.value >= most
 }
 
 // short puts what requests wait for into a candidate of the same side: first tokens that are late for it are what it costs.

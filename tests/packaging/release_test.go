@@ -45,7 +45,9 @@ func TestRelease(t *testing.T) {
 	assert.Contains(t, build.Env, "CGO_ENABLED=1")
 	makefile := read(t, "Makefile")
 	assert.Contains(t, makefile, "\nTAGS  := "+manifest.Dist.Tags+"\n", "the tags of make arm64")
-	for _, variable := range regexp.MustCompile(`(?m)^export (\w+) := (.+)$`).FindAllStringSubmatch(makefile, -1) {
+	exported := regexp.MustCompile(`(?m)^export (\w+) := (.+)$`).FindAllStringSubmatch(makefile, -1)
+	require.NotEmpty(t, exported)
+	for _, variable := range exported {
 		assert.Contains(t, build.Env, variable[1]+"="+variable[2], "what the Makefile exports")
 	}
 
